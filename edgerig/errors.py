@@ -1,0 +1,109 @@
+"""Every error edgerig raises on purpose, one exit code a family.
+
+    EdgerigError                 1   a run that finished with failed cells, or anything unclassified
+    ├── ConfigError              2   a TOML file, a flag or a name is wrong
+    │   ├── DatasetError         2   the evaluation data cannot be used
+    │   └── ResultsError         2   a run's folder or results file cannot be read
+    ├── NothingSelected          3   the selection leaves no cell
+    ├── BuildError               4   a variant could not be built
+    │   ├── UnsupportedRecipe    4   the format cannot lower this recipe fully
+    │   ├── BuildTimeout         4   the build passed its deadline and was killed
+    │   ├── BuilderCrashed       4   the build's process died
+    │   └── ParityError          4   the built file does not compute what its source computes
+    ├── DeviceError              5   a device could not be reached or prepared
+    │   └── DeployMismatch       5   what arrived on the device is not what was sent
+    └── RunError                 6   the runner did not give a usable raw run
+        ├── RunTimeout           6   it passed its deadline and was killed
+        ├── RunnerCrashed        6   its process died
+        └── UnparsableOutput     6   what it wrote is not a raw run
+
+A message says what happened, where (file, key or cell) and observed against expected; `hint` says what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EdgerigError(Exception):
+    """Base of all; `hint` is the next thing for the user to do ("" when there is none)."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def kind(self) -> str:
+        """The class name, as written to a cell's `error.kind`."""
+        return type(self).__name__
+
+
+class ConfigError(EdgerigError):
+    exit_code = 2
+
+
+class DatasetError(ConfigError):
+    pass
+
+
+class ResultsError(ConfigError):
+    pass
+
+
+class NothingSelected(EdgerigError):
+    exit_code = 3
+
+
+class BuildError(EdgerigError):
+    exit_code = 4
+
+
+class UnsupportedRecipe(BuildError):
+    pass
+
+
+class BuildTimeout(BuildError):
+    pass
+
+
+class BuilderCrashed(BuildError):
+    pass
+
+
+class ParityError(BuildError):
+    pass
+
+
+class DeviceError(EdgerigError):
+    exit_code = 5
+
+
+class DeployMismatch(DeviceError):
+    pass
+
+
+class RunError(EdgerigError):
+    exit_code = 6
+
+
+class RunTimeout(RunError):
+    pass
+
+
+class RunnerCrashed(RunError):
+    pass
+
+
+class UnparsableOutput(RunError):
+    pass
+
+
+def error_class(kind: str) -> type[EdgerigError]:
+    """The class named `kind`, to revive an error that crossed a process boundary (`BuildError` when unknown)."""
+    found = globals().get(kind)
+    if isinstance(found, type) and issubclass(found, EdgerigError):
+        return found
+    return BuildError

@@ -1,0 +1,90 @@
+"""The inference runtimes, one module each, imported only when a job names them.
+
+Contract of an engine (see `Engine`): tensors cross it in the dtype the file's own tensors have; quantizing inputs and
+dequantizing outputs is `tensors.py`'s work, outside the timed region. Setting inputs, invoking and reading outputs are
+three calls so that the timer can stand around the inference alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+REGISTRY = {
+    "litert": "edgerig.ondevice.engines.litert:LitertEngine",
+    "onnxruntime": "edgerig.ondevice.engines.onnxruntime:OnnxruntimeEngine",
+    "executorch": "edgerig.ondevice.engines.executorch:ExecutorchEngine",
+}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A tensor of the file. `scale` 0.0: not quantized; else real = scale * (stored - zero_point), per tensor.
+
+    A dynamic batch axis is given as 1; any other dynamic axis as -1.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the loaded file is and how it is executed.
+
+    `delegated`/`total` count the operators that run on the runtime's fast backend (None with `delegation_reason` when
+    the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force.
+    """
+
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    runtime: str
+    version: str
+    threads: int
+    delegated: int | None = None
+    total: int | None = None
+    delegation_reason: str = ""
+    undelegated: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Engine(Protocol):
+    """One loaded model on one runtime. Not thread-safe. Arrays are C-contiguous."""
+
+    def load(self, path: str, threads: int) -> None:
+        """Loads the file; the runtime's own threads are held to `threads`. Raises what the runtime raises."""
+
+    def set_inputs(self, inputs: list[Array]) -> None:
+        """Gives the inputs, one array a tensor, of exactly the file's shape and dtype; they are kept until replaced."""
+
+    def invoke(self) -> None:
+        """One inference on the inputs given last; callable repeatedly."""
+
+    def outputs(self) -> list[Array]:
+        """Copies of the outputs of the last `invoke`, in the file's dtype."""
+
+    def describe(self) -> Description: ...
+
+
+def create(name: str, options: dict[str, Any]) -> Engine:
+    """The engine called `name`, its runtime imported. `options` are the engine's own (see its class)."""
+    module, _, cls = REGISTRY[name].partition(":")
+    engine: Engine = getattr(importlib.import_module(module), cls)(**options)
+    return engine
+
+
+def contiguous(array: Array, dtype: str) -> Array:
+    """`array` as a C-contiguous array of `dtype`."""
+    return np.ascontiguousarray(array, dtype=np.dtype(dtype))
