@@ -1,0 +1,245 @@
+"""The result types: frozen, versioned, and the contract with everyone downstream (`edgerig schema` prints it).
+
+A value that was not measured is None and `reason` beside it says why; 0 always means a measured zero.
+Units stand in the names: `_ms` milliseconds, `_bytes` bytes, `seconds` seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "failed", "skipped", "unsupported"]
+VerdictLabel = Literal["stable", "noisy", "fallback", "emulated"]
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TensorRecord(Value):
+    """A tensor of a built file; `scale` 0.0 means not quantized, else real = scale * (stored - zero_point)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class CheckRecord(Value):
+    """A built file against its source model on sample inputs, at build time on the host.
+
+    `relative_error` is ||built - source|| / ||source||, the 2-norms over all logits of all samples.
+    """
+
+    relative_error: float
+    max_abs_error: float
+    bound: float
+    samples: int
+
+
+class Artifact(Value):
+    """A built variant: one file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
+
+    key: str
+    file: str
+    sha256: str
+    size_bytes: int
+    format: str
+    recipe: str
+    engine: str
+    layout: Literal["NCHW", "NHWC", "any"]
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
+    delegated: int | None = None
+    operators: int | None = None
+    undelegated: tuple[str, ...] = ()
+    check: CheckRecord | None
+    check_reason: str = ""
+    calibration: str | None = Field(default=None, description="fingerprint of the calibration data")
+    options: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+
+class BuildRecord(Value):
+    """`cached` builds carry the seconds and memory of the build that made them; a ready file was never built."""
+
+    seconds: float | None
+    cached: bool
+    peak_rss_bytes: int | None = Field(description="of the whole build process, converter and framework included")
+    log: str | None = Field(description="path of the captured output, relative to the run's folder")
+    key: str | None = None
+    check: CheckRecord | None = None
+    calibration: str | None = None
+    constants: dict[str, int] = {}
+    options: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+
+class ErrorRecord(Value):
+    stage: Literal["prepare", "build", "deploy", "run", "measure"]
+    kind: str
+    message: str
+    hint: str
+
+
+class Latency(Value):
+    """Steady-state inference alone, by the device's monotonic clock; percentiles are nearest-rank."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    mean_ms: float
+    std_ms: float
+    min_ms: float
+    max_ms: float
+    samples: int
+    warmup_runs: int
+
+
+class Memory(Value):
+    """From a process of its own that loads the model and infers, without timing."""
+
+    peak_rss_bytes: int | None = None
+    runtime_rss_bytes: int | None = Field(default=None, description="peak before the model was loaded")
+    includes: str = ""
+    reason: str = ""
+
+
+class Accuracy(Value):
+    metric: str | None = None
+    value: float | None = None
+    ci95: tuple[float, float] | None = None
+    samples: int = 0
+    reason: str = ""
+
+
+class Parity(Value):
+    """Against the source model's outputs on the same inputs; `disagreement` is the share of samples whose argmax
+    differs from the fp32 variant of the same model, format, device and threads."""
+
+    relative_error: float | None = None
+    max_abs_error: float | None = None
+    samples: int = 0
+    disagreement: float | None = None
+    reason: str = ""
+    disagreement_reason: str = ""
+
+
+class Delegation(Value):
+    delegated: int | None = None
+    total: int | None = None
+    undelegated: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Cost(Value):
+    instructions: int | None = None
+    spread: int | None = None
+    reason: str = ""
+
+
+class Verdict(Value):
+    """How far the cell's latency can be trusted, with the figures that say so and what to do about it."""
+
+    label: VerdictLabel
+    evidence: dict[str, Any]
+    advice: str
+
+
+class Engine(Value):
+    """The runtime as found on the device. `threads` is the count in force; `binding` names the way in."""
+
+    name: str
+    runtime: str
+    version: str
+    threads: int
+    notes: tuple[str, ...] = ()
+
+
+class CellResult(Value):
+    """One planned cell's outcome; every planned cell has exactly one."""
+
+    id: str
+    model: str
+    source: str
+    format: str
+    recipe: str
+    device: str
+    threads: int
+    emulated: bool
+    status: Status
+    size_bytes: int | None = None
+    runtime_import_ms: float | None = None
+    load_ms: float | None = None
+    first_inference_ms: float | None = None
+    latency: Latency | None = None
+    memory: Memory = Memory(reason="the cell did not run")
+    accuracy: Accuracy = Accuracy(reason="the cell did not run")
+    parity: Parity = Parity(reason="the cell did not run", disagreement_reason="the cell did not run")
+    delegation: Delegation = Delegation(reason="the cell did not run")
+    cost: Cost = Cost(reason="the cell did not run")
+    verdict: Verdict | None = None
+    engine: Engine | None = None
+    build: BuildRecord | None = None
+    raw: str | None = Field(default=None, description="folder of the raw run, relative to the run's folder")
+    error: ErrorRecord | None = None
+
+
+class RunInfo(Value):
+    id: str
+    started: str = Field(description="ISO 8601, UTC")
+    seed: int
+    command: tuple[str, ...]
+    spec: dict[str, Any]
+
+
+class HostInfo(Value):
+    cpu: str
+    cores: int
+    memory_bytes: int | None
+    os: str
+    governor: str | None
+    governor_reason: str = ""
+
+
+class Environment(Value):
+    edgerig: str
+    python: str
+    tools: dict[str, str]
+    host: HostInfo
+
+
+class DeviceRecord(Value):
+    kind: str
+    emulated: bool
+    arch: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+    os: str | None = None
+    state: dict[str, Any] = {}
+
+
+class ModelRecord(Value):
+    """What a report says of a model beside its cells."""
+
+    description: str
+    source: str
+    licence: str
+    dataset: str | None = Field(description="where the evaluation data came from, with its fingerprint")
+    no_accuracy_reason: str = ""
+
+
+class Results(Value):
+    schema_version: Literal[1] = 1
+    run: RunInfo
+    environment: Environment
+    devices: dict[str, DeviceRecord]
+    models: dict[str, ModelRecord]
+    cells: tuple[CellResult, ...]
