@@ -23,6 +23,8 @@ AS_IS = "as-is"
 """The recipe name of a ready file, which is run exactly as its author built it."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Factory = Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
+"""`"file.py:function"`, the file relative to the model's folder."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FormatName = Literal["tflite", "executorch", "onnx"]
 Source = Literal["torch", "tflite", "executorch", "onnx"]
@@ -55,12 +57,12 @@ class TensorSpec(Strict):
 class DatasetSpec(Strict):
     """Where evaluation and calibration data come from: a factory beside the model, or an npz file.
 
-    `factory` is `"file:function"` in the model's folder; called without arguments it returns a mapping with
+    `factory` is called without arguments it returns a mapping with
     `inputs` (N, …) float32 and `labels` (N,) integers of the test split, and `calibration` (M, …) float32 of the
     training split. An npz file holds `inputs` and `labels`, and may hold `calibration`.
     """
 
-    factory: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*:[A-Za-z_]\w*$")
+    factory: Factory | None = None
     npz: Path | None = None
 
     @model_validator(mode="after")
@@ -77,7 +79,7 @@ class ModelSpec(Strict):
     description: str = ""
     source: Source
     licence: str = ""
-    factory: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*:[A-Za-z_]\w*$")
+    factory: Factory | None = None
     weights: Path | None = None
     weights_sha256: Sha256 | None = None
     inputs: tuple[TensorSpec, ...] = ()
