@@ -123,6 +123,8 @@ class Lowering(Strict):
     granularity: str = ""
     note: str = ""
     source: str = ""
+    constant_dtypes: tuple[str, ...] = ()
+    """Dtypes the file's weights are stored in; a built file without constants of each was not lowered (`check.py`)."""
 
     @model_validator(mode="after")
     def _said(self) -> Self:
@@ -338,9 +340,13 @@ def load_formats() -> dict[str, FormatSpec]:
 
 def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
     """The sweep in `path` (None: the quickstart), with `overrides` from flags on top. Raises ConfigError."""
-    table = {} if path is None else read_toml(path)
+    table: dict[str, Any] = {} if path is None else read_toml(path)
     origin = "command line" if path is None else str(path)
-    sweep = parse(SweepSpec, {**table, **overrides}, origin)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            value = {**table[key], **value}  # a flag changes one key of [run] or [options], not the whole table
+        table[key] = value
+    sweep = parse(SweepSpec, table, origin)
     for recipe in sweep.recipes:
         if recipe not in load_recipes():
             raise ConfigError(f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, load_recipes()))

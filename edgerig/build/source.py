@@ -5,7 +5,6 @@ A source is one module under `sources/` with `load(spec) -> SourceModel`; `SOURC
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.errors import BuildError
+from edgerig.registry import load_object
 from edgerig.spec import ModelSpec
 
 Arrays = list[npt.NDArray[np.float32]]
@@ -40,6 +40,5 @@ def load_source(spec: ModelSpec) -> SourceModel:
     if spec.source not in SOURCES:
         raise BuildError(f'model "{spec.name}": nothing builds from source "{spec.source}"',
                          hint=f"sources that build: {', '.join(SOURCES)}")
-    module, _, function = SOURCES[spec.source].partition(":")
-    loaded: SourceModel = getattr(importlib.import_module(module), function)(spec)
+    loaded: SourceModel = load_object(SOURCES[spec.source])(spec)
     return loaded

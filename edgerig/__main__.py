@@ -1,0 +1,3 @@
+from edgerig.cli import main
+
+main()

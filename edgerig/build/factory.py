@@ -1,0 +1,92 @@
+"""Calling the user's own code: `"file.py:function"` beside a model, for its network and for its data."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from edgerig.errors import BuildError
+
+
+def call_factory(folder: Path, factory: str) -> Any:
+    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns, called without arguments.
+
+    The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
+    file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
+    say, a `blocks.py`. Raises BuildError when the file or function is missing or its code fails.
+    """
+    relative, _, function = factory.rpartition(":")
+    file = (folder / relative).resolve()
+    if not file.is_file():
+        raise BuildError(f'factory "{factory}": no such file: {file}',
+                         hint='"file.py:function" names a file relative to the model\'s folder')
+    with _importable(file.parent):
+        module = _execute(file, factory)
+        found = getattr(module, function, None)
+        if not callable(found):
+            state = "has no function" if found is None else f"has a {type(found).__name__}, not a function,"
+            raise BuildError(f'factory "{factory}": {file} {state} "{function}"', hint=_functions_of(module))
+        try:
+            return found()
+        except (Exception, SystemExit) as error:  # whatever the user's code may do must cost this model only
+            raise _wrapped(error, file, factory, f"{function}() failed") from error
+
+
+def _execute(file: Path, factory: str) -> ModuleType:
+    """`file` as a module named after its path; it stays in `sys.modules`, where tracers look up a function's module."""
+    name = f"edgerig_factory_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise BuildError(f'factory "{factory}": {file} is not a Python file', hint='its name must end in ".py"')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # as above
+        del sys.modules[name]
+        raise _wrapped(error, file, factory, "importing it failed") from error
+    return module
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules in `folder` can be imported inside the block; on leaving, those imported from there are forgotten."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and not name.startswith("edgerig_factory_") and Path(origin).is_relative_to(folder):
+                del sys.modules[name]
+
+
+def _wrapped(error: BaseException, file: Path, factory: str, what: str) -> BuildError:
+    line = _line_in(error, file)
+    where = f"{file}, line {line}" if line is not None else str(file)
+    hint = "mend the line named above" if line is not None else "the build's log has the whole traceback"
+    if isinstance(error, ModuleNotFoundError):
+        hint = f'install what provides "{error.name}", or put {error.name}.py beside the factory'
+    return BuildError(f'factory "{factory}": {what}: {type(error).__name__}: {error} ({where})', hint=hint)
+
+
+def _line_in(error: BaseException, file: Path) -> int | None:
+    """The innermost line of `file` that `error` passed through, or where the file's own syntax error is."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines else None
+
+
+def _functions_of(module: ModuleType) -> str:
+    own = [n for n, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__]
+    return f"functions there: {', '.join(sorted(own)) or 'none'}"

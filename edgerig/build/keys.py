@@ -1,0 +1,96 @@
+"""What a store entry's key is made of. A key changes exactly when what would be built could change."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from edgerig.build.store import digest, file_digest
+from edgerig.errors import ConfigError
+from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec
+
+BUILD = PACKAGE / "build"
+
+
+@cache
+def version(distribution: str) -> str:
+    """The installed version of `distribution`, "absent" when it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def code(spec: ModelSpec) -> dict[str, str]:
+    """File name → sha256 of the model's Python: its folder's, and a dataset factory's outside it."""
+    files = set(spec.folder.glob("*.py"))
+    for factory in (spec.factory, spec.dataset.factory if spec.dataset else None):
+        if factory is not None:
+            files.add((spec.folder / factory.partition(":")[0]).resolve())
+    return {path.name: _known_file(path, spec) for path in sorted(files)}
+
+
+def data_key(spec: ModelSpec, seed: int) -> str:
+    """The model's evaluation and calibration data: the data itself when it is a file, else what makes it."""
+    parts: dict[str, Any] = {"what": "data", "tensors": [t.model_dump(mode="json") for t in spec.inputs], "seed": seed,
+                             "reader": file_digest(BUILD / "data.py"), "numpy": version("numpy")}
+    if spec.file is not None:
+        parts["file"] = file_digest(spec.file)
+    if spec.dataset is None:
+        pass
+    elif spec.dataset.npz is not None:
+        parts["npz"] = _known_file(spec.folder / spec.dataset.npz, spec)
+    else:
+        parts |= {"factory": spec.dataset.factory, "code": code(spec), "scikit-learn": version("scikit-learn")}
+    return digest(parts)
+
+
+def reference_key(spec: ModelSpec, data: str) -> str:
+    """The source model's outputs on the data with the key `data`."""
+    return digest({"what": "reference", "model": _model(spec), "data": data, "framework": version(spec.source)})
+
+
+def artifact_key(spec: ModelSpec, format_spec: FormatSpec, recipe: RecipeSpec, options: dict[str, str],
+                 calibration: str) -> str:
+    """A built variant; `calibration` is the calibration data's fingerprint, which counts only where it is used."""
+    return digest({
+        "what": "artifact",
+        "model": _model(spec),
+        "format": format_spec.name,
+        "recipe": {"name": recipe.name, "bound": recipe.max_relative_error,
+                   "lowering": recipe.formats[format_spec.name].model_dump(mode="json")},
+        "options": options,
+        "calibration": calibration if recipe.calibration else None,
+        "tools": {tool: version(tool) for tool in format_spec.tools},
+        "builder": {path.name: file_digest(path) for path in (
+            BUILD / "formats" / f"{format_spec.name}.py", BUILD / "sources" / f"{spec.source}.py", BUILD / "check.py")},
+    })
+
+
+def ready_key(spec: ModelSpec) -> str:
+    """A ready file, taken as it is."""
+    if spec.file is None:
+        raise ValueError(f"{spec.name} is not a ready file")
+    return digest({"what": "ready", "name": spec.name, "file": file_digest(spec.file),
+                   "reader": file_digest(BUILD / "ready.py")})
+
+
+def _model(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "source": spec.source,
+        "factory": spec.factory,
+        "code": code(spec),
+        "weights": spec.weights_sha256,
+        "inputs": [t.model_dump(mode="json") for t in spec.inputs],
+        "outputs": [t.model_dump(mode="json") for t in spec.outputs],
+    }
+
+
+def _known_file(path: Path, spec: ModelSpec) -> str:
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise ConfigError(f'model "{spec.name}": {path} cannot be read: {error.strerror}',
+                          hint=f"mend the path in {spec.folder / 'model.toml'}") from error

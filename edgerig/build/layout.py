@@ -1,0 +1,21 @@
+"""Axis order: the same samples for every format, laid out as each built file wants them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgerig.build.source import Arrays
+from edgerig.spec import TensorSpec
+
+_PERMUTATIONS = {("NCHW", "NHWC"): (0, 2, 3, 1), ("NHWC", "NCHW"): (0, 3, 1, 2)}
+
+
+def to_layout(arrays: Arrays, tensors: tuple[TensorSpec, ...], layout: str) -> Arrays:
+    """`arrays`, one (N, …) array for each of the source's `tensors`, with 4-D ones in `layout` ("any": unchanged)."""
+    if layout == "any":
+        return arrays
+    return [
+        np.ascontiguousarray(array.transpose(_PERMUTATIONS[tensor.layout, layout]))
+        if (tensor.layout, layout) in _PERMUTATIONS else array
+        for array, tensor in zip(arrays, tensors, strict=True)
+    ]

@@ -1,0 +1,79 @@
+"""What the host asks of a build's process, and what it hears back: JSON files in a folder of the request's own.
+
+Replies are one file each, written atomically, so that what was finished before a crash stays known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from edgerig.errors import EdgerigError, error_class
+from edgerig.results import Artifact
+from edgerig.spec import FormatName, ModelSpec, Strict
+
+
+class PrepareRequest(Strict):
+    """Lay out the model's data and run its source model over it."""
+
+    op: Literal["prepare"] = "prepare"
+    model: ModelSpec
+    seed: int
+    store: Path
+    data_key: str
+    timeout_s: float
+
+
+class BuildRequest(Strict):
+    """Build these variants, in this order, in one process; `keys` names each one's place in the store."""
+
+    op: Literal["build"] = "build"
+    model: ModelSpec
+    format: FormatName
+    options: dict[str, str]
+    keys: dict[str, str]
+    """Recipe → store key, in building order."""
+    store: Path
+    data_key: str
+    timeout_s: float
+
+
+class Failure(Strict):
+    kind: str
+    message: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: EdgerigError) -> Failure:
+        return cls(kind=error.kind, message=error.message, hint=error.hint)
+
+    def error(self) -> EdgerigError:
+        return error_class(self.kind)(self.message, hint=self.hint)
+
+
+class Prepared(Strict):
+    """A model's data and reference outputs in the store. `reference_key` is None for a ready file."""
+
+    data_key: str
+    reference_key: str | None
+    fingerprint: str
+    calibration_fingerprint: str
+    samples: int
+    labelled: bool
+    origin: str
+
+
+class BuiltVariant(Strict):
+    """`seconds` is the builder's own time; the first variant of a process also pays for what its recipes share."""
+
+    artifact: Artifact
+    seconds: float | None
+    peak_rss_bytes: int | None
+
+
+class Reply(Strict):
+    """Exactly one of the three is set."""
+
+    prepared: Prepared | None = None
+    built: BuiltVariant | None = None
+    failure: Failure | None = None

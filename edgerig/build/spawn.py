@@ -1,0 +1,148 @@
+"""The host's side of a build: what is in the store is taken from it, the rest is built in processes of their own.
+
+A process builds several variants of one model and format, because importing a converter costs 5-14 s. When it dies,
+the variant it was at is lost and a new process goes on with those after it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edgerig import process
+from edgerig.build import keys
+from edgerig.build.request import BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
+from edgerig.build.store import Store
+from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
+from edgerig.results import Artifact, BuildRecord
+from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
+
+START_ALLOWANCE_S = 120.0
+"""Beyond the variants' own deadlines: the interpreter's start and its exit."""
+
+
+class BuildOutcome(Strict):
+    """One variant: its artifact, or why there is none. `log` is in the folder given to `build_variants`."""
+
+    recipe: str
+    artifact: Artifact | None
+    record: BuildRecord
+    failure: Failure | None
+
+
+def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: Path) -> Prepared:
+    """The model's data and reference outputs, from the store or made now. Raises EdgerigError."""
+    data_key = keys.data_key(model, seed)
+    known = store.meta("data", data_key)
+    if known is not None:
+        prepared = Prepared.model_validate(known)
+        wanted = None if model.file is not None else keys.reference_key(model, data_key)
+        if prepared.reference_key == wanted and (wanted is None or store.find("reference", wanted) is not None):
+            return prepared
+    request = PrepareRequest(model=model, seed=seed, store=store.root, data_key=data_key, timeout_s=timeout_s)
+    reply = _run(request, ["prepare"], logs)["prepare"]
+    if reply.prepared is None:
+        raise _failure(reply).error()
+    return reply.prepared
+
+
+def build_variants(model: ModelSpec, format_name: FormatName, recipes: list[str], options: Mapping[str, str],
+                   prepared: Prepared, timeout_s: float, store: Store, logs: Path) -> list[BuildOutcome]:
+    """Every recipe's outcome, in order. Raises ConfigError only for what concerns them all."""
+    complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
+    wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
+    found = {recipe: store.meta("artifact", key) for recipe, key in wanted.items()}
+    missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
+    replies: dict[str, Reply] = {}
+    while missing:
+        request = BuildRequest(model=model, format=format_name, options=complete, keys=missing, store=store.root,
+                               data_key=prepared.data_key, timeout_s=timeout_s)
+        answered = _run(request, list(missing), logs)
+        replies |= answered
+        missing = {recipe: key for recipe, key in missing.items() if recipe not in answered}
+    return [_outcome(recipe, wanted[recipe], found[recipe], replies.get(recipe), logs) for recipe in recipes]
+
+
+def _outcome(recipe: str, key: str, cached: dict[str, object] | None, reply: Reply | None, logs: Path) -> BuildOutcome:
+    log = logs / f"{recipe}.log"
+    if cached is not None:
+        built = BuiltVariant.model_validate(cached)
+    elif reply is not None and reply.built is not None:
+        built = reply.built
+    else:
+        failure = _failure(reply) if reply is not None else Failure(kind="BuilderCrashed", message="no reply", hint="")
+        return BuildOutcome(recipe=recipe, artifact=None, failure=failure, record=BuildRecord(
+            seconds=None, cached=False, peak_rss_bytes=None, log=log.name if log.is_file() else None, key=key))
+    artifact = built.artifact
+    return BuildOutcome(recipe=recipe, artifact=artifact, failure=None, record=BuildRecord(
+        seconds=built.seconds, cached=cached is not None, peak_rss_bytes=built.peak_rss_bytes,
+        log=log.name if log.is_file() else None, key=key, check=artifact.check, calibration=artifact.calibration,
+        constants=artifact.constants, options=artifact.options, notes=artifact.notes))
+
+
+def _key(model: ModelSpec, format_name: FormatName, recipe: str, options: dict[str, str], prepared: Prepared) -> str:
+    if recipe == AS_IS:
+        return keys.ready_key(model)
+    return keys.artifact_key(model, load_formats()[format_name], load_recipes()[recipe], options,
+                             prepared.calibration_fingerprint)
+
+
+def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -> dict[str, Reply]:
+    """One build process over `names`; the replies it gave, and a failure for the one it died at."""
+    logs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="edgerig-build-") as temporary:
+        folder = Path(temporary)
+        (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+        finished = process.run(
+            [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)], env=_environment(),
+            timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S, output=folder / "start.log")
+        for log in folder.glob("*.log"):
+            if log.stat().st_size:
+                shutil.move(log, logs / log.name)
+        replies = {name: reply for name in names if (reply := _read(folder / f"{name}.reply.json")) is not None}
+    died_at = next((name for name in names if name not in replies), None)
+    if died_at is not None:
+        error = _death(finished, request.timeout_s, _tail(logs / f"{died_at}.log") or _tail(logs / "start.log"))
+        replies[died_at] = Reply(failure=Failure.of(error))
+    return replies
+
+
+def _death(finished: process.Finished, timeout_s: float, tail: str) -> EdgerigError:
+    said = f"\nthe last it said: {tail}" if tail else ""
+    if finished.timed_out or finished.returncode == -signal.SIGALRM:
+        return BuildTimeout(f"the build was killed at its deadline of {timeout_s:g} s{said}",
+                            hint="raise build.timeout_s, or leave this variant out with --select")
+    hint = "the kernel may have killed it for memory: lower build.jobs" if finished.returncode == -signal.SIGKILL else (
+        "the converter itself died: the build's log has the whole story")
+    return BuilderCrashed(f"the build's process ended by {process.signal_name(finished.returncode)}{said}", hint=hint)
+
+
+def _failure(reply: Reply) -> Failure:
+    return reply.failure or Failure(kind="BuilderCrashed", message="the build's process gave an empty reply", hint="")
+
+
+def _read(path: Path) -> Reply | None:
+    try:
+        return Reply.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None
+
+
+def _tail(path: Path, limit: int = 400) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()[-limit:]
+    except OSError:
+        return ""
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with the frameworks held to one thread (two contend 40× slower on a busy machine) and off any GPU."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
+            "TF_CPP_MIN_LOG_LEVEL": "2", "HF_HUB_OFFLINE": "1"}

@@ -1,0 +1,110 @@
+"""The content-addressed store: what was built once is found again, by what it was built from.
+
+An entry is a folder `<root>/<kind>/<key>` with files and an `entry.json` naming each file's size and sha256. It is
+made in a temporary folder beside its place and renamed into it, so a half-written entry is never seen; when two
+processes build the same thing at once, the first to rename wins and both go on with it. A damaged entry is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgerig.errors import ConfigError
+
+ENTRY = "entry.json"
+
+
+def digest(value: object) -> str:
+    """sha256 of the value's canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Store:
+    def __init__(self, root: Path) -> None:
+        """`root` is made when needed. Raises ConfigError when it cannot be."""
+        self.root = root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cache folder {root} cannot be used: {error.strerror}",
+                              hint="set EDGERIG_CACHE to a writable folder") from error
+
+    def find(self, kind: str, key: str) -> Path | None:
+        """The entry's folder when it is complete and undamaged, else None."""
+        folder = self.root / kind / key
+        if not folder.is_dir():
+            return None
+        if self._intact(folder):
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def meta(self, kind: str, key: str) -> dict[str, Any] | None:
+        """What `commit` was given as `meta`, or None when there is no such entry."""
+        folder = self.find(kind, key)
+        if folder is None:
+            return None
+        found: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))["meta"]
+        return found
+
+    @contextlib.contextmanager
+    def staging(self, kind: str) -> Iterator[Path]:
+        """A temporary folder beside the entries of `kind`, removed at the end unless it was committed."""
+        parent = self.root / kind
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def commit(self, kind: str, key: str, staged: Path, meta: dict[str, Any]) -> Path:
+        """Makes `staged` the entry `key`; gives the entry's folder (an equal one may have come first)."""
+        files = {
+            path.name: {"size": path.stat().st_size, "sha256": file_digest(path)}
+            for path in sorted(staged.iterdir()) if path.is_file()
+        }
+        for path in staged.iterdir():
+            _sync(path)
+        entry = staged / ENTRY
+        entry.write_text(json.dumps({"files": files, "meta": meta}, indent=1), encoding="utf-8")
+        _sync(entry)
+        target = self.root / kind / key
+        try:
+            os.rename(staged, target)
+        except OSError:
+            if self.find(kind, key) is None:
+                os.rename(staged, target)  # what stood there was damaged and is gone now
+        return target
+
+    def _intact(self, folder: Path) -> bool:
+        try:
+            files = json.loads((folder / ENTRY).read_text(encoding="utf-8"))["files"]
+            return all(
+                (folder / name).stat().st_size == known["size"] and file_digest(folder / name) == known["sha256"]
+                for name, known in files.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

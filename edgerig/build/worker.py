@@ -1,0 +1,181 @@
+"""A build's process: `python -m edgerig.build.worker FOLDER` reads `request.json` there and writes `<name>.reply.json`.
+
+Frameworks, converters and the user's own model code live and die here. Each variant has a deadline of its own by
+SIGALRM's default action, which ends even a converter stuck in native code; the host sees which reply is missing. What
+the frameworks print goes to `<name>.log`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, Field, TypeAdapter
+
+from edgerig.build import keys
+from edgerig.build.artifact import record
+from edgerig.build.builder import FormatBuilder
+from edgerig.build.check import check_constants, check_outputs
+from edgerig.build.data import fingerprint, load_arrays, read_data, write_data
+from edgerig.build.layout import to_layout
+from edgerig.build.ready import adopt, classes, inspect
+from edgerig.build.request import BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
+from edgerig.build.source import Arrays, SourceModel, load_source
+from edgerig.build.store import Store
+from edgerig.errors import BuildError, DatasetError, EdgerigError
+from edgerig.ondevice import engines, lifeline
+from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.memory import peak_rss_bytes
+from edgerig.registry import load_object
+from edgerig.results import Artifact
+from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, load_formats, load_recipes
+
+CHECK_SAMPLES = 16
+
+
+class _Either(BaseModel):
+    request: PrepareRequest | BuildRequest = Field(discriminator="op")
+
+
+def main() -> None:
+    lifeline.hold()
+    folder = Path(sys.argv[1])
+    request = TypeAdapter(_Either).validate_json((folder / "request.json").read_text(encoding="utf-8")).request
+    if isinstance(request, PrepareRequest):
+        _answer(folder, "prepare", request.timeout_s, lambda: Reply(prepared=prepare(request)))
+    else:
+        session = Session(request, folder / "work")
+        for recipe in request.keys:
+            _answer(folder, recipe, request.timeout_s, lambda recipe=recipe: Reply(built=session.build(recipe)))  # type: ignore[misc]
+    sys.stdout.flush()
+    os._exit(0)  # a framework's exit handlers may hang or crash; every reply is on disk
+
+
+def _answer(folder: Path, name: str, timeout_s: float, work: Callable[[], Reply]) -> None:
+    """Runs `work` under its deadline with its output in `<name>.log`, and writes `<name>.reply.json`."""
+    log = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    try:
+        reply = work()
+    except EdgerigError as error:
+        traceback.print_exc()
+        reply = Reply(failure=Failure.of(error))
+    except Exception as error:  # a converter may raise anything: it costs this variant only
+        traceback.print_exc()
+        reply = Reply(failure=Failure(kind="BuildError", message=f"{type(error).__name__}: {error}"[:2000],
+                                      hint="the build's log has the whole story"))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    temporary = folder / f"{name}.reply.tmp"
+    temporary.write_text(reply.model_dump_json(), encoding="utf-8")
+    os.replace(temporary, folder / f"{name}.reply.json")
+
+
+def prepare(request: PrepareRequest) -> Prepared:
+    """The model's data and its source's outputs on it, committed to the store."""
+    spec, store = request.model, Store(request.store)
+    if spec.file is not None:
+        described = inspect(spec.file, load_formats()[spec.source])
+        shapes, scores = [tensor.shape for tensor in described.inputs], classes(described)
+    else:
+        shapes = [tensor.shape for tensor in spec.inputs]
+        scores = spec.outputs[0].shape[-1] if len(spec.outputs[0].shape) == 2 else None
+    data = read_data(spec, shapes, scores, request.seed)
+    reference_key = None if spec.file is not None else keys.reference_key(spec, request.data_key)
+    prepared = Prepared(
+        data_key=request.data_key, reference_key=reference_key, fingerprint=data.fingerprint(),
+        calibration_fingerprint=fingerprint(list(data.calibration)), samples=len(data.inputs[0]),
+        labelled=data.labels is not None, origin=data.origin,
+    )
+    if reference_key is not None and store.find("reference", reference_key) is None:
+        outputs = load_source(spec).infer(data.inputs)
+        with store.staging("reference") as staged:
+            for index, output in enumerate(outputs):
+                np.save(staged / f"output_{index}.npy", output)
+            store.commit("reference", reference_key, staged, {})
+    with store.staging("data") as staged:
+        write_data(data, staged)
+        store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
+    return prepared
+
+
+class Session:
+    """What the variants of one process share: the loaded source, its builder, the samples they are checked on."""
+
+    def __init__(self, request: BuildRequest, work: Path) -> None:
+        self._request = request
+        self._work = work
+        self._format: FormatSpec = load_formats()[request.format]
+        self._store = Store(request.store)
+        self._started: tuple[SourceModel, FormatBuilder, Arrays, Arrays] | None = None
+
+    def build(self, recipe_name: str) -> BuiltVariant:
+        """Builds, checks and commits one variant. Raises EdgerigError."""
+        begin = time.monotonic()
+        key = self._request.keys[recipe_name]
+        with self._store.staging("artifact") as staged:
+            if recipe_name == AS_IS:
+                artifact, seconds = adopt(self._request.model, self._format, key, staged), None
+            else:
+                artifact = self._build(load_recipes()[recipe_name], key, staged)
+                seconds = time.monotonic() - begin
+            built = BuiltVariant(artifact=artifact, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+            self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
+        return built
+
+    def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
+        source, builder, samples, reference = self._start()
+        calibration = self._calibration() if recipe.calibration else None
+        path = staged / f"model{self._format.suffix}"
+        built = builder.build(recipe, calibration, path)
+        check_constants(recipe, self._format.name, built.constants)
+
+        engine = engines.create(self._format.engine, {"library": None} if self._format.engine == "executorch" else {})
+        engine.load(str(path), 1)
+        outputs = evaluate(engine, to_layout(samples, source.spec.inputs, built.layout))
+        return record(
+            path, engine.describe(), key=key, format=self._format.name, recipe=recipe.name,
+            engine=self._format.engine, layout=built.layout, constants=built.constants, delegated=built.delegated,
+            operators=built.operators, undelegated=built.undelegated, notes=built.notes,
+            check=check_outputs(recipe, outputs, reference), options=self._request.options,
+            calibration=None if calibration is None else fingerprint(list(calibration)),
+        )
+
+    def _start(self) -> tuple[SourceModel, FormatBuilder, Arrays, Arrays]:
+        """Loads the source and makes the builder, once."""
+        if self._started is None:
+            source = load_source(self._request.model)
+            self._work.mkdir()
+            builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, self._work)
+            folder = self._data()
+            samples = [np.array(a[:CHECK_SAMPLES]) for a in load_arrays(folder, "calibration") or load_arrays(folder, "input")]
+            self._started = (source, builder, samples, source.infer(samples))
+        return self._started
+
+    def _calibration(self) -> Arrays:
+        arrays = load_arrays(self._data(), "calibration")
+        if not arrays:
+            raise DatasetError(f'model "{self._request.model.name}": its dataset has no calibration split',
+                               hint='give an array "calibration", taken from the training split')
+        return [np.array(array) for array in arrays]
+
+    def _data(self) -> Path:
+        folder = self._store.find("data", self._request.data_key)
+        if folder is None:
+            raise BuildError("the model's data is no longer in the store", hint="run the sweep again")
+        return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""`edgerig`: the commands and their flags."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Which build of a model should ship to which edge device? Build, run, measure, report.",
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True,
+)
+
+SweepFile = Annotated[Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)]
+Model = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or a .tflite, .onnx or .pte file.")]
+Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for ready files.")]
+Format = Annotated[list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.")]
+Recipe = Annotated[list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".')]
+Device = Annotated[list[str] | None, typer.Option("--device", help='See "edgerig devices".')]
+Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
+Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
+Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
+
+
+@app.command()
+def sweep(
+    file: SweepFile = None, model: Model = None, dataset: Dataset = None, format: Format = None, recipe: Recipe = None,
+    device: Device = None, threads: Threads = None, select: Select = None, option: Option = None, limit: Limit = None,
+    out: Out = None,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag.")] = None,
+) -> None:
+    """Build every variant, run every cell, write the reports. Lists repeat: --model a --model b."""
+    from edgerig.cli import sweeping
+
+    flags = _overrides(model, dataset, format, recipe, device, threads, select, option, limit, out)
+    if resume is not None:
+        if file is not None or flags:
+            from edgerig.errors import ConfigError
+
+            raise ConfigError("--resume takes no other flag: a run goes on as it was planned",
+                              hint="leave the others out, or start a new sweep")
+        sweeping.resume(resume)
+    else:
+        sweeping.start(file, flags)
+
+
+@app.command()
+def plan(
+    file: SweepFile = None, model: Model = None, dataset: Dataset = None, format: Format = None, recipe: Recipe = None,
+    device: Device = None, threads: Threads = None, select: Select = None,
+) -> None:
+    """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
+    from edgerig.cli import listing
+
+    listing.cells(file, _overrides(model, dataset, format, recipe, device, threads, select, None, None, None))
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Rebuild every report of a run from its raw runs."""
+    from edgerig.cli import sweeping
+
+    sweeping.rebuild(run)
+
+
+@app.command()
+def models() -> None:
+    """List the models: your own folder ./models first, then the shipped ones."""
+    from edgerig.cli import listing
+
+    listing.models()
+
+
+@app.command()
+def formats() -> None:
+    """Show for each format, recipe and source whether it is supported, and why not."""
+    from edgerig.cli import listing
+
+    listing.formats()
+
+
+@app.command()
+def recipes() -> None:
+    """Show what each quantization recipe means in each format, with its source."""
+    from edgerig.cli import listing
+
+    listing.recipes()
+
+
+@app.command()
+def devices() -> None:
+    """List the devices: your own folder ./devices first, then the shipped ones."""
+    from edgerig.cli import listing
+
+    listing.devices()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of results.json."""
+    from edgerig.cli import listing
+
+    listing.schema()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from edgerig import __version__
+
+        typer.echo(f"edgerig {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+def _overrides(
+    model: list[str] | None, dataset: Path | None, format: list[str] | None, recipe: list[str] | None,
+    device: list[str] | None, threads: list[int] | None, select: list[str] | None, option: list[str] | None,
+    limit: int | None, out: Path | None,
+) -> dict[str, Any]:
+    """The flags that were given, as keys of a sweep's TOML."""
+    given = {
+        "models": model, "dataset": dataset, "formats": format, "recipes": recipe, "devices": device,
+        "threads": threads, "select": select, "out": out, "options": _options(option) if option else None,
+        "run": None if limit is None else {"limit": limit},
+    }
+    return {key: value for key, value in given.items() if value not in (None, [])}
+
+
+def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
+    from edgerig.errors import ConfigError
+
+    table: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        path, equals, value = pair.partition("=")
+        format_name, dot, key = path.partition(".")
+        if not (equals and dot and key and value):
+            raise ConfigError(f"--option {pair!r} is not FORMAT.KEY=VALUE", hint="such as executorch.backend=portable")
+        table.setdefault(format_name, {})[key] = value
+    return table
+
+
+def main() -> None:
+    """The entry point: the only place that turns an error into an exit code."""
+    from edgerig.errors import EdgerigError
+
+    try:
+        app()
+    except EdgerigError as error:
+        for line in error.message.splitlines():
+            typer.echo(f"error: {line}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,90 @@
+"""What there is: the commands that only print. No framework and no numpy is imported here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from edgerig import spec
+from edgerig.plan import make_plan, unsupported_reason
+
+
+def cells(file: Path | None, flags: dict[str, Any]) -> None:
+    for cell in make_plan(spec.load_sweep(file, flags)).cells:
+        if cell.unsupported:
+            typer.echo(f"unsupported: {cell.id}: {cell.unsupported}", err=True)
+        else:
+            typer.echo(cell.id)
+
+
+def models() -> None:
+    table = _table("model", "source", "input", "dataset", "description")
+    for name in spec.known_models():
+        model = spec.load_model(name)
+        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in model.inputs)
+        data = "none" if model.dataset is None else str(model.dataset.factory or model.dataset.npz)
+        table.add_row(name, model.source, shapes, escape(data), escape(model.description))
+    _print(table)
+
+
+def devices() -> None:
+    table = _table("device", "kind", "emulated", "description")
+    for name in spec.known_devices():
+        device = spec.load_device(name)
+        table.add_row(name, device.kind, "yes" if device.emulated else "no", escape(device.description))
+    _print(table)
+
+
+def formats() -> None:
+    """One row for each format, source and recipe; a reason wherever the answer is no."""
+    table = _table("format", "source", "recipe", "supported", "what it does, or why not")
+    for form in spec.load_formats().values():
+        for source in form.sources:
+            for name, recipe in spec.load_recipes().items():
+                reason = unsupported_reason(source, form.name, name)
+                row = recipe.formats.get(form.name)
+                says = reason or (f"{row.weights} weights, {row.activations} activations" if row else "")
+                table.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
+        table.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
+    _print(table)
+
+
+def recipes() -> None:
+    table = _table("recipe", "format", "weights", "activations", "granularity", "calibrated", "error ≤", "note", "source")
+    for name, recipe in spec.load_recipes().items():
+        for format_name, row in recipe.formats.items():
+            if row.unsupported:
+                table.add_row(name, format_name, "unsupported", "", "", "", "", escape(row.unsupported), escape(row.source))
+            else:
+                table.add_row(name, format_name, escape(row.weights), escape(row.activations), escape(row.granularity),
+                              "yes" if recipe.calibration else "no", f"{recipe.max_relative_error:g}",
+                              escape(row.note), escape(row.source))
+        table.add_section()
+    _print(table)
+
+
+def schema() -> None:
+    from edgerig.report.read import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(show_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    """As wide as the terminal; in a pipe as wide as it wants, so that nothing is folded for a script."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=400)
+    console.print(table)

@@ -1,0 +1,157 @@
+"""Compiling the ExecuTorch runner for this host, so that a `.pte` runs without torch in the measured process.
+
+The library is kept under a name made of everything it depends on, so a change in any of it compiles anew and nothing
+is ever overwritten by something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
+COMPILERS = ("g++", "c++", "clang++")
+LIBRARIES = (
+    "executorch", "executorch_backend_xnnpack", "executorch_kernels_optimized", "executorch_kernels_quantized",
+    "executorch_threadpool",
+)
+COMPILE_DEADLINE_S = 120.0
+VERSION_DEADLINE_S = 20.0
+STDERR_TAIL = 2000
+INSTALL_HINT = 'install one ("apt install g++", "dnf install gcc-c++") or name one in CXX'
+
+
+@dataclass(frozen=True)
+class NativeLibrary:
+    """The compiled runner, or why there is none. `compiler` is the first line of its `--version` ("" when none ran)."""
+
+    path: Path | None
+    reason: str = ""
+    compiler: str = ""
+
+
+@dataclass(frozen=True)
+class _Wheel:
+    """Where the installed executorch distribution lies."""
+
+    folder: Path
+    version: str
+
+
+class _CompilerFailed(Exception):
+    """A compiler that did not start, failed or passed its deadline; the message says which."""
+
+
+def executorch_runner(cache: Path, compiler: Sequence[str] | None = None) -> NativeLibrary:
+    """The runner as a shared library under `cache`, compiled if it is not there yet.
+
+    `compiler` is the compiler's command with leading arguments; None takes CXX from the environment, else the first
+    of `COMPILERS` on the path. It must use libstdc++, as ExecuTorch's prebuilt libraries do. Never raises for a host
+    that cannot compile: the reason is in the answer.
+    """
+    wheel = _find_wheel()
+    if wheel is None:
+        return NativeLibrary(None, 'the executorch package with its C++ libraries is not installed: "pip install executorch"')
+    command = list(compiler) if compiler is not None else find_compiler(os.environ)
+    if not command:
+        return NativeLibrary(None, f"no C++ compiler ({', '.join(COMPILERS)}) was found: {INSTALL_HINT}")
+    identity = ""
+    try:
+        identity = _run([*command, "--version"], VERSION_DEADLINE_S).partition("\n")[0].strip()
+        flags, link = _flags(wheel)
+        library = cache / f"libedgerig_executorch-{_key(wheel, command, identity, [*flags, *link])}.so"
+        if not library.is_file():
+            _compile([*command, *flags, str(SOURCE), *link], library)
+    except (_CompilerFailed, OSError) as error:
+        return NativeLibrary(None, f"the ExecuTorch runner was not compiled: {error}", identity)
+    return NativeLibrary(library, compiler=identity)
+
+
+def find_compiler(environment: Mapping[str, str]) -> list[str]:
+    """The command of the host's C++ compiler: CXX with its arguments, else the first known one; [] when none is found."""
+    if environment.get("CXX", "").strip():
+        return shlex.split(environment["CXX"])
+    found = (shutil.which(name, path=environment.get("PATH")) for name in COMPILERS)
+    return next(([path] for path in found if path is not None), [])
+
+
+def _find_wheel() -> _Wheel | None:
+    """The installed executorch, found without importing it (which takes seconds and pulls torch in)."""
+    spec = importlib.util.find_spec("executorch")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    try:
+        version = importlib.metadata.version("executorch")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    folders = (Path(location) for location in spec.submodule_search_locations)
+    return next((_Wheel(f, version) for f in folders if all(_shared(f, name).is_file() for name in LIBRARIES)), None)
+
+
+def _shared(folder: Path, name: str) -> Path:
+    return folder / "lib" / f"lib{name}.so"
+
+
+def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
+    """Compiler flags and, to come after the source, linker flags; as the wheel's own executorch-config.cmake has them.
+
+    The kernel and backend libraries register themselves when loaded and export nothing the runner calls, hence
+    --no-as-needed.
+    """
+    include = wheel.folder / "include"
+    compile_flags = [
+        "-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-DC10_USING_CUSTOM_GENERATED_MACROS",
+        f'-DEDGERIG_EXECUTORCH_VERSION="{wheel.version}"',
+        "-isystem", str(include), "-isystem", str(include / "executorch/runtime/core/portable_type/c10"),
+    ]
+    libraries = [str(_shared(wheel.folder, name)) for name in LIBRARIES]
+    link_flags = [
+        "-Wl,--no-undefined", "-Wl,--no-as-needed", *libraries, "-Xlinker", "-rpath", "-Xlinker", str(wheel.folder / "lib"),
+    ]
+    return compile_flags, link_flags
+
+
+def _key(wheel: _Wheel, command: Sequence[str], identity: str, flags: Sequence[str]) -> str:
+    source = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+    parts = [source, wheel.version, *command, identity, *flags]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _compile(command: Sequence[str], library: Path) -> None:
+    """Compiles into a file beside `library` and moves it there: another process may be doing the same."""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".compile-") as folder:
+        unfinished = Path(folder) / library.name
+        _run([*command, "-o", str(unfinished)], COMPILE_DEADLINE_S)
+        os.replace(unfinished, library)
+
+
+def _run(command: Sequence[str], deadline_s: float) -> str:
+    """The command's stdout. Raises _CompilerFailed with the tail of its stderr."""
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace", start_new_session=True,
+        )
+    except OSError as error:
+        raise _CompilerFailed(f"{command[0]} does not start ({error.strerror}): {INSTALL_HINT}") from error
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=deadline_s)
+        except subprocess.TimeoutExpired as error:
+            # The driver runs the compiler proper as its child: the whole session has to go.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise _CompilerFailed(f"{command[0]} passed its deadline of {deadline_s:g} s") from error
+    if process.returncode != 0:
+        raise _CompilerFailed(f"{command[0]} failed with exit code {process.returncode}: {stderr[-STDERR_TAIL:].strip()}")
+    return stdout

@@ -1,0 +1,1 @@
+"""Raw run → measurement. Pure: no device, no file written, the same raw run gives the same figures for ever."""

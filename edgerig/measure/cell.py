@@ -1,0 +1,60 @@
+"""One cell's raw run → the figures reported of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.measure.accuracy import Outputs, parity, top1
+from edgerig.measure.latency import median_interval, summarize
+from edgerig.measure.raw import Raw
+from edgerig.measure.verdict import judge
+from edgerig.plan import Cell
+from edgerig.results import Accuracy, Artifact, Cost, Delegation, Engine, Memory
+from edgerig.spec import ModelSpec
+
+
+def figures(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw, labels: npt.NDArray[np.int64] | None,
+            reference: Outputs | None, fp32: Outputs | None, no_fp32: str) -> dict[str, Any]:
+    """The measured fields of the cell's `CellResult`.
+
+    `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
+    there is none (`no_fp32` says why).
+    """
+    run = raw.run
+    delegation = _delegation(artifact, raw)
+    return {
+        "size_bytes": artifact.size_bytes,
+        "runtime_import_ms": run.runtime_import_ns / 1e6,
+        "load_ms": run.load_ns / 1e6,
+        "first_inference_ms": run.first_inference_ns / 1e6,
+        "latency": summarize(raw.samples_ns, run.warmup_runs),
+        "memory": Memory(**run.memory.model_dump()),
+        "accuracy": _accuracy(model, raw.outputs, labels),
+        "parity": parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32,
+                         no_fp32),
+        "delegation": delegation,
+        "cost": Cost(reason="guest instructions are counted on emulated devices only"),
+        "verdict": judge(emulated=cell.emulated, threads=cell.threads, threads_in_force=run.engine.threads,
+                         delegation=delegation, interval=median_interval(raw.samples_ns)),
+        "engine": Engine(name=artifact.engine, runtime=run.engine.runtime, version=run.engine.version,
+                         threads=run.engine.threads, notes=tuple(run.engine.notes)),
+    }
+
+
+def _accuracy(model: ModelSpec, outputs: Outputs, labels: npt.NDArray[np.int64] | None) -> Accuracy:
+    if model.metric is None or labels is None:
+        return Accuracy(reason=model.no_accuracy_reason or "the dataset has no labels")
+    return top1(outputs, labels[: len(outputs[0])])
+
+
+def _delegation(artifact: Artifact, raw: Raw) -> Delegation:
+    """As seen on the device, else as known from the build (ExecuTorch decides it there)."""
+    seen = raw.run.engine
+    if seen.total is not None:
+        return Delegation(delegated=seen.delegated, total=seen.total, undelegated=tuple(seen.undelegated))
+    if artifact.operators is not None:
+        return Delegation(delegated=artifact.delegated, total=artifact.operators, undelegated=artifact.undelegated)
+    return Delegation(reason=seen.delegation_reason or "the runtime does not tell")

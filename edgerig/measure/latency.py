@@ -1,0 +1,65 @@
+"""Latency samples → percentiles, and how sure the median is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from edgerig.results import Latency
+
+MEDIAN_TOLERANCE = 0.02
+BLOCKS = 50
+RESAMPLES = 2000
+
+
+def nearest_rank(ordered: npt.NDArray[np.int64], percent: float) -> int:
+    """The smallest sample such that at least `percent` % of all are not above it: ordered[ceil(p/100 * n) - 1].
+
+    `ordered` is sorted ascending and not empty. (Nearest-rank percentile; Langford, J. Statistics Education 14(3), 2006.)
+    """
+    return int(ordered[max(math.ceil(percent / 100 * len(ordered)), 1) - 1])
+
+
+def summarize(samples_ns: npt.NDArray[np.int64], warmup_runs: int) -> Latency:
+    """Percentiles and moments in milliseconds; `std_ms` is the population's standard deviation of these samples."""
+    ordered = np.sort(samples_ns)
+    return Latency(
+        p50_ms=nearest_rank(ordered, 50) / 1e6, p90_ms=nearest_rank(ordered, 90) / 1e6,
+        p99_ms=nearest_rank(ordered, 99) / 1e6, mean_ms=float(ordered.mean()) / 1e6, std_ms=float(ordered.std()) / 1e6,
+        min_ms=int(ordered[0]) / 1e6, max_ms=int(ordered[-1]) / 1e6, samples=len(ordered), warmup_runs=warmup_runs,
+    )
+
+
+@dataclass(frozen=True)
+class MedianInterval:
+    """A 95 % interval of the median. `blocks` 0 means too few samples for one, and no interval."""
+
+    low_ms: float
+    high_ms: float
+    relative_half_width: float
+    blocks: int
+
+
+def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
+    """Bootstrap over the medians of up to `BLOCKS` consecutive stretches of the run.
+
+    Latencies drift and come in bursts, so neighbouring samples resemble each other and resampling them one by one
+    would promise too much; resampling whole stretches keeps what is alike together (block bootstrap: Künsch, Annals
+    of Statistics 17(3), 1989). Percentile interval, fixed seed. `relative_half_width` is half the interval over the
+    median of the stretches' medians. Stretches hold at least 5 samples; fewer than 5 stretches give no interval.
+    """
+    blocks = min(BLOCKS, len(samples_ns) // 5)
+    if blocks < 5:
+        median = float(np.median(samples_ns)) / 1e6
+        return MedianInterval(median, median, math.inf, 0)
+    medians = np.array([np.median(part) for part in np.array_split(samples_ns, blocks)])
+    interval = stats.bootstrap(
+        (medians,), np.median, n_resamples=RESAMPLES, confidence_level=0.95, method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    low, high, centre = float(interval.low), float(interval.high), float(np.median(medians))
+    return MedianInterval(low / 1e6, high / 1e6, (high - low) / 2 / max(centre, 1.0), blocks)

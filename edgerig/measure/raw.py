@@ -1,0 +1,129 @@
+"""A raw run as it came off a device: untrusted until it has passed through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgerig.errors import RunError, UnparsableOutput
+from edgerig.results import TensorRecord
+
+RAW_LIMIT_BYTES = 4 * 2**20
+SAMPLES_LIMIT_BYTES = 256 * 2**20
+Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class _Device(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class RawEngine(_Device):
+    inputs: list[TensorRecord] = Field(max_length=64)
+    outputs: list[TensorRecord] = Field(max_length=64)
+    runtime: Text
+    version: Text
+    threads: int = Field(ge=0, le=4096)
+    delegated: int | None = Field(default=None, ge=0)
+    total: int | None = Field(default=None, ge=0)
+    delegation_reason: Text = ""
+    undelegated: list[Text] = Field(default=[], max_length=20)
+    notes: list[Text] = Field(default=[], max_length=20)
+
+
+class RawMemory(_Device):
+    peak_rss_bytes: int | None = Field(default=None, gt=0)
+    runtime_rss_bytes: int | None = Field(default=None, gt=0)
+    includes: Text = ""
+    reason: Text = ""
+
+
+class RawError(_Device):
+    type: Text
+    message: Text
+
+
+class RawRun(_Device):
+    """`raw.json`, schema 1 (see `ondevice/job.py`)."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    cell: Text
+    engine: RawEngine
+    runtime_import_ns: Nanoseconds
+    load_ns: Nanoseconds
+    first_inference_ns: Nanoseconds
+    warmup_runs: int = Field(ge=0)
+    samples: int = Field(ge=1)
+    timer_overhead_ns: Nanoseconds
+    memory: RawMemory
+    state: dict[str, dict[str, float | int | str | None]] = {}
+
+
+class _FailedRun(_Device):
+    error: RawError
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A whole raw run: `samples_ns` (S,) int64 and one float32 (N, …) array an output tensor."""
+
+    run: RawRun
+    samples_ns: npt.NDArray[np.int64]
+    outputs: list[npt.NDArray[np.float32]]
+
+
+def parse_raw(text: bytes, cell: str) -> RawRun:
+    """The raw run in `text`. Raises RunError with the runner's own words when it reports a failure, and
+    UnparsableOutput when it is no raw run of this cell."""
+    try:
+        return _of_cell(RawRun.model_validate_json(text), cell)
+    except ValidationError as error:
+        try:
+            failed = _FailedRun.model_validate_json(text).error
+        except ValidationError:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            raise UnparsableOutput(f"{cell}: raw.json is not a raw run: {where}: {first['msg']}",
+                                   hint="is the runner on the device the one that was pushed?") from error
+        raise RunError(f"{cell}: the engine failed on the device: {failed.type}: {failed.message}",
+                       hint="the runner's log has its traceback") from None
+
+
+def _of_cell(run: RawRun, cell: str) -> RawRun:
+    if run.cell != cell:
+        raise UnparsableOutput(f"{cell}: the raw run is of {run.cell!r}", hint="two runs may have shared a folder")
+    return run
+
+
+def read_raw(folder: Path, cell: str) -> Raw:
+    """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
+    try:
+        run = parse_raw((folder / "raw.json").read_bytes(), cell)
+    except OSError as error:
+        raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
+    samples = _array(folder / "samples.npy", "<i8", (run.samples,), cell)
+    if samples.min() < 0:
+        raise UnparsableOutput(f"{cell}: samples.npy holds a negative duration")
+    outputs = [
+        _array(folder / f"output_{index}.npy", "<f4", (None, *tensor.shape[1:]), cell)
+        for index, tensor in enumerate(run.engine.outputs)
+    ]
+    return Raw(run, samples, outputs)
+
+
+def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UnparsableOutput(f"{cell}: {path.name} is not a readable array: {error}") from error
+    fits = len(array.shape) == len(shape) and all(w in (None, s) for s, w in zip(array.shape, shape, strict=True))
+    if array.dtype.str != dtype or not fits:
+        raise UnparsableOutput(f"{cell}: {path.name} has dtype {array.dtype.str} and shape {array.shape}, "
+                               f"expected {dtype} and {shape}")
+    found: npt.NDArray[Any] = array
+    return found

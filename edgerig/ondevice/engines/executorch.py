@@ -1,0 +1,295 @@
+"""ExecuTorch, through the rig's own C++ runner where one was built, else through the wheel's Python binding.
+
+The runner (`native/executorch_runner.cc`) needs neither torch nor the wheel's Python side. The wheel's binding imports
+torch, whose memory and start-up then stand in every figure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.tensors import check_inputs
+
+METHOD = "forward"
+DTYPES = {
+    0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 7: "float64", 11: "bool",
+}
+"""ScalarType (executorch/runtime/core/portable_type/scalar_type.h) to numpy dtype."""
+ERRORS = {
+    0x20: "a backend or an operator the program needs is not there; XNNPACK also needs "
+          "/sys/devices/system/cpu/{possible,present,online}",
+}
+"""What an error code (executorch/runtime/core/error.h) has been found to mean, where the runtime does not say."""
+WHEEL_NOTE = (
+    "run through the wheel's Python binding: memory and start-up include torch, and each inference includes the "
+    "binding's copies of inputs and outputs (compile the runner to be rid of both)"
+)
+UNKNOWN_DELEGATION = "which operators a backend took over is known when the program is built, not at run time"
+
+
+class ExecutorchError(RuntimeError):
+    """A failure inside ExecuTorch; `code` is its error code."""
+
+    def __init__(self, code: int, text: str) -> None:
+        meaning = f" ({ERRORS[code]})" if code in ERRORS else ""
+        super().__init__(f"ExecuTorch error 0x{code:x}{meaning}: {text}")
+        self.code = code
+
+
+class Binding(Protocol):
+    """A way into the runtime with one program loaded; `invoke` is bound by `load`."""
+
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    invoke: Callable[[], None]
+
+    def load(self, path: str, threads: int) -> None: ...
+
+    def set_inputs(self, inputs: list[Array]) -> None: ...
+
+    def read_outputs(self) -> list[Array]: ...
+
+    def version(self) -> str: ...
+
+    def threads(self) -> int: ...
+
+    def notes(self) -> list[str]: ...
+
+
+class ExecutorchEngine:
+    """A `.pte` file's method "forward". `library` is the compiled runner's path; None: the wheel's binding."""
+
+    invoke: Callable[[], None]
+
+    def __init__(self, library: str | None = None) -> None:
+        self._binding: Binding = WheelBinding() if library is None else NativeBinding(library)
+
+    def load(self, path: str, threads: int) -> None:
+        """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code."""
+        self._binding.load(path, threads)
+        self.invoke = self._binding.invoke
+
+    def set_inputs(self, inputs: list[Array]) -> None:
+        check_inputs(inputs, self._binding.inputs)
+        self._binding.set_inputs(inputs)
+
+    def outputs(self) -> list[Array]:
+        return self._binding.read_outputs()
+
+    def describe(self) -> Description:
+        return Description(
+            inputs=self._binding.inputs, outputs=self._binding.outputs, runtime="ExecuTorch",
+            version=self._binding.version(), threads=self._binding.threads(), delegation_reason=UNKNOWN_DELEGATION,
+            notes=self._binding.notes(),
+        )
+
+
+class TensorMeta(ctypes.Structure):
+    """`TensorMeta` of executorch_runner.cc."""
+
+    _fields_ = [
+        ("nbytes", ctypes.c_uint64), ("scalar_type", ctypes.c_uint32), ("planned", ctypes.c_uint32),
+        ("ndim", ctypes.c_uint32), ("sizes", ctypes.c_int32 * 16), ("dim_order", ctypes.c_uint32 * 16),
+    ]
+
+
+class Layout(NamedTuple):
+    """How a tensor lies in memory: `dim_order` lists its axes from outermost to innermost."""
+
+    shape: tuple[int, ...]
+    dim_order: tuple[int, ...]
+
+    def to_memory(self, array: Array) -> Array:
+        return np.ascontiguousarray(array.transpose(self.dim_order))
+
+    def from_memory(self, memory: Array) -> Array:
+        stored = memory.reshape([self.shape[axis] for axis in self.dim_order])
+        return np.ascontiguousarray(stored.transpose(np.argsort(self.dim_order)))
+
+
+class Runner:
+    """A program loaded by the C++ runner, destroyed with the last reference to it."""
+
+    def __init__(self, library: ctypes.CDLL, path: str) -> None:
+        self.library = library
+        self.address = ctypes.c_void_p()
+        self.check(library.edgerig_et_load(path.encode(), ctypes.byref(self.address)))
+
+    def __del__(self) -> None:
+        if self.address:
+            self.library.edgerig_et_destroy(self.address)
+
+    def check(self, code: int) -> None:
+        _check(self.library, code)
+
+    def tensors(self, output: int) -> list[TensorMeta]:
+        """The inputs (`output` 0) or outputs (1)."""
+        metas = []
+        for i in range(self.library.edgerig_et_count(self.address, output)):
+            meta = TensorMeta()
+            self.check(self.library.edgerig_et_tensor(self.address, output, i, ctypes.byref(meta)))
+            metas.append(meta)
+        return metas
+
+    def backends(self) -> list[str]:
+        count = self.library.edgerig_et_backend_count(self.address)
+        return [self.library.edgerig_et_backend(self.address, i).decode() for i in range(count)]
+
+
+class NativeBinding:
+    """The C++ runner, through ctypes."""
+
+    invoke: Callable[[], None]
+
+    def __init__(self, library: str) -> None:
+        self._library = _open(library)
+        self.inputs: list[TensorInfo] = []
+        self.outputs: list[TensorInfo] = []
+
+    def load(self, path: str, threads: int) -> None:
+        _check(self._library, self._library.edgerig_et_set_threads(threads))
+        runner = self._runner = Runner(self._library, path)
+        inputs, outputs = runner.tensors(0), runner.tensors(1)
+        self.inputs = [_tensor(meta, f"input{i}") for i, meta in enumerate(inputs)]
+        self.outputs = [_tensor(meta, f"output{i}") for i, meta in enumerate(outputs)]
+        self._input_layouts = [_layout(meta) for meta in inputs]
+        self._output_layouts = [_layout(meta) for meta in outputs]
+        self._planned_bytes = sum(meta.nbytes for meta in inputs if meta.planned)
+        # The address is a c_void_p and the function has no argtypes: ctypes then has nothing to convert in a call.
+        execute = partial(self._library.edgerig_et_execute, runner.address)
+
+        def invoke() -> None:
+            code = execute()
+            if code:
+                runner.check(code)
+
+        self.invoke = invoke
+
+    def set_inputs(self, inputs: list[Array]) -> None:
+        for i, (array, tensor, layout) in enumerate(zip(inputs, self.inputs, self._input_layouts, strict=True)):
+            memory = layout.to_memory(contiguous(array, tensor.dtype))
+            pointer = memory.ctypes.data_as(ctypes.c_void_p)
+            self._runner.check(self._library.edgerig_et_set_input(self._runner.address, i, pointer, memory.nbytes))
+
+    def read_outputs(self) -> list[Array]:
+        arrays = []
+        for i, (tensor, layout) in enumerate(zip(self.outputs, self._output_layouts, strict=True)):
+            memory = np.empty(math.prod(tensor.shape), tensor.dtype)
+            pointer = memory.ctypes.data_as(ctypes.c_void_p)
+            self._runner.check(self._library.edgerig_et_get_output(self._runner.address, i, pointer, memory.nbytes))
+            arrays.append(layout.from_memory(memory))
+        return arrays
+
+    def version(self) -> str:
+        return str(self._library.edgerig_et_version().decode())
+
+    def threads(self) -> int:
+        return int(self._library.edgerig_et_threads())
+
+    def notes(self) -> list[str]:
+        names = self._runner.backends()
+        notes = [f"backends used: {', '.join(names)}" if names else "no backend is used: every operator runs on a CPU kernel"]
+        if self._planned_bytes:
+            notes.append(f"the memory plan holds the inputs: each inference first copies their {self._planned_bytes} bytes in")
+        return notes
+
+
+class WheelBinding:
+    """`executorch.runtime` of the wheel, which imports torch."""
+
+    invoke: Callable[[], None]
+
+    def __init__(self) -> None:
+        import torch
+        from executorch.extension.pybindings import portable_lib
+        from executorch.runtime import Runtime
+
+        self._torch: Any = torch
+        self._pool: Any = portable_lib
+        self._runtime: Any = Runtime.get()
+        self.inputs: list[TensorInfo] = []
+        self.outputs: list[TensorInfo] = []
+
+    def load(self, path: str, threads: int) -> None:
+        self._pool._unsafe_reset_threadpool(threads)
+        # The program owns what the method points into, so it is kept for as long.
+        self._program = self._runtime.load_program(path)
+        method = self._program.load_method(METHOD)
+        meta = method.metadata
+        self.inputs = [_wheel_tensor(meta.input_tensor_meta(i), f"input{i}") for i in range(meta.num_inputs())]
+        self.outputs = [_wheel_tensor(meta.output_tensor_meta(i), f"output{i}") for i in range(meta.num_outputs())]
+        self._arguments: list[Any] = []
+        self._results: list[Any] = []
+
+        def invoke() -> None:
+            self._results = method.execute(self._arguments)
+
+        self.invoke = invoke
+
+    def set_inputs(self, inputs: list[Array]) -> None:
+        self._arguments = [self._torch.from_numpy(array.copy()) for array in inputs]
+
+    def read_outputs(self) -> list[Array]:
+        return [result.numpy().copy() for result in self._results]
+
+    def version(self) -> str:
+        return importlib.metadata.version("executorch")
+
+    def threads(self) -> int:
+        return int(self._pool._threadpool_get_thread_count())
+
+    def notes(self) -> list[str]:
+        return [WHEEL_NOTE]
+
+
+def _open(path: str) -> ctypes.CDLL:
+    """The runner's functions with their types. Raises OSError when the library or one it needs does not load."""
+    library = ctypes.CDLL(path)
+    runner, size, word = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
+    signatures: dict[str, tuple[Any, list[Any] | None]] = {
+        "error": (ctypes.c_char_p, []), "version": (ctypes.c_char_p, []),
+        "set_threads": (word, [word]), "threads": (word, []),
+        "load": (word, [ctypes.c_char_p, ctypes.POINTER(runner)]), "destroy": (None, [runner]),
+        "count": (size, [runner, word]), "tensor": (word, [runner, word, size, ctypes.POINTER(TensorMeta)]),
+        "backend_count": (size, [runner]), "backend": (ctypes.c_char_p, [runner, size]),
+        "set_input": (word, [runner, size, runner, size]), "get_output": (word, [runner, size, runner, size]),
+        "execute": (word, None),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, f"edgerig_et_{name}")
+        function.restype = result
+        if arguments is not None:
+            function.argtypes = arguments
+    return library
+
+
+def _check(library: ctypes.CDLL, code: int) -> None:
+    """Raises ExecutorchError when `code` is one."""
+    if code:
+        raise ExecutorchError(code, library.edgerig_et_error().decode(errors="replace"))
+
+
+def _tensor(meta: TensorMeta, name: str) -> TensorInfo:
+    return TensorInfo(name=name, shape=_layout(meta).shape, dtype=_dtype(meta.scalar_type, name))
+
+
+def _layout(meta: TensorMeta) -> Layout:
+    return Layout(tuple(meta.sizes[: meta.ndim]), tuple(meta.dim_order[: meta.ndim]))
+
+
+def _wheel_tensor(meta: Any, name: str) -> TensorInfo:
+    return TensorInfo(name=name, shape=tuple(meta.sizes()), dtype=_dtype(int(meta.dtype()), name))
+
+
+def _dtype(scalar_type: int, name: str) -> str:
+    if scalar_type not in DTYPES:
+        raise ValueError(f'tensor "{name}": ExecuTorch scalar type {scalar_type} is not supported')
+    return DTYPES[scalar_type]

@@ -1,0 +1,57 @@
+"""The job a runner is given and the raw run it gives back, as JSON beside .npy files.
+
+Job (`job.json`, schema 1): paths are relative to the job's folder.
+
+    {"schema": 1, "cell": ID, "engine": NAME, "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
+     "inputs": [FILE.npy, …],              one (N, …) float32 array a tensor, in the file's own layout
+     "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0}
+
+Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock.
+`samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` (float32, (N, …)) the outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    cell: str
+    engine: str
+    engine_options: dict[str, Any]
+    artifact: str
+    sha256: str
+    threads: int
+    inputs: list[str]
+    warmup_runs: int
+    min_runs: int
+    min_seconds: float
+    max_seconds: float
+
+
+def read_job(path: str) -> Job:
+    """Raises ValueError when the file is not a job of this schema."""
+    with open(path, encoding="utf-8") as file:
+        data = json.load(file)
+    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+        raise ValueError(f"{path} is not a job of schema {SCHEMA}")
+    expected = {field.name for field in fields(Job)}
+    if data.keys() != expected:
+        raise ValueError(f"{path}: keys {sorted(data.keys() ^ expected)} are missing or unknown")
+    return Job(**data)
+
+
+def write_json(path: str, value: object) -> None:
+    """Writes atomically, so that a reader never sees half a file."""
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

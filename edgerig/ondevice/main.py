@@ -1,0 +1,140 @@
+"""The runner: one job in, one raw run out. `python runner.pyz job.json` writes into the job's folder.
+
+Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
+inference, warm-up, the steady state, and last the whole dataset through the same engine. Exit codes: 0 a raw run was
+written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edgerig.ondevice import engines, lifeline, memory, tensors, timing
+from edgerig.ondevice.engines import Array, Description, Engine
+from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: runner JOB.json")
+    path = os.path.abspath(sys.argv[1])
+    folder = os.path.dirname(path)
+    try:
+        raw = run(read_job(path), folder)
+    except Exception as error:
+        traceback.print_exc()
+        write_json(os.path.join(folder, "raw.json"), {
+            "schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error)[:2000]}})
+        sys.exit(1)
+    write_json(os.path.join(folder, "raw.json"), raw)
+
+
+def run(job: Job, folder: str) -> dict[str, Any]:
+    """Runs the job; gives the raw run and writes its arrays into `folder`. Raises what the engine raises."""
+    artifact = os.path.join(folder, job.artifact)
+    digest = _sha256(artifact)
+    if digest != job.sha256:
+        raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
+    inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
+
+    memory_found = memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
+    lifeline.hold()
+
+    created = time.perf_counter_ns()
+    engine = engines.create(job.engine, job.engine_options)
+    import_ns = time.perf_counter_ns() - created
+    load_ns = timing.once(lambda: engine.load(artifact, job.threads))
+    description = engine.describe()
+    engine.set_inputs(_sample(description, inputs, 0))
+    first_ns = timing.once(engine.invoke)
+    for _ in range(job.warmup_runs):
+        engine.invoke()
+    before = _state()
+    samples = timing.steady(engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds,
+                            max_seconds=job.max_seconds)
+    after = _state()
+    np.save(os.path.join(folder, "samples.npy"), samples)
+    for index, output in enumerate(evaluate(engine, inputs)):
+        np.save(os.path.join(folder, f"output_{index}.npy"), output)
+
+    return {
+        "schema": SCHEMA,
+        "cell": job.cell,
+        "engine": description.to_json(),
+        "runtime_import_ns": import_ns,
+        "load_ns": load_ns,
+        "first_inference_ns": first_ns,
+        "warmup_runs": job.warmup_runs,
+        "samples": len(samples),
+        "timer_overhead_ns": timing.overhead(),
+        "memory": memory_found,
+        "state": {"before": before, "after": after},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Callable[[], None]) -> None:
+    """What the memory pass does: import, load, and a few inferences."""
+    engine = engines.create(job.engine, job.engine_options)
+    runtime_imported()
+    engine.load(artifact, job.threads)
+    engine.set_inputs(_sample(engine.describe(), inputs, 0))
+    for _ in range(3):
+        engine.invoke()
+    engine.outputs()
+
+
+def _sample(description: Description, inputs: list[Array], index: int) -> list[Array]:
+    """Sample `index` as the file wants it: batch 1, the file's dtype, quantized by the file's own scale."""
+    if len(description.inputs) != len(inputs):
+        raise ValueError(f"the file has {len(description.inputs)} inputs, the job gives {len(inputs)}")
+    return [tensors.quantize(np.asarray(array[index : index + 1], dtype=np.float32), info)
+            for array, info in zip(inputs, description.inputs, strict=True)]
+
+
+def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
+    """Outputs over all samples, dequantized to float32, one (N, …) array a tensor."""
+    description = engine.describe()
+    collected: list[list[Array]] = [[] for _ in description.outputs]
+    for index in range(len(inputs[0])):
+        engine.set_inputs(_sample(description, inputs, index))
+        engine.invoke()
+        for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):
+            column.append(tensors.dequantize(output, info))
+    return [np.concatenate(column, axis=0) for column in collected]
+
+
+def _state() -> dict[str, Any]:
+    """Load average and free memory, outside the timed region; None where the system does not tell."""
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        load = None
+    available = None
+    try:
+        with open("/proc/meminfo", encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    available = int(line.split()[1]) * 1024
+    except OSError:
+        available = None
+    return {"load1": load, "memory_available_bytes": available}
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    main()

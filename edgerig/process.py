@@ -1,0 +1,130 @@
+"""Child processes: a deadline, both streams drained and bounded, the whole process group ended.
+
+Every build and every run is a child started here. The child's standard input is a pipe whose other end we hold and
+never write to: should this process die, even by SIGKILL, a child that watches it (`ondevice/lifeline.py`) ends too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+OUTPUT_LIMIT_BYTES = 64 * 2**20
+_live: set[int] = set()
+_lock = threading.Lock()
+_stopping = False
+
+
+class Stopped(Exception):
+    """Raised for a child asked for, or ended, after `stop_all`: the sweep is being interrupted."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An ended child. `returncode` is negative for a signal; streams hold their first `OUTPUT_LIMIT_BYTES`."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    timed_out: bool
+
+
+def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, cwd: Path | None = None,
+        output: Path | None = None) -> Finished:
+    """Runs `argv` to its end or to the deadline, when its whole process group is killed.
+
+    `output` sends both streams to that file instead of memory. Raises OSError when the program cannot be started and
+    Stopped when the sweep is being interrupted.
+    """
+    lifeline, held = os.pipe()
+    begin = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, held)
+        sink: int | IO[bytes] = stack.enter_context(output.open("ab")) if output else subprocess.PIPE
+        try:
+            child = _start(argv, lifeline, sink, subprocess.STDOUT if output else subprocess.PIPE, env, cwd)
+        finally:
+            os.close(lifeline)
+        stack.callback(_forget, child.pid)
+        streams = [_Drain(stream) for stream in (child.stdout, child.stderr) if stream is not None]
+        timed_out = False
+        try:
+            child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            # Also after a normal end: a grandchild left behind would hold the pipes open and the device busy.
+            _kill_group(child.pid)
+            child.wait()
+        captured = [drain.finish() for drain in streams] or [b"", b""]
+    if _stopping:
+        raise Stopped(argv[0])
+    return Finished(child.returncode, captured[0], captured[1], time.monotonic() - begin, timed_out)
+
+
+def stop_all() -> None:
+    """Kills every child of ours and refuses new ones; for an interrupted sweep on its way out."""
+    global _stopping
+    with _lock:
+        _stopping = True
+        for pid in _live:
+            _kill_group(pid)
+
+
+def signal_name(returncode: int) -> str:
+    """`SIGKILL` for -9; `exit code 3` for 3."""
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"signal {-returncode}"
+
+
+def _start(argv: Sequence[str], stdin: int, stdout: int | IO[bytes], stderr: int, env: Mapping[str, str] | None,
+           cwd: Path | None) -> subprocess.Popen[bytes]:
+    with _lock:
+        if _stopping:
+            raise Stopped(argv[0])
+        child = subprocess.Popen(list(argv), stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd,
+                                 start_new_session=True)
+        _live.add(child.pid)
+        return child
+
+
+def _forget(pid: int) -> None:
+    with _lock:
+        _live.discard(pid)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class _Drain:
+    """Reads a pipe to its end on a thread of its own, keeping at most `OUTPUT_LIMIT_BYTES`."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._kept = bytearray()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while chunk := self._stream.read1(65536):  # type: ignore[attr-defined]
+            self._kept += chunk[: OUTPUT_LIMIT_BYTES - len(self._kept)]
+
+    def finish(self) -> bytes:
+        self._thread.join()
+        self._stream.close()
+        return bytes(self._kept)

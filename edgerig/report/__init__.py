@@ -1,0 +1,55 @@
+"""The writers: results to bytes, one pure `render(results) -> bytes` a file, imported when first asked for.
+
+A new writer is one module and one row in `WRITERS`, whose key is the name of the file it writes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from edgerig.errors import ResultsError
+from edgerig.results import Results
+
+WRITERS = {
+    "results.json": "edgerig.report.json_results:render",
+    "results.csv": "edgerig.report.csv_results:render",
+    "report.md": "edgerig.report.markdown:render",
+    "index.html": "edgerig.report.html:render",
+}
+
+
+def render(name: str, results: Results) -> bytes:
+    """The content of the file `name`, a key of `WRITERS`."""
+    module, _, function = WRITERS[name].partition(":")
+    rendered: bytes = getattr(importlib.import_module(module), function)(results)
+    return rendered
+
+
+def write_all(results: Results, folder: Path) -> list[Path]:
+    """Writes every report of `results` into `folder` (made if missing) and returns the files, in `WRITERS`' order.
+
+    All are rendered before the first is written, and each replaces its predecessor in one step, so a reader sees
+    the old file or the new one, never half of one. Raises ResultsError when the folder cannot be written.
+    """
+    rendered = {name: render(name, results) for name in WRITERS}
+    return [_replace(folder / name, content) for name, content in rendered.items()]
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}",
+                           hint="give a folder you may write to, with free space") from error
+    return path

@@ -1,0 +1,127 @@
+"""report.md: the results as GitHub-flavoured Markdown, for a pull request or a terminal."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+from edgerig.report import view
+from edgerig.results import CellResult, Results
+
+_SPECIAL = re.compile(r"([\\`*\[\]|~!#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_BLOCK_START = re.compile(r"^(?=[-+=]|\d+[.)])")
+"""Characters that begin a list or an underline when a text starts with them."""
+
+
+def render(results: Results) -> bytes:
+    """UTF-8 Markdown, ended by a line feed."""
+    blocks = [
+        f"# edgerig report: {text(results.run.id)}",
+        *_what_ran(results),
+        "## Which to ship",
+        _bullets(_headline(choice) for choice in view.choices(results)),
+        *(block for device in view.by_device(results).items() for block in _device(results, *device)),
+        *_not_ok(results),
+        *_trust(results),
+        *_reproduce(results),
+    ]
+    return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
+
+
+def text(value: str) -> str:
+    """`value` on one line, shown literally: no markup, no HTML, no table cell broken."""
+    line = " ".join(value.split())
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        line = line.replace(character, entity)
+    return _BLOCK_START.sub(r"\\", _SPECIAL.sub(r"\\\1", line))
+
+
+def _code_block(value: str) -> str:
+    """`value` literally, in a fence longer than any run of backticks inside it."""
+    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{value}\n{fence}"
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items) or "Nothing."
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+    rule = ["---:" if right else "---" for right in numeric]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
+
+
+def _what_ran(results: Results) -> list[str]:
+    environment = results.environment
+    host = environment.host
+    tools = ", ".join(f"{name} {version}" for name, version in sorted(environment.tools.items()))
+    return [
+        _bullets([
+            f"Outcome: {view.outcome(results.cells)}",
+            f"Started: {text(results.run.started)}",
+            f"Host: {text(f'{host.cpu}, {view.counted(host.cores, "core")}, {host.os}')}",
+            f"Tools: {text(f'edgerig {environment.edgerig}, Python {environment.python}, {tools}')}",
+        ]),
+        "Run with:",
+        _code_block(shlex.join(results.run.command)),
+    ]
+
+
+def _headline(choice: view.Choice) -> str:
+    place = f"**{text(choice.model)}** on **{text(choice.device)}**"
+    if choice.smallest is None and choice.fastest is None and choice.smallest_reason == choice.fastest_reason:
+        return f"{place}: {text(choice.smallest_reason)}"
+    smallest = _chosen(choice.smallest, choice.smallest_reason)
+    fastest = _chosen(choice.fastest, choice.fastest_reason)
+    caution = f" Caution: {text(choice.caution)}." if choice.caution else ""
+    return f"{place}, within 1 point of fp32's accuracy: smallest {smallest}; fastest {fastest}.{caution}"
+
+
+def _chosen(cell: CellResult | None, reason: str) -> str:
+    return text(reason) if cell is None else f"**{text(view.variant(cell))}** – {text(view.described(cell))}"
+
+
+def _device(results: Results, name: str, cells: Sequence[CellResult]) -> list[str]:
+    facts = view.device_facts(results, name)
+    rows = [[text(column.text(cell)) for column in view.COLUMNS] for cell in cells]
+    return [
+        f"## Device: {text(name)}",
+        f"{text(facts)}. {view.outcome(cells)}.",
+        _table([text(column.header) for column in view.COLUMNS], rows, [column.numeric for column in view.COLUMNS]),
+    ]
+
+
+def _not_ok(results: Results) -> list[str]:
+    cells = view.not_ok(results)
+    if not cells:
+        return ["## Failed, skipped and unsupported", "None: every planned cell ran."]
+    rows = [[text(cell.id), cell.status, text(view.reason(cell)), text(cell.error.hint if cell.error else "")]
+            for cell in cells]
+    return ["## Failed, skipped and unsupported", _table(["cell", "status", "reason", "hint"], rows, [False] * 4)]
+
+
+def _trust(results: Results) -> list[str]:
+    return [
+        "## Warnings",
+        _bullets(_group(group) for group in view.warnings(results)),
+        "## Not measured",
+        _bullets(_group(group) for group in view.unmeasured(results)),
+        "## How the figures were measured",
+        _bullets(f"**{name}**: {told}" for name, told in view.NOTES),
+    ]
+
+
+def _group(group: view.Group) -> str:
+    cells = ", ".join(text(cell.id) for cell in group.cells)
+    return f"**{text(group.title)}**: {text(group.text)} ({view.counted(len(group.cells), 'cell')}: {cells})"
+
+
+def _reproduce(results: Results) -> list[str]:
+    models = [[text(name), text(model.description), model.source, text(model.licence),
+               text(model.dataset or model.no_accuracy_reason)] for name, model in results.models.items()]
+    return [
+        "## Models",
+        _table(["model", "description", "source", "licence", "dataset"], models, [False] * 5),
+    ]

@@ -1,0 +1,99 @@
+"""Reading results back, with a clear answer to every way a file can be wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from edgerig.errors import ResultsError
+from edgerig.results import SCHEMA_VERSION, Results
+
+MAX_BYTES = 256 * 1024 * 1024
+"""A cell takes about 4 kB, so this is some 60,000 cells; more is not a results file."""
+_SHOWN = 5
+_REMAKE = "`edgerig report` writes it anew from the run's saved raw runs"
+
+
+def read_results(path: Path) -> Results:
+    """The results in the file `path`, or in the `results.json` of the folder `path`.
+
+    Raises ResultsError when the file is missing, unreadable, too large, truncated, not JSON, of another schema
+    version, or when a value in it is not what the schema says.
+    """
+    file = path / "results.json" if path.is_dir() else path
+    document = _document(file, _text(file))
+    _check_version(file, document)
+    try:
+        results = Results.model_validate(document)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        lines = [f"{file}: {_place(item['loc'])}: {item['msg']}" for item in found[:_SHOWN]]
+        if len(found) > _SHOWN:
+            lines.append(f"{file}: and {len(found) - _SHOWN} more")
+        raise ResultsError("\n".join(lines), hint=_REMAKE) from error
+    repeated = [cell for cell, times in Counter(cell.id for cell in results.cells).items() if times > 1]
+    if repeated:
+        raise ResultsError(f'{file}: cell "{repeated[0]}" appears more than once', hint=_REMAKE)
+    return results
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of results.json as it is written: every field is present."""
+    schema = Results.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "edgerig results"}
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ResultsError(f"{file}: larger than {MAX_BYTES:,} bytes", hint="is this the results.json of a run?")
+        return content.decode("utf-8")
+    except FileNotFoundError as error:
+        raise ResultsError(f"{file}: no such file", hint="give a run's folder or its results.json") from error
+    except OSError as error:
+        raise ResultsError(f"{file}: cannot be read: {error.strerror or error}",
+                           hint="check the file's permissions") from error
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{file}: not UTF-8 text (byte {error.start})", hint=_REMAKE) from error
+
+
+def _document(file: Path, text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        what = "ends early" if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg else "is not JSON"
+        raise ResultsError(f"{file}: {what}: {error.msg} at line {error.lineno}, column {error.colno}",
+                           hint=_REMAKE) from error
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{file}: is not JSON: {error}", hint=_REMAKE) from error
+    if not isinstance(document, dict):
+        raise ResultsError(f"{file}: holds a {type(document).__name__}, not an object",
+                           hint="is this the results.json of a run?")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _check_version(file: Path, document: dict[str, Any]) -> None:
+    version = document.get("schema_version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise ResultsError(f'{file}: no "schema_version"', hint="is this the results.json of a run?")
+    if version > SCHEMA_VERSION:
+        raise ResultsError(f"{file}: schema_version {version} is newer than this edgerig reads ({SCHEMA_VERSION})",
+                           hint="update edgerig")
+    if version != SCHEMA_VERSION:
+        raise ResultsError(f"{file}: schema_version {version} is not known (expected {SCHEMA_VERSION})", hint=_REMAKE)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """`("cells", 3, "status")` as `cells[3].status`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".") or "the document"

@@ -1,0 +1,95 @@
+"""A run's folder → its results: every planned cell, recomputed from the raw runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.errors import EdgerigError
+from edgerig.measure.cell import figures
+from edgerig.measure.raw import read_raw
+from edgerig.plan import Cell
+from edgerig.report import write_all
+from edgerig.results import CellResult, DeviceRecord, ErrorRecord, ModelRecord, Results
+from edgerig.sweep.run_folder import Outcome, RunFolder
+
+
+def conclude(run: RunFolder) -> Results:
+    """Measures every journaled raw run; a cell without one appears with its reason. Raises ResultsError."""
+    outcomes = run.outcomes()
+    plan = run.file.plan
+    return Results(
+        run=run.file.run,
+        environment=run.file.environment,
+        devices={name: _device(name, run, outcomes) for name in plan.devices},
+        models={name: _model(name, run) for name in plan.models},
+        cells=tuple(_cell(cell, outcomes, run) for cell in plan.cells),
+    )
+
+
+def write_reports(run: RunFolder) -> tuple[Results, list[Path]]:
+    """Concludes the run and writes every report into its folder."""
+    results = conclude(run)
+    return results, write_all(results, run.path)
+
+
+def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
+    known = {
+        "id": cell.id, "model": cell.model, "source": cell.source, "format": cell.format, "recipe": cell.recipe,
+        "device": cell.device, "threads": cell.threads, "emulated": cell.emulated,
+    }
+    outcome = outcomes.get(cell.id)
+    if outcome is None:
+        return CellResult(**known, status="skipped", error=ErrorRecord(
+            stage="run", kind="Interrupted", message="the sweep ended before this cell was run",
+            hint=f"edgerig sweep --resume {run.path}"))
+    size = outcome.artifact.size_bytes if outcome.artifact else None
+    known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size}
+    if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
+        return CellResult(**known, status=outcome.status, error=outcome.error)
+    try:
+        raw = read_raw(run.path / outcome.raw, cell.id)
+        model = run.file.plan.models[cell.model]
+        known |= figures(cell, model, outcome.artifact, raw, run.labels(cell.model), _reference(run, cell, raw.outputs),
+                         *_fp32_sibling(cell, outcomes, run))
+    except EdgerigError as error:
+        return CellResult(**known, status="failed", error=ErrorRecord(
+            stage="measure", kind=error.kind, message=error.message, hint=error.hint))
+    return CellResult(**known, status="ok")
+
+
+def _reference(run: RunFolder, cell: Cell,
+               outputs: list[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]] | None:
+    """The source's outputs for as many samples as the cell was run on (`run.limit`)."""
+    reference = run.reference(cell.model)
+    return None if reference is None else [array[: len(outputs[0])] for array in reference]
+
+
+def _fp32_sibling(cell: Cell, outcomes: dict[str, Outcome],
+                  run: RunFolder) -> tuple[list[npt.NDArray[np.float32]] | None, str]:
+    """Outputs of the same cell with recipe fp32, or None and why there are none."""
+    if cell.recipe == "fp32":
+        return None, "this is the fp32 variant"
+    sibling = cell.model_copy(update={"recipe": "fp32"}).id
+    outcome = outcomes.get(sibling)
+    if outcome is None or outcome.status != "ok" or outcome.raw is None:
+        return None, f"{sibling} did not run in this sweep"
+    return read_raw(run.path / outcome.raw, sibling).outputs, ""
+
+
+def _device(name: str, run: RunFolder, outcomes: dict[str, Outcome]) -> DeviceRecord:
+    """As probed with its last cell, else what its file says."""
+    on_it = {cell.id for cell in run.file.plan.cells if cell.device == name}
+    probed = [o.device for o in outcomes.values() if o.cell in on_it and o.device is not None]
+    spec = run.file.plan.devices[name]
+    return probed[-1] if probed else DeviceRecord(kind=spec.kind, emulated=spec.emulated)
+
+
+def _model(name: str, run: RunFolder) -> ModelRecord:
+    spec, prepared = run.file.plan.models[name], run.prepared(name)
+    dataset = None if prepared is None else (
+        f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
+    return ModelRecord(description=spec.description, source=spec.source, licence=spec.licence, dataset=dataset,
+                       no_accuracy_reason=spec.no_accuracy_reason)

@@ -1,0 +1,187 @@
+"""Scheduling: which stage runs when, on Dask `distributed`.
+
+One worker of the cluster is the host, with a `build` resource for each build at once; every device is a worker of its
+own with one `device:NAME` resource, so that a device runs one cell at a time and none waits for another. The default
+cluster lives in this process and its tasks start child processes; in a farm the same tasks go to workers elsewhere.
+
+Cells of this very machine wait until the last build has ended: a figure taken beside a busy converter is worth nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed
+
+from edgerig import process
+from edgerig.build.request import Failure, Prepared
+from edgerig.build.spawn import BuildOutcome
+from edgerig.build.store import Store
+from edgerig.plan import Cell, Plan, variants
+from edgerig.results import ErrorRecord
+from edgerig.spec import FormatName
+from edgerig.sweep import pipeline
+from edgerig.sweep.pipeline import BuildTask, CellTask
+from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What just happened, for whoever shows it: a stage of `subject` ended with `status` ("" when it only began)."""
+
+    stage: str
+    subject: str
+    status: str = ""
+    detail: str = ""
+
+
+Listener = Callable[[Progress], None]
+
+
+def run_sweep(run: RunFolder, store: Store, listen: Listener) -> None:
+    """Brings every cell of the run's plan that is not journaled to its outcome. Interrupting it loses no outcome."""
+    plan = run.file.plan
+    done = run.outcomes()
+    with run.journal() as journal:
+        _Sweep(plan, run, store, journal, listen).go([cell for cell in plan.cells if cell.id not in done])
+
+
+@contextlib.contextmanager
+def cluster(devices: list[str], builds: int) -> Iterator[Client]:
+    """An in-process cluster: a host worker and a worker a device."""
+    def worker(resources: dict[str, int]) -> dict[str, Any]:
+        return {"cls": Worker, "options": {"nthreads": sum(resources.values()), "resources": resources,
+                                           "memory_limit": 0, "dashboard": False, "protocol": "inproc://"}}
+
+    workers = {"host": worker({"build": builds})} | {name: worker({f"device:{name}": 1}) for name in devices}
+    scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard": False, "port": 0}}
+    quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.gil.enabled": False,
+             "distributed.worker.daemon": False, "logging.distributed": "error"}
+    with (dask.config.set(quiet),
+          SpecCluster(workers=workers, scheduler=scheduler, silence_logs=40) as spec,
+          Client(spec) as client):
+        yield client
+
+
+@dataclass
+class _Sweep:
+    plan: Plan
+    run: RunFolder
+    store: Store
+    journal: Journal
+    listen: Listener
+    client: Client = field(init=False)
+    pending: Any = field(init=False)
+    then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
+    """What to do in this thread with each pending future's result, by its key."""
+    building: int = 0
+    waiting: list[CellTask] = field(default_factory=list)
+    """Built cells of this machine, held back until nothing is being built."""
+
+    def go(self, cells: list[Cell]) -> None:
+        for cell in cells:
+            if cell.unsupported:
+                self._record(Outcome(cell=cell.id, status="unsupported", error=ErrorRecord(
+                    stage="build", kind="UnsupportedRecipe", message=cell.unsupported,
+                    hint=f'"edgerig formats" shows what {cell.format} can do')))
+        wanted = [cell for cell in cells if not cell.unsupported]
+        if not wanted:
+            return
+        builds = self.plan.sweep.build.jobs or os.cpu_count() or 1
+        with cluster(sorted({cell.device for cell in wanted}), builds) as client:
+            self.client, self.pending = client, as_completed()
+            try:
+                for model in dict.fromkeys(cell.model for cell in wanted):
+                    self._submit_prepare(model, [cell for cell in wanted if cell.model == model])
+                for future in self.pending:
+                    self.then.pop(future.key)(future.result())
+            except BaseException:
+                process.stop_all()
+                raise
+
+    def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:
+        """Runs `function` on the worker with `resource`, then `then` with its result in this thread."""
+        future: Future = self.client.submit(function, *args, pure=False, retries=0, resources={resource: 1})
+        self.then[future.key] = then
+        self.pending.add(future)
+
+    def _submit_prepare(self, model: str, cells: list[Cell]) -> None:
+        self.building += 1
+        sweep = self.plan.sweep
+        self.listen(Progress("prepare", model))
+        self._submit(lambda result: self._prepared(model, cells, result), "build", pipeline.prepare,
+                     self.plan.models[model], sweep.seed, sweep.build.timeout_s, self.store.root, self.run.path)
+
+    def _prepared(self, model: str, cells: list[Cell], result: Prepared | Failure) -> None:
+        if isinstance(result, Failure):
+            for cell in cells:
+                self._record(pipeline.not_built(cell, result, "prepare"))
+        else:
+            self.run.keep_data(self.plan.models[model], result, self.store)
+            self.listen(Progress("prepare", model, "ok", f"{result.samples} samples, {result.origin}"))
+            for format_name in dict.fromkeys(cell.format for cell in cells):
+                self._submit_build(model, format_name, [c for c in cells if c.format == format_name], result)
+        self._built_one()
+
+    def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
+        self.building += 1
+        task = BuildTask(
+            model=self.plan.models[model], format=format_name, store=self.store.root, run_folder=self.run.path,
+            recipes=tuple(variant.recipe for variant in variants(tuple(cells))),
+            options=self.plan.sweep.options.get(format_name, {}), timeout_s=self.plan.sweep.build.timeout_s)
+        self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
+        self._submit(lambda result: self._built(task, cells, prepared, result), "build", pipeline.build, task, prepared)
+
+    def _built(self, task: BuildTask, cells: list[Cell], prepared: Prepared,
+               result: list[BuildOutcome] | Failure) -> None:
+        if isinstance(result, Failure):
+            for cell in cells:
+                self._record(pipeline.not_built(cell, result, "build"))
+        else:
+            for built in result:
+                self._report_build(task, built)
+                for cell in cells:
+                    if cell.recipe == built.recipe:
+                        self._deploy(cell, task, built, prepared)
+        self._built_one()
+
+    def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
+        status = "cached" if built.record.cached else "ok" if built.artifact else "failed"
+        if built.failure is not None and built.failure.kind == "UnsupportedRecipe":
+            status = "unsupported"
+        detail = built.failure.message if built.failure else f"{built.artifact.size_bytes} bytes" if built.artifact else ""
+        self.listen(Progress("build", f"{task.model.name}-{task.format}-{built.recipe}", status, detail))
+
+    def _deploy(self, cell: Cell, task: BuildTask, built: BuildOutcome, prepared: Prepared) -> None:
+        if built.failure is not None:
+            self._record(pipeline.not_built(cell, built.failure, "build", built))
+            return
+        ready = CellTask(
+            cell=cell, model=task.model, device=self.plan.devices[cell.device], built=built, prepared=prepared,
+            settings=self.plan.sweep.run, store=self.store.root, run_folder=self.run.path)
+        if ready.device.kind == "local":
+            self.waiting.append(ready)
+        else:
+            self._submit_run(ready)
+
+    def _built_one(self) -> None:
+        self.building -= 1
+        if self.building == 0:
+            order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
+            for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
+                self._submit_run(task)
+            self.waiting.clear()
+
+    def _submit_run(self, task: CellTask) -> None:
+        self._submit(self._record, f"device:{task.cell.device}", pipeline.run, task)
+
+    def _record(self, outcome: Outcome) -> None:
+        self.journal.write(outcome)
+        detail = outcome.error.message.splitlines()[0] if outcome.error else ""
+        self.listen(Progress("run", outcome.cell, outcome.status, detail))

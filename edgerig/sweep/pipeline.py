@@ -1,0 +1,113 @@
+"""The stages of one cell. Each is a plain function of plain values, run by a Dask worker; none raises an
+`EdgerigError`: a failure is an outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgerig.build import spawn
+from edgerig.build.data import load_arrays
+from edgerig.build.layout import to_layout
+from edgerig.build.request import Failure, Prepared
+from edgerig.build.spawn import BuildOutcome
+from edgerig.build.store import Store
+from edgerig.devices import connect
+from edgerig.devices.deploy import run_on_device
+from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError
+from edgerig.plan import Cell
+from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord
+from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
+from edgerig.sweep.run_folder import Outcome
+
+
+class BuildTask(Strict):
+    """The variants of one model and format."""
+
+    model: ModelSpec
+    format: FormatName
+    recipes: tuple[str, ...]
+    options: dict[str, str]
+    timeout_s: float
+    store: Path
+    run_folder: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.run_folder / "logs" / f"{self.model.name}-{self.format}"
+
+
+class CellTask(Strict):
+    """A built cell, ready to be deployed and run."""
+
+    cell: Cell
+    model: ModelSpec
+    device: DeviceSpec
+    built: BuildOutcome
+    prepared: Prepared
+    settings: RunSettings
+    store: Path
+    run_folder: Path
+
+
+def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
+    try:
+        return spawn.prepare(model, seed, timeout_s, Store(store), run_folder / "logs" / model.name)
+    except EdgerigError as error:
+        return Failure.of(error)
+
+
+def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
+    try:
+        return spawn.build_variants(task.model, task.format, list(task.recipes), task.options, prepared,
+                                    task.timeout_s, Store(task.store), task.logs)
+    except EdgerigError as error:
+        return Failure.of(error)
+
+
+def run(task: CellTask) -> Outcome:
+    """Deploys and runs a cell on its device."""
+    raw = f"raw/{task.cell.id}"
+    device: DeviceRecord | None = None
+    try:
+        artifact = task.built.artifact
+        folder = artifact and Store(task.store).find("artifact", artifact.key)
+        data = Store(task.store).find("data", task.prepared.data_key)
+        if artifact is None or folder is None or data is None:
+            raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
+        inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
+        inputs = to_layout(inputs, task.model.inputs, artifact.layout)
+        with connect(task.device) as transport:
+            device = transport.probe()
+            run_on_device(transport, task.cell.id, artifact, folder / artifact.file, inputs, task.cell.threads,
+                          task.settings, task.run_folder / raw)
+    except EdgerigError as error:
+        return failed(task.cell, error, built=task.built, device=device, raw=raw)
+    except OSError as error:  # the run's own folder: disk full, removed, not writable
+        return failed(task.cell, RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?"),
+                      built=task.built, device=device, raw=raw)
+    return Outcome(cell=task.cell.id, status="ok", artifact=artifact, build=with_log(task.built, task.cell),
+                   device=device, raw=raw)
+
+
+def failed(cell: Cell, error: EdgerigError, *, built: BuildOutcome | None = None, device: DeviceRecord | None = None,
+           raw: str | None = None) -> Outcome:
+    """The outcome of a cell that failed in or after deployment."""
+    stage = "run" if isinstance(error, RunError) else "deploy" if isinstance(error, DeviceError) else "build"
+    return Outcome(
+        cell=cell.id, status="failed", artifact=built and built.artifact, build=built and with_log(built, cell),
+        device=device, raw=raw,
+        error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint))
+
+
+def not_built(cell: Cell, failure: Failure, stage: str, built: BuildOutcome | None = None) -> Outcome:
+    """The outcome of a cell whose variant there is none of: unsupported when the recipe is, else failed."""
+    status = "unsupported" if failure.kind == "UnsupportedRecipe" else "failed"
+    return Outcome.model_validate({
+        "cell": cell.id, "status": status, "build": built and with_log(built, cell),
+        "error": {"stage": stage, "kind": failure.kind, "message": failure.message, "hint": failure.hint}})
+
+
+def with_log(built: BuildOutcome, cell: Cell) -> BuildRecord:
+    """The build's record with its log's path made relative to the run's folder."""
+    log = built.record.log and f"logs/{cell.model}-{cell.format}/{built.record.log}"
+    return built.record.model_copy(update={"log": log})

@@ -1,0 +1,170 @@
+"""A run's folder on disk, and its journal.
+
+    <run-id>/run.json        what was asked for and where it ran (written first, never changed)
+             journal.jsonl   one line a cell, appended and synced the moment its outcome is known
+             data/<model>/   labels and reference outputs, so that every figure can be recomputed
+             raw/<cell>/     the raw runs
+             logs/           what builds printed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from edgerig.build.data import load_arrays
+from edgerig.build.request import Prepared
+from edgerig.build.store import Store
+from edgerig.errors import ConfigError, ResultsError
+from edgerig.plan import Plan
+from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
+from edgerig.spec import ModelSpec, Strict
+
+
+class Outcome(Strict):
+    """A journal line: how one cell ended. `raw` is its raw run's folder, relative to the run's."""
+
+    cell: str
+    status: Status
+    artifact: Artifact | None = None
+    build: BuildRecord | None = None
+    device: DeviceRecord | None = None
+    raw: str | None = None
+    error: ErrorRecord | None = None
+
+
+class RunFile(Strict):
+    """`run.json`."""
+
+    run: RunInfo
+    environment: Environment
+    plan: Plan
+
+
+class RunFolder:
+    def __init__(self, path: Path, file: RunFile) -> None:
+        self.path = path
+        self.file = file
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @classmethod
+    def create(cls, plan: Plan, environment: Environment, command: list[str]) -> RunFolder:
+        """Makes the folder `<out>/<run-id>`. Raises ConfigError when it cannot be written."""
+        now = datetime.now(UTC)
+        run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        info = RunInfo(id=run_id, started=now.isoformat(timespec="seconds"), seed=plan.sweep.seed,
+                       command=tuple(command), spec=plan.sweep.model_dump(mode="json"))
+        path = plan.sweep.out / run_id
+        file = RunFile(run=info, environment=environment, plan=plan)
+        try:
+            path.mkdir(parents=True)
+            temporary = path / "run.json.tmp"
+            temporary.write_text(file.model_dump_json(indent=1), encoding="utf-8")
+            os.replace(temporary, path / "run.json")
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}",
+                              hint="give a writable folder with --out") from error
+        return cls(path, file)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run's folder. Raises ResultsError when it is none."""
+        try:
+            text = (path / "run.json").read_text(encoding="utf-8")
+        except OSError as error:
+            raise ResultsError(f"{path}: not a run's folder: run.json: {error.strerror}",
+                               hint="give the folder a sweep printed, such as reports/<run-id>") from error
+        try:
+            return cls(path, RunFile.model_validate_json(text))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ResultsError(f"{path / 'run.json'}: key {where!r}: {first['msg']}",
+                               hint="was it written by another version of edgerig?") from error
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Cell id → its outcome, in journal order. A last line cut short by a kill counts as not written."""
+        try:
+            lines = (self.path / "journal.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return {}
+        found: dict[str, Outcome] = {}
+        for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut short
+            try:
+                outcome = Outcome.model_validate_json(line)
+            except ValidationError as error:
+                raise ResultsError(f"{self.path / 'journal.jsonl'}: line {number} is damaged",
+                                   hint="remove that line to repeat its cell on resuming") from error
+            found[outcome.cell] = outcome
+        return found
+
+    @contextlib.contextmanager
+    def journal(self) -> Iterator[Journal]:
+        """The journal, open for appending by this process alone. Raises ConfigError when another holds it."""
+        with (self.path / "journal.jsonl").open("a+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(f"{self.path}: another sweep is writing to this run",
+                                  hint="wait for it, or stop it first") from error
+            yield Journal(file)
+
+    def keep_data(self, model: ModelSpec, prepared: Prepared, store: Store) -> None:
+        """Copies what measuring needs of the model's data out of the store."""
+        folder = self.path / "data" / model.name
+        folder.mkdir(parents=True, exist_ok=True)
+        data = store.find("data", prepared.data_key)
+        reference = prepared.reference_key and store.find("reference", prepared.reference_key)
+        wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
+        wanted += sorted(reference.glob("output_*.npy")) if reference else []
+        for path in wanted:
+            shutil.copyfile(path, folder / path.name)
+        (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
+
+    def prepared(self, model: str) -> Prepared | None:
+        """What is known of the model's data; None when it could not be prepared."""
+        try:
+            text = (self.path / "data" / model / "prepared.json").read_text(encoding="utf-8")
+            return Prepared.model_validate_json(text)
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def labels(self, model: str) -> npt.NDArray[np.int64] | None:
+        path = self.path / "data" / model / "labels.npy"
+        return np.load(path, allow_pickle=False) if path.is_file() else None
+
+    def reference(self, model: str) -> list[npt.NDArray[np.float32]] | None:
+        return load_arrays(self.path / "data" / model, "output") or None
+
+
+class Journal:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end_torn_line()
+
+    def write(self, outcome: Outcome) -> None:
+        """Appends the outcome; on return it is on disk."""
+        self._file.write(json.dumps(outcome.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _end_torn_line(self) -> None:
+        """Drops the line a kill cut short, so that the next one starts on its own."""
+        self._file.seek(0)
+        whole = self._file.read()
+        self._file.truncate(whole.rfind(b"\n") + 1)

@@ -1,0 +1,357 @@
+"""One body for the engine seam, over every engine (and both of ExecuTorch's ways in), on tiny real models."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgerig.devices.native import executorch_runner
+from edgerig.ondevice.engines import Array, Engine, create
+
+pytestmark = pytest.mark.contract
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMBERS = ("litert", "onnxruntime", "executorch", "executorch-wheel")
+WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
+BIAS = np.array([0.5, -0.25, 1.0], dtype=np.float32)
+X = np.linspace(-2, 2, 8, dtype=np.float32).reshape(1, 8)
+A = np.array([[1, 2, 3, 4]], dtype=np.float32)
+B = np.array([[10, 20, 30, 40]], dtype=np.float32)
+
+
+def dense(x: Array) -> Array:
+    """What the model "dense" computes: (1, 8) → (1, 3)."""
+    result: Array = np.maximum(x @ WEIGHT.T + BIAS, 0).astype(np.float32)
+    return result
+
+
+def chain(x: Array) -> Array:
+    """What the model "chain" computes: steps of one size, so that a memory plan reuses the input's place."""
+    result: Array = (2 * np.exp(np.cos(np.sin(x)))).astype(np.float32)
+    return result
+
+
+@dataclass(frozen=True)
+class Member:
+    """An engine under test: how to create it and its files by model name."""
+
+    engine: str
+    files: dict[str, Path]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def load(self, model: str = "dense", threads: int = 1) -> Engine:
+        engine = create(self.engine, self.options)
+        engine.load(str(self.files[model]), threads)
+        return engine
+
+
+def torch_models() -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """Model name → torch module and sample inputs."""
+    import torch
+
+    class Dense(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(8, 3)
+            self.layer.load_state_dict({"weight": torch.from_numpy(WEIGHT), "bias": torch.from_numpy(BIAS)})
+
+        def forward(self, x: Any) -> Any:
+            return torch.relu(self.layer(x))
+
+    class Chain(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.exp(torch.cos(torch.sin(x))) * 2
+
+    class Pair(torch.nn.Module):
+        def forward(self, a: Any, b: Any) -> Any:
+            return a - b, a * 2
+
+    sample = {name: torch.from_numpy(value.copy()) for name, value in (("x", X), ("a", A), ("b", B))}
+    return {
+        "dense": (Dense().eval(), (sample["x"],)), "chain": (Chain().eval(), (sample["x"],)),
+        "pair": (Pair().eval(), (sample["a"], sample["b"])),
+    }
+
+
+def export_tflite(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
+    import litert_torch
+
+    litert_torch.convert(module, inputs).export(str(file))
+
+
+def export_onnx(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
+    import torch
+
+    program: Any = torch.onnx.export(module, inputs, dynamo=True, opset_version=20, verbose=False)
+    program.save(file, external_data=False)
+
+
+def export_pte(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    # "chain" stays on the portable kernels: a delegate would hide its intermediates from the memory plan.
+    partitioner = [] if type(module).__name__ == "Chain" else [XnnpackPartitioner()]
+    program = to_edge_transform_and_lower(torch.export.export(module, inputs), partitioner=partitioner).to_executorch()
+    file.write_bytes(program.buffer)
+
+
+EXPORTS: dict[str, tuple[str, Callable[[Any, tuple[Any, ...], Path], None]]] = {
+    "litert": (".tflite", export_tflite), "onnxruntime": (".onnx", export_onnx), "executorch": (".pte", export_pte),
+}
+
+
+@pytest.fixture(scope="session")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Member]:
+    """Member name → member; its models are exported and its library compiled when it is first asked for."""
+    folder = tmp_path_factory.mktemp("engines")
+
+    @cache
+    def files(engine: str) -> dict[str, Path]:
+        suffix, export = EXPORTS[engine]
+        exported = {}
+        for name, (module, inputs) in torch_models().items():
+            exported[name] = folder / f"{name}{suffix}"
+            export(module, inputs, exported[name])
+        return exported
+
+    @cache
+    def member(name: str) -> Member:
+        engine = name.removesuffix("-wheel")
+        if name != "executorch":
+            return Member(engine, files(engine))
+        native = executorch_runner(folder / "native")
+        if native.path is None:
+            pytest.skip(native.reason)
+        return Member(engine, files(engine), {"library": str(native.path)})
+
+    return member
+
+
+@pytest.fixture(params=MEMBERS)
+def member(request: pytest.FixtureRequest, members: Callable[[str], Member]) -> Member:
+    return members(request.param)
+
+
+def run(engine: Engine, *inputs: npt.NDArray[Any]) -> list[Array]:
+    engine.set_inputs(list(inputs))
+    engine.invoke()
+    return engine.outputs()
+
+
+def test_outputs_agree_with_numpy(member: Member) -> None:
+    (found,) = run(member.load(), X)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
+
+
+def test_several_inputs_and_outputs_keep_their_order(member: Member) -> None:
+    difference, double = run(member.load("pair"), A, B)
+    np.testing.assert_allclose(difference, A - B, rtol=1e-6)
+    np.testing.assert_allclose(double, A * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["dense", "chain"])
+def test_inputs_are_kept_until_replaced(member: Member, model: str) -> None:
+    reference = {"dense": dense, "chain": chain}[model]
+    engine = member.load(model)
+    given = X.copy()
+    (first,) = run(engine, given)
+    given[:] = 99  # the engine has its own copy
+    for _ in range(5):
+        engine.invoke()
+        np.testing.assert_array_equal(engine.outputs()[0], first)
+    np.testing.assert_allclose(first, reference(X), rtol=1e-5, atol=1e-5)
+    (second,) = run(engine, -X)
+    np.testing.assert_allclose(second, reference(-X), rtol=1e-5, atol=1e-5)
+
+
+def test_outputs_are_copies(member: Member) -> None:
+    engine = member.load()
+    (first,) = run(engine, X)
+    kept = first.copy()
+    first_again = engine.outputs()[0]
+    first_again[:] = 77
+    np.testing.assert_array_equal(engine.outputs()[0], kept)
+    run(engine, -X)
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_view_is_taken_as_its_values(member: Member) -> None:
+    wide = np.repeat(X, 2, axis=1)
+    (found,) = run(member.load(), wide[:, ::2])
+    np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([X.astype(np.float64)], "float64 given, the file takes float32"),
+        ([X[:, :7]], r"shape \(1, 7\) given, the file takes \(1, 8\)"),
+        ([X[0]], r"shape \(8,\) given"),
+        ([], "0 inputs given, the file takes 1"),
+        ([X, X], "2 inputs given, the file takes 1"),
+    ],
+)
+def test_wrong_inputs_are_refused_and_change_nothing(member: Member, inputs: list[Array], message: str) -> None:
+    engine = member.load()
+    (before,) = run(engine, X)
+    with pytest.raises(ValueError, match=message):
+        engine.set_inputs(inputs)
+    engine.invoke()
+    np.testing.assert_array_equal(engine.outputs()[0], before)
+
+
+def test_describe(member: Member) -> None:
+    found = member.load("pair", threads=1).describe()
+    assert [(t.shape, t.dtype, t.scale, t.zero_point) for t in found.inputs] == [((1, 4), "float32", 0.0, 0)] * 2
+    assert [(t.shape, t.dtype) for t in found.outputs] == [((1, 4), "float32")] * 2
+    assert len({t.name for t in found.inputs + found.outputs}) == 4
+    assert found.runtime
+    assert found.version[0].isdigit()
+    assert (found.delegated is None) == (found.total is None) == bool(found.delegation_reason)
+    json.dumps(found.to_json())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_in_force(member: Member, threads: int) -> None:
+    """In a process of its own, so that the operating system's thread count is the runtime's doing."""
+    program = """
+import json, os, sys
+from edgerig.ondevice.engines import create
+name, options, path, threads = json.loads(sys.argv[1])
+engine = create(name, options)
+engine.load(path, 1)
+one = len(os.listdir("/proc/self/task"))
+engine = create(name, options)
+engine.load(path, threads)
+print(json.dumps([engine.describe().threads, len(os.listdir("/proc/self/task")) - one]))
+"""
+    told, more = json.loads(_python(program, [member.engine, member.options, str(member.files["dense"]), threads]))
+    assert told == threads
+    assert more == threads - 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "junk", "truncated", "half"])
+def test_a_damaged_file_raises(member: Member, damage: str, tmp_path: Path) -> None:
+    good = member.files["dense"].read_bytes()
+    bad = tmp_path / f"bad{member.files['dense'].suffix}"
+    if damage != "missing":
+        contents = {"empty": b"", "junk": b"not a model " * 100, "truncated": good[:-16], "half": good[: len(good) // 2]}
+        bad.write_bytes(contents[damage])
+    program = """
+import json, sys
+from edgerig.ondevice.engines import create
+name, options, path = json.loads(sys.argv[1])
+engine = create(name, options)
+try:
+    engine.load(path, 1)
+except Exception as error:
+    print(json.dumps([type(error).__name__, str(error)]))
+"""
+    kind, message = json.loads(_python(program, [member.engine, member.options, str(bad)]))
+    assert kind not in ("AttributeError", "TypeError")
+    assert message
+
+
+def test_litert_counts_delegated_operators(members: Callable[[str], Member]) -> None:
+    found = members("litert").load("pair").describe()
+    assert found.total is not None and found.total >= 2
+    assert found.delegated == found.total
+    assert found.undelegated == []
+
+
+def test_litert_names_operators_left_on_the_reference_kernels() -> None:
+    data = Path(os.environ.get("EDGERIG_TEST_DATA", ROOT.parent / "shared" / "data"))
+    file = data / "mlperf_tiny" / "keyword_spotting" / "kws_ref_model.tflite"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there; EDGERIG_TEST_DATA names the data folder")
+    engine = create("litert", {})
+    engine.load(str(file), 1)
+    found = engine.describe()
+    assert (found.delegated, found.total) == (11, 13)
+    assert found.undelegated == ["AVERAGE_POOL_2D", "SOFTMAX"]
+    assert found.inputs[0].dtype == "int8"
+    assert found.inputs[0].shape == (1, 49, 10, 1)
+    assert found.inputs[0].scale == pytest.approx(0.5847029)
+    assert found.inputs[0].zero_point == 83
+
+
+def test_onnxruntime_dynamic_batch_is_one(tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["batch", "time", 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["batch", "time", 2])
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.save(model, tmp_path / "dynamic.onnx")
+    engine = create("onnxruntime", {})
+    engine.load(str(tmp_path / "dynamic.onnx"), 1)
+    found = engine.describe()
+    assert (found.inputs[0].shape, found.inputs[0].dtype) == ((1, -1, 2), "float16")
+    assert any("dynamic" in note for note in found.notes)
+    for length in (3, 5):
+        given = np.full((1, length, 2), 1.5, np.float16)
+        (doubled,) = run(engine, given)
+        np.testing.assert_array_equal(doubled, given * 2)
+
+
+def test_executorch_runner_works_without_torch(members: Callable[[str], Member]) -> None:
+    member = members("executorch")
+    program = """
+import json, sys
+import numpy as np
+from edgerig.ondevice.engines import create
+options, path, x = json.loads(sys.argv[1])
+engine = create("executorch", options)
+engine.load(path, 1)
+engine.set_inputs([np.array(x, np.float32)])
+engine.invoke()
+loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "executorch"})
+print(json.dumps([engine.outputs()[0].tolist(), loaded]))
+"""
+    found, loaded = json.loads(_python(program, [member.options, str(member.files["dense"]), X.tolist()]))
+    np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
+    assert loaded == []
+
+
+def test_executorch_runner_says_what_it_knows(members: Callable[[str], Member]) -> None:
+    member = members("executorch")
+    assert "backends used: XnnpackBackend" in member.load("dense").describe().notes
+    assert any("no backend is used" in note for note in member.load("chain").describe().notes)
+
+
+def test_executorch_error_carries_the_code(members: Callable[[str], Member], tmp_path: Path) -> None:
+    file = tmp_path / "junk.pte"
+    file.write_bytes(b"x" * 4096)
+    engine = create("executorch", members("executorch").options)
+    with pytest.raises(RuntimeError, match=r"ExecuTorch error 0x[0-9a-f]+.*Error::InvalidProgram"):
+        engine.load(str(file), 1)
+
+
+def test_executorch_without_a_library_says_so(members: Callable[[str], Member]) -> None:
+    assert any("torch" in note for note in members("executorch-wheel").load().describe().notes)
+
+
+def _python(program: str, argument: object) -> str:
+    """The stdout's last line of a Python process that must end well."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(argument)], capture_output=True, text=True, timeout=120,
+        env=environment, check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().splitlines()[-1]
