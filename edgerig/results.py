@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
+Stage = Literal["prepare", "build", "deploy", "run", "measure"]
 VerdictLabel = Literal["stable", "noisy", "fallback", "emulated"]
 
 
@@ -82,7 +83,7 @@ class BuildRecord(Value):
 
 
 class ErrorRecord(Value):
-    stage: Literal["prepare", "build", "deploy", "run", "measure"]
+    stage: Stage
     kind: str
     message: str
     hint: str

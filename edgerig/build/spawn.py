@@ -135,11 +135,13 @@ def _read(path: Path) -> Reply | None:
         return None
 
 
-def _tail(path: Path, limit: int = 400) -> str:
+def _tail(path: Path, lines: int = 3, limit: int = 400) -> str:
+    """The last lines of a log, "" when there are none."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()[-limit:]
+        said = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         return ""
+    return "\n".join(line[:limit] for line in said[-lines:])
 
 
 def _environment() -> dict[str, str]:

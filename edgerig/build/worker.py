@@ -14,9 +14,10 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from edgerig.build import keys
 from edgerig.build.artifact import record
@@ -37,16 +38,14 @@ from edgerig.results import Artifact
 from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, load_formats, load_recipes
 
 CHECK_SAMPLES = 16
-
-
-class _Either(BaseModel):
-    request: PrepareRequest | BuildRequest = Field(discriminator="op")
+REQUEST: TypeAdapter[PrepareRequest | BuildRequest] = TypeAdapter(
+    Annotated[PrepareRequest | BuildRequest, Field(discriminator="op")])
 
 
 def main() -> None:
     lifeline.hold()
     folder = Path(sys.argv[1])
-    request = TypeAdapter(_Either).validate_json((folder / "request.json").read_text(encoding="utf-8")).request
+    request = REQUEST.validate_json((folder / "request.json").read_text(encoding="utf-8"))
     if isinstance(request, PrepareRequest):
         _answer(folder, "prepare", request.timeout_s, lambda: Reply(prepared=prepare(request)))
     else:

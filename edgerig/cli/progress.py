@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from edgerig.sweep.engine import Listener
+from edgerig.sweep.engine import CELL, Listener
 from edgerig.sweep.engine import Progress as Step
 
 COLOURS = {"ok": "green", "cached": "green", "failed": "red", "unsupported": "yellow"}
@@ -35,7 +35,7 @@ def shown(total: int, done: int) -> Iterator[Listener]:
                 progress.console.print(f"[{colour}]{step.status:>11}[/{colour}] {step.stage:<7} {escape(step.subject)}{detail}")
             else:
                 progress.update(bar, description=f"{step.stage} {escape(step.subject)}")
-            if step.stage == "run":
+            if step.stage == CELL:
                 progress.update(bar, advance=1, description="running")
 
         yield listen

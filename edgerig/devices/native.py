@@ -12,12 +12,12 @@ import importlib.util
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from edgerig import process
 
 SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
 COMPILERS = ("g++", "c++", "clang++")
@@ -28,6 +28,7 @@ LIBRARIES = (
 COMPILE_DEADLINE_S = 120.0
 VERSION_DEADLINE_S = 20.0
 STDERR_TAIL = 2000
+NO_WHEEL = 'the executorch package with its C++ libraries is not installed: "pip install executorch"'
 INSTALL_HINT = 'install one ("apt install g++", "dnf install gcc-c++") or name one in CXX'
 
 
@@ -48,7 +49,7 @@ class _Wheel:
     version: str
 
 
-class _CompilerFailed(Exception):
+class _CompilerError(Exception):
     """A compiler that did not start, failed or passed its deadline; the message says which."""
 
 
@@ -61,7 +62,7 @@ def executorch_runner(cache: Path, compiler: Sequence[str] | None = None) -> Nat
     """
     wheel = _find_wheel()
     if wheel is None:
-        return NativeLibrary(None, 'the executorch package with its C++ libraries is not installed: "pip install executorch"')
+        return NativeLibrary(None, NO_WHEEL)
     command = list(compiler) if compiler is not None else find_compiler(os.environ)
     if not command:
         return NativeLibrary(None, f"no C++ compiler ({', '.join(COMPILERS)}) was found: {INSTALL_HINT}")
@@ -72,13 +73,13 @@ def executorch_runner(cache: Path, compiler: Sequence[str] | None = None) -> Nat
         library = cache / f"libedgerig_executorch-{_key(wheel, command, identity, [*flags, *link])}.so"
         if not library.is_file():
             _compile([*command, *flags, str(SOURCE), *link], library)
-    except (_CompilerFailed, OSError) as error:
+    except (_CompilerError, OSError) as error:
         return NativeLibrary(None, f"the ExecuTorch runner was not compiled: {error}", identity)
     return NativeLibrary(library, compiler=identity)
 
 
 def find_compiler(environment: Mapping[str, str]) -> list[str]:
-    """The command of the host's C++ compiler: CXX with its arguments, else the first known one; [] when none is found."""
+    """The host's C++ compiler: CXX with its arguments, else the first known one on the path; [] when there is none."""
     if environment.get("CXX", "").strip():
         return shlex.split(environment["CXX"])
     found = (shutil.which(name, path=environment.get("PATH")) for name in COMPILERS)
@@ -94,8 +95,10 @@ def _find_wheel() -> _Wheel | None:
         version = importlib.metadata.version("executorch")
     except importlib.metadata.PackageNotFoundError:
         return None
-    folders = (Path(location) for location in spec.submodule_search_locations)
-    return next((_Wheel(f, version) for f in folders if all(_shared(f, name).is_file() for name in LIBRARIES)), None)
+    for folder in map(Path, spec.submodule_search_locations):
+        if all(_shared(folder, name).is_file() for name in LIBRARIES):
+            return _Wheel(folder, version)
+    return None
 
 
 def _shared(folder: Path, name: str) -> Path:
@@ -137,21 +140,14 @@ def _compile(command: Sequence[str], library: Path) -> None:
 
 
 def _run(command: Sequence[str], deadline_s: float) -> str:
-    """The command's stdout. Raises _CompilerFailed with the tail of its stderr."""
+    """The command's stdout. Raises _CompilerError with the tail of its stderr."""
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace", start_new_session=True,
-        )
+        finished = process.run(command, timeout_s=deadline_s)
     except OSError as error:
-        raise _CompilerFailed(f"{command[0]} does not start ({error.strerror}): {INSTALL_HINT}") from error
-    with process:
-        try:
-            stdout, stderr = process.communicate(timeout=deadline_s)
-        except subprocess.TimeoutExpired as error:
-            # The driver runs the compiler proper as its child: the whole session has to go.
-            os.killpg(process.pid, signal.SIGKILL)
-            raise _CompilerFailed(f"{command[0]} passed its deadline of {deadline_s:g} s") from error
-    if process.returncode != 0:
-        raise _CompilerFailed(f"{command[0]} failed with exit code {process.returncode}: {stderr[-STDERR_TAIL:].strip()}")
-    return stdout
+        raise _CompilerError(f"{command[0]} does not start ({error.strerror}): {INSTALL_HINT}") from error
+    if finished.timed_out:
+        raise _CompilerError(f"{command[0]} passed its deadline of {deadline_s:g} s")
+    if finished.returncode != 0:
+        tail = finished.stderr.decode(errors="replace")[-STDERR_TAIL:].strip()
+        raise _CompilerError(f"{command[0]} failed with exit code {finished.returncode}: {tail}")
+    return finished.stdout.decode(errors="replace")

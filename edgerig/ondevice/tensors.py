@@ -43,7 +43,7 @@ def dequantize(stored: Array, tensor: TensorInfo) -> npt.NDArray[np.float32]:
 
 
 def check_inputs(inputs: Sequence[Array], tensors: Sequence[TensorInfo]) -> None:
-    """Raises ValueError unless `inputs` are one array a tensor of exactly its dtype and shape (an axis of -1 is free)."""
+    """Raises ValueError unless `inputs` are one array a tensor of its exact dtype and shape (an axis of -1 is free)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(inputs)} inputs given, the file takes {len(tensors)}")
     for array, tensor in zip(inputs, tensors, strict=True):
@@ -59,5 +59,5 @@ def _exactly(real: npt.NDArray[np.float32], name: str, dtype: np.dtype[np.generi
     with np.errstate(invalid="ignore"):  # a value out of range is found by the comparison below
         cast: Array = real.astype(dtype)
     if not np.array_equal(cast.astype(np.float64), real.astype(np.float64)):
-        raise ValueError(f'tensor "{name}": it has dtype {dtype.name} and no scale, and not every value given is one of it')
+        raise ValueError(f'tensor "{name}": dtype {dtype.name} and no scale, but a value that is none of {dtype.name}')
     return cast

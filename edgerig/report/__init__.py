@@ -5,11 +5,11 @@ A new writer is one module and one row in `WRITERS`, whose key is the name of th
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 
 from edgerig.errors import ResultsError
+from edgerig.registry import load_object
 from edgerig.results import Results
 
 WRITERS = {
@@ -22,8 +22,7 @@ WRITERS = {
 
 def render(name: str, results: Results) -> bytes:
     """The content of the file `name`, a key of `WRITERS`."""
-    module, _, function = WRITERS[name].partition(":")
-    rendered: bytes = getattr(importlib.import_module(module), function)(results)
+    rendered: bytes = load_object(WRITERS[name])(results)
     return rendered
 
 

@@ -6,6 +6,7 @@ Plotly reads HTML in names, hover texts and titles, so every text from outside i
 
 from __future__ import annotations
 
+import hashlib
 import html
 import zlib
 from collections.abc import Callable, Sequence
@@ -53,6 +54,12 @@ SIZE = Axis("size (kB; emulated or untimed: no latency)", lambda c: view.scaled(
 ACCURACY = Axis("accuracy (%)", lambda c: view.scaled(c.accuracy.value, 0.01), lambda c: "")
 RELATIVE_ERROR = Axis("relative error (no accuracy), log scale",
                       lambda c: c.parity.relative_error or None, lambda c: "", log=True)
+
+
+def _uid(*names: str) -> str:
+    """What Plotly knows a trace by from plot to plot, so that its place in the legend's filter stays. It makes a CSS
+    selector of it, so only letters and digits will do."""
+    return "t" + hashlib.sha256("/".join(names).encode()).hexdigest()[:12]
 
 
 def _first_known(axes: Sequence[Axis], cells: Sequence[CellResult]) -> Axis | None:
@@ -107,7 +114,7 @@ def _layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
 def _markers(cells: Sequence[CellResult], across: Axis, up: Axis, largest: int) -> dict[str, Any]:
     recipe, format_name = cells[0].recipe, cells[0].format
     trace: dict[str, Any] = {
-        "type": "scatter", "mode": "markers", "uid": f"{recipe}/{format_name}",
+        "type": "scatter", "mode": "markers", "uid": _uid(recipe, format_name),
         "name": html.escape(f"{recipe} · {format_name}"),
         "x": [across.value(cell) for cell in cells], "y": [up.value(cell) for cell in cells],
         "hovertext": [_hover(cell, across) for cell in cells], "hoverinfo": "text",
@@ -159,10 +166,10 @@ def sizes(cells: Sequence[CellResult]) -> Figure | None:
 def _bars(recipe: str, formats: Sequence[str], known: dict[tuple[str, str], int]) -> dict[str, Any]:
     built = [(name, known[recipe, name] / 1e3) for name in formats if (recipe, name) in known]
     labels = [view.significant(size) for _, size in built]
+    hovers = [f"{name} {recipe}: {label} kB" for (name, _), label in zip(built, labels, strict=True)]
     return {
-        "type": "bar", "uid": recipe, "name": html.escape(recipe), "marker": {"color": colour(recipe)},
+        "type": "bar", "uid": _uid(recipe), "name": html.escape(recipe), "marker": {"color": colour(recipe)},
         "x": [html.escape(name) for name, _ in built], "y": [size for _, size in built],
         "text": labels, "textposition": "outside", "cliponaxis": False,
-        "hovertext": [html.escape(f"{name} {recipe}: {label} kB") for (name, _), label in zip(built, labels, strict=True)],
-        "hoverinfo": "text",
+        "hovertext": [html.escape(hover) for hover in hovers], "hoverinfo": "text",
     }

@@ -41,7 +41,8 @@ def _figures(cells: Sequence[CellResult]) -> dict[str, Any]:
     models = view.by_model(cells)
     devices = list(dict.fromkeys(cell.device for cell in cells))
     return {
-        "tradeoff": [[_tradeoff([c for c in own if c.device == device]) for device in devices] for own in models.values()],
+        "tradeoff": [[_tradeoff([cell for cell in own if cell.device == device]) for device in devices]
+                     for own in models.values()],
         "size": [figures.sizes(own) for own in models.values()],
     }
 
@@ -68,7 +69,7 @@ def _json(value: Any) -> Markup:
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704: made safe just above
+    return Markup(text)  # noqa: S704
 
 
 @cache
@@ -80,7 +81,7 @@ def _inlined(name: str) -> Markup:
 @cache
 def _scripts() -> tuple[Markup, ...]:
     """What the page runs, in order: Plotly, then the page's own script."""
-    return Markup(get_plotlyjs()), _inlined("report.js")  # noqa: S704: the plotly package's own bundle
+    return Markup(get_plotlyjs()), _inlined("report.js")  # noqa: S704
 
 
 @cache

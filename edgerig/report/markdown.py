@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from edgerig.report import view
 from edgerig.results import CellResult, Results
 
-_SPECIAL = re.compile(r"([\\`*\[\]|~!#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_BLOCK_START = re.compile(r"^(?=[-+=]|\d+[.)])")
-"""Characters that begin a list or an underline when a text starts with them."""
+_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_BLOCK_START = re.compile(r"^(?=[-+=#])")
+"""What begins a list, a heading or an underline when a text starts with it."""
+
+_NAMED = 6
+"""Cells named with a warning; the tables show them all."""
 
 
 def render(results: Results) -> bytes:
@@ -24,7 +27,8 @@ def render(results: Results) -> bytes:
         *(block for device in view.by_device(results).items() for block in _device(results, *device)),
         *_not_ok(results),
         *_trust(results),
-        *_reproduce(results),
+        "## Models",
+        _models(results),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
 
@@ -56,13 +60,14 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequen
 def _what_ran(results: Results) -> list[str]:
     environment = results.environment
     host = environment.host
-    tools = ", ".join(f"{name} {version}" for name, version in sorted(environment.tools.items()))
+    tools = [f"{name} {version}" for name, version in sorted(environment.tools.items())]
+    versions = ", ".join([f"edgerig {environment.edgerig}", f"Python {environment.python}", *tools])
     return [
         _bullets([
             f"Outcome: {view.outcome(results.cells)}",
             f"Started: {text(results.run.started)}",
-            f"Host: {text(f'{host.cpu}, {view.counted(host.cores, "core")}, {host.os}')}",
-            f"Tools: {text(f'edgerig {environment.edgerig}, Python {environment.python}, {tools}')}",
+            f"Host: {text(host.cpu)}, {view.counted(host.cores, 'core')}, {text(host.os)}",
+            f"Tools: {text(versions)}",
         ]),
         "Run with:",
         _code_block(shlex.join(results.run.command)),
@@ -114,14 +119,13 @@ def _trust(results: Results) -> list[str]:
 
 
 def _group(group: view.Group) -> str:
-    cells = ", ".join(text(cell.id) for cell in group.cells)
+    cells = ", ".join(text(cell.id) for cell in group.cells[:_NAMED])
+    if len(group.cells) > _NAMED:
+        cells += f" and {len(group.cells) - _NAMED} more"
     return f"**{text(group.title)}**: {text(group.text)} ({view.counted(len(group.cells), 'cell')}: {cells})"
 
 
-def _reproduce(results: Results) -> list[str]:
-    models = [[text(name), text(model.description), model.source, text(model.licence),
+def _models(results: Results) -> str:
+    rows = [[text(name), text(model.description), model.source, text(model.licence),
                text(model.dataset or model.no_accuracy_reason)] for name, model in results.models.items()]
-    return [
-        "## Models",
-        _table(["model", "description", "source", "licence", "dataset"], models, [False] * 5),
-    ]
+    return _table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)

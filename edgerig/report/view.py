@@ -226,8 +226,8 @@ def _no_choice(cells: Sequence[CellResult], ran: Sequence[CellResult]) -> str:
 
 def _caution(kept: Sequence[CellResult]) -> str:
     """What to say when the accuracies are known less exactly than the point they are compared by."""
-    widths = [((high - low) / 2, c.accuracy.samples) for c in kept if c.accuracy.ci95 for low, high in [c.accuracy.ci95]]
-    widest = max(widths, default=(0.0, 0))
+    known = [(cell.accuracy.ci95, cell.accuracy.samples) for cell in kept]
+    widest = max((((ci95[1] - ci95[0]) / 2, samples) for ci95, samples in known if ci95), default=(0.0, 0))
     if widest[0] <= POINT:
         return ""
     return (f"accuracy is known to about ±{significant(100 * widest[0], 2)} points only "
@@ -238,8 +238,8 @@ def described(cell: CellResult) -> str:
     """A chosen variant's figures in one line."""
     parts = [f"{significant(scaled(cell.size_bytes, 1e3))} kB"]
     if cell.latency is not None and not cell.emulated:
-        noisy = " (noisy)" if cell.verdict is not None and cell.verdict.label == "noisy" else ""
-        parts.append(f"p50 {significant(cell.latency.p50_ms)} ms{noisy}")
+        doubt = f" ({cell.verdict.label})" if cell.verdict is not None and cell.verdict.label != "stable" else ""
+        parts.append(f"p50 {significant(cell.latency.p50_ms)} ms{doubt}")
     if cell.accuracy.value is not None:
         parts.append(f"{significant(100 * cell.accuracy.value)} % {cell.accuracy.metric}")
     return ", ".join(parts)
@@ -287,14 +287,16 @@ NOTES: tuple[tuple[str, str], ...] = (
                 "is kept in the run's folder. Loading and first inference are in results.csv."),
     ("Emulated", "an emulator's clock says nothing of the device it stands for. Such latencies are marked, left out of "
                  "plots and never ranked; size, accuracy and relative error are real."),
-    ("Accuracy", "on the device itself. Where two 95 % intervals overlap widely, the difference is not shown by this data."),
+    ("Accuracy", "on the device itself, with its 95 % interval. Where two intervals overlap widely, this data does not "
+                 "show a difference."),
     ("Relative error", "‖built − source‖ / ‖source‖ over all outputs of the samples: it shows the damage quantization "
                        "does before accuracy moves."),
     ("Delegated", "operators on the runtime's fast backend, of all it executes. The others run on slower kernels."),
     ("Peak memory", "resident memory of a process of its own that loads the model and infers, runtime included; "
                     "1 MB is 1,000,000 bytes."),
-    ("Verdict", "stable: the latency can be compared. noisy: its samples scatter too much for small differences. "
-                "fallback: something ran elsewhere than it should have. emulated: no latency at all."),
+    ("Verdict", "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
+                "operators ran outside the fast backend, or with another thread count than was asked for. emulated: "
+                "not a latency to compare at all."),
     ("–", "not measured, never zero; the reasons are listed."),
 )
 """What each figure is and how far to trust it, as (name, text)."""

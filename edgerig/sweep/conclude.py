@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ def write_reports(run: RunFolder) -> tuple[Results, list[Path]]:
 
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
-    known = {
+    known: dict[str, Any] = {
         "id": cell.id, "model": cell.model, "source": cell.source, "format": cell.format, "recipe": cell.recipe,
         "device": cell.device, "threads": cell.threads, "emulated": cell.emulated,
     }

@@ -13,7 +13,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dask
@@ -29,6 +28,10 @@ from edgerig.spec import FormatName
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
+
+
+CELL = "cell"
+"""The stage name of a cell's outcome; the others are `prepare` and `build`."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +155,11 @@ class _Sweep:
         self._built_one()
 
     def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
-        status = "cached" if built.record.cached else "ok" if built.artifact else "failed"
-        if built.failure is not None and built.failure.kind == "UnsupportedRecipe":
-            status = "unsupported"
-        detail = built.failure.message if built.failure else f"{built.artifact.size_bytes} bytes" if built.artifact else ""
+        if built.artifact is not None:
+            status, detail = "cached" if built.record.cached else "ok", f"{built.artifact.size_bytes} bytes"
+        else:
+            status = "unsupported" if built.failure and built.failure.kind == "UnsupportedRecipe" else "failed"
+            detail = built.failure.message.splitlines()[0] if built.failure else ""
         self.listen(Progress("build", f"{task.model.name}-{task.format}-{built.recipe}", status, detail))
 
     def _deploy(self, cell: Cell, task: BuildTask, built: BuildOutcome, prepared: Prepared) -> None:
@@ -184,4 +188,4 @@ class _Sweep:
     def _record(self, outcome: Outcome) -> None:
         self.journal.write(outcome)
         detail = outcome.error.message.splitlines()[0] if outcome.error else ""
-        self.listen(Progress("run", outcome.cell, outcome.status, detail))
+        self.listen(Progress(CELL, outcome.cell, outcome.status, detail))

@@ -15,7 +15,7 @@ from edgerig.devices import connect
 from edgerig.devices.deploy import run_on_device
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError
 from edgerig.plan import Cell
-from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord
+from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
 from edgerig.sweep.run_folder import Outcome
 
@@ -70,8 +70,9 @@ def run(task: CellTask) -> Outcome:
     device: DeviceRecord | None = None
     try:
         artifact = task.built.artifact
-        folder = artifact and Store(task.store).find("artifact", artifact.key)
-        data = Store(task.store).find("data", task.prepared.data_key)
+        store = Store(task.store)
+        folder = store.find("artifact", artifact.key) if artifact is not None else None
+        data = store.find("data", task.prepared.data_key)
         if artifact is None or folder is None or data is None:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
@@ -81,30 +82,29 @@ def run(task: CellTask) -> Outcome:
             run_on_device(transport, task.cell.id, artifact, folder / artifact.file, inputs, task.cell.threads,
                           task.settings, task.run_folder / raw)
     except EdgerigError as error:
-        return failed(task.cell, error, built=task.built, device=device, raw=raw)
+        return failed(task.cell, error, task.built, device, raw)
     except OSError as error:  # the run's own folder: disk full, removed, not writable
-        return failed(task.cell, RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?"),
-                      built=task.built, device=device, raw=raw)
+        wrapped = RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?")
+        return failed(task.cell, wrapped, task.built, device, raw)
     return Outcome(cell=task.cell.id, status="ok", artifact=artifact, build=with_log(task.built, task.cell),
                    device=device, raw=raw)
 
 
-def failed(cell: Cell, error: EdgerigError, *, built: BuildOutcome | None = None, device: DeviceRecord | None = None,
-           raw: str | None = None) -> Outcome:
+def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceRecord | None, raw: str) -> Outcome:
     """The outcome of a cell that failed in or after deployment."""
-    stage = "run" if isinstance(error, RunError) else "deploy" if isinstance(error, DeviceError) else "build"
+    stage: Stage = "run" if isinstance(error, RunError) else "deploy" if isinstance(error, DeviceError) else "build"
     return Outcome(
-        cell=cell.id, status="failed", artifact=built and built.artifact, build=built and with_log(built, cell),
+        cell=cell.id, status="failed", artifact=built.artifact, build=with_log(built, cell),
         device=device, raw=raw,
         error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint))
 
 
-def not_built(cell: Cell, failure: Failure, stage: str, built: BuildOutcome | None = None) -> Outcome:
+def not_built(cell: Cell, failure: Failure, stage: Stage, built: BuildOutcome | None = None) -> Outcome:
     """The outcome of a cell whose variant there is none of: unsupported when the recipe is, else failed."""
-    status = "unsupported" if failure.kind == "UnsupportedRecipe" else "failed"
-    return Outcome.model_validate({
-        "cell": cell.id, "status": status, "build": built and with_log(built, cell),
-        "error": {"stage": stage, "kind": failure.kind, "message": failure.message, "hint": failure.hint}})
+    return Outcome(
+        cell=cell.id, status="unsupported" if failure.kind == "UnsupportedRecipe" else "failed",
+        build=None if built is None else with_log(built, cell),
+        error=ErrorRecord(stage=stage, kind=failure.kind, message=failure.message, hint=failure.hint))
 
 
 def with_log(built: BuildOutcome, cell: Cell) -> BuildRecord:

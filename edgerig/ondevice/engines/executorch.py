@@ -195,10 +195,10 @@ class NativeBinding:
         return int(self._library.edgerig_et_threads())
 
     def notes(self) -> list[str]:
-        names = self._runner.backends()
-        notes = [f"backends used: {', '.join(names)}" if names else "no backend is used: every operator runs on a CPU kernel"]
+        names = ", ".join(self._runner.backends())
+        notes = [f"backends used: {names}" if names else "no backend is used: every operator runs on a CPU kernel"]
         if self._planned_bytes:
-            notes.append(f"the memory plan holds the inputs: each inference first copies their {self._planned_bytes} bytes in")
+            notes.append(f"the memory plan holds the inputs: {self._planned_bytes} bytes are copied in by each inference")
         return notes
 
 

@@ -48,7 +48,7 @@ def test_two_compile_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(executorch_runner, [tmp_path, tmp_path])
     assert one == two
-    assert [file for file in tmp_path.iterdir()] == [one.path]
+    assert list(tmp_path.iterdir()) == [one.path]
 
 
 def test_the_name_follows_the_compiler(tmp_path: Path) -> None:

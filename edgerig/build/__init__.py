@@ -1,0 +1,1 @@
+"""Variant → artifact. The host's side is `spawn.py`; everything heavy happens in `worker.py`'s process."""
