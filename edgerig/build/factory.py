@@ -16,7 +16,7 @@ from edgerig.errors import BuildError
 
 
 def call_factory(folder: Path, factory: str) -> Any:
-    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns, called without arguments.
+    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns; it takes no arguments.
 
     The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
     file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
@@ -63,18 +63,27 @@ def _importable(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        if str(folder) in sys.path:  # the user's code may have taken it out
+            sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            origin = getattr(sys.modules[name], "__file__", None)
-            if origin and not name.startswith("edgerig_factory_") and Path(origin).is_relative_to(folder):
+            if name.partition(".")[0] not in before and _lies_beside(name, sys.modules[name], folder):
                 del sys.modules[name]
+
+
+def _lies_beside(name: str, module: ModuleType, folder: Path) -> bool:
+    """Was `module` found in `folder` itself, or in a package directly in it? (An installation deeper down was not.)"""
+    top = name.partition(".")[0]
+    places = [Path(place) for place in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if place]
+    return any(place == folder / f"{top}.py" or place.is_relative_to(folder / top) for place in places)
 
 
 def _wrapped(error: BaseException, file: Path, factory: str, what: str) -> BuildError:
     line = _line_in(error, file)
     where = f"{file}, line {line}" if line is not None else str(file)
-    hint = "mend the line named above" if line is not None else "the build's log has the whole traceback"
-    if isinstance(error, ModuleNotFoundError):
+    hint = "mend the line named above"
+    if line is None:
+        hint = "it is called without arguments; the log has the traceback"
+    if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f'install what provides "{error.name}", or put {error.name}.py beside the factory'
     return BuildError(f'factory "{factory}": {what}: {type(error).__name__}: {error} ({where})', hint=hint)
 
@@ -88,5 +97,6 @@ def _line_in(error: BaseException, file: Path) -> int | None:
 
 
 def _functions_of(module: ModuleType) -> str:
-    own = [n for n, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__]
+    callables = [(name, value) for name, value in vars(module).items() if callable(value)]
+    own = [name for name, value in callables if getattr(value, "__module__", "") == module.__name__]
     return f"functions there: {', '.join(sorted(own)) or 'none'}"

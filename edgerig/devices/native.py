@@ -106,7 +106,7 @@ def _shared(folder: Path, name: str) -> Path:
 
 
 def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
-    """Compiler flags and, to come after the source, linker flags; as the wheel's own executorch-config.cmake has them.
+    """Compiler flags and, to follow the source, linker flags, as in the wheel's own executorch-config.cmake.
 
     The kernel and backend libraries register themselves when loaded and export nothing the runner calls, hence
     --no-as-needed.
@@ -119,7 +119,8 @@ def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
     ]
     libraries = [str(_shared(wheel.folder, name)) for name in LIBRARIES]
     link_flags = [
-        "-Wl,--no-undefined", "-Wl,--no-as-needed", *libraries, "-Xlinker", "-rpath", "-Xlinker", str(wheel.folder / "lib"),
+        "-Wl,--no-undefined", "-Wl,--no-as-needed", *libraries,
+        "-Xlinker", "-rpath", "-Xlinker", str(wheel.folder / "lib"),
     ]
     return compile_flags, link_flags
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#0
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
 """As `view.FORMATS`."""
 _LARGEST_PX = 34
+_MOST_TICKS = 8
+_LOG_MARGIN = 1.3
+_MANTISSAS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,))
+"""Where in a decade an axis may be labelled, finest first."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:
 
 LATENCY = Axis("p50 latency (ms), log scale", lambda c: None if c.emulated or c.latency is None else c.latency.p50_ms,
                lambda c: "", log=True)
-INSTRUCTIONS = Axis("instructions per inference (emulated: no latency), log scale", lambda c: c.cost.instructions,
+INSTRUCTIONS = Axis("million instructions per inference (emulated: no latency), log scale",
+                    lambda c: view.scaled(c.cost.instructions, 1e6),
                     lambda c: f"{view.significant(c.cost.instructions)} instructions", log=True)
 SIZE = Axis("size (kB; emulated or untimed: no latency)", lambda c: view.scaled(c.size_bytes, 1e3), lambda c: "")
 ACCURACY = Axis("accuracy (%)", lambda c: view.scaled(c.accuracy.value, 0.01), lambda c: "")
@@ -93,14 +99,34 @@ def tradeoff(cells: Sequence[CellResult]) -> Tradeoff:
     keys = sorted(groups, key=lambda key: (view.rank(key[0], view.RECIPES), view.rank(key[1], view.FORMATS)))
     largest = max((cell.size_bytes or 0 for cell in placed), default=0) or 1
     traces = [_markers(groups[key], across, up, largest) for key in keys]
-    figure = {"data": traces, "layout": _layout(_axis(across), _axis(up))}
+    figure = {"data": traces, "layout": _layout(_axis(across, placed), _axis(up, placed))}
     return Tradeoff(figure if placed else None, tuple(cell for cell in ran if cell not in placed))
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, cells: Sequence[CellResult]) -> dict[str, Any]:
     drawn: dict[str, Any] = {"title": {"text": html.escape(axis.title)}, "automargin": True}
-    # D2 labels a logarithmic axis at 1, 2 and 5 of each decade: one decade alone would leave it almost bare.
-    return {**drawn, "type": "log", "dtick": "D2"} if axis.log else drawn
+    if not axis.log:
+        return drawn
+    ticks = log_ticks([value for cell in cells if (value := axis.value(cell)) is not None])
+    return {**drawn, "type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers to label a logarithmic axis over `values` with: as many as there is room for.
+
+    Plotly's own labels leave a short axis bare, or say "2" for 0.02.
+    """
+    known = [value for value in values if value > 0]
+    if not known:
+        return []
+    low, high = min(known) / _LOG_MARGIN, max(known) * _LOG_MARGIN
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for mantissas in _MANTISSAS:
+        ticks = [tick for decade in decades for m in mantissas if low <= (tick := float(f"{m}e{decade}")) <= high]
+        if len(ticks) <= _MOST_TICKS:
+            break
+    return ticks
 
 
 def _layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +184,7 @@ def sizes(cells: Sequence[CellResult]) -> Figure | None:
         return None
     formats = sorted({key[1] for key in known}, key=lambda name: view.rank(name, view.FORMATS))
     recipes = sorted({key[0] for key in known}, key=lambda name: view.rank(name, view.RECIPES))
-    layout = _layout({"type": "category", "automargin": True},
+    layout = _layout({"type": "category", "automargin": True, "showgrid": False},
                      {"title": {"text": "size (kB)"}, "automargin": True, "rangemode": "tozero"})
     return {"data": [_bars(recipe, formats, known) for recipe in recipes], "layout": {**layout, "barmode": "group"}}
 

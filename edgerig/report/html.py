@@ -30,6 +30,7 @@ def render(results: Results) -> bytes:
         results=results, view=view, cells=cells, columns=view.COLUMNS, choices=view.choices(results),
         devices=view.by_device(results), models=view.by_model(cells), command=shlex.join(results.run.command),
         figures=_json(_figures(cells)), css=_inlined("report.css"), scripts=_scripts(), policy=_policy(),
+        numbers={cell.id: number for number, trouble in enumerate(view.troubles(results)) for cell in trouble.cells},
         statuses=[status for status in ("ok", "failed", "skipped", "unsupported")
                   if any(cell.status == status for cell in cells)],
     )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from edgerig.results import CellResult, Latency, Results
+from edgerig.results import CellResult, ErrorRecord, Latency, Results
 
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
 RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
@@ -163,7 +163,8 @@ def reason(cell: CellResult) -> str:
 
 
 def variant(cell: CellResult) -> str:
-    return f"{cell.format} {cell.recipe} ({counted(cell.threads, 'thread')})"
+    threads = "" if cell.threads == 1 else f" with {cell.threads} threads"
+    return f"{cell.format} {cell.recipe}{threads}"
 
 
 @dataclass(frozen=True)
@@ -278,6 +279,23 @@ def not_ok(results: Results) -> list[CellResult]:
     """Failed cells first, then skipped, then unsupported ones."""
     return sorted((cell for cell in ordered(results) if cell.status != "ok"),
                   key=lambda cell: rank(cell.status, ("failed", "skipped", "unsupported")))
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Cells that did not run for the very same reason; `error` is None where none was recorded."""
+
+    status: str
+    error: ErrorRecord | None
+    cells: tuple[CellResult, ...]
+
+
+def troubles(results: Results) -> list[Trouble]:
+    """Everything that is not ok, failures first, cells with the same error together."""
+    groups: dict[tuple[str, ErrorRecord | None], list[CellResult]] = {}
+    for cell in not_ok(results):
+        groups.setdefault((cell.status, cell.error), []).append(cell)
+    return [Trouble(status, error, tuple(cells)) for (status, error), cells in groups.items()]
 
 
 NOTES: tuple[tuple[str, str], ...] = (

@@ -14,6 +14,7 @@ from edgerig.measure.raw import read_raw
 from edgerig.plan import Cell
 from edgerig.report import write_all
 from edgerig.results import CellResult, DeviceRecord, ErrorRecord, ModelRecord, Results
+from edgerig.spec import AS_IS
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
 
@@ -71,8 +72,8 @@ def _reference(run: RunFolder, cell: Cell,
 def _fp32_sibling(cell: Cell, outcomes: dict[str, Outcome],
                   run: RunFolder) -> tuple[list[npt.NDArray[np.float32]] | None, str]:
     """Outputs of the same cell with recipe fp32, or None and why there are none."""
-    if cell.recipe == "fp32":
-        return None, "this is the fp32 variant"
+    if cell.recipe in ("fp32", AS_IS):
+        return None, "this is the fp32 variant" if cell.recipe == "fp32" else "a ready file has no fp32 variant"
     sibling = cell.model_copy(update={"recipe": "fp32"}).id
     outcome = outcomes.get(sibling)
     if outcome is None or outcome.status != "ok" or outcome.raw is None:

@@ -163,9 +163,11 @@ class _Sweep:
         self.listen(Progress("build", f"{task.model.name}-{task.format}-{built.recipe}", status, detail))
 
     def _deploy(self, cell: Cell, task: BuildTask, built: BuildOutcome, prepared: Prepared) -> None:
-        if built.failure is not None:
-            self._record(pipeline.not_built(cell, built.failure, "build", built))
+        if built.artifact is None:
+            failure = built.failure or Failure(kind="BuildError", message="the build gave no artifact", hint="")
+            self._record(pipeline.not_built(cell, failure, "build", built))
             return
+        self.run.keep_artifact(cell, built.artifact, self.store)
         ready = CellTask(
             cell=cell, model=task.model, device=self.plan.devices[cell.device], built=built, prepared=prepared,
             settings=self.plan.sweep.run, store=self.store.root, run_folder=self.run.path)

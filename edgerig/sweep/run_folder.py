@@ -4,6 +4,7 @@
              journal.jsonl   one line a cell, appended and synced the moment its outcome is known
              data/<model>/   labels and reference outputs, so that every figure can be recomputed
              raw/<cell>/     the raw runs
+             artifacts/      the built files, named by variant: what there is to ship
              logs/           what builds printed
 """
 
@@ -28,7 +29,7 @@ from edgerig.build.data import load_arrays
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
 from edgerig.errors import ConfigError, ResultsError
-from edgerig.plan import Plan
+from edgerig.plan import Cell, Plan
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
 from edgerig.spec import ModelSpec, Strict
 
@@ -135,6 +136,14 @@ class RunFolder:
         for path in wanted:
             shutil.copyfile(path, folder / path.name)
         (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
+
+    def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store) -> None:
+        """Copies the cell's built file out of the store, as `artifacts/<model>-<format>-<recipe><suffix>`."""
+        folder = store.find("artifact", artifact.key)
+        target = self.path / "artifacts" / f"{cell.model}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
+        if folder is not None and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / artifact.file, target)
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""

@@ -68,7 +68,7 @@ def trained(folder: Path, epochs: int, seed: int) -> nn.Module:
             logits = model(shifted(images[chosen], generator))
             loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=LABEL_SMOOTHING)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
     return model.eval()
@@ -79,7 +79,7 @@ def test_accuracy(model: nn.Module) -> float:
     _, _, images, labels = split()
     with torch.inference_mode():
         predicted = model(torch.from_numpy(images)).argmax(1)
-    return (predicted == torch.from_numpy(labels)).double().mean().item()
+    return float((predicted == torch.from_numpy(labels)).double().mean())
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""A small vision transformer for 8x8 digits: 102,538 parameters, after ViT (arXiv:2010.11929), pre-norm, with mean pooling.
+"""A small vision transformer for 8x8 digits: 102,538 parameters, pre-norm, mean pooling, after ViT (arXiv:2010.11929).
 
-Written for the edge: attention is spelled out as bmm and softmax (a 4-D matmul would export with expands that no backend
+Written for the edge: attention is spelled out as bmm and softmax (a 4-D matmul would export with expands no backend
 needs), query, key and value are three Linear layers (no slicing of a joint one), and the tokens' mean stands in for a
 class token. Nothing here is a stride-0 view.
 """

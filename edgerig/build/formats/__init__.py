@@ -38,6 +38,14 @@ def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:
         yield [np.array(array[index : index + 1]) for array in arrays]
 
 
+def required(calibration: Arrays | None, recipe: str) -> Arrays:
+    """`calibration`, which `recipe` cannot do without. Raises BuildError when there is none."""
+    if not calibration or not len(calibration[0]):
+        raise BuildError(f"{recipe} needs calibration data",
+                         hint='give the model a dataset with an array "calibration", taken from its training data')
+    return calibration
+
+
 @contextmanager
 def converting(what: str) -> Iterator[None]:
     """Turns whatever a converter raises into a BuildError saying `what` failed; edgerig's own errors pass."""

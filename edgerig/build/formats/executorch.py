@@ -25,10 +25,10 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
 from edgerig.build.formats.pte import Program
 from edgerig.build.source import Arrays, SourceModel
-from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import RecipeSpec
 
 GROUP = 32
@@ -51,8 +51,9 @@ class ExecutorchBuilder:
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`. The option `backend = "portable"` lowers float recipes only."""
         if self._backend == "portable" and recipe.name not in PORTABLE_RECIPES:
-            raise UnsupportedRecipe(f"{recipe.name}: ExecuTorch's portable kernels compute quantized operators in float",
-                                    hint='choose backend = "xnnpack", or fp32 or fp16')
+            raise UnsupportedRecipe(
+                f"{recipe.name}: ExecuTorch's portable kernels compute quantized operators in float",
+                hint='choose backend = "xnnpack", or fp32 or fp16')
         with converting(f'lowering model "{self._model.spec.name}" to ExecuTorch {recipe.name}'):
             program, notes = self._exported(recipe, calibration)
             partitioners = [] if self._backend == "portable" else [XnnpackPartitioner()]
@@ -106,9 +107,8 @@ class ExecutorchBuilder:
         return self._quantized(DynamicQuantizer(), samples, dynamic=True), _float_convolutions(self._model.module)
 
     def _static(self, calibration: Arrays | None) -> Exported:
-        if not calibration:
-            raise BuildError("int8-static needs calibration data", hint="give the model a dataset with calibration samples")
-        return self._quantized(XNNPACKQuantizer(), batches_of_one(calibration), dynamic=False), ()
+        samples = batches_of_one(required(calibration, "int8-static"))
+        return self._quantized(XNNPACKQuantizer(), samples, dynamic=False), ()
 
     def _quantized(
         self, quantizer: XNNPACKQuantizer, samples: Iterable[Arrays], *, dynamic: bool
@@ -138,7 +138,7 @@ class ExecutorchBuilder:
         return self._export(module), _left_in_float(self._model.module, fitting)
 
 
-class HalfPrecision(nn.Module):
+class HalfPrecision(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """`module` computing in float16 behind float32 inputs and outputs."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -152,7 +152,7 @@ class HalfPrecision(nn.Module):
         return tuple(output.float() for output in outputs)
 
 
-class DynamicQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is untyped here
+class DynamicQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is Any to the type checker
     """XNNPACKQuantizer that also quantizes a convolution followed by a ReLU.
 
     The library's own dynamic patterns pass such a pair by, which in a usual network is every convolution, although

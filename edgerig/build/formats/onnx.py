@@ -27,7 +27,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.spec import RecipeSpec
@@ -103,7 +103,7 @@ class OnnxBuilder:
                                         hint="choose another format for it")
 
     def _dynamic(self, out: Path) -> None:
-        """MatMul and Gemm only: dynamic convolutions become ConvInteger, 8 times slower than float ones on MobileNetV2."""
+        """MatMul and Gemm only: a dynamic convolution becomes ConvInteger (MobileNetV2: 8 times slower than float)."""
         self._require_matrix_weights("int8-dynamic")
         quantize_dynamic(str(self._prepare()), str(out), weight_type=QuantType.QInt8, per_channel=True,
                          op_types_to_quantize=list(MATRIX_OPERATORS))
@@ -113,9 +113,7 @@ class OnnxBuilder:
         saturates at 16 bits (VPMADDUBSW); measured relative error 0.145 against 0.021. Arm and VNNI do not need it, but
         a file must be right wherever it runs.
         """
-        if not calibration:
-            raise BuildError("int8-static needs calibration data", hint="give the model a dataset with calibration samples")
-        reader = _Reader([tensor.name for tensor in self._model.spec.inputs], calibration)
+        reader = _Reader([tensor.name for tensor in self._model.spec.inputs], required(calibration, "int8-static"))
         quantize_static(str(self._prepare()), str(out), reader, quant_format=QuantFormat.QDQ, per_channel=True,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, reduce_range=True,
                         calibrate_method=CalibrationMethod.MinMax)
@@ -130,8 +128,9 @@ class OnnxBuilder:
 
     def _require_matrix_weights(self, recipe: str) -> None:
         if not any(node.op_type in MATRIX_OPERATORS for node in weighted(onnx.load(self._prepare()))):
-            raise UnsupportedRecipe(f"{recipe}: ONNX Runtime quantizes the weights of MatMul and Gemm only, and the model "
-                                    "has none with constant weights", hint="choose int8-static, or another format")
+            raise UnsupportedRecipe(
+                f"{recipe}: ONNX Runtime quantizes the weights of MatMul and Gemm only, and the model has none with "
+                "constant weights", hint="choose int8-static, or another format")
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
@@ -177,7 +176,8 @@ def gemms_to_matmuls(model: onnx.ModelProto) -> onnx.ModelProto:
         name = f"{product}_weight"
         model.graph.initializer.append(numpy_helper.from_array(weight, name))
         has_bias = len(node.input) > 2 and bool(node.input[2])
-        nodes.append(helper.make_node("MatMul", [node.input[0], name], [product if has_bias else node.output[0]], name=product))
+        result = product if has_bias else node.output[0]
+        nodes.append(helper.make_node("MatMul", [node.input[0], name], [result], name=product))
         if has_bias:
             nodes.append(helper.make_node("Add", [product, node.input[2]], list(node.output), name=f"{product}_bias"))
     del model.graph.node[:]

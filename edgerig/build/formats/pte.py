@@ -34,7 +34,8 @@ SCALE_DTYPES = {"PerChannelQuant": "float32", "PerChannelGroupQuant": "bfloat16"
 SCALAR_TYPES = {
     ScalarType.FLOAT: ("float32", 4), ScalarType.HALF: ("float16", 2), ScalarType.BFLOAT16: ("bfloat16", 2),
     ScalarType.DOUBLE: ("float64", 8), ScalarType.CHAR: ("int8", 1), ScalarType.BYTE: ("uint8", 1),
-    ScalarType.SHORT: ("int16", 2), ScalarType.INT: ("int32", 4), ScalarType.LONG: ("int64", 8), ScalarType.BOOL: ("bool", 1),
+    ScalarType.SHORT: ("int16", 2), ScalarType.INT: ("int32", 4), ScalarType.LONG: ("int64", 8),
+    ScalarType.BOOL: ("bool", 1),
 }
 
 
@@ -51,7 +52,8 @@ class Program:
         with converting(f"reading {path.name} back"):
             program = deserialize_pte_binary(path.read_bytes()).program
             plan = program.execution_plan[0]
-            payloads = [program.backend_delegate_data[d.processed.index].data for d in plan.delegates if d.id == XNNPACK]
+            delegates = [delegate for delegate in plan.delegates if delegate.id == XNNPACK]
+            payloads = [program.backend_delegate_data[delegate.processed.index].data for delegate in delegates]
             return cls(plan, [_decode(bytes(payload)) for payload in payloads])
 
     def nodes(self) -> Counter[str]:
@@ -90,7 +92,8 @@ def _stored(graph: dict[str, Any]) -> list[tuple[str, int]]:
     for value in (v["xvalue_union"] for v in graph["xvalues"]):
         tensor = value.get("tensor_value", value)
         if tensor.get("constant_buffer_idx"):
-            found.append((XNNPACK_DTYPES[tensor["datatype"].removeprefix("xnn_datatype_")], tensor["constant_buffer_idx"]))
+            dtype = XNNPACK_DTYPES[tensor["datatype"].removeprefix("xnn_datatype_")]
+            found.append((dtype, tensor["constant_buffer_idx"]))
         scales = value.get("quant_params", {})
         if scales.get("scale_buffer_idx"):
             found.append((SCALE_DTYPES[value["quant_params_type"]], scales["scale_buffer_idx"]))

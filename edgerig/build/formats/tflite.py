@@ -1,8 +1,11 @@
 """TFLite files for LiteRT: one float conversion by litert-torch, then ai-edge-quantizer for every other recipe.
 
 Quantizing the float flatbuffer, rather than converting a PT2E-quantized program a second time, keeps one conversion a
-model and one path for all recipes; files keep float32 inputs and outputs in every recipe, with QUANTIZE and DEQUANTIZE
-at the edges, so that quantizing the input is part of each timed inference as it is in the other formats.
+model and one path for all recipes; the two are equally accurate and fast on a CNN (relative error 0.016 and 0.017), and
+the PT2E route leaves a transformer's norms and attention in float.
+
+Files keep float32 inputs and outputs in every recipe, with QUANTIZE and DEQUANTIZE at the edges, so that quantizing the
+input is part of each timed inference as it is in the other formats.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +30,9 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
 from edgerig.build.source import Arrays, SourceModel
-from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import RecipeSpec
 
 SIGNATURE = "serving_default"
@@ -75,11 +79,10 @@ class TfliteBuilder:
         litert_torch.convert(module.eval(), samples).export(str(self._float))
 
     def _quantize(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> None:
-        try:
-            table = RECIPES[recipe.name]()
-        except KeyError as error:
-            raise UnsupportedRecipe(f'the TFLite builder knows no recipe "{recipe.name}"',
-                                    hint=f"known: fp32, {', '.join(RECIPES)}") from error
+        if recipe.name not in RECIPES:
+            raise UnsupportedRecipe(f'the TFLite builder does not know the recipe "{recipe.name}"',
+                                    hint="choose another format for it")
+        table = RECIPES[recipe.name]().get_quantization_recipe()
         ranges = self._calibrate(table, calibration, recipe.name) if recipe.calibration else None
         Quantizer(str(self._float), table).quantize(ranges).export_model(str(out), overwrite=True)
 
@@ -88,14 +91,12 @@ class TfliteBuilder:
 
         The quantizer's own default is a moving average, which clips: relative logit error 0.13 where this gives 0.016.
         """
-        if not calibration:
-            raise BuildError(f"{recipe} needs calibration data", hint="give the model a dataset with calibration samples")
         manager = RecipeManager()
         manager.load_quantization_recipe(table)
         calibrator = Calibrator(str(self._float), num_threads=1, qsv_update_func=min_max_update)
         samples = [
             {f"args_{index}": array for index, array in enumerate(self._lay_out(sample))}
-            for sample in batches_of_one(calibration)
+            for sample in batches_of_one(required(calibration, recipe))
         ]
         calibrator.calibrate({SIGNATURE: samples}, manager)
         ranges: dict[str, Any] = calibrator.get_model_qsvs()
@@ -142,13 +143,13 @@ def _static(activation_bits: int) -> RecipeManager:
     return manager
 
 
-RECIPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "fp16": lambda: _fp16().get_quantization_recipe(),
-    "int8-dynamic": lambda: _dynamic().get_quantization_recipe(),
-    "int8-static": lambda: _static(8).get_quantization_recipe(),
-    "int8-weight": lambda: _weight_only(8).get_quantization_recipe(),
-    "int4-weight": lambda: _weight_only(4).get_quantization_recipe(),
-    "int16x8": lambda: _static(16).get_quantization_recipe(),
+RECIPES: dict[str, Callable[[], RecipeManager]] = {
+    "fp16": _fp16,
+    "int8-dynamic": _dynamic,
+    "int8-static": partial(_static, 8),
+    "int8-weight": partial(_weight_only, 8),
+    "int4-weight": partial(_weight_only, 4),
+    "int16x8": partial(_static, 16),
 }
 """ai-edge-quantizer's recipe for each of ours; all symmetric, weights per output channel."""
 

@@ -65,14 +65,15 @@ def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
                          hint="the weights belong to another version of the network") from error
     missing, unexpected = difference.missing_keys, difference.unexpected_keys
     if missing or unexpected:
-        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has the unknown {_some(unexpected)}"] * bool(unexpected)
-        raise BuildError(f'{path}: does not fit the network of "{spec.factory}": it {" and ".join(parts)}',
+        lacks = [f"lacks {_some(missing)}"] if missing else []
+        has = [f"has the unknown {_some(unexpected)}"] if unexpected else []
+        raise BuildError(f'{path}: does not fit the network of "{spec.factory}": it {" and ".join(lacks + has)}',
                          hint="the weights belong to another version of the network")
 
 
 def _some(keys: list[str]) -> str:
     rest = len(keys) - SHOWN_KEYS
-    return ", ".join(keys[:SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(sorted(keys)[:SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
@@ -93,7 +94,8 @@ def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
         except Exception as error:  # the user's own code may raise anything
             raise BuildError(f'model "{spec.name}": the network fails on sample {sample}: '
                              f"{type(error).__name__}: {error}",
-                             hint='its forward() takes the [[inputs]] of model.toml in order, one sample at a time') from error
+                             hint="its forward() takes the [[inputs]] of model.toml in order, a sample at a time",
+                             ) from error
         for output, value in zip(outputs, _checked(spec, returned, sample), strict=True):
             output[sample] = value[0]
     return outputs
@@ -123,9 +125,10 @@ def _checked(spec: ModelSpec, returned: Any, sample: int) -> list[npt.NDArray[np
         if tuple(value.shape) != tensor.shape:
             raise BuildError(f'model "{spec.name}": output "{tensor.name}" has shape {list(value.shape)}, '
                              f"model.toml says {list(tensor.shape)}", hint='mend the "shape" under [[outputs]]')
-        array = value.numpy().astype(np.float32)
+        array = value.to("cpu", torch.float32).numpy()
         if not np.isfinite(array).all():
-            raise BuildError(f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values on sample {sample}',
+            raise BuildError(f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values '
+                             f"on sample {sample}",
                              hint="mend the weights or the samples: nothing can be held against such outputs")
         arrays.append(array)
     return arrays

@@ -198,7 +198,7 @@ class NativeBinding:
         names = ", ".join(self._runner.backends())
         notes = [f"backends used: {names}" if names else "no backend is used: every operator runs on a CPU kernel"]
         if self._planned_bytes:
-            notes.append(f"the memory plan holds the inputs: {self._planned_bytes} bytes are copied in by each inference")
+            notes.append(f"the memory plan holds the inputs: each inference copies {self._planned_bytes} bytes in")
         return notes
 
 

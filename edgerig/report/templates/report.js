@@ -26,11 +26,8 @@
 
   function draw(id, figure) {
     const place = byId(id);
-    if (figure === null) {
-      Plotly.purge(place);
-      place.replaceChildren();
-      return;
-    }
+    place.hidden = figure === null;
+    if (place.hidden) return;
     const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
     Plotly.react(place, figure.data, themed(figure.layout), options);
   }

@@ -1,0 +1,45 @@
+"""The recipe table is complete and says where each rule comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgerig.spec import Lowering, RecipeSpec, load_formats, load_recipes
+
+NAMES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8")
+ROWS = list(load_recipes().values())
+LOWERINGS = [(row.name, name, lowering) for row in ROWS for name, lowering in row.formats.items()]
+CLIPPED_CALIBRATION = 0.13
+"""Relative error of int8-static calibrated by a clipping moving average, at its mildest."""
+
+
+def test_the_table_holds_the_recipes_in_order() -> None:
+    assert tuple(load_recipes()) == NAMES
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_recipe_speaks_of_every_format(row: RecipeSpec) -> None:
+    assert set(row.formats) == set(load_formats())
+    assert row.summary
+
+
+@pytest.mark.parametrize(("recipe", "format_name", "lowering"), LOWERINGS)
+def test_a_lowering_is_either_explained_or_refused_with_a_reason(
+    recipe: str, format_name: str, lowering: Lowering
+) -> None:
+    if lowering.unsupported:
+        assert len(lowering.unsupported) > 40
+        assert not lowering.constant_dtypes
+    else:
+        assert lowering.source
+        assert lowering.constant_dtypes
+
+
+def test_only_recipes_with_fixed_activation_ranges_ask_for_calibration() -> None:
+    assert [row.name for row in ROWS if row.calibration] == ["int8-static", "int16x8"]
+
+
+def test_the_bounds_catch_a_broken_calibration_and_order_by_width() -> None:
+    bounds = {row.name: row.max_relative_error for row in ROWS}
+    assert bounds["int8-static"] < CLIPPED_CALIBRATION
+    assert bounds["fp32"] < bounds["fp16"] < bounds["int8-dynamic"] < bounds["int4-weight"]

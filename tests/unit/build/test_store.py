@@ -1,0 +1,90 @@
+import json
+import threading
+
+import pytest
+
+from edgerig.build.store import ENTRY, Store, digest
+from edgerig.errors import ConfigError
+
+
+def put(store, key, text="content", meta=None):
+    with store.staging("artifact") as staged:
+        (staged / "model.bin").write_text(text)
+        return store.commit("artifact", key, staged, meta or {"a": 1})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "cache")
+
+
+def test_what_was_committed_is_found(store):
+    folder = put(store, "k")
+    assert store.find("artifact", "k") == folder
+    assert store.meta("artifact", "k") == {"a": 1}
+    assert (folder / "model.bin").read_text() == "content"
+
+
+def test_what_was_not_is_none(store):
+    assert store.find("artifact", "k") is None
+    assert store.meta("artifact", "k") is None
+
+
+def test_an_uncommitted_entry_leaves_nothing(store):
+    with pytest.raises(RuntimeError), store.staging("artifact") as staged:
+        (staged / "model.bin").write_text("half")
+        raise RuntimeError
+    assert list((store.root / "artifact").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone", "entry"])
+def test_a_damaged_entry_is_never_served(store, damage):
+    folder = put(store, "k")
+    file = folder / "model.bin"
+    match damage:
+        case "changed":
+            file.write_text("CONTENT")
+        case "cut":
+            file.write_text("con")
+        case "gone":
+            file.unlink()
+        case "entry":
+            (folder / ENTRY).write_text("{")
+    assert store.find("artifact", "k") is None
+    assert put(store, "k", "again").joinpath("model.bin").read_text() == "again"
+
+
+def test_a_folder_without_its_entry_file_is_not_an_entry(store):
+    folder = put(store, "k")
+    (folder / ENTRY).unlink()
+    assert store.find("artifact", "k") is None
+
+
+def test_two_at_once_agree_on_one(store):
+    barrier = threading.Barrier(8)
+    found = []
+
+    def build(number):
+        barrier.wait()
+        found.append(put(store, "k", f"by {number}"))
+
+    threads = [threading.Thread(target=build, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert store.find("artifact", "k") == found[0]
+    assert [path.name for path in (store.root / "artifact").iterdir()] == ["k"]
+
+
+def test_a_cache_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        Store(tmp_path / "file" / "cache")
+    assert "EDGERIG_CACHE" in caught.value.hint
+
+
+def test_a_digest_does_not_depend_on_key_order():
+    assert digest({"a": 1, "b": [2]}) == digest(json.loads('{"b": [2], "a": 1}'))
+    assert digest({"a": 1}) != digest({"a": 2})

@@ -1,0 +1,62 @@
+"""Commands that only tell what there is are light, and every message names the fix."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numpy", "scipy", "torch", "tensorflow", "executorch", "onnx", "onnxruntime", "litert_torch", "ai_edge_litert",
+         "ai_edge_quantizer", "distributed", "sklearn"}
+
+
+def edgerig(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "edgerig", *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plan"], ["models"], ["formats"], ["recipes"], ["devices"], ["schema"]])
+def test_no_framework_is_imported(arguments):
+    code = ("import sys, edgerig.cli\n"
+            f"sys.argv = ['edgerig', *{arguments!r}]\n"
+            "try:\n    edgerig.cli.main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
+            f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_does_not_even_import_pydantic():
+    code = "import sys, edgerig.cli\nsys.argv=['edgerig', '--help']\ntry:\n    edgerig.cli.main()\nexcept SystemExit:\n    pass\nprint('pydantic' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == "False"
+
+
+def test_plan_prints_ids_alone_on_stdout():
+    done = edgerig("plan", "--recipe", "fp32", "--recipe", "int16x8", "--model", "digits_cnn")
+    assert done.returncode == 0
+    assert all(line.endswith("@local/t1") for line in done.stdout.splitlines())
+    assert "unsupported: digits_cnn-executorch-int16x8@local/t1: " in done.stderr
+
+
+def test_schema_is_a_json_schema():
+    assert json.loads(edgerig("schema").stdout)["properties"]["schema_version"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["plan", "--recipe", "int8"], 2, 'unknown recipe "int8"'),
+        (["plan", "nothing.toml"], 2, "no such file"),
+        (["plan", "--select", "nope*"], 3, "no cell matches"),
+        (["plan", "--model", "digits_cmn"], 2, 'did you mean "digits_cnn"?'),
+        (["report", "/nonexistent"], 2, "not a run's folder"),
+        (["sweep", "--resume", "x", "--model", "y"], 2, "--resume takes no other flag"),
+        (["sweep", "--option", "executorch"], 2, "FORMAT.KEY=VALUE"),
+        (["plan", "--threads", "0"], 2, "threads"),
+    ],
+)
+def test_wrong_input_ends_with_its_exit_code_and_no_traceback(arguments, code, said):
+    done = edgerig(*arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

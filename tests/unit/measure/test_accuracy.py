@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from edgerig.measure.accuracy import errors, parity, top1
+
+
+def scores(classes):
+    return [np.eye(10, dtype=np.float32)[classes]]
+
+
+def test_top1_with_wilsons_interval():
+    labels = np.array([0] * 90 + [1] * 10)
+    found = top1(scores([0] * 100), labels)
+    assert (found.metric, found.value, found.samples) == ("top1", 0.9, 100)
+    # Wilson 1927 for 90 of 100, worked by hand: centre (0.9 + z²/200)/(1 + z²/100), z = 1.959964.
+    assert found.ci95 == pytest.approx((0.82563, 0.94477), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ([np.zeros((3, 2), np.float32)] * 2, "one output"),
+        ([np.zeros((2, 2), np.float32)], "2 outputs for 3 labels"),
+        ([np.full((3, 2), np.nan, np.float32)], "NaN"),
+    ],
+)
+def test_what_cannot_be_scored_is_none_with_a_reason(outputs, said):
+    found = top1(outputs, np.array([0, 1, 0]))
+    assert found.value is None
+    assert said in found.reason
+
+
+def test_errors_are_the_relative_two_norm_and_the_largest_difference():
+    assert errors([np.array([[3.0, 4.5]])], [np.array([[3.0, 4.0]])]) == (pytest.approx(0.1), 0.5)
+    assert errors([np.zeros(2)], [np.zeros(2)]) == (0.0, 0.0)
+    assert errors([np.ones(2)], [np.zeros(2)])[0] == float("inf")
+
+
+def test_parity_counts_samples_whose_argmax_moved():
+    found = parity(scores([0, 1, 2, 3]), scores([0, 1, 2, 3]), "", scores([0, 1, 2, 4]), "")
+    assert (found.relative_error, found.disagreement, found.samples) == (0.0, 0.25, 4)
+
+
+def test_missing_counterparts_leave_reasons():
+    found = parity(scores([0]), None, "no source", None, "no fp32")
+    assert (found.relative_error, found.reason) == (None, "no source")
+    assert (found.disagreement, found.disagreement_reason) == (None, "no fp32")
+
+
+def test_outputs_of_another_shape_leave_a_reason():
+    found = parity(scores([0]), [np.zeros((1, 3), np.float32)], "", None, "no fp32")
+    assert found.relative_error is None
+    assert "shapes" in found.reason
+
+
+def test_a_nan_is_never_a_relative_error():
+    found = parity([np.full((1, 10), np.nan, np.float32)], scores([0]), "", None, "")
+    assert found.relative_error is None
+    assert "NaN" in found.reason

@@ -1,0 +1,91 @@
+"""A raw run is untrusted until it parses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from edgerig.errors import RunError, UnparsableOutput
+from edgerig.measure.raw import read_raw
+
+CELL = "m-tflite-fp32@local/t1"
+
+
+def good():
+    tensor = {"name": "x", "shape": [1, 2], "dtype": "float32", "scale": 0.0, "zero_point": 0}
+    return {
+        "schema": 1, "cell": CELL, "runtime_import_ns": 1, "load_ns": 2, "first_inference_ns": 3, "warmup_runs": 1,
+        "samples": 3, "timer_overhead_ns": 40, "memory": {"peak_rss_bytes": 10, "includes": "all"}, "state": {},
+        "engine": {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1},
+    }
+
+
+def write(folder, raw, samples=(1, 2, 3), output=((0.0, 1.0),)):
+    (folder / "raw.json").write_text(raw if isinstance(raw, str) else json.dumps(raw))
+    np.save(folder / "samples.npy", np.array(samples, dtype=np.int64))
+    np.save(folder / "output_0.npy", np.array(output, dtype=np.float32))
+
+
+def test_a_whole_raw_run_is_read(tmp_path):
+    write(tmp_path, good())
+    raw = read_raw(tmp_path, CELL)
+    assert raw.samples_ns.tolist() == [1, 2, 3]
+    assert raw.outputs[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": 2}, "schema"),
+        ({"cell": "another"}, "'another'"),
+        ({"load_ns": -5}, "load_ns"),
+        ({"load_ns": "soon"}, "load_ns"),
+        ({"samples": 0}, "samples"),
+        ({"engine": None}, "engine"),
+        ({"memory": {"peak_rss_bytes": 0}}, "memory.peak_rss_bytes"),
+        ({"samples": 4}, "samples.npy has"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path, change, said):
+    write(tmp_path, good() | change)
+    with pytest.raises(UnparsableOutput) as caught:
+        read_raw(tmp_path, CELL)
+    assert said in caught.value.message
+    assert CELL in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 1}', "x" * 5000])
+def test_what_is_no_raw_run_is_refused(tmp_path, text):
+    write(tmp_path, text)
+    with pytest.raises(UnparsableOutput, match=r"raw\.json is not a raw run"):
+        read_raw(tmp_path, CELL)
+
+
+def test_the_engines_own_words_are_passed_on(tmp_path):
+    write(tmp_path, {"schema": 1, "error": {"type": "RuntimeError", "message": "0x20: no backend"}})
+    with pytest.raises(RunError, match="RuntimeError: 0x20: no backend"):
+        read_raw(tmp_path, CELL)
+
+
+def test_negative_samples_and_foreign_arrays_are_refused(tmp_path):
+    write(tmp_path, good(), samples=(1, -2, 3))
+    with pytest.raises(UnparsableOutput, match="negative"):
+        read_raw(tmp_path, CELL)
+    write(tmp_path, good(), output=((0.0, 1.0, 2.0),))
+    with pytest.raises(UnparsableOutput, match="output_0.npy has"):
+        read_raw(tmp_path, CELL)
+
+
+def test_a_pickled_array_is_never_loaded(tmp_path):
+    write(tmp_path, good())
+    np.save(tmp_path / "samples.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(UnparsableOutput, match="not a readable array"):
+        read_raw(tmp_path, CELL)
+
+
+def test_a_cut_array_is_refused(tmp_path):
+    write(tmp_path, good())
+    whole = (tmp_path / "samples.npy").read_bytes()
+    (tmp_path / "samples.npy").write_bytes(whole[:-4])
+    with pytest.raises(UnparsableOutput, match="samples.npy"):
+        read_raw(tmp_path, CELL)

@@ -1,0 +1,39 @@
+import math
+
+import pytest
+
+from edgerig.measure.latency import MedianInterval
+from edgerig.measure.verdict import judge
+from edgerig.results import Delegation
+
+TIGHT = MedianInterval(0.99, 1.01, 0.01, 50)
+WIDE = MedianInterval(0.9, 1.1, 0.1, 50)
+NONE = MedianInterval(1.0, 1.0, math.inf, 0)
+WHOLE = Delegation(delegated=3, total=3)
+PART = Delegation(delegated=2, total=3, undelegated=("SOFTMAX",))
+UNKNOWN = Delegation(reason="the runtime does not tell")
+
+
+@pytest.mark.parametrize(
+    ("emulated", "in_force", "delegation", "interval", "label", "advice"),
+    [
+        (False, 1, WHOLE, TIGHT, "stable", "±1.00%"),
+        (False, 1, UNKNOWN, TIGHT, "stable", "±1.00%"),
+        (False, 1, WHOLE, WIDE, "noisy", "±10.0%"),
+        (False, 1, WHOLE, NONE, "noisy", "too few samples"),
+        (False, 1, PART, TIGHT, "fallback", "1 of 3 operators"),
+        (False, 2, WHOLE, TIGHT, "fallback", "2 are in force"),
+        (True, 2, PART, WIDE, "emulated", "not latency"),
+    ],
+)
+def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval, label, advice):
+    found = judge(emulated=emulated, threads=1, threads_in_force=in_force, delegation=delegation, interval=interval)
+    assert found.label == label
+    assert advice in found.advice
+
+
+def test_evidence_is_json_even_without_an_interval():
+    evidence = judge(emulated=False, threads=1, threads_in_force=1, delegation=UNKNOWN, interval=NONE).evidence
+    assert evidence["median_ci95_ms"] is None
+    assert evidence["relative_half_width"] is None
+    assert evidence["undelegated_operators"] is None

@@ -1,0 +1,26 @@
+import json
+
+import pytest
+
+from edgerig.ondevice.job import SCHEMA, read_job, write_json
+
+JOB = {
+    "schema": SCHEMA, "cell": "c", "engine": "litert", "engine_options": {}, "artifact": "m.tflite", "sha256": "0",
+    "threads": 1, "inputs": ["input_0.npy"], "warmup_runs": 1, "min_runs": 1, "min_seconds": 0.0, "max_seconds": 1.0,
+}
+
+
+def test_a_job_is_read_back(tmp_path):
+    write_json(str(tmp_path / "job.json"), JOB)
+    assert read_job(str(tmp_path / "job.json")).artifact == "m.tflite"
+    assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
+
+
+@pytest.mark.parametrize("change", [{"schema": 2}, {"extra": 1}, {"threads": None}])
+def test_another_job_is_refused(tmp_path, change):
+    job = JOB | change
+    if change == {"threads": None}:
+        del job["threads"]
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    with pytest.raises(ValueError, match=r"job\.json"):
+        read_job(str(tmp_path / "job.json"))

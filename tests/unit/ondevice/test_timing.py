@@ -1,0 +1,39 @@
+import gc
+import time
+
+import numpy as np
+
+from edgerig.ondevice import timing
+
+
+def test_both_minima_are_met():
+    samples = timing.steady(lambda: None, min_runs=50, min_seconds=0.05, max_seconds=10)
+    assert len(samples) >= 50
+    assert samples.sum() <= 10e9
+    begin = time.monotonic()
+    timing.steady(lambda: None, min_runs=1, min_seconds=0.1, max_seconds=10)
+    assert time.monotonic() - begin >= 0.1
+
+
+def test_the_cap_ends_a_slow_model_with_at_least_one_sample():
+    samples = timing.steady(lambda: time.sleep(0.05), min_runs=1000, min_seconds=0, max_seconds=0.12)
+    assert 1 <= len(samples) <= 4
+    assert len(timing.steady(lambda: time.sleep(0.02), min_runs=50, min_seconds=0, max_seconds=0.001)) == 1
+
+
+def test_samples_are_nanoseconds_of_the_call_alone():
+    samples = timing.steady(lambda: time.sleep(0.01), min_runs=5, min_seconds=0, max_seconds=10)
+    assert samples.dtype == np.int64
+    assert len(samples) == 5
+    assert samples.min() >= 10_000_000
+
+
+def test_garbage_collection_is_off_inside_and_back_after():
+    seen = []
+    timing.steady(lambda: seen.append(gc.isenabled()), min_runs=3, min_seconds=0, max_seconds=1)
+    assert seen == [False] * 3
+    assert gc.isenabled()
+
+
+def test_overhead_is_small_and_not_negative():
+    assert 0 <= timing.overhead() < 100_000

@@ -1,0 +1,71 @@
+"""The journal survives any kill; a run's folder says what is wrong with it."""
+
+import pytest
+
+from edgerig.errors import ConfigError, ResultsError
+from edgerig.plan import make_plan
+from edgerig.spec import SweepSpec
+from edgerig.sweep.environment import environment
+from edgerig.sweep.run_folder import Outcome, RunFolder
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder.create(make_plan(SweepSpec(out=tmp_path)), environment(), ["edgerig", "sweep"])
+
+
+def record(run, *cells):
+    with run.journal() as journal:
+        for cell in cells:
+            journal.write(Outcome(cell=cell, status="ok"))
+
+
+def test_a_run_is_opened_as_it_was_created(run):
+    opened = RunFolder.open(run.path)
+    assert opened.file == run.file
+    assert opened.outcomes() == {}
+
+
+def test_outcomes_are_there_the_moment_they_are_written(run):
+    with run.journal() as journal:
+        journal.write(Outcome(cell="a", status="ok"))
+        assert list(RunFolder.open(run.path).outcomes()) == ["a"]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_a_line_cut_short_counts_as_not_written_and_spoils_no_other(run, cut):
+    record(run, "a", "b")
+    path = run.path / "journal.jsonl"
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert list(run.outcomes()) == ["a"]
+    record(run, "c")
+    assert list(run.outcomes()) == ["a", "c"]
+
+
+def test_a_line_damaged_in_the_middle_is_named(run):
+    record(run, "a", "b")
+    path = run.path / "journal.jsonl"
+    path.write_bytes(b"x" + path.read_bytes())
+    with pytest.raises(ResultsError, match="line 1 is damaged"):
+        run.outcomes()
+
+
+def test_two_sweeps_do_not_share_a_run(run):
+    with run.journal(), pytest.raises(ConfigError, match="another sweep"), run.journal():
+        pass
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "not a run's folder"), ("{", "run.json"), ('{"run": 1}', "run.json")])
+def test_what_is_no_run_is_refused(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ResultsError) as caught:
+        RunFolder.open(tmp_path)
+    assert said in caught.value.message
+
+
+def test_an_unwritable_out_is_refused_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        RunFolder.create(make_plan(SweepSpec(out=tmp_path / "file")), environment(), [])
+    assert "--out" in caught.value.hint

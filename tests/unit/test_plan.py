@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from edgerig.errors import ConfigError, NothingSelected
+from edgerig.plan import Cell, make_plan, unsupported_reason, variants
+from edgerig.spec import SweepSpec
+
+
+def ids(**sweep):
+    return [cell.id for cell in make_plan(SweepSpec(**sweep)).cells]
+
+
+def test_the_quickstart_has_a_cell_for_each_combination():
+    found = ids()
+    assert len(found) == len(set(found)) == 2 * 3 * 4
+    assert found[0] == "digits_cnn-tflite-fp32@local/t1"
+
+
+def test_globs_select_by_id():
+    assert ids(select=("*-onnx-int8-*@local/t2",), threads=(1, 2)) == [
+        f"{model}-onnx-int8-{kind}@local/t2" for model in ("digits_cnn", "digits_vit") for kind in ("dynamic", "static")
+    ]
+
+
+def test_nothing_selected_says_how_to_see_the_ids():
+    with pytest.raises(NothingSelected) as caught:
+        ids(select=("nothing*",))
+    assert caught.value.exit_code == 3
+    assert "edgerig plan" in caught.value.hint
+
+
+def test_naming_a_thing_twice_makes_no_second_cell():
+    assert len(ids(models=("digits_cnn", "digits_cnn"), formats=("onnx", "onnx"), recipes=("fp32",), threads=(1, 1))) == 1
+
+
+def test_an_unsupported_combination_is_planned_with_its_reason():
+    cell = make_plan(SweepSpec(models=("digits_cnn",), formats=("executorch",), recipes=("int16x8",))).cells[0]
+    assert cell.unsupported == unsupported_reason("torch", "executorch", "int16x8") != ""
+
+
+def test_a_format_not_built_from_a_source_says_so():
+    assert "not built from source" in unsupported_reason("onnx", "executorch", "fp32")
+
+
+def test_a_dataset_nobody_uses_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="used by no model"):
+        ids(models=("digits_cnn",), dataset=tmp_path / "d.npz")
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Path(tmp_path / folder / "net.onnx").write_bytes(folder.encode())
+    with pytest.raises(ConfigError, match='two models are called "net"'):
+        ids(models=(str(tmp_path / "a/net.onnx"), str(tmp_path / "b/net.onnx")))
+
+
+def test_a_variant_is_built_once_for_all_its_cells():
+    plan = make_plan(SweepSpec(models=("digits_cnn",), formats=("onnx",), recipes=("fp32", "fp16"), threads=(1, 2)))
+    grouped = variants(plan.cells)
+    assert [variant.recipe for variant in grouped] == ["fp32", "fp16"]
+    assert all(len(cells) == 2 for cells in grouped.values())
+
+
+def test_unsupported_cells_are_not_built():
+    cell = Cell(model="m", source="torch", format="onnx", recipe="fp32", device="local", threads=1, emulated=False,
+                unsupported="no")
+    assert variants((cell,)) == {}

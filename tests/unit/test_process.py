@@ -1,0 +1,120 @@
+"""Real children: ended in time, drained, and never left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgerig import process
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("code", [0, 3, 255])
+def test_exit_codes_are_exact(code):
+    assert process.run(python(f"raise SystemExit({code})"), timeout_s=30).returncode == code
+
+
+def test_a_signal_is_a_negative_code():
+    done = process.run(python("import os; os.kill(os.getpid(), 9)"), timeout_s=30)
+    assert done.returncode == -signal.SIGKILL
+    assert process.signal_name(done.returncode) == "SIGKILL"
+
+
+def test_both_streams_are_drained_together():
+    size = 8 * 2**20
+    code = f"import sys\nfor _ in range(128):\n sys.stdout.buffer.write(b'o'*{size // 128}); sys.stderr.buffer.write(b'e'*{size // 128})"
+    done = process.run(python(code), timeout_s=60)
+    assert (len(done.stdout), len(done.stderr)) == (size, size)
+
+
+def test_output_beyond_the_limit_is_dropped(monkeypatch):
+    monkeypatch.setattr(process, "OUTPUT_LIMIT_BYTES", 1000)
+    assert len(process.run(python("print('x' * 100000)"), timeout_s=30).stdout) == 1000
+
+
+def test_the_deadline_ends_the_child_and_its_children(tmp_path):
+    code = f"import subprocess, time\np = subprocess.Popen(['sleep', '60'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\ntime.sleep(60)"
+    begin = time.monotonic()
+    done = process.run(python(code), timeout_s=1.5)
+    assert done.timed_out
+    assert time.monotonic() - begin < 20
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
+    code = f"import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))"
+    assert process.run(python(code), timeout_s=30).returncode == 0
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_output_can_go_to_a_file(tmp_path):
+    done = process.run(python("import sys; print('out'); sys.stderr.write('err')"), timeout_s=30, output=tmp_path / "log")
+    assert done.stdout == b""
+    assert set((tmp_path / "log").read_text().split()) == {"out", "err"}
+
+
+def test_an_unknown_program_is_an_oserror():
+    with pytest.raises(FileNotFoundError):
+        process.run(["/no/such/program"], timeout_s=5)
+
+
+def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
+    """The whole chain: a host killed by SIGKILL takes its runner with it."""
+    child = (f"import os, time; from edgerig.ondevice import lifeline; lifeline.hold(); "
+             f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    host = subprocess.Popen(python(
+        f"import sys; from edgerig import process; process.run([sys.executable, '-c', {child!r}], timeout_s=60)"))
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    pid = int((tmp_path / "pid").read_text())
+    assert alive(pid)
+    host.kill()
+    host.wait()
+    wait_until(lambda: not alive(pid))
+
+
+def test_stop_all_ends_what_runs_and_refuses_what_comes():
+    code = """
+import sys, threading, time
+from edgerig import process
+caught = []
+def work():
+    try:
+        process.run(["sleep", "60"], timeout_s=60)
+    except process.Stopped:
+        caught.append("running")
+thread = threading.Thread(target=work)
+thread.start()
+while not process._live:
+    time.sleep(0.01)
+process.stop_all()
+thread.join(10)
+try:
+    process.run(["true"], timeout_s=5)
+except process.Stopped:
+    caught.append("new")
+print(caught)
+"""
+    done = process.run(python(code), timeout_s=30)
+    assert done.stdout.decode().strip() == "['running', 'new']"

@@ -1,0 +1,124 @@
+"""What a user may write, and what he is told when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from edgerig import spec
+from edgerig.errors import ConfigError
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_quickstart_is_what_no_file_means():
+    sweep = spec.load_sweep(None, {})
+    assert sweep.models == ("digits_cnn", "digits_vit")
+    assert sweep.formats == ("tflite", "executorch", "onnx")
+    assert sweep.recipes == ("fp32", "fp16", "int8-dynamic", "int8-static")
+    assert sweep.devices == ("local",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ('recipies = ["fp32"]', 'unknown key "recipies"', 'did you mean "recipes"?'),
+        ("[run]\nmin_run = 5", 'unknown key "run.min_run"', 'did you mean "min_runs"?'),
+        ('recipes = ["int8-statik"]', 'unknown recipe "int8-statik"', 'did you mean "int8-static"?'),
+        ("threads = [0]", 'key "threads.0"', ""),
+        ('formats = ["tflight"]', 'key "formats.0"', ""),
+        ("[run]\nmin_runs = -1", 'key "run.min_runs"', ""),
+        ("models = []", 'key "models"', ""),
+        ("models = [", "not TOML", "mend the line"),
+        ('[options.executorch]\nbackend = "xnnpak"', 'unknown value "xnnpak"', 'did you mean "xnnpack"?'),
+        ('[options.executorch]\nbakend = "xnnpack"', 'unknown option "executorch.bakend"', 'did you mean "backend"?'),
+        ('[options.tflite]\nx = "y"', 'unknown option "tflite.x"', "known: none"),
+    ],
+)
+def test_a_wrong_sweep_names_file_key_and_fix(tmp_path, text, said, hint):
+    path = write(tmp_path / "sweep.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        spec.load_sweep(path, {})
+    assert str(path) in caught.value.message
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        spec.load_sweep(tmp_path / "none.toml", {})
+
+
+def test_a_flag_changes_one_key_of_a_table(tmp_path):
+    path = write(tmp_path / "sweep.toml", "[run]\nmin_runs = 7\nlimit = 3")
+    sweep = spec.load_sweep(path, {"run": {"limit": 5}})
+    assert (sweep.run.min_runs, sweep.run.limit) == (7, 5)
+
+
+def test_an_unknown_model_gets_the_nearest_name():
+    with pytest.raises(ConfigError) as caught:
+        spec.load_model("digits_cn")
+    assert 'did you mean "digits_cnn"?' in caught.value.hint
+
+
+def test_an_unknown_device_gets_the_nearest_name():
+    with pytest.raises(ConfigError) as caught:
+        spec.load_device("locale")
+    assert caught.value.hint == 'did you mean "local"?'
+
+
+def test_the_users_own_models_come_first(tmp_path, monkeypatch):
+    own = write(
+        tmp_path / "models/digits_cnn/model.toml",
+        'description = "mine"\nsource = "torch"\nfactory = "m.py:create"\nno_accuracy_reason = "a test"\n'
+        '[[inputs]]\nname = "x"\nshape = [1, 4]\n[[outputs]]\nname = "y"\nshape = [1, 2]\n',
+    )
+    monkeypatch.chdir(tmp_path)
+    assert spec.load_model("digits_cnn").description == "mine"
+    assert spec.known_models()["digits_cnn"] == own
+    assert "mobilenet_v2" in spec.known_models()
+
+
+MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshape = {shape}\n{more}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (MODEL.format(shape="[2, 4]", more=""), "must start with batch size 1"),
+        (MODEL.format(shape="[1, 4]", more='layout = "NCHW"'), "needs a shape of four axes"),
+        (MODEL.format(shape="[1, 4]", more=""), 'needs the key "outputs"'),
+        ('source = "torch"\nfactory = "/etc/passwd"', 'key "factory"'),
+        ('source = "pytorch"', 'key "source"'),
+        ('name = "other"\nsource = "torch"', "needs the key"),
+    ],
+)
+def test_a_wrong_model_names_file_and_key(tmp_path, text, said):
+    path = write(tmp_path / "m1" / "model.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        spec.load_model(str(tmp_path / "m1"))
+    assert str(path) in caught.value.message
+    assert said in caught.value.message
+
+
+def test_a_ready_file_is_a_model(tmp_path):
+    file, data = write(tmp_path / "net.tflite", "x"), write(tmp_path / "d.npz", "x")
+    model = spec.load_model(str(file), data)
+    assert (model.source, model.file, model.metric) == ("tflite", file.resolve(), "top1")
+    assert spec.load_model(str(file)).no_accuracy_reason == "no dataset was given for this file"
+
+
+@pytest.mark.parametrize("missing", ["net.onnx", "d.npz"])
+def test_a_missing_ready_file_or_dataset_is_named(tmp_path, missing):
+    for name in {"net.onnx", "d.npz"} - {missing}:
+        write(tmp_path / name, "x")
+    with pytest.raises(ConfigError, match=missing):
+        spec.load_model(str(tmp_path / "net.onnx"), tmp_path / "d.npz")
+
+
+def test_every_shipped_file_loads():
+    assert all(spec.load_model(name).folder.is_dir() for name in spec.known_models())
+    assert all(spec.load_device(name).name == name for name in spec.known_devices())
