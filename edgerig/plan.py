@@ -79,8 +79,10 @@ def make_plan(sweep: SweepSpec) -> Plan:
             raise ConfigError(f'two models are called "{model.name}"', hint="rename one of the files or folders")
         models[model.name] = model
     if sweep.dataset is not None and all(m.file is None for m in models.values()):
-        raise ConfigError(f"dataset {sweep.dataset} is used by no model",
-                          hint="a dataset goes with a ready file; a model folder names its own in model.toml")
+        raise ConfigError(
+            f"dataset {sweep.dataset} is used by no model",
+            hint="a dataset goes with a ready file; a model folder names its own in model.toml",
+        )
     devices = {name: load_device(name) for name in sweep.devices}
     cells = tuple(
         cell
@@ -88,13 +90,24 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for format_name, recipe, reason in _variants(model, sweep)
         for device in devices.values()
         for threads in dict.fromkeys(sweep.threads)
-        if _selected(cell := Cell(
-            model=model.name, source=model.source, format=format_name, recipe=recipe, device=device.name,
-            threads=threads, emulated=device.emulated, unsupported=reason), sweep.select)
+        if _selected(
+            cell := Cell(
+                model=model.name,
+                source=model.source,
+                format=format_name,
+                recipe=recipe,
+                device=device.name,
+                threads=threads,
+                emulated=device.emulated,
+                unsupported=reason,
+            ),
+            sweep.select,
+        )
     )
     if not cells:
-        raise NothingSelected(f"no cell matches select = {list(sweep.select)}",
-                              hint='"edgerig plan" without --select lists every id')
+        raise NothingSelected(
+            f"no cell matches select = {list(sweep.select)}", hint='"edgerig plan" without --select lists every id'
+        )
     return Plan(sweep=sweep, models=models, devices=devices, cells=cells)
 
 

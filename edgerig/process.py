@@ -38,8 +38,14 @@ class Finished:
     timed_out: bool
 
 
-def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, cwd: Path | None = None,
-        output: Path | None = None) -> Finished:
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: Path | None = None,
+) -> Finished:
     """Runs `argv` to its end or to the deadline, when its whole process group is killed.
 
     `output` sends both streams to that file instead of memory. Raises OSError when the program cannot be started and
@@ -90,13 +96,20 @@ def signal_name(returncode: int) -> str:
         return f"signal {-returncode}"
 
 
-def _start(argv: Sequence[str], stdin: int, stdout: int | IO[bytes], stderr: int, env: Mapping[str, str] | None,
-           cwd: Path | None) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str],
+    stdin: int,
+    stdout: int | IO[bytes],
+    stderr: int,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+) -> subprocess.Popen[bytes]:
     with _lock:
         if _stopping:
             raise Stopped(argv[0])
-        child = subprocess.Popen(list(argv), stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd,
-                                 start_new_session=True)
+        child = subprocess.Popen(
+            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
+        )
         _live.add(child.pid)
         return child
 

@@ -57,7 +57,7 @@ class TensorSpec(Strict):
 class DatasetSpec(Strict):
     """Where evaluation and calibration data come from: a factory beside the model, or an npz file.
 
-    `factory` is called without arguments it returns a mapping with
+    `factory` is called without arguments and returns a mapping with
     `inputs` (N, …) float32 and `labels` (N,) integers of the test split, and `calibration` (M, …) float32 of the
     training split. An npz file holds `inputs` and `labels`, and may hold `calibration`.
     """
@@ -105,13 +105,24 @@ class ModelSpec(Strict):
         return self
 
 
-class DeviceSpec(Strict):
-    """A place to run; `kind` names its transport."""
+class _Device(Strict):
+    """What every device file may say."""
 
     name: Name
-    kind: Literal["local"]
     description: str = ""
     emulated: bool = False
+    """Whether its clock says nothing of the hardware it stands for: its latency is then never ranked or gated."""
+
+
+class LocalDevice(_Device):
+    """This machine, with this Python and the runtimes installed in it."""
+
+    kind: Literal["local"]
+
+
+DeviceSpec = LocalDevice
+"""A place to run; `kind` names the transport that reaches it."""
+DEVICE_KINDS: dict[str, type[DeviceSpec]] = {"local": LocalDevice}
 
 
 class Lowering(Strict):
@@ -237,7 +248,9 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
                 message = item["msg"].removeprefix("Value error, ")
                 given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
                 lines.append(f'{origin}: key "{key}": {message}{given}' if key else f"{origin}: {message}")
-        raise ConfigError("\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "mend the keys named above") from error
+        raise ConfigError(
+            "\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "mend the keys named above"
+        ) from error
 
 
 def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -297,8 +310,10 @@ def load_model(name: str, dataset: Path | None = None) -> ModelSpec:
     folder = toml.resolve().parent
     model = parse(ModelSpec, {"name": folder.name, **read_toml(toml), "folder": folder}, str(toml))
     if model.name != folder.name:
-        raise ConfigError(f'{toml}: key "name": "{model.name}" is not the folder\'s name "{folder.name}"',
-                          hint="leave the key out, or rename the folder")
+        raise ConfigError(
+            f'{toml}: key "name": "{model.name}" is not the folder\'s name "{folder.name}"',
+            hint="leave the key out, or rename the folder",
+        )
     return model
 
 
@@ -308,7 +323,10 @@ def _ready_file(path: Path, format_name: FormatName, dataset: Path | None) -> Mo
     if dataset is not None and not dataset.is_file():
         raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")
     table = {
-        "name": path.stem, "source": format_name, "file": path.resolve(), "folder": path.resolve().parent,
+        "name": path.stem,
+        "source": format_name,
+        "file": path.resolve(),
+        "folder": path.resolve().parent,
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
         "metric": None if dataset is None else "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
@@ -321,7 +339,11 @@ def load_device(name: str) -> DeviceSpec:
     known = known_devices()
     if name not in known:
         raise ConfigError(f'unknown device "{name}"', hint=nearest(name, known))
-    return parse(DeviceSpec, {"name": name, **read_toml(known[name])}, str(known[name]))
+    origin, table = str(known[name]), read_toml(known[name])
+    kind = table.get("kind")
+    if kind not in DEVICE_KINDS:
+        raise ConfigError(f'{origin}: key "kind": unknown kind {kind!r}', hint=nearest(str(kind), DEVICE_KINDS))
+    return parse(DEVICE_KINDS[kind], {"name": name, **table}, origin)
 
 
 @cache
@@ -349,13 +371,17 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
     sweep = parse(SweepSpec, table, origin)
     for recipe in sweep.recipes:
         if recipe not in load_recipes():
-            raise ConfigError(f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, load_recipes()))
+            raise ConfigError(
+                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, load_recipes())
+            )
     for format_name, chosen in sweep.options.items():
         allowed = load_formats()[format_name].options
         for key, value in chosen.items():
             if key not in allowed:
                 raise ConfigError(f'{origin}: unknown option "{format_name}.{key}"', hint=nearest(key, allowed))
             if value not in allowed[key]:
-                raise ConfigError(f'{origin}: option "{format_name}.{key}": unknown value "{value}"',
-                                  hint=nearest(value, allowed[key]))
+                raise ConfigError(
+                    f'{origin}: option "{format_name}.{key}": unknown value "{value}"',
+                    hint=nearest(value, allowed[key]),
+                )
     return sweep

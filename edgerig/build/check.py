@@ -29,13 +29,17 @@ def relative_error(built: Arrays, reference: Arrays) -> tuple[float, float]:
     Raises ParityError when the number of outputs or a shape differs.
     """
     if len(built) != len(reference):
-        raise ParityError(f"the built file has {len(built)} outputs, its source {len(reference)}",
-                          hint="the converter dropped or added outputs: see the build's log")
+        raise ParityError(
+            f"the built file has {len(built)} outputs, its source {len(reference)}",
+            hint="the converter dropped or added outputs: see the build's log",
+        )
     squares = norm = largest = 0.0
     for index, (ours, theirs) in enumerate(zip(built, reference, strict=True)):
         if ours.shape != theirs.shape:
-            raise ParityError(f"output {index} has shape {ours.shape}, its source's has {theirs.shape}",
-                              hint="outputs are compared in the source model's own layout, batch axis first")
+            raise ParityError(
+                f"output {index} has shape {ours.shape}, its source's has {theirs.shape}",
+                hint="outputs are compared in the source model's own layout, batch axis first",
+            )
         expected = theirs.astype(np.float64)
         difference = ours.astype(np.float64) - expected
         squares += float(np.sum(difference**2))
@@ -55,16 +59,22 @@ def check_outputs(recipe: RecipeSpec, built: Arrays, reference: Arrays) -> Check
     relative, largest = relative_error(built, reference)
     for index, (ours, theirs) in enumerate(zip(built, reference, strict=True)):
         if not np.isfinite(theirs).all():
-            raise ParityError(f"output {index} of the source model itself has NaN or infinite values",
-                              hint="mend the model or its sample inputs: nothing can be held against such outputs")
+            raise ParityError(
+                f"output {index} of the source model itself has NaN or infinite values",
+                hint="mend the model or its sample inputs: nothing can be held against such outputs",
+            )
         if not np.isfinite(ours).all():
-            raise ParityError(f"output {index} of the built file has NaN or infinite values, its source's has none",
-                              hint="a range overflows in this recipe: try fp32 or int8-dynamic, or rescale the model")
+            raise ParityError(
+                f"output {index} of the built file has NaN or infinite values, its source's has none",
+                hint="a range overflows in this recipe: try fp32 or int8-dynamic, or rescale the model",
+            )
     bound = recipe.max_relative_error
     if relative > bound:
         raise ParityError(
             f"the built file does not compute what its source computes: relative error {relative:.{DIGITS}g}, "
-            f"{recipe.name} allows {bound:g} (largest difference {largest:.{DIGITS}g})", hint=_parity_hint(recipe))
+            f"{recipe.name} allows {bound:g} (largest difference {largest:.{DIGITS}g})",
+            hint=_parity_hint(recipe),
+        )
     samples = len(reference[0]) if reference else 0
     return CheckRecord(relative_error=relative, max_abs_error=largest, bound=bound, samples=samples)
 
@@ -80,13 +90,16 @@ def check_constants(recipe: RecipeSpec, format_name: FormatName, constants: Mapp
         found = ", ".join(f"{size} bytes of {dtype}" for dtype, size in sorted(constants.items())) or "no constants"
         raise UnsupportedRecipe(
             f"{recipe.name} stores weights as {' and '.join(missing)} in {format_name}, the built file holds {found}",
-            hint="the model has no layer this recipe quantizes in this format: choose another recipe or format")
+            hint="the model has no layer this recipe quantizes in this format: choose another recipe or format",
+        )
 
 
 def _parity_hint(recipe: RecipeSpec) -> str:
     if recipe.calibration:
-        return ("calibration data must look like the evaluation data (scale, layout, every class); if it does, "
-                "this model needs a milder recipe such as int8-dynamic")
+        return (
+            "calibration data must look like the evaluation data (scale, layout, every class); if it does, "
+            "this model needs a milder recipe such as int8-dynamic"
+        )
     if recipe.name == "fp32":
         return "a float build must agree: the converter changed the model, see the build's log"
     return "this model needs a milder recipe such as fp16 or int8-dynamic"

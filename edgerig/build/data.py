@@ -64,8 +64,10 @@ def read_data(spec: ModelSpec, shapes: list[tuple[int, ...]], classes: int | Non
         where = origin = f"{spec.dataset.factory}"
         table = call_factory(spec.folder, str(spec.dataset.factory))
         if not isinstance(table, Mapping):
-            raise DatasetError(f"{where}: gave a {type(table).__name__}, not a mapping",
-                               hint='return {"inputs": …, "labels": …, "calibration": …}')
+            raise DatasetError(
+                f"{where}: gave a {type(table).__name__}, not a mapping",
+                hint='return {"inputs": …, "labels": …, "calibration": …}',
+            )
     inputs = [_input(table, "inputs", shapes, where)]
     labels = _labels(table, len(inputs[0]), classes, where)
     calibration = [_input(table, "calibration", shapes, where)] if "calibration" in table else []
@@ -92,6 +94,7 @@ def load_arrays(folder: Path, stem: str) -> Arrays:
 
 def _random(shapes: list[tuple[int, ...]], seed: int) -> Data:
     """Standard-normal inputs; calibration from a stream of its own, so that the two never share a sample."""
+
     def draw(stream: int) -> Arrays:
         rng = np.random.default_rng([seed, stream])
         return [rng.standard_normal((RANDOM_SAMPLES, *shape[1:]), dtype=np.float32) for shape in shapes]
@@ -105,39 +108,49 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
             table = {key: archive[key] for key in ("inputs", "labels", "calibration") if key in archive.files}
             found = list(archive.files)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise DatasetError(f"{path}: not a readable npz: {error}",
-                           hint="make it with numpy.savez(path, inputs=…, labels=…)") from error
+        raise DatasetError(
+            f"{path}: not a readable npz: {error}", hint="make it with numpy.savez(path, inputs=…, labels=…)"
+        ) from error
     for key in ("inputs", "labels"):
         if key not in table:
-            raise DatasetError(f'{path}: has no array "{key}" (it holds: {", ".join(found) or "nothing"})',
-                               hint="make it with numpy.savez(path, inputs=…, labels=…)")
+            raise DatasetError(
+                f'{path}: has no array "{key}" (it holds: {", ".join(found) or "nothing"})',
+                hint="make it with numpy.savez(path, inputs=…, labels=…)",
+            )
     return table
 
 
 def _input(table: Mapping[str, Any], key: str, shapes: list[tuple[int, ...]], where: str) -> npt.NDArray[np.float32]:
     if len(shapes) != 1:
-        raise DatasetError(f"{where}: the model has {len(shapes)} inputs, a dataset feeds one",
-                           hint="leave the dataset out: such a model is run on random inputs")
+        raise DatasetError(
+            f"{where}: the model has {len(shapes)} inputs, a dataset feeds one",
+            hint="leave the dataset out: such a model is run on random inputs",
+        )
     if key not in table:
         raise DatasetError(f'{where}: has no array "{key}"', hint='give "inputs" and "labels"')
     array = np.asarray(table[key])
     if array.dtype.kind not in "fiu":
-        raise DatasetError(f'{where}: array "{key}" has dtype {array.dtype}, numbers are needed',
-                           hint="store it as float32")
+        raise DatasetError(
+            f'{where}: array "{key}" has dtype {array.dtype}, numbers are needed', hint="store it as float32"
+        )
     wanted = shapes[0][1:]
     if array.shape[1:] != wanted:
         hint = f"the model's input is (1, {', '.join(map(str, wanted))}): reshape the data to (N, …) of it"
         if sorted(array.shape[1:]) == sorted(wanted):
             hint += "; the same axes in another order stand there, so a transpose may be all it needs"
-        raise DatasetError(f'{where}: array "{key}" has shape {array.shape}, the model wants '
-                           f"(N, {', '.join(map(str, wanted))})", hint=hint)
+        raise DatasetError(
+            f'{where}: array "{key}" has shape {array.shape}, the model wants (N, {", ".join(map(str, wanted))})',
+            hint=hint,
+        )
     if len(array) == 0:
         raise DatasetError(f'{where}: array "{key}" is empty', hint="give at least one sample")
     values = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))[0])
-        raise DatasetError(f'{where}: array "{key}" has NaN or infinite values, the first in sample {bad}',
-                           hint="drop or mend those samples")
+        raise DatasetError(
+            f'{where}: array "{key}" has NaN or infinite values, the first in sample {bad}',
+            hint="drop or mend those samples",
+        )
     return values
 
 
@@ -146,9 +159,14 @@ def _labels(table: Mapping[str, Any], count: int, classes: int | None, where: st
         raise DatasetError(f'{where}: has no array "labels"', hint='give "inputs" and "labels"')
     labels = np.asarray(table["labels"])
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise DatasetError(f'{where}: array "labels" has shape {labels.shape} and dtype {labels.dtype}, '
-                           f"integers of shape ({count},) are needed", hint="one class index a sample")
+        raise DatasetError(
+            f'{where}: array "labels" has shape {labels.shape} and dtype {labels.dtype}, '
+            f"integers of shape ({count},) are needed",
+            hint="one class index a sample",
+        )
     if classes is not None and (labels.min() < 0 or labels.max() >= classes):
-        raise DatasetError(f"{where}: labels run from {labels.min()} to {labels.max()}, the model has {classes} classes",
-                           hint=f"labels must lie in 0…{classes - 1}")
+        raise DatasetError(
+            f"{where}: labels run from {labels.min()} to {labels.max()}, the model has {classes} classes",
+            hint=f"labels must lie in 0…{classes - 1}",
+        )
     return labels.astype(np.int64)

@@ -16,7 +16,7 @@ from edgerig.errors import BuildError
 
 
 def call_factory(folder: Path, factory: str) -> Any:
-    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns; it takes no arguments.
+    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns without arguments.
 
     The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
     file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
@@ -25,8 +25,10 @@ def call_factory(folder: Path, factory: str) -> Any:
     relative, _, function = factory.rpartition(":")
     file = (folder / relative).resolve()
     if not file.is_file():
-        raise BuildError(f'factory "{factory}": no such file: {file}',
-                         hint='"file.py:function" names a file relative to the model\'s folder')
+        raise BuildError(
+            f'factory "{factory}": no such file: {file}',
+            hint='"file.py:function" names a file relative to the model\'s folder',
+        )
     with _importable(file.parent):
         module = _execute(file, factory)
         found = getattr(module, function, None)

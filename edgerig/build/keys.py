@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,24 @@ def version(distribution: str) -> str:
 
 
 def code(spec: ModelSpec) -> dict[str, str]:
-    """File name → sha256 of the model's Python: its folder's, and a dataset factory's outside it."""
-    files = set(spec.folder.glob("*.py"))
+    """Path in the model's folder → sha256 of its Python: all beside the model's factory and beside the dataset's."""
+    files: set[Path] = set()
     for factory in (spec.factory, spec.dataset.factory if spec.dataset else None):
         if factory is not None:
-            files.add((spec.folder / factory.partition(":")[0]).resolve())
-    return {path.name: _known_file(path, spec) for path in sorted(files)}
+            named = (spec.folder / factory.partition(":")[0]).resolve()
+            files |= {named, *named.parent.glob("*.py")}
+    return {os.path.relpath(path, spec.folder): _known_file(path, spec) for path in sorted(files)}
 
 
 def data_key(spec: ModelSpec, seed: int) -> str:
     """The model's evaluation and calibration data: the data itself when it is a file, else what makes it."""
-    parts: dict[str, Any] = {"what": "data", "tensors": [t.model_dump(mode="json") for t in spec.inputs], "seed": seed,
-                             "reader": file_digest(BUILD / "data.py"), "numpy": version("numpy")}
+    parts: dict[str, Any] = {
+        "what": "data",
+        "tensors": [t.model_dump(mode="json") for t in spec.inputs],
+        "seed": seed,
+        "reader": file_digest(BUILD / "data.py"),
+        "numpy": version("numpy"),
+    }
     if spec.file is not None:
         parts["file"] = file_digest(spec.file)
     if spec.dataset is None:
@@ -52,29 +59,42 @@ def reference_key(spec: ModelSpec, data: str) -> str:
     return digest({"what": "reference", "model": _model(spec), "data": data, "framework": version(spec.source)})
 
 
-def artifact_key(spec: ModelSpec, format_spec: FormatSpec, recipe: RecipeSpec, options: dict[str, str],
-                 calibration: str) -> str:
+def artifact_key(
+    spec: ModelSpec, format_spec: FormatSpec, recipe: RecipeSpec, options: dict[str, str], calibration: str
+) -> str:
     """A built variant; `calibration` is the calibration data's fingerprint, which counts only where it is used."""
-    return digest({
-        "what": "artifact",
-        "model": _model(spec),
-        "format": format_spec.name,
-        "recipe": {"name": recipe.name, "bound": recipe.max_relative_error,
-                   "lowering": recipe.formats[format_spec.name].model_dump(mode="json")},
-        "options": options,
-        "calibration": calibration if recipe.calibration else None,
-        "tools": {tool: version(tool) for tool in format_spec.tools},
-        "builder": {path.name: file_digest(path) for path in (
-            BUILD / "formats" / f"{format_spec.name}.py", BUILD / "sources" / f"{spec.source}.py", BUILD / "check.py")},
-    })
+    return digest(
+        {
+            "what": "artifact",
+            "model": _model(spec),
+            "format": format_spec.name,
+            "recipe": {
+                "name": recipe.name,
+                "bound": recipe.max_relative_error,
+                "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
+            },
+            "options": options,
+            "calibration": calibration if recipe.calibration else None,
+            "tools": {tool: version(tool) for tool in format_spec.tools},
+            "builder": {
+                path.name: file_digest(path)
+                for path in (
+                    BUILD / "formats" / f"{format_spec.name}.py",
+                    BUILD / "sources" / f"{spec.source}.py",
+                    BUILD / "check.py",
+                )
+            },
+        }
+    )
 
 
 def ready_key(spec: ModelSpec) -> str:
     """A ready file, taken as it is."""
     if spec.file is None:
         raise ValueError(f"{spec.name} is not a ready file")
-    return digest({"what": "ready", "name": spec.name, "file": file_digest(spec.file),
-                   "reader": file_digest(BUILD / "ready.py")})
+    return digest(
+        {"what": "ready", "name": spec.name, "file": file_digest(spec.file), "reader": file_digest(BUILD / "ready.py")}
+    )
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
@@ -92,5 +112,7 @@ def _known_file(path: Path, spec: ModelSpec) -> str:
     try:
         return file_digest(path)
     except OSError as error:
-        raise ConfigError(f'model "{spec.name}": {path} cannot be read: {error.strerror}',
-                          hint=f"mend the path in {spec.folder / 'model.toml'}") from error
+        raise ConfigError(
+            f'model "{spec.name}": {path} cannot be read: {error.strerror}',
+            hint=f"mend the path in {spec.folder / 'model.toml'}",
+        ) from error

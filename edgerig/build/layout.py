@@ -16,6 +16,7 @@ def to_layout(arrays: Arrays, tensors: tuple[TensorSpec, ...], layout: str) -> A
         return arrays
     return [
         np.ascontiguousarray(array.transpose(_PERMUTATIONS[tensor.layout, layout]))
-        if (tensor.layout, layout) in _PERMUTATIONS else array
+        if (tensor.layout, layout) in _PERMUTATIONS
+        else array
         for array, tensor in zip(arrays, tensors, strict=True)
     ]

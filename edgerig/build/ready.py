@@ -25,15 +25,21 @@ def inspect(path: Path, format_spec: FormatSpec) -> Description:
         engine.load(str(path), 1)
         described = engine.describe()
     except Exception as error:  # whatever a runtime raises on a file it does not like
-        raise BuildError(f"{path}: {format_spec.engine} cannot load it: {type(error).__name__}: {error}",
-                         hint=f"is it a whole {format_spec.suffix} file? Compare its size and checksum with the original") from error
+        raise BuildError(
+            f"{path}: {format_spec.engine} cannot load it: {type(error).__name__}: {error}",
+            hint=f"is it a whole {format_spec.suffix} file? Compare its size and checksum with the original",
+        ) from error
     for tensor in described.inputs:
         if -1 in tensor.shape:
-            raise BuildError(f'{path}: input "{tensor.name}" has a dynamic shape {list(tensor.shape)}',
-                             hint="export it with static shapes (batch size 1)")
+            raise BuildError(
+                f'{path}: input "{tensor.name}" has a dynamic shape {list(tensor.shape)}',
+                hint="export it with static shapes (batch size 1)",
+            )
         if tensor.shape and tensor.shape[0] != 1:
-            raise BuildError(f'{path}: input "{tensor.name}" has batch size {tensor.shape[0]}, cells run batch size 1',
-                             hint="export it with batch size 1")
+            raise BuildError(
+                f'{path}: input "{tensor.name}" has batch size {tensor.shape[0]}, cells run batch size 1',
+                hint="export it with batch size 1",
+            )
     return described
 
 
@@ -44,12 +50,22 @@ def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> A
     described = inspect(spec.file, format_spec)
     copy = Path(shutil.copyfile(spec.file, staged / f"model{format_spec.suffix}"))
     return record(
-        copy, described, key=key, format=format_spec.name, recipe=AS_IS, engine=format_spec.engine, layout="any",
-        constants={}, check=None, check_reason="a ready file has no source model to be checked against",
+        copy,
+        described,
+        key=key,
+        format=format_spec.name,
+        recipe=AS_IS,
+        engine=format_spec.engine,
+        layout="any",
+        constants={},
+        check=None,
+        check_reason="a ready file has no source model to be checked against",
     )
 
 
 def classes(described: Description) -> int | None:
     """How many classes a label can name: the last axis of a single (1, C) output, else None."""
     outputs = described.outputs
-    return outputs[0].shape[-1] if len(outputs) == 1 and len(outputs[0].shape) == 2 and outputs[0].shape[-1] > 1 else None
+    return (
+        outputs[0].shape[-1] if len(outputs) == 1 and len(outputs[0].shape) == 2 and outputs[0].shape[-1] > 1 else None
+    )

@@ -38,7 +38,9 @@ class SourceModel:
 def load_source(spec: ModelSpec) -> SourceModel:
     """The model with its weights loaded. Raises BuildError when its code or weights do not load."""
     if spec.source not in SOURCES:
-        raise BuildError(f'model "{spec.name}": nothing builds from source "{spec.source}"',
-                         hint=f"sources that build: {', '.join(SOURCES)}")
+        raise BuildError(
+            f'model "{spec.name}": nothing builds from source "{spec.source}"',
+            hint=f"sources that build: {', '.join(SOURCES)}",
+        )
     loaded: SourceModel = load_object(SOURCES[spec.source])(spec)
     return loaded

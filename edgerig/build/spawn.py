@@ -53,8 +53,16 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: P
     return reply.prepared
 
 
-def build_variants(model: ModelSpec, format_name: FormatName, recipes: list[str], options: Mapping[str, str],
-                   prepared: Prepared, timeout_s: float, store: Store, logs: Path) -> list[BuildOutcome]:
+def build_variants(
+    model: ModelSpec,
+    format_name: FormatName,
+    recipes: list[str],
+    options: Mapping[str, str],
+    prepared: Prepared,
+    timeout_s: float,
+    store: Store,
+    logs: Path,
+) -> list[BuildOutcome]:
     """Every recipe's outcome, in order. Raises ConfigError only for what concerns them all."""
     complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
@@ -62,8 +70,15 @@ def build_variants(model: ModelSpec, format_name: FormatName, recipes: list[str]
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
     replies: dict[str, Reply] = {}
     while missing:
-        request = BuildRequest(model=model, format=format_name, options=complete, keys=missing, store=store.root,
-                               data_key=prepared.data_key, timeout_s=timeout_s)
+        request = BuildRequest(
+            model=model,
+            format=format_name,
+            options=complete,
+            keys=missing,
+            store=store.root,
+            data_key=prepared.data_key,
+            timeout_s=timeout_s,
+        )
         answered = _run(request, list(missing), logs)
         replies |= answered
         missing = {recipe: key for recipe, key in missing.items() if recipe not in answered}
@@ -78,20 +93,40 @@ def _outcome(recipe: str, key: str, cached: dict[str, object] | None, reply: Rep
         built = reply.built
     else:
         failure = _failure(reply) if reply is not None else Failure(kind="BuilderCrashed", message="no reply", hint="")
-        return BuildOutcome(recipe=recipe, artifact=None, failure=failure, record=BuildRecord(
-            seconds=None, cached=False, peak_rss_bytes=None, log=log.name if log.is_file() else None, key=key))
+        return BuildOutcome(
+            recipe=recipe,
+            artifact=None,
+            failure=failure,
+            record=BuildRecord(
+                seconds=None, cached=False, peak_rss_bytes=None, log=log.name if log.is_file() else None, key=key
+            ),
+        )
     artifact = built.artifact
-    return BuildOutcome(recipe=recipe, artifact=artifact, failure=None, record=BuildRecord(
-        seconds=built.seconds, cached=cached is not None, peak_rss_bytes=built.peak_rss_bytes,
-        log=log.name if log.is_file() else None, key=key, check=artifact.check, calibration=artifact.calibration,
-        constants=artifact.constants, options=artifact.options, notes=artifact.notes))
+    return BuildOutcome(
+        recipe=recipe,
+        artifact=artifact,
+        failure=None,
+        record=BuildRecord(
+            seconds=built.seconds,
+            cached=cached is not None,
+            peak_rss_bytes=built.peak_rss_bytes,
+            log=log.name if log.is_file() else None,
+            key=key,
+            check=artifact.check,
+            calibration=artifact.calibration,
+            constants=artifact.constants,
+            options=artifact.options,
+            notes=artifact.notes,
+        ),
+    )
 
 
 def _key(model: ModelSpec, format_name: FormatName, recipe: str, options: dict[str, str], prepared: Prepared) -> str:
     if recipe == AS_IS:
         return keys.ready_key(model)
-    return keys.artifact_key(model, load_formats()[format_name], load_recipes()[recipe], options,
-                             prepared.calibration_fingerprint)
+    return keys.artifact_key(
+        model, load_formats()[format_name], load_recipes()[recipe], options, prepared.calibration_fingerprint
+    )
 
 
 def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -> dict[str, Reply]:
@@ -101,8 +136,11 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
         folder = Path(temporary)
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         finished = process.run(
-            [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)], env=_environment(),
-            timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S, output=folder / "start.log")
+            [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],
+            env=_environment(),
+            timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S,
+            output=folder / "start.log",
+        )
         for log in folder.glob("*.log"):
             if log.stat().st_size:
                 shutil.move(log, logs / log.name)
@@ -117,10 +155,15 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
 def _death(finished: process.Finished, timeout_s: float, tail: str) -> EdgerigError:
     said = f"\nthe last it said: {tail}" if tail else ""
     if finished.timed_out or finished.returncode == -signal.SIGALRM:
-        return BuildTimeout(f"the build was killed at its deadline of {timeout_s:g} s{said}",
-                            hint="raise build.timeout_s, or leave this variant out with --select")
-    hint = "the kernel may have killed it for memory: lower build.jobs" if finished.returncode == -signal.SIGKILL else (
-        "the converter itself died: the build's log has the whole story")
+        return BuildTimeout(
+            f"the build was killed at its deadline of {timeout_s:g} s{said}",
+            hint="raise build.timeout_s, or leave this variant out with --select",
+        )
+    hint = (
+        "the kernel may have killed it for memory: lower build.jobs"
+        if finished.returncode == -signal.SIGKILL
+        else ("the converter itself died: the build's log has the whole story")
+    )
     return BuilderCrashed(f"the build's process ended by {process.signal_name(finished.returncode)}{said}", hint=hint)
 
 
@@ -146,5 +189,11 @@ def _tail(path: Path, lines: int = 3, limit: int = 400) -> str:
 
 def _environment() -> dict[str, str]:
     """Ours, with the frameworks held to one thread (two contend 40× slower on a busy machine) and off any GPU."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
-            "TF_CPP_MIN_LOG_LEVEL": "2", "HF_HUB_OFFLINE": "1"}
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "HF_HUB_OFFLINE": "1",
+    }

@@ -40,8 +40,9 @@ class Store:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"cache folder {root} cannot be used: {error.strerror}",
-                              hint="set EDGERIG_CACHE to a writable folder") from error
+            raise ConfigError(
+                f"cache folder {root} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
+            ) from error
 
     def find(self, kind: str, key: str) -> Path | None:
         """The entry's folder when it is complete and undamaged, else None."""
@@ -76,7 +77,8 @@ class Store:
         """Makes `staged` the entry `key`; gives the entry's folder (an equal one may have come first)."""
         files = {
             path.name: {"size": path.stat().st_size, "sha256": file_digest(path)}
-            for path in sorted(staged.iterdir()) if path.is_file()
+            for path in sorted(staged.iterdir())
+            if path.is_file()
         }
         for path in staged.iterdir():
             _sync(path)

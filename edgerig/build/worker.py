@@ -39,7 +39,8 @@ from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, load_formats, load_recip
 
 CHECK_SAMPLES = 16
 REQUEST: TypeAdapter[PrepareRequest | BuildRequest] = TypeAdapter(
-    Annotated[PrepareRequest | BuildRequest, Field(discriminator="op")])
+    Annotated[PrepareRequest | BuildRequest, Field(discriminator="op")]
+)
 
 
 def main() -> None:
@@ -70,8 +71,13 @@ def _answer(folder: Path, name: str, timeout_s: float, work: Callable[[], Reply]
         reply = Reply(failure=Failure.of(error))
     except Exception as error:  # a converter may raise anything: it costs this variant only
         traceback.print_exc()
-        reply = Reply(failure=Failure(kind="BuildError", message=f"{type(error).__name__}: {error}"[:2000],
-                                      hint="the build's log has the whole story"))
+        reply = Reply(
+            failure=Failure(
+                kind="BuildError",
+                message=f"{type(error).__name__}: {error}"[:2000],
+                hint="the build's log has the whole story",
+            )
+        )
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     sys.stdout.flush()
@@ -93,9 +99,13 @@ def prepare(request: PrepareRequest) -> Prepared:
     data = read_data(spec, shapes, scores, request.seed)
     reference_key = None if spec.file is not None else keys.reference_key(spec, request.data_key)
     prepared = Prepared(
-        data_key=request.data_key, reference_key=reference_key, fingerprint=data.fingerprint(),
-        calibration_fingerprint=fingerprint(list(data.calibration)), samples=len(data.inputs[0]),
-        labelled=data.labels is not None, origin=data.origin,
+        data_key=request.data_key,
+        reference_key=reference_key,
+        fingerprint=data.fingerprint(),
+        calibration_fingerprint=fingerprint(list(data.calibration)),
+        samples=len(data.inputs[0]),
+        labelled=data.labels is not None,
+        origin=data.origin,
     )
     if reference_key is not None and store.find("reference", reference_key) is None:
         outputs = load_source(spec).infer(data.inputs)
@@ -144,10 +154,20 @@ class Session:
         engine.load(str(path), 1)
         outputs = evaluate(engine, to_layout(samples, source.spec.inputs, built.layout))
         return record(
-            path, engine.describe(), key=key, format=self._format.name, recipe=recipe.name,
-            engine=self._format.engine, layout=built.layout, constants=built.constants, delegated=built.delegated,
-            operators=built.operators, undelegated=built.undelegated, notes=built.notes,
-            check=check_outputs(recipe, outputs, reference), options=self._request.options,
+            path,
+            engine.describe(),
+            key=key,
+            format=self._format.name,
+            recipe=recipe.name,
+            engine=self._format.engine,
+            layout=built.layout,
+            constants=built.constants,
+            delegated=built.delegated,
+            operators=built.operators,
+            undelegated=built.undelegated,
+            notes=built.notes,
+            check=check_outputs(recipe, outputs, reference),
+            options=self._request.options,
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
@@ -158,15 +178,19 @@ class Session:
             self._work.mkdir()
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, self._work)
             folder = self._data()
-            samples = [np.array(a[:CHECK_SAMPLES]) for a in load_arrays(folder, "calibration") or load_arrays(folder, "input")]
+            samples = [
+                np.array(a[:CHECK_SAMPLES]) for a in load_arrays(folder, "calibration") or load_arrays(folder, "input")
+            ]
             self._started = (source, builder, samples, source.infer(samples))
         return self._started
 
     def _calibration(self) -> Arrays:
         arrays = load_arrays(self._data(), "calibration")
         if not arrays:
-            raise DatasetError(f'model "{self._request.model.name}": its dataset has no calibration split',
-                               hint='give an array "calibration", taken from the training split')
+            raise DatasetError(
+                f'model "{self._request.model.name}": its dataset has no calibration split',
+                hint='give an array "calibration", taken from the training split',
+            )
         return [np.array(array) for array in arrays]
 
     def _data(self) -> Path:

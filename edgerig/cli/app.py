@@ -10,10 +10,14 @@ import typer
 
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
-    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
 )
 
-SweepFile = Annotated[Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)]
+SweepFile = Annotated[
+    Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)
+]
 Model = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or a .tflite, .onnx or .pte file.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for ready files.")]
 Format = Annotated[list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.")]
@@ -28,10 +32,20 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-i
 
 @app.command()
 def sweep(
-    file: SweepFile = None, model: Model = None, dataset: Dataset = None, format: Format = None, recipe: Recipe = None,
-    device: Device = None, threads: Threads = None, select: Select = None, option: Option = None, limit: Limit = None,
+    file: SweepFile = None,
+    model: Model = None,
+    dataset: Dataset = None,
+    format: Format = None,
+    recipe: Recipe = None,
+    device: Device = None,
+    threads: Threads = None,
+    select: Select = None,
+    option: Option = None,
+    limit: Limit = None,
     out: Out = None,
-    resume: Annotated[Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag.")
+    ] = None,
 ) -> None:
     """Build every variant, run every cell, write the reports. Lists repeat: --model a --model b."""
     from edgerig.cli import sweeping
@@ -41,8 +55,10 @@ def sweep(
         if file is not None or flags:
             from edgerig.errors import ConfigError
 
-            raise ConfigError("--resume takes no other flag: a run goes on as it was planned",
-                              hint="leave the others out, or start a new sweep")
+            raise ConfigError(
+                "--resume takes no other flag: a run goes on as it was planned",
+                hint="leave the others out, or start a new sweep",
+            )
         sweeping.resume(resume)
     else:
         sweeping.start(file, flags)
@@ -50,8 +66,14 @@ def sweep(
 
 @app.command()
 def plan(
-    file: SweepFile = None, model: Model = None, dataset: Dataset = None, format: Format = None, recipe: Recipe = None,
-    device: Device = None, threads: Threads = None, select: Select = None,
+    file: SweepFile = None,
+    model: Model = None,
+    dataset: Dataset = None,
+    format: Format = None,
+    recipe: Recipe = None,
+    device: Device = None,
+    threads: Threads = None,
+    select: Select = None,
 ) -> None:
     """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
@@ -123,14 +145,28 @@ def _root(
 
 
 def _overrides(
-    model: list[str] | None, dataset: Path | None, format: list[str] | None, recipe: list[str] | None,
-    device: list[str] | None, threads: list[int] | None, select: list[str] | None, option: list[str] | None,
-    limit: int | None, out: Path | None,
+    model: list[str] | None,
+    dataset: Path | None,
+    format: list[str] | None,
+    recipe: list[str] | None,
+    device: list[str] | None,
+    threads: list[int] | None,
+    select: list[str] | None,
+    option: list[str] | None,
+    limit: int | None,
+    out: Path | None,
 ) -> dict[str, Any]:
     """The flags that were given, as keys of a sweep's TOML."""
     given = {
-        "models": model, "dataset": dataset, "formats": format, "recipes": recipe, "devices": device,
-        "threads": threads, "select": select, "out": out, "options": _options(option) if option else None,
+        "models": model,
+        "dataset": dataset,
+        "formats": format,
+        "recipes": recipe,
+        "devices": device,
+        "threads": threads,
+        "select": select,
+        "out": out,
+        "options": _options(option) if option else None,
         "run": None if limit is None else {"limit": limit},
     }
     return {key: value for key, value in given.items() if value not in (None, [])}

@@ -56,15 +56,27 @@ def formats() -> None:
 
 
 def recipes() -> None:
-    table = _table("recipe", "format", "weights", "activations", "granularity", "calibrated", "error ≤", "note", "source")
+    table = _table(
+        "recipe", "format", "weights", "activations", "granularity", "calibrated", "error ≤", "note", "source"
+    )
     for name, recipe in spec.load_recipes().items():
         for format_name, row in recipe.formats.items():
             if row.unsupported:
-                table.add_row(name, format_name, "unsupported", "", "", "", "", escape(row.unsupported), escape(row.source))
+                table.add_row(
+                    name, format_name, "unsupported", "", "", "", "", escape(row.unsupported), escape(row.source)
+                )
             else:
-                table.add_row(name, format_name, escape(row.weights), escape(row.activations), escape(row.granularity),
-                              "yes" if recipe.calibration else "no", f"{recipe.max_relative_error:g}",
-                              escape(row.note), escape(row.source))
+                table.add_row(
+                    name,
+                    format_name,
+                    escape(row.weights),
+                    escape(row.activations),
+                    escape(row.granularity),
+                    "yes" if recipe.calibration else "no",
+                    f"{recipe.max_relative_error:g}",
+                    escape(row.note),
+                    escape(row.source),
+                )
         table.add_section()
     _print(table)
 

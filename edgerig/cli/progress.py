@@ -24,7 +24,13 @@ def shown(total: int, done: int) -> Iterator[Listener]:
     if not console.is_terminal:
         yield _plain
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, refresh_per_second=1) as progress:
         bar = progress.add_task("starting", total=total, completed=done)
 
@@ -32,7 +38,9 @@ def shown(total: int, done: int) -> Iterator[Listener]:
             if step.status:
                 colour = COLOURS.get(step.status, "white")
                 detail = f"  [dim]{escape(step.detail)}[/dim]" if step.detail else ""
-                progress.console.print(f"[{colour}]{step.status:>11}[/{colour}] {step.stage:<7} {escape(step.subject)}{detail}")
+                progress.console.print(
+                    f"[{colour}]{step.status:>11}[/{colour}] {step.stage:<7} {escape(step.subject)}{detail}"
+                )
             else:
                 progress.update(bar, description=f"{step.stage} {escape(step.subject)}")
             if step.stage == CELL:

@@ -51,8 +51,10 @@ def _go(run: RunFolder, store: Store) -> None:
 
 
 def _finish(results: Results, written: list[Path]) -> None:
-    counts = {status: sum(cell.status == status for cell in results.cells)
-              for status in ("ok", "failed", "skipped", "unsupported")}
+    counts = {
+        status: sum(cell.status == status for cell in results.cells)
+        for status in ("ok", "failed", "skipped", "unsupported")
+    }
     typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count), err=True)
     for cell in results.cells:
         if cell.status == "failed" and cell.error is not None:

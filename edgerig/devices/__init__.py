@@ -1,18 +1,20 @@
 """Places to run: transports, and how a cell gets onto a device and back.
 
-`TRANSPORTS` is the registry: a device TOML's `kind` → its transport.
+`OPENERS` is the registry: a device file's `kind` → the function that opens such a device.
 """
 
 from __future__ import annotations
 
-from edgerig.devices.transport import Transport
+from contextlib import AbstractContextManager
+
+from edgerig.devices.device import OpenDevice
 from edgerig.registry import load_object
 from edgerig.spec import DeviceSpec
 
-TRANSPORTS = {"local": "edgerig.devices.local:LocalTransport"}
+OPENERS = {"local": "edgerig.devices.local:open_local"}
 
 
-def connect(device: DeviceSpec) -> Transport:
-    """The device's transport, not yet entered. Raises DeviceError on entering when it cannot be reached."""
-    transport: Transport = load_object(TRANSPORTS[device.kind])(device)
-    return transport
+def open_device(spec: DeviceSpec) -> AbstractContextManager[OpenDevice]:
+    """Reaches the device and makes it ready to run jobs; leaving closes it. Raises DeviceError on entering."""
+    opened: AbstractContextManager[OpenDevice] = load_object(OPENERS[spec.kind])(spec)
+    return opened

@@ -5,8 +5,13 @@ The runner travels as one file: `edgerig/ondevice` zipped (`zipapp`), which any 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import secrets
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,14 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig import process
-from edgerig.devices.transport import CommandResult, Transport
-from edgerig.errors import DeployMismatch, RunnerCrashed, RunTimeout
+from edgerig.devices.device import OpenDevice
+from edgerig.devices.transport import CommandResult
+from edgerig.errors import DeployMismatch, DeviceError, RunnerCrashed, RunTimeout
 from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, parse_raw, read_raw
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.results import Artifact
 from edgerig.spec import PACKAGE, RunSettings
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+COMMAND_TIMEOUT_S = 60.0
+LOG_LIMIT_BYTES = 2**20
+NPY_HEADER_BYTES = 4096
 
 
 def write_runner(path: Path) -> None:
@@ -34,46 +43,81 @@ def write_runner(path: Path) -> None:
         archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), "from edgerig.ondevice.main import main\nmain()\n")
 
 
-def run_on_device(transport: Transport, cell: str, artifact: Artifact, file: Path, inputs: list[npt.NDArray[np.float32]],
-                  threads: int, settings: RunSettings, into: Path) -> None:
+def run_on_device(
+    device: OpenDevice,
+    cell: str,
+    artifact: Artifact,
+    file: Path,
+    inputs: list[npt.NDArray[np.float32]],
+    threads: int,
+    settings: RunSettings,
+    into: Path,
+) -> None:
     """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
 
-    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`. Raises DeviceError, RunError.
+    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`. The device is left without
+    the job's folder. Raises DeviceError, RunError.
     """
     into.mkdir(parents=True, exist_ok=True)
-    remote = transport.workspace()
-    options = {}
-    if artifact.engine == "executorch":
-        options["library"] = transport.runtime_library(artifact.engine)[0]
     job = Job(
-        cell=cell, engine=artifact.engine, engine_options=options, artifact=artifact.file, sha256=artifact.sha256,
-        threads=threads, inputs=[f"input_{index}.npy" for index in range(len(inputs))],
-        warmup_runs=settings.warmup_runs, min_runs=settings.min_runs, min_seconds=settings.min_seconds,
+        cell=cell,
+        engine=artifact.engine,
+        engine_options={"library": device.executorch_library} if artifact.engine == "executorch" else {},
+        artifact=artifact.file,
+        sha256=artifact.sha256,
+        threads=threads,
+        inputs=[f"input_{index}.npy" for index in range(len(inputs))],
+        warmup_runs=settings.warmup_runs,
+        min_runs=settings.min_runs,
+        min_seconds=settings.min_seconds,
         max_seconds=settings.max_seconds,
     )
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
-    write_runner(into / "runner.pyz")
-    for name, array in zip(job.inputs, inputs, strict=True):
-        np.save(into / name, array)
-    for local in [into / "job.json", into / "runner.pyz", *(into / name for name in job.inputs)]:
-        transport.push(local, f"{remote}/{local.name}")
-    transport.push(file, f"{remote}/{artifact.file}")
-    for name in ("runner.pyz", *job.inputs):
-        (into / name).unlink()  # the store and the package hold them; a raw run keeps what only it knows
+    with _folder(device) as remote:
+        with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
+            write_runner(Path(temporary) / "runner.pyz")
+            for name, array in zip(job.inputs, inputs, strict=True):
+                np.save(Path(temporary) / name, array)
+            for local in [into / "job.json", *sorted(Path(temporary).iterdir())]:
+                device.transport.push(local, f"{remote}/{local.name}")
+        device.transport.push(file, f"{remote}/{artifact.file}")
+        done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{remote}/job.json"], settings.timeout_s)
+        (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
+        _raise_death(cell, done, settings.timeout_s)
+        _fetch(device, remote, cell, len(inputs[0]), into)
 
-    done = transport.run([*transport.python(), f"{remote}/runner.pyz", f"{remote}/job.json"], settings.timeout_s)
-    (into / "runner.log").write_bytes((done.stdout + done.stderr)[-(2**20):])
-    _raise_death(cell, done, settings.timeout_s)
-    transport.pull(f"{remote}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
+
+@contextlib.contextmanager
+def _folder(device: OpenDevice) -> Iterator[str]:
+    """A fresh folder in the device's workdir, removed at the end whatever happened."""
+    remote = f"{device.workdir}/job-{secrets.token_hex(6)}"
+    made = device.transport.run(["mkdir", "-p", remote], COMMAND_TIMEOUT_S)
+    if made.returncode != 0:
+        raise DeviceError(
+            f"folder {remote} could not be made on the device: {made.stderr[-300:].decode('utf-8', 'replace').strip()}",
+            hint="is its workdir writable, and is there space?",
+        )
+    try:
+        yield remote
+    finally:
+        with contextlib.suppress(DeviceError):  # a link that is gone cannot be cleaned over; the first error counts
+            device.transport.run(["rm", "-rf", remote], COMMAND_TIMEOUT_S)
+
+
+def _fetch(device: OpenDevice, remote: str, cell: str, samples: int, into: Path) -> None:
+    """Brings the raw run back and checks it."""
+    device.transport.pull(f"{remote}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
     raw = parse_raw((into / "raw.json").read_bytes(), cell)
-    transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
+    device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
     for index, tensor in enumerate(raw.engine.outputs):
-        expected = len(inputs[0]) * 4 * int(np.prod(tensor.shape[1:])) + 4096
-        transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", expected)
-    found = read_raw(into, cell)
-    if any(len(output) != len(inputs[0]) for output in found.outputs):
-        raise DeployMismatch(f"{cell}: {len(inputs[0])} samples were sent, outputs came back for "
-                             f"{[len(output) for output in found.outputs]}")
+        expected = samples * 4 * math.prod(tensor.shape[1:]) + NPY_HEADER_BYTES
+        device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", expected)
+    counts = [len(output) for output in read_raw(into, cell).outputs]
+    if any(count != samples for count in counts):
+        raise DeployMismatch(
+            f"{cell}: {samples} samples were sent, outputs came back for {counts}",
+            hint="the runner on the device is not the one that was pushed, or its disk is full",
+        )
 
 
 def _raise_death(cell: str, done: CommandResult, timeout_s: float) -> None:
@@ -81,11 +125,17 @@ def _raise_death(cell: str, done: CommandResult, timeout_s: float) -> None:
     tail = (done.stderr or done.stdout)[-400:].decode("utf-8", "replace").strip()
     said = f"\nthe last it said: {tail}" if tail else ""
     if done.timed_out:
-        raise RunTimeout(f"{cell}: the runner was killed at its deadline of {timeout_s:g} s{said}",
-                         hint="raise run.timeout_s, or lower run.min_seconds and run.limit")
+        raise RunTimeout(
+            f"{cell}: the runner was killed at its deadline of {timeout_s:g} s{said}",
+            hint="raise run.timeout_s, or lower run.min_seconds and run.limit",
+        )
     if done.returncode < 0 or done.returncode > 1:
-        hint = {"SIGKILL": "the kernel may have killed it for memory: watch the device's free memory",
-                "SIGILL": "the device lacks a CPU feature the runtime was built for"}
+        hint = {
+            "SIGKILL": "the kernel may have killed it for memory: watch the device's free memory",
+            "SIGILL": "the device lacks a CPU feature the runtime was built for",
+        }
         name = process.signal_name(done.returncode)
-        raise RunnerCrashed(f"{cell}: the runner ended by {name}{said}",
-                            hint=hint.get(name, "the runner's log beside the raw run has what it said"))
+        raise RunnerCrashed(
+            f"{cell}: the runner ended by {name}{said}",
+            hint=hint.get(name, "the runner's log beside the raw run has what it said"),
+        )

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edgerig import process
 from edgerig.cache import cache_root
+from edgerig.devices.device import OpenDevice
 from edgerig.devices.host import cpu_model, governor, memory_bytes
 from edgerig.devices.native import executorch_runner
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
-from edgerig.spec import DeviceSpec
+from edgerig.spec import LocalDevice
+
+KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR")
+
+
+@contextlib.contextmanager
+def open_local(spec: LocalDevice) -> Iterator[OpenDevice]:
+    library = executorch_runner(cache_root() / "native")
+    with LocalTransport() as transport, tempfile.TemporaryDirectory(prefix="edgerig-device-") as workdir:
+        yield OpenDevice(
+            transport=transport,
+            workdir=workdir,
+            # -I: neither the working folder nor PYTHONPATH nor user packages get into a measurement.
+            python=(sys.executable, "-I"),
+            executorch_library=str(library.path) if library.path else None,
+            library_reason=library.reason or "",
+        )
 
 
 class LocalTransport:
-    def __init__(self, device: DeviceSpec) -> None:
-        self._device = device
-        self._folder: Path | None = None
+    """Commands are children of ours, files are copied."""
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="edgerig-device-"))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
 
     def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         try:
             done = process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8"})
         except OSError as error:
@@ -46,11 +60,17 @@ class LocalTransport:
         return CommandResult(done.returncode, done.stdout, done.stderr, done.seconds, done.timed_out)
 
     def push(self, local: Path, remote: str) -> None:
+        temporary = f"{remote}.part"
         try:
-            shutil.copyfile(local, remote)
+            shutil.copyfile(local, temporary)
+            os.replace(temporary, remote)
         except OSError as error:
-            raise DeviceError(f"{local.name} could not be copied to {remote}: {error.strerror}",
-                              hint="is there space in the temporary folder (TMPDIR)?") from error
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise DeviceError(
+                f"{local.name} could not be copied to {remote}: {error.strerror}",
+                hint="does the folder exist, and is there space in it?",
+            ) from error
 
     def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
         try:
@@ -63,22 +83,12 @@ class LocalTransport:
 
     def probe(self) -> DeviceRecord:
         return DeviceRecord(
-            kind=self._device.kind, emulated=self._device.emulated, arch=platform.machine(), cpu=cpu_model(),
-            cores=os.cpu_count(), memory_bytes=memory_bytes(), os=platform.platform(),
+            kind="local",
+            emulated=False,
+            arch=platform.machine(),
+            cpu=cpu_model(),
+            cores=os.cpu_count(),
+            memory_bytes=memory_bytes(),
+            os=platform.platform(),
             state={"governor": governor(), "load1": os.getloadavg()[0]},
         )
-
-    def workspace(self) -> str:
-        if self._folder is None:
-            raise DeviceError("the local device is not connected")
-        return tempfile.mkdtemp(dir=self._folder)
-
-    def python(self) -> list[str]:
-        # -I: neither the working folder nor PYTHONPATH nor user packages get into a measurement.
-        return [sys.executable, "-I"]
-
-    def runtime_library(self, engine: str) -> tuple[str | None, str]:
-        if engine != "executorch":
-            return None, ""
-        library = executorch_runner(cache_root() / "native")
-        return (str(library.path) if library.path else None), library.reason

@@ -22,7 +22,10 @@ from edgerig import process
 SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
 COMPILERS = ("g++", "c++", "clang++")
 LIBRARIES = (
-    "executorch", "executorch_backend_xnnpack", "executorch_kernels_optimized", "executorch_kernels_quantized",
+    "executorch",
+    "executorch_backend_xnnpack",
+    "executorch_kernels_optimized",
+    "executorch_kernels_quantized",
     "executorch_threadpool",
 )
 COMPILE_DEADLINE_S = 120.0
@@ -113,14 +116,27 @@ def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
     """
     include = wheel.folder / "include"
     compile_flags = [
-        "-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-DC10_USING_CUSTOM_GENERATED_MACROS",
+        "-std=c++17",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        "-fvisibility=hidden",
+        "-DC10_USING_CUSTOM_GENERATED_MACROS",
         f'-DEDGERIG_EXECUTORCH_VERSION="{wheel.version}"',
-        "-isystem", str(include), "-isystem", str(include / "executorch/runtime/core/portable_type/c10"),
+        "-isystem",
+        str(include),
+        "-isystem",
+        str(include / "executorch/runtime/core/portable_type/c10"),
     ]
     libraries = [str(_shared(wheel.folder, name)) for name in LIBRARIES]
     link_flags = [
-        "-Wl,--no-undefined", "-Wl,--no-as-needed", *libraries,
-        "-Xlinker", "-rpath", "-Xlinker", str(wheel.folder / "lib"),
+        "-Wl,--no-undefined",
+        "-Wl,--no-as-needed",
+        *libraries,
+        "-Xlinker",
+        "-rpath",
+        "-Xlinker",
+        str(wheel.folder / "lib"),
     ]
     return compile_flags, link_flags
 

@@ -30,26 +30,22 @@ class Transport(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
-        """Runs `argv` there, with none of the host's environment; killed at the deadline, its children with it."""
+        """Runs `argv` there, quoted exactly, with none of the host's environment.
+
+        Its standard input stays open until it ends, and closes when the link or the host goes away. At the deadline it
+        is killed on the device, its children with it, and the result says `timed_out`.
+        """
 
     def push(self, local: Path, remote: str) -> None:
-        """Sends a file; on return the whole file stands at `remote`."""
+        """Sends a file; on return the whole file stands at `remote`, never half of it. Its folder must exist."""
 
     def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
         """Fetches a file of at most `limit_bytes`. Raises DeviceError when there is none or it is larger."""
 
     def probe(self) -> DeviceRecord:
         """What the device is and the state it is in now."""
-
-    def workspace(self) -> str:
-        """A fresh folder on the device, removed when the transport is left."""
-
-    def python(self) -> list[str]:
-        """The command that starts Python 3.11+ with numpy and the runtimes there."""
-
-    def runtime_library(self, engine: str) -> tuple[str | None, str]:
-        """Path of the native library the engine needs there, or None and why it does without."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,12 @@ def top1(outputs: Outputs, labels: npt.NDArray[np.int64]) -> Accuracy:
         return Accuracy(reason="the outputs hold NaN or infinite values")
     correct = int((outputs[0].argmax(axis=1) == labels).sum())
     interval = stats.binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
-    return Accuracy(metric="top1", value=correct / len(labels), ci95=(float(interval.low), float(interval.high)),
-                    samples=len(labels))
+    return Accuracy(
+        metric="top1",
+        value=correct / len(labels),
+        ci95=(float(interval.low), float(interval.high)),
+        samples=len(labels),
+    )
 
 
 def errors(outputs: Outputs, reference: Outputs) -> tuple[float, float]:
@@ -43,18 +48,25 @@ def errors(outputs: Outputs, reference: Outputs) -> tuple[float, float]:
     return relative, float(np.abs(ours - theirs).max(initial=0.0))
 
 
-def parity(outputs: Outputs, reference: Outputs | None, no_reference: str,
-           fp32: Outputs | None, no_fp32: str) -> Parity:
+def parity(
+    outputs: Outputs, reference: Outputs | None, no_reference: str, fp32: Outputs | None, no_fp32: str
+) -> Parity:
     """Against the source model's outputs and the fp32 variant's; each missing one gives its reason."""
     found: dict[str, Any] = {"samples": len(outputs[0])}
     if reference is None:
         found["reason"] = no_reference
     elif [a.shape for a in outputs] != [a.shape for a in reference]:
-        found["reason"] = f"outputs have shapes {[a.shape for a in outputs]}, the source's {[a.shape for a in reference]}"
+        found["reason"] = (
+            f"outputs have shapes {[a.shape for a in outputs]}, the source's {[a.shape for a in reference]}"
+        )
     elif not all(np.isfinite(a).all() for a in outputs):
         found["reason"] = "the outputs hold NaN or infinite values"
     else:
-        found["relative_error"], found["max_abs_error"] = errors(outputs, reference)
+        relative, found["max_abs_error"] = errors(outputs, reference)
+        if math.isfinite(relative):
+            found["relative_error"] = relative
+        else:
+            found["reason"] = "the source's outputs are all zero: there is nothing to be relative to"
     if fp32 is None:
         found["disagreement_reason"] = no_fp32
     elif len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape != fp32[0].shape:

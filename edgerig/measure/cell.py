@@ -16,8 +16,16 @@ from edgerig.results import Accuracy, Artifact, Cost, Delegation, Engine, Memory
 from edgerig.spec import ModelSpec
 
 
-def figures(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw, labels: npt.NDArray[np.int64] | None,
-            reference: Outputs | None, fp32: Outputs | None, no_fp32: str) -> dict[str, Any]:
+def figures(
+    cell: Cell,
+    model: ModelSpec,
+    artifact: Artifact,
+    raw: Raw,
+    labels: npt.NDArray[np.int64] | None,
+    reference: Outputs | None,
+    fp32: Outputs | None,
+    no_fp32: str,
+) -> dict[str, Any]:
     """The measured fields of the cell's `CellResult`.
 
     `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
@@ -33,14 +41,25 @@ def figures(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw, labels: 
         "latency": summarize(raw.samples_ns, run.warmup_runs),
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": _accuracy(model, raw.outputs, labels),
-        "parity": parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32,
-                         no_fp32),
+        "parity": parity(
+            raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32
+        ),
         "delegation": delegation,
         "cost": Cost(reason="guest instructions are counted on emulated devices only"),
-        "verdict": judge(emulated=cell.emulated, threads=cell.threads, threads_in_force=run.engine.threads,
-                         delegation=delegation, interval=median_interval(raw.samples_ns)),
-        "engine": Engine(name=artifact.engine, runtime=run.engine.runtime, version=run.engine.version,
-                         threads=run.engine.threads, notes=tuple(run.engine.notes)),
+        "verdict": judge(
+            emulated=cell.emulated,
+            threads=cell.threads,
+            threads_in_force=run.engine.threads,
+            delegation=delegation,
+            interval=median_interval(raw.samples_ns),
+        ),
+        "engine": Engine(
+            name=artifact.engine,
+            runtime=run.engine.runtime,
+            version=run.engine.version,
+            threads=run.engine.threads,
+            notes=tuple(run.engine.notes),
+        ),
     }
 
 

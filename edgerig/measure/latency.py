@@ -28,9 +28,15 @@ def summarize(samples_ns: npt.NDArray[np.int64], warmup_runs: int) -> Latency:
     """Percentiles and moments in milliseconds; `std_ms` is the population's standard deviation of these samples."""
     ordered = np.sort(samples_ns)
     return Latency(
-        p50_ms=nearest_rank(ordered, 50) / 1e6, p90_ms=nearest_rank(ordered, 90) / 1e6,
-        p99_ms=nearest_rank(ordered, 99) / 1e6, mean_ms=float(ordered.mean()) / 1e6, std_ms=float(ordered.std()) / 1e6,
-        min_ms=int(ordered[0]) / 1e6, max_ms=int(ordered[-1]) / 1e6, samples=len(ordered), warmup_runs=warmup_runs,
+        p50_ms=nearest_rank(ordered, 50) / 1e6,
+        p90_ms=nearest_rank(ordered, 90) / 1e6,
+        p99_ms=nearest_rank(ordered, 99) / 1e6,
+        mean_ms=float(ordered.mean()) / 1e6,
+        std_ms=float(ordered.std()) / 1e6,
+        min_ms=int(ordered[0]) / 1e6,
+        max_ms=int(ordered[-1]) / 1e6,
+        samples=len(ordered),
+        warmup_runs=warmup_runs,
     )
 
 
@@ -58,7 +64,11 @@ def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
         return MedianInterval(median, median, math.inf, 0)
     medians = np.array([np.median(part) for part in np.array_split(samples_ns, blocks)])
     interval = stats.bootstrap(
-        (medians,), np.median, n_resamples=RESAMPLES, confidence_level=0.95, method="percentile",
+        (medians,),
+        np.median,
+        n_resamples=RESAMPLES,
+        confidence_level=0.95,
+        method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
     low, high, centre = float(interval.low), float(interval.high), float(np.median(medians))

@@ -88,10 +88,14 @@ def parse_raw(text: bytes, cell: str) -> RawRun:
         except ValidationError:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the whole"
-            raise UnparsableOutput(f"{cell}: raw.json is not a raw run: {where}: {first['msg']}",
-                                   hint="is the runner on the device the one that was pushed?") from error
-        raise RunError(f"{cell}: the engine failed on the device: {failed.type}: {failed.message}",
-                       hint="the runner's log has its traceback") from None
+            raise UnparsableOutput(
+                f"{cell}: raw.json is not a raw run: {where}: {first['msg']}",
+                hint="is the runner on the device the one that was pushed?",
+            ) from error
+        raise RunError(
+            f"{cell}: the engine failed on the device: {failed.type}: {failed.message}",
+            hint="the runner's log has its traceback",
+        ) from None
 
 
 def _of_cell(run: RawRun, cell: str) -> RawRun:
@@ -123,7 +127,8 @@ def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> 
         raise UnparsableOutput(f"{cell}: {path.name} is not a readable array: {error}") from error
     fits = len(array.shape) == len(shape) and all(w in (None, s) for s, w in zip(array.shape, shape, strict=True))
     if array.dtype.str != dtype or not fits:
-        raise UnparsableOutput(f"{cell}: {path.name} has dtype {array.dtype.str} and shape {array.shape}, "
-                               f"expected {dtype} and {shape}")
+        raise UnparsableOutput(
+            f"{cell}: {path.name} has dtype {array.dtype.str} and shape {array.shape}, expected {dtype} and {shape}"
+        )
     found: npt.NDArray[Any] = array
     return found

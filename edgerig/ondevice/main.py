@@ -32,8 +32,10 @@ def main() -> None:
         raw = run(read_job(path), folder)
     except Exception as error:
         traceback.print_exc()
-        write_json(os.path.join(folder, "raw.json"), {
-            "schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error)[:2000]}})
+        write_json(
+            os.path.join(folder, "raw.json"),
+            {"schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error)[:2000]}},
+        )
         sys.exit(1)
     write_json(os.path.join(folder, "raw.json"), raw)
 
@@ -59,8 +61,9 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     for _ in range(job.warmup_runs):
         engine.invoke()
     before = _state()
-    samples = timing.steady(engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds,
-                            max_seconds=job.max_seconds)
+    samples = timing.steady(
+        engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
+    )
     after = _state()
     np.save(os.path.join(folder, "samples.npy"), samples)
     for index, output in enumerate(evaluate(engine, inputs)):
@@ -98,8 +101,10 @@ def _sample(description: Description, inputs: list[Array], index: int) -> list[A
     """Sample `index` as the file wants it: batch 1, the file's dtype, quantized by the file's own scale."""
     if len(description.inputs) != len(inputs):
         raise ValueError(f"the file has {len(description.inputs)} inputs, the job gives {len(inputs)}")
-    return [tensors.quantize(np.asarray(array[index : index + 1], dtype=np.float32), info)
-            for array, info in zip(inputs, description.inputs, strict=True)]
+    return [
+        tensors.quantize(np.asarray(array[index : index + 1], dtype=np.float32), info)
+        for array, info in zip(inputs, description.inputs, strict=True)
+    ]
 
 
 def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:

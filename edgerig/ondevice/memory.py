@@ -56,9 +56,15 @@ def _child(exercise: Callable[[Callable[[], None]], None], writer: int) -> None:
     try:
         exercise(lambda: before_model.append(peak_rss_bytes()))
         peak = peak_rss_bytes()
-        found: dict[str, Any] = {"reason": "/proc/self/status has no VmHWM"} if peak is None else {
-            "peak_rss_bytes": peak, "runtime_rss_bytes": before_model[0] if before_model else None,
-            "includes": INCLUDES}
+        found: dict[str, Any] = (
+            {"reason": "/proc/self/status has no VmHWM"}
+            if peak is None
+            else {
+                "peak_rss_bytes": peak,
+                "runtime_rss_bytes": before_model[0] if before_model else None,
+                "includes": INCLUDES,
+            }
+        )
     except Exception as error:
         found = {"reason": f"the memory pass failed: {type(error).__name__}: {error}"[:500]}
     os.write(writer, json.dumps(found).encode())

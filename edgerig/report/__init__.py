@@ -49,6 +49,8 @@ def _replace(path: Path, content: bytes) -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}",
-                           hint="give a folder you may write to, with free space") from error
+        raise ResultsError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint="give a folder you may write to, with free space",
+        ) from error
     return path

@@ -51,15 +51,23 @@ def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:
     return values[known.index(name) if name in known else zlib.crc32(name.encode()) % len(values)]
 
 
-LATENCY = Axis("p50 latency (ms), log scale", lambda c: None if c.emulated or c.latency is None else c.latency.p50_ms,
-               lambda c: "", log=True)
-INSTRUCTIONS = Axis("million instructions per inference (emulated: no latency), log scale",
-                    lambda c: view.scaled(c.cost.instructions, 1e6),
-                    lambda c: f"{view.significant(c.cost.instructions)} instructions", log=True)
+LATENCY = Axis(
+    "p50 latency (ms), log scale",
+    lambda c: None if c.emulated or c.latency is None else c.latency.p50_ms,
+    lambda c: "",
+    log=True,
+)
+INSTRUCTIONS = Axis(
+    "million instructions per inference (emulated: no latency), log scale",
+    lambda c: view.scaled(c.cost.instructions, 1e6),
+    lambda c: f"{view.significant(c.cost.instructions)} instructions",
+    log=True,
+)
 SIZE = Axis("size (kB; emulated or untimed: no latency)", lambda c: view.scaled(c.size_bytes, 1e3), lambda c: "")
-ACCURACY = Axis("accuracy (%)", lambda c: view.scaled(c.accuracy.value, 0.01), lambda c: "")
-RELATIVE_ERROR = Axis("relative error (no accuracy), log scale",
-                      lambda c: c.parity.relative_error or None, lambda c: "", log=True)
+ACCURACY = Axis("accuracy (%)", lambda c: view.percent(c.accuracy.value), lambda c: "")
+RELATIVE_ERROR = Axis(
+    "relative error (no accuracy), log scale", lambda c: c.parity.relative_error or None, lambda c: "", log=True
+)
 
 
 def _uid(*names: str) -> str:
@@ -131,7 +139,11 @@ def log_ticks(values: Sequence[float]) -> list[float]:
 
 def _layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     return {
-        "xaxis": x, "yaxis": y, "hovermode": "closest", "uirevision": "keep", "showlegend": True,
+        "xaxis": x,
+        "yaxis": y,
+        "hovermode": "closest",
+        "uirevision": "keep",
+        "showlegend": True,
         "margin": {"t": 12, "r": 12, "b": 56, "l": 64},
         "legend": {"orientation": "h", "y": -0.24, "yanchor": "top", "x": 0},
     }
@@ -140,15 +152,23 @@ def _layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
 def _markers(cells: Sequence[CellResult], across: Axis, up: Axis, largest: int) -> dict[str, Any]:
     recipe, format_name = cells[0].recipe, cells[0].format
     trace: dict[str, Any] = {
-        "type": "scatter", "mode": "markers", "uid": _uid(recipe, format_name),
+        "type": "scatter",
+        "mode": "markers",
+        "uid": _uid(recipe, format_name),
         "name": html.escape(f"{recipe} · {format_name}"),
-        "x": [across.value(cell) for cell in cells], "y": [up.value(cell) for cell in cells],
-        "hovertext": [_hover(cell, across) for cell in cells], "hoverinfo": "text",
+        "x": [across.value(cell) for cell in cells],
+        "y": [up.value(cell) for cell in cells],
+        "hovertext": [_hover(cell, across) for cell in cells],
+        "hoverinfo": "text",
         "marker": {
-            "symbol": symbol(format_name), "color": colour(recipe), "opacity": 0.85,
+            "symbol": symbol(format_name),
+            "color": colour(recipe),
+            "opacity": 0.85,
             "size": [cell.size_bytes or 0 for cell in cells],
             # Plotly's rule for areas: sizeref = 2 * largest value / (largest marker in px) ** 2.
-            "sizemode": "area", "sizeref": 2 * largest / _LARGEST_PX**2, "sizemin": 5,
+            "sizemode": "area",
+            "sizeref": 2 * largest / _LARGEST_PX**2,
+            "sizemin": 5,
         },
     }
     if up is ACCURACY and all(cell.accuracy.ci95 for cell in cells):
@@ -184,8 +204,10 @@ def sizes(cells: Sequence[CellResult]) -> Figure | None:
         return None
     formats = sorted({key[1] for key in known}, key=lambda name: view.rank(name, view.FORMATS))
     recipes = sorted({key[0] for key in known}, key=lambda name: view.rank(name, view.RECIPES))
-    layout = _layout({"type": "category", "automargin": True, "showgrid": False},
-                     {"title": {"text": "size (kB)"}, "automargin": True, "rangemode": "tozero"})
+    layout = _layout(
+        {"type": "category", "automargin": True, "showgrid": False},
+        {"title": {"text": "size (kB)"}, "automargin": True, "rangemode": "tozero"},
+    )
     return {"data": [_bars(recipe, formats, known) for recipe in recipes], "layout": {**layout, "barmode": "group"}}
 
 
@@ -194,8 +216,15 @@ def _bars(recipe: str, formats: Sequence[str], known: dict[tuple[str, str], int]
     labels = [view.significant(size) for _, size in built]
     hovers = [f"{name} {recipe}: {label} kB" for (name, _), label in zip(built, labels, strict=True)]
     return {
-        "type": "bar", "uid": _uid(recipe), "name": html.escape(recipe), "marker": {"color": colour(recipe)},
-        "x": [html.escape(name) for name, _ in built], "y": [size for _, size in built],
-        "text": labels, "textposition": "outside", "cliponaxis": False,
-        "hovertext": [html.escape(hover) for hover in hovers], "hoverinfo": "text",
+        "type": "bar",
+        "uid": _uid(recipe),
+        "name": html.escape(recipe),
+        "marker": {"color": colour(recipe)},
+        "x": [html.escape(name) for name, _ in built],
+        "y": [size for _, size in built],
+        "text": labels,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertext": [html.escape(hover) for hover in hovers],
+        "hoverinfo": "text",
     }

@@ -26,13 +26,31 @@ from edgerig.results import CellResult, Results
 def render(results: Results) -> bytes:
     """A self-contained UTF-8 HTML page."""
     cells = view.ordered(results)
-    page = _environment().get_template("index.html.j2").render(
-        results=results, view=view, cells=cells, columns=view.COLUMNS, choices=view.choices(results),
-        devices=view.by_device(results), models=view.by_model(cells), command=shlex.join(results.run.command),
-        figures=_json(_figures(cells)), css=_inlined("report.css"), scripts=_scripts(), policy=_policy(),
-        numbers={cell.id: number for number, trouble in enumerate(view.troubles(results)) for cell in trouble.cells},
-        statuses=[status for status in ("ok", "failed", "skipped", "unsupported")
-                  if any(cell.status == status for cell in cells)],
+    page = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            results=results,
+            view=view,
+            cells=cells,
+            columns=view.COLUMNS,
+            choices=view.choices(results),
+            devices=view.by_device(results),
+            models=view.by_model(cells),
+            command=shlex.join(results.run.command),
+            figures=_json(_figures(cells)),
+            css=_inlined("report.css"),
+            scripts=_scripts(),
+            policy=_policy(),
+            numbers={
+                cell.id: number for number, trouble in enumerate(view.troubles(results)) for cell in trouble.cells
+            },
+            statuses=[
+                status
+                for status in ("ok", "failed", "skipped", "unsupported")
+                if any(cell.status == status for cell in cells)
+            ],
+        )
     )
     return page.encode("utf-8", "backslashreplace")
 
@@ -42,8 +60,10 @@ def _figures(cells: Sequence[CellResult]) -> dict[str, Any]:
     models = view.by_model(cells)
     devices = list(dict.fromkeys(cell.device for cell in cells))
     return {
-        "tradeoff": [[_tradeoff([cell for cell in own if cell.device == device]) for device in devices]
-                     for own in models.values()],
+        "tradeoff": [
+            [_tradeoff([cell for cell in own if cell.device == device]) for device in devices]
+            for own in models.values()
+        ],
         "size": [figures.sizes(own) for own in models.values()],
     }
 
@@ -90,11 +110,19 @@ def _policy() -> str:
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in _scripts())
     allowed = " ".join(f"'sha256-{found}'" for found in hashes)
     # Plotly sets styles as it draws, and makes its image downloads as data or blob addresses.
-    return (f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-            "base-uri 'none'; form-action 'none'")
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(loader=PackageLoader("edgerig.report"), autoescape=True, undefined=StrictUndefined,
-                       trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return Environment(
+        loader=PackageLoader("edgerig.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -19,8 +19,10 @@ def render(results: Results) -> bytes:
     document = results.model_dump(mode="python")
     found = _non_finite(document, "")
     if found is not None:
-        raise ResultsError(f"results.json: {found} is not a finite number",
-                           hint="a value that could not be measured is None with its reason")
+        raise ResultsError(
+            f"results.json: {found} is not a finite number",
+            hint="a value that could not be measured is None with its reason",
+        )
     text = json.dumps(results.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 

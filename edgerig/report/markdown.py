@@ -63,12 +63,14 @@ def _what_ran(results: Results) -> list[str]:
     tools = [f"{name} {version}" for name, version in sorted(environment.tools.items())]
     versions = ", ".join([f"edgerig {environment.edgerig}", f"Python {environment.python}", *tools])
     return [
-        _bullets([
-            f"Outcome: {view.outcome(results.cells)}",
-            f"Started: {text(results.run.started)}",
-            f"Host: {text(host.cpu)}, {view.counted(host.cores, 'core')}, {text(host.os)}",
-            f"Tools: {text(versions)}",
-        ]),
+        _bullets(
+            [
+                f"Outcome: {view.outcome(results.cells)}",
+                f"Started: {text(results.run.started)}",
+                f"Host: {text(host.cpu)}, {view.counted(host.cores, 'core')}, {text(host.os)}",
+                f"Tools: {text(versions)}",
+            ]
+        ),
         "Run with:",
         _code_block(shlex.join(results.run.command)),
     ]
@@ -102,8 +104,10 @@ def _not_ok(results: Results) -> list[str]:
     cells = view.not_ok(results)
     if not cells:
         return ["## Failed, skipped and unsupported", "None: every planned cell ran."]
-    rows = [[text(cell.id), cell.status, text(view.reason(cell)), text(cell.error.hint if cell.error else "")]
-            for cell in cells]
+    rows = [
+        [text(cell.id), cell.status, text(view.reason(cell)), text(cell.error.hint if cell.error else "")]
+        for cell in cells
+    ]
     return ["## Failed, skipped and unsupported", _table(["cell", "status", "reason", "hint"], rows, [False] * 4)]
 
 
@@ -126,6 +130,14 @@ def _group(group: view.Group) -> str:
 
 
 def _models(results: Results) -> str:
-    rows = [[text(name), text(model.description), model.source, text(model.licence),
-               text(model.dataset or model.no_accuracy_reason)] for name, model in results.models.items()]
+    rows = [
+        [
+            text(name),
+            text(model.description),
+            model.source,
+            text(model.licence),
+            text(model.dataset or model.no_accuracy_reason),
+        ]
+        for name, model in results.models.items()
+    ]
     return _table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)

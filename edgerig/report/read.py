@@ -57,8 +57,9 @@ def _text(file: Path) -> str:
     except FileNotFoundError as error:
         raise ResultsError(f"{file}: no such file", hint="give a run's folder or its results.json") from error
     except OSError as error:
-        raise ResultsError(f"{file}: cannot be read: {error.strerror or error}",
-                           hint="check the file's permissions") from error
+        raise ResultsError(
+            f"{file}: cannot be read: {error.strerror or error}", hint="check the file's permissions"
+        ) from error
     except UnicodeDecodeError as error:
         raise ResultsError(f"{file}: not UTF-8 text (byte {error.start})", hint=_REMAKE) from error
 
@@ -68,13 +69,15 @@ def _document(file: Path, text: str) -> dict[str, Any]:
         document = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         what = "ends early" if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg else "is not JSON"
-        raise ResultsError(f"{file}: {what}: {error.msg} at line {error.lineno}, column {error.colno}",
-                           hint=_REMAKE) from error
+        raise ResultsError(
+            f"{file}: {what}: {error.msg} at line {error.lineno}, column {error.colno}", hint=_REMAKE
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{file}: is not JSON: {error}", hint=_REMAKE) from error
     if not isinstance(document, dict):
-        raise ResultsError(f"{file}: holds a {type(document).__name__}, not an object",
-                           hint="is this the results.json of a run?")
+        raise ResultsError(
+            f"{file}: holds a {type(document).__name__}, not an object", hint="is this the results.json of a run?"
+        )
     return document
 
 
@@ -87,8 +90,10 @@ def _check_version(file: Path, document: dict[str, Any]) -> None:
     if isinstance(version, bool) or not isinstance(version, int):
         raise ResultsError(f'{file}: no "schema_version"', hint="is this the results.json of a run?")
     if version > SCHEMA_VERSION:
-        raise ResultsError(f"{file}: schema_version {version} is newer than this edgerig reads ({SCHEMA_VERSION})",
-                           hint="update edgerig")
+        raise ResultsError(
+            f"{file}: schema_version {version} is newer than this edgerig reads ({SCHEMA_VERSION})",
+            hint="update edgerig",
+        )
     if version != SCHEMA_VERSION:
         raise ResultsError(f"{file}: schema_version {version} is not known (expected {SCHEMA_VERSION})", hint=_REMAKE)
 

@@ -38,6 +38,10 @@ def scaled(value: float | None, unit: float) -> float | None:
     return None if value is None else value / unit
 
 
+def percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -50,9 +54,17 @@ def rank(name: str, known: Sequence[str]) -> tuple[int, str]:
 def ordered(results: Results) -> list[CellResult]:
     """The cells by device, model, format, recipe and threads, whatever order they finished in."""
     devices, models = list(results.devices), list(results.models)
-    return sorted(results.cells, key=lambda cell: (
-        rank(cell.device, devices), rank(cell.model, models), rank(cell.format, FORMATS), rank(cell.recipe, RECIPES),
-        cell.threads, cell.id))
+    return sorted(
+        results.cells,
+        key=lambda cell: (
+            rank(cell.device, devices),
+            rank(cell.model, models),
+            rank(cell.format, FORMATS),
+            rank(cell.recipe, RECIPES),
+            cell.threads,
+            cell.id,
+        ),
+    )
 
 
 def by_device(results: Results) -> dict[str, list[CellResult]]:
@@ -108,8 +120,12 @@ def _latency(key: str, header: str, get: Callable[[Latency], float]) -> Column:
     return Column(key, header, text, sort, numeric=True, reason=reason)
 
 
-def _number(key: str, header: str, get: Callable[[CellResult], float | None],
-            reason: Callable[[CellResult], str] = lambda cell: "") -> Column:
+def _number(
+    key: str,
+    header: str,
+    get: Callable[[CellResult], float | None],
+    reason: Callable[[CellResult], str] = lambda cell: "",
+) -> Column:
     return Column(key, header, lambda cell: significant(get(cell)), get, numeric=True, reason=reason)
 
 
@@ -142,12 +158,17 @@ COLUMNS: tuple[Column, ...] = (
     _number("size", "size (kB)", lambda c: scaled(c.size_bytes, 1e3), lambda c: "no file was built"),
     _latency("p50", "p50 (ms)", lambda latency: latency.p50_ms),
     _latency("p90", "p90 (ms)", lambda latency: latency.p90_ms),
-    _number("accuracy", "accuracy (%)", lambda c: scaled(c.accuracy.value, 0.01), lambda c: c.accuracy.reason),
-    Column("interval", "95 % interval (%)", interval, lambda c: c.accuracy.ci95[0] if c.accuracy.ci95 else None,
-           numeric=True, reason=lambda c: c.accuracy.reason),
+    _number("accuracy", "accuracy (%)", lambda c: percent(c.accuracy.value), lambda c: c.accuracy.reason),
+    Column(
+        "interval",
+        "95 % interval (%)",
+        interval,
+        lambda c: c.accuracy.ci95[0] if c.accuracy.ci95 else None,
+        numeric=True,
+        reason=lambda c: c.accuracy.reason,
+    ),
     _number("error", "relative error", lambda c: c.parity.relative_error, lambda c: c.parity.reason),
-    Column("delegated", "delegated", _delegation, _delegated_share, numeric=True,
-           reason=lambda c: c.delegation.reason),
+    Column("delegated", "delegated", _delegation, _delegated_share, numeric=True, reason=lambda c: c.delegation.reason),
     _number("memory", "peak memory (MB)", lambda c: scaled(c.memory.peak_rss_bytes, 1e6), lambda c: c.memory.reason),
     _name("verdict", "verdict", lambda c: c.verdict.label if c.verdict else MISSING),
 )
@@ -203,8 +224,12 @@ def choose(cells: Sequence[CellResult]) -> Choice:
     timed = [(c.latency.p50_ms, c.id, c) for c in kept if c.latency is not None and not c.emulated]
     fastest = min(timed, default=None)
     return Choice(
-        device, model, baseline=bar, caution=_caution(kept),
-        smallest=smallest[-1] if smallest else None, smallest_reason="" if smallest else "no size is known",
+        device,
+        model,
+        baseline=bar,
+        caution=_caution(kept),
+        smallest=smallest[-1] if smallest else None,
+        smallest_reason="" if smallest else "no size is known",
         fastest=fastest[-1] if fastest else None,
         fastest_reason="" if fastest else _no_fastest(kept),
     )
@@ -231,8 +256,10 @@ def _caution(kept: Sequence[CellResult]) -> str:
     widest = max((((ci95[1] - ci95[0]) / 2, samples) for ci95, samples in known if ci95), default=(0.0, 0))
     if widest[0] <= POINT:
         return ""
-    return (f"accuracy is known to about ±{significant(100 * widest[0], 2)} points only "
-            f"({counted(widest[1], 'sample')}), wider than the 1 point compared by")
+    return (
+        f"accuracy is known to about ±{significant(100 * widest[0], 2)} points only "
+        f"({counted(widest[1], 'sample')}), wider than the 1 point compared by"
+    )
 
 
 def described(cell: CellResult) -> str:
@@ -264,21 +291,30 @@ def _groups(told: Iterable[tuple[str, str, CellResult]]) -> list[Group]:
 
 def warnings(results: Results) -> list[Group]:
     """Every verdict but "stable", cells with the same advice together."""
-    return _groups((cell.verdict.label, cell.verdict.advice or "no advice was recorded", cell)
-                   for cell in ordered(results) if cell.verdict is not None and cell.verdict.label != "stable")
+    return _groups(
+        (cell.verdict.label, cell.verdict.advice or "no advice was recorded", cell)
+        for cell in ordered(results)
+        if cell.verdict is not None and cell.verdict.label != "stable"
+    )
 
 
 def unmeasured(results: Results) -> list[Group]:
     """What cells that ran did not measure, cells with the same reason together."""
-    return _groups((column.header, column.reason(cell) or "no reason was recorded", cell)
-                   for column in COLUMNS if column.numeric and column.key != "interval"
-                   for cell in ordered(results) if cell.status == "ok" and column.text(cell) == MISSING)
+    return _groups(
+        (column.header, column.reason(cell) or "no reason was recorded", cell)
+        for column in COLUMNS
+        if column.numeric and column.key != "interval"
+        for cell in ordered(results)
+        if cell.status == "ok" and column.text(cell) == MISSING
+    )
 
 
 def not_ok(results: Results) -> list[CellResult]:
     """Failed cells first, then skipped, then unsupported ones."""
-    return sorted((cell for cell in ordered(results) if cell.status != "ok"),
-                  key=lambda cell: rank(cell.status, ("failed", "skipped", "unsupported")))
+    return sorted(
+        (cell for cell in ordered(results) if cell.status != "ok"),
+        key=lambda cell: rank(cell.status, ("failed", "skipped", "unsupported")),
+    )
 
 
 @dataclass(frozen=True)
@@ -300,21 +336,39 @@ def troubles(results: Results) -> list[Trouble]:
 
 NOTES: tuple[tuple[str, str], ...] = (
     ("Size", "the file as it ships; 1 kB is 1,000 bytes."),
-    ("Latency", "one inference at batch size 1 in the steady state, by the device's monotonic clock around the "
-                "inference alone: no file loading, no warm-up, no network. Percentiles are nearest-rank; every sample "
-                "is kept in the run's folder. Loading and first inference are in results.csv."),
-    ("Emulated", "an emulator's clock says nothing of the device it stands for. Such latencies are marked, left out of "
-                 "plots and never ranked; size, accuracy and relative error are real."),
-    ("Accuracy", "on the device itself, with its 95 % interval. Where two intervals overlap widely, this data does not "
-                 "show a difference."),
-    ("Relative error", "‖built − source‖ / ‖source‖ over all outputs of the samples: it shows the damage quantization "
-                       "does before accuracy moves."),
+    (
+        "Latency",
+        "one inference at batch size 1 in the steady state, by the device's monotonic clock around the "
+        "inference alone: no file loading, no warm-up, no network. Percentiles are nearest-rank; every sample "
+        "is kept in the run's folder. Loading and first inference are in results.csv.",
+    ),
+    (
+        "Emulated",
+        "an emulator's clock says nothing of the device it stands for. Such latencies are marked, left out of "
+        "plots and never ranked; size, accuracy and relative error are real.",
+    ),
+    (
+        "Accuracy",
+        "on the device itself, with its 95 % interval. Where two intervals overlap widely, this data does not "
+        "show a difference.",
+    ),
+    (
+        "Relative error",
+        "‖built − source‖ / ‖source‖ over all outputs of the samples: it shows the damage quantization "
+        "does before accuracy moves.",
+    ),
     ("Delegated", "operators on the runtime's fast backend, of all it executes. The others run on slower kernels."),
-    ("Peak memory", "resident memory of a process of its own that loads the model and infers, runtime included; "
-                    "1 MB is 1,000,000 bytes."),
-    ("Verdict", "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
-                "operators ran outside the fast backend, or with another thread count than was asked for. emulated: "
-                "not a latency to compare at all."),
+    (
+        "Peak memory",
+        "resident memory of a process of its own that loads the model and infers, runtime included; "
+        "1 MB is 1,000,000 bytes.",
+    ),
+    (
+        "Verdict",
+        "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
+        "operators ran outside the fast backend, or with another thread count than was asked for. emulated: "
+        "not a latency to compare at all.",
+    ),
     ("–", "not measured, never zero; the reasons are listed."),
 )
 """What each figure is and how far to trust it, as (name, text)."""
@@ -326,8 +380,12 @@ def device_facts(results: Results, name: str) -> str:
     if device is None:
         return "nothing is recorded of this device"
     facts = [
-        "emulated" if device.emulated else None, device.kind, device.arch, device.cpu,
+        "emulated" if device.emulated else None,
+        device.kind,
+        device.arch,
+        device.cpu,
         None if device.cores is None else counted(device.cores, "core"),
-        None if device.memory_bytes is None else f"{significant(device.memory_bytes / 1e9)} GB", device.os,
+        None if device.memory_bytes is None else f"{significant(device.memory_bytes / 1e9)} GB",
+        device.os,
     ]
     return ", ".join(fact for fact in facts if fact)

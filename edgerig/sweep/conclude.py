@@ -39,14 +39,27 @@ def write_reports(run: RunFolder) -> tuple[Results, list[Path]]:
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
     known: dict[str, Any] = {
-        "id": cell.id, "model": cell.model, "source": cell.source, "format": cell.format, "recipe": cell.recipe,
-        "device": cell.device, "threads": cell.threads, "emulated": cell.emulated,
+        "id": cell.id,
+        "model": cell.model,
+        "source": cell.source,
+        "format": cell.format,
+        "recipe": cell.recipe,
+        "device": cell.device,
+        "threads": cell.threads,
+        "emulated": cell.emulated,
     }
     outcome = outcomes.get(cell.id)
     if outcome is None:
-        return CellResult(**known, status="skipped", error=ErrorRecord(
-            stage="run", kind="Interrupted", message="the sweep ended before this cell was run",
-            hint=f"edgerig sweep --resume {run.path}"))
+        return CellResult(
+            **known,
+            status="skipped",
+            error=ErrorRecord(
+                stage="run",
+                kind="Interrupted",
+                message="the sweep ended before this cell was run",
+                hint=f"edgerig sweep --resume {run.path}",
+            ),
+        )
     size = outcome.artifact.size_bytes if outcome.artifact else None
     known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size}
     if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
@@ -54,23 +67,35 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
     try:
         raw = read_raw(run.path / outcome.raw, cell.id)
         model = run.file.plan.models[cell.model]
-        known |= figures(cell, model, outcome.artifact, raw, run.labels(cell.model), _reference(run, cell, raw.outputs),
-                         *_fp32_sibling(cell, outcomes, run))
+        known |= figures(
+            cell,
+            model,
+            outcome.artifact,
+            raw,
+            run.labels(cell.model),
+            _reference(run, cell, raw.outputs),
+            *_fp32_sibling(cell, outcomes, run),
+        )
     except EdgerigError as error:
-        return CellResult(**known, status="failed", error=ErrorRecord(
-            stage="measure", kind=error.kind, message=error.message, hint=error.hint))
+        return CellResult(
+            **known,
+            status="failed",
+            error=ErrorRecord(stage="measure", kind=error.kind, message=error.message, hint=error.hint),
+        )
     return CellResult(**known, status="ok")
 
 
-def _reference(run: RunFolder, cell: Cell,
-               outputs: list[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]] | None:
+def _reference(
+    run: RunFolder, cell: Cell, outputs: list[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.float32]] | None:
     """The source's outputs for as many samples as the cell was run on (`run.limit`)."""
     reference = run.reference(cell.model)
     return None if reference is None else [array[: len(outputs[0])] for array in reference]
 
 
-def _fp32_sibling(cell: Cell, outcomes: dict[str, Outcome],
-                  run: RunFolder) -> tuple[list[npt.NDArray[np.float32]] | None, str]:
+def _fp32_sibling(
+    cell: Cell, outcomes: dict[str, Outcome], run: RunFolder
+) -> tuple[list[npt.NDArray[np.float32]] | None, str]:
     """Outputs of the same cell with recipe fp32, or None and why there are none."""
     if cell.recipe in ("fp32", AS_IS):
         return None, "this is the fp32 variant" if cell.recipe == "fp32" else "a ready file has no fp32 variant"
@@ -91,7 +116,15 @@ def _device(name: str, run: RunFolder, outcomes: dict[str, Outcome]) -> DeviceRe
 
 def _model(name: str, run: RunFolder) -> ModelRecord:
     spec, prepared = run.file.plan.models[name], run.prepared(name)
-    dataset = None if prepared is None else (
-        f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
-    return ModelRecord(description=spec.description, source=spec.source, licence=spec.licence, dataset=dataset,
-                       no_accuracy_reason=spec.no_accuracy_reason)
+    dataset = (
+        None
+        if prepared is None
+        else (f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
+    )
+    return ModelRecord(
+        description=spec.description,
+        source=spec.source,
+        licence=spec.licence,
+        dataset=dataset,
+        no_accuracy_reason=spec.no_accuracy_reason,
+    )

@@ -29,7 +29,6 @@ from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
 
-
 CELL = "cell"
 """The stage name of a cell's outcome; the others are `prepare` and `build`."""
 
@@ -58,17 +57,32 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener) -> None:
 @contextlib.contextmanager
 def cluster(devices: list[str], builds: int) -> Iterator[Client]:
     """An in-process cluster: a host worker and a worker a device."""
+
     def worker(resources: dict[str, int]) -> dict[str, Any]:
-        return {"cls": Worker, "options": {"nthreads": sum(resources.values()), "resources": resources,
-                                           "memory_limit": 0, "dashboard": False, "protocol": "inproc://"}}
+        return {
+            "cls": Worker,
+            "options": {
+                "nthreads": sum(resources.values()),
+                "resources": resources,
+                "memory_limit": 0,
+                "dashboard": False,
+                "protocol": "inproc://",
+            },
+        }
 
     workers = {"host": worker({"build": builds})} | {name: worker({f"device:{name}": 1}) for name in devices}
     scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard": False, "port": 0}}
-    quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.gil.enabled": False,
-             "distributed.worker.daemon": False, "logging.distributed": "error"}
-    with (dask.config.set(quiet),
-          SpecCluster(workers=workers, scheduler=scheduler, silence_logs=40) as spec,
-          Client(spec) as client):
+    quiet = {
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.system-monitor.gil.enabled": False,
+        "distributed.worker.daemon": False,
+        "logging.distributed": "error",
+    }
+    with (
+        dask.config.set(quiet),
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=40) as spec,
+        Client(spec) as client,
+    ):
         yield client
 
 
@@ -83,6 +97,7 @@ class _Sweep:
     pending: Any = field(init=False)
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     """What to do in this thread with each pending future's result, by its key."""
+    submitted: int = 0
     building: int = 0
     waiting: list[CellTask] = field(default_factory=list)
     """Built cells of this machine, held back until nothing is being built."""
@@ -90,9 +105,18 @@ class _Sweep:
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
             if cell.unsupported:
-                self._record(Outcome(cell=cell.id, status="unsupported", error=ErrorRecord(
-                    stage="build", kind="UnsupportedRecipe", message=cell.unsupported,
-                    hint=f'"edgerig formats" shows what {cell.format} can do')))
+                self._record(
+                    Outcome(
+                        cell=cell.id,
+                        status="unsupported",
+                        error=ErrorRecord(
+                            stage="build",
+                            kind="UnsupportedRecipe",
+                            message=cell.unsupported,
+                            hint=f'"edgerig formats" shows what {cell.format} can do',
+                        ),
+                    )
+                )
         wanted = [cell for cell in cells if not cell.unsupported]
         if not wanted:
             return
@@ -109,8 +133,11 @@ class _Sweep:
                 raise
 
     def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:
-        """Runs `function` on the worker with `resource`, then `then` with its result in this thread."""
-        future: Future = self.client.submit(function, *args, pure=False, retries=0, resources={resource: 1})
+        """Runs `function` on the worker with `resource`, first come first served, then `then` with its result here."""
+        self.submitted += 1
+        future: Future = self.client.submit(
+            function, *args, pure=False, retries=0, resources={resource: 1}, priority=-self.submitted
+        )
         self.then[future.key] = then
         self.pending.add(future)
 
@@ -118,8 +145,16 @@ class _Sweep:
         self.building += 1
         sweep = self.plan.sweep
         self.listen(Progress("prepare", model))
-        self._submit(lambda result: self._prepared(model, cells, result), "build", pipeline.prepare,
-                     self.plan.models[model], sweep.seed, sweep.build.timeout_s, self.store.root, self.run.path)
+        self._submit(
+            lambda result: self._prepared(model, cells, result),
+            "build",
+            pipeline.prepare,
+            self.plan.models[model],
+            sweep.seed,
+            sweep.build.timeout_s,
+            self.store.root,
+            self.run.path,
+        )
 
     def _prepared(self, model: str, cells: list[Cell], result: Prepared | Failure) -> None:
         if isinstance(result, Failure):
@@ -135,14 +170,20 @@ class _Sweep:
     def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
         self.building += 1
         task = BuildTask(
-            model=self.plan.models[model], format=format_name, store=self.store.root, run_folder=self.run.path,
+            model=self.plan.models[model],
+            format=format_name,
+            store=self.store.root,
+            run_folder=self.run.path,
             recipes=tuple(variant.recipe for variant in variants(tuple(cells))),
-            options=self.plan.sweep.options.get(format_name, {}), timeout_s=self.plan.sweep.build.timeout_s)
+            options=self.plan.sweep.options.get(format_name, {}),
+            timeout_s=self.plan.sweep.build.timeout_s,
+        )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
         self._submit(lambda result: self._built(task, cells, prepared, result), "build", pipeline.build, task, prepared)
 
-    def _built(self, task: BuildTask, cells: list[Cell], prepared: Prepared,
-               result: list[BuildOutcome] | Failure) -> None:
+    def _built(
+        self, task: BuildTask, cells: list[Cell], prepared: Prepared, result: list[BuildOutcome] | Failure
+    ) -> None:
         if isinstance(result, Failure):
             for cell in cells:
                 self._record(pipeline.not_built(cell, result, "build"))
@@ -169,8 +210,15 @@ class _Sweep:
             return
         self.run.keep_artifact(cell, built.artifact, self.store)
         ready = CellTask(
-            cell=cell, model=task.model, device=self.plan.devices[cell.device], built=built, prepared=prepared,
-            settings=self.plan.sweep.run, store=self.store.root, run_folder=self.run.path)
+            cell=cell,
+            model=task.model,
+            device=self.plan.devices[cell.device],
+            built=built,
+            prepared=prepared,
+            settings=self.plan.sweep.run,
+            store=self.store.root,
+            run_folder=self.run.path,
+        )
         if ready.device.kind == "local":
             self.waiting.append(ready)
         else:

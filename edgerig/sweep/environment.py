@@ -10,8 +10,21 @@ from edgerig.build.keys import version
 from edgerig.devices.host import cpu_model, governor, memory_bytes
 from edgerig.results import Environment, HostInfo
 
-TOOLS = ("torch", "tensorflow", "executorch", "torchao", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "onnx",
-         "onnxruntime", "onnxscript", "numpy", "scipy", "distributed")
+TOOLS = (
+    "torch",
+    "tensorflow",
+    "executorch",
+    "torchao",
+    "litert-torch",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "numpy",
+    "scipy",
+    "distributed",
+)
 
 
 def environment() -> Environment:
@@ -20,6 +33,12 @@ def environment() -> Environment:
         edgerig=__version__,
         python=platform.python_version(),
         tools={tool: version(tool) for tool in TOOLS},
-        host=HostInfo(cpu=cpu_model(), cores=os.cpu_count() or 1, memory_bytes=memory_bytes(), os=platform.platform(),
-                      governor=found, governor_reason="" if found else "no cpufreq here (as on most virtual machines)"),
+        host=HostInfo(
+            cpu=cpu_model(),
+            cores=os.cpu_count() or 1,
+            memory_bytes=memory_bytes(),
+            os=platform.platform(),
+            governor=found,
+            governor_reason="" if found else "no cpufreq here (as on most virtual machines)",
+        ),
     )

@@ -11,7 +11,7 @@ from edgerig.build.layout import to_layout
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
-from edgerig.devices import connect
+from edgerig.devices import open_device
 from edgerig.devices.deploy import run_on_device
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError
 from edgerig.plan import Cell
@@ -58,8 +58,16 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_fold
 
 def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
     try:
-        return spawn.build_variants(task.model, task.format, list(task.recipes), task.options, prepared,
-                                    task.timeout_s, Store(task.store), task.logs)
+        return spawn.build_variants(
+            task.model,
+            task.format,
+            list(task.recipes),
+            task.options,
+            prepared,
+            task.timeout_s,
+            Store(task.store),
+            task.logs,
+        )
     except EdgerigError as error:
         return Failure.of(error)
 
@@ -77,34 +85,50 @@ def run(task: CellTask) -> Outcome:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
         inputs = to_layout(inputs, task.model.inputs, artifact.layout)
-        with connect(task.device) as transport:
-            device = transport.probe()
-            run_on_device(transport, task.cell.id, artifact, folder / artifact.file, inputs, task.cell.threads,
-                          task.settings, task.run_folder / raw)
+        with open_device(task.device) as opened:
+            device = opened.transport.probe()
+            run_on_device(
+                opened,
+                task.cell.id,
+                artifact,
+                folder / artifact.file,
+                inputs,
+                task.cell.threads,
+                task.settings,
+                task.run_folder / raw,
+            )
     except EdgerigError as error:
         return failed(task.cell, error, task.built, device, raw)
     except OSError as error:  # the run's own folder: disk full, removed, not writable
         wrapped = RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?")
         return failed(task.cell, wrapped, task.built, device, raw)
-    return Outcome(cell=task.cell.id, status="ok", artifact=artifact, build=with_log(task.built, task.cell),
-                   device=device, raw=raw)
+    return Outcome(
+        cell=task.cell.id, status="ok", artifact=artifact, build=with_log(task.built, task.cell), device=device, raw=raw
+    )
 
 
 def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceRecord | None, raw: str) -> Outcome:
     """The outcome of a cell that failed in or after deployment."""
     stage: Stage = "run" if isinstance(error, RunError) else "deploy" if isinstance(error, DeviceError) else "build"
     return Outcome(
-        cell=cell.id, status="failed", artifact=built.artifact, build=with_log(built, cell),
-        device=device, raw=raw,
-        error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint))
+        cell=cell.id,
+        status="failed",
+        artifact=built.artifact,
+        build=with_log(built, cell),
+        device=device,
+        raw=raw,
+        error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint),
+    )
 
 
 def not_built(cell: Cell, failure: Failure, stage: Stage, built: BuildOutcome | None = None) -> Outcome:
     """The outcome of a cell whose variant there is none of: unsupported when the recipe is, else failed."""
     return Outcome(
-        cell=cell.id, status="unsupported" if failure.kind == "UnsupportedRecipe" else "failed",
+        cell=cell.id,
+        status="unsupported" if failure.kind == "UnsupportedRecipe" else "failed",
         build=None if built is None else with_log(built, cell),
-        error=ErrorRecord(stage=stage, kind=failure.kind, message=failure.message, hint=failure.hint))
+        error=ErrorRecord(stage=stage, kind=failure.kind, message=failure.message, hint=failure.hint),
+    )
 
 
 def with_log(built: BuildOutcome, cell: Cell) -> BuildRecord:

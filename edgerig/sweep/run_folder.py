@@ -1,11 +1,11 @@
 """A run's folder on disk, and its journal.
 
-    <run-id>/run.json        what was asked for and where it ran (written first, never changed)
-             journal.jsonl   one line a cell, appended and synced the moment its outcome is known
-             data/<model>/   labels and reference outputs, so that every figure can be recomputed
-             raw/<cell>/     the raw runs
-             artifacts/      the built files, named by variant: what there is to ship
-             logs/           what builds printed
+<run-id>/run.json        what was asked for and where it ran (written first, never changed)
+         journal.jsonl   one line a cell, appended and synced the moment its outcome is known
+         data/<model>/   labels and reference outputs, so that every figure can be recomputed
+         raw/<cell>/     the raw runs
+         artifacts/      the built files, named by variant: what there is to ship
+         logs/           what builds printed
 """
 
 from __future__ import annotations
@@ -68,8 +68,13 @@ class RunFolder:
         """Makes the folder `<out>/<run-id>`. Raises ConfigError when it cannot be written."""
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        info = RunInfo(id=run_id, started=now.isoformat(timespec="seconds"), seed=plan.sweep.seed,
-                       command=tuple(command), spec=plan.sweep.model_dump(mode="json"))
+        info = RunInfo(
+            id=run_id,
+            started=now.isoformat(timespec="seconds"),
+            seed=plan.sweep.seed,
+            command=tuple(command),
+            spec=plan.sweep.model_dump(mode="json"),
+        )
         path = plan.sweep.out / run_id
         file = RunFile(run=info, environment=environment, plan=plan)
         try:
@@ -78,8 +83,9 @@ class RunFolder:
             temporary.write_text(file.model_dump_json(indent=1), encoding="utf-8")
             os.replace(temporary, path / "run.json")
         except OSError as error:
-            raise ConfigError(f"{path} cannot be written: {error.strerror}",
-                              hint="give a writable folder with --out") from error
+            raise ConfigError(
+                f"{path} cannot be written: {error.strerror}", hint="give a writable folder with --out"
+            ) from error
         return cls(path, file)
 
     @classmethod
@@ -88,15 +94,19 @@ class RunFolder:
         try:
             text = (path / "run.json").read_text(encoding="utf-8")
         except OSError as error:
-            raise ResultsError(f"{path}: not a run's folder: run.json: {error.strerror}",
-                               hint="give the folder a sweep printed, such as reports/<run-id>") from error
+            raise ResultsError(
+                f"{path}: not a run's folder: run.json: {error.strerror}",
+                hint="give the folder a sweep printed, such as reports/<run-id>",
+            ) from error
         try:
             return cls(path, RunFile.model_validate_json(text))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ResultsError(f"{path / 'run.json'}: key {where!r}: {first['msg']}",
-                               hint="was it written by another version of edgerig?") from error
+            raise ResultsError(
+                f"{path / 'run.json'}: key {where!r}: {first['msg']}",
+                hint="was it written by another version of edgerig?",
+            ) from error
 
     def outcomes(self) -> dict[str, Outcome]:
         """Cell id → its outcome, in journal order. A last line cut short by a kill counts as not written."""
@@ -109,8 +119,10 @@ class RunFolder:
             try:
                 outcome = Outcome.model_validate_json(line)
             except ValidationError as error:
-                raise ResultsError(f"{self.path / 'journal.jsonl'}: line {number} is damaged",
-                                   hint="remove that line to repeat its cell on resuming") from error
+                raise ResultsError(
+                    f"{self.path / 'journal.jsonl'}: line {number} is damaged",
+                    hint="remove that line to repeat its cell on resuming",
+                ) from error
             found[outcome.cell] = outcome
         return found
 
@@ -121,8 +133,9 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise ConfigError(f"{self.path}: another sweep is writing to this run",
-                                  hint="wait for it, or stop it first") from error
+                raise ConfigError(
+                    f"{self.path}: another sweep is writing to this run", hint="wait for it, or stop it first"
+                ) from error
             yield Journal(file)
 
     def keep_data(self, model: ModelSpec, prepared: Prepared, store: Store) -> None:

@@ -79,7 +79,8 @@ def torch_models() -> dict[str, tuple[Any, tuple[Any, ...]]]:
 
     sample = {name: torch.from_numpy(value.copy()) for name, value in (("x", X), ("a", A), ("b", B))}
     return {
-        "dense": (Dense().eval(), (sample["x"],)), "chain": (Chain().eval(), (sample["x"],)),
+        "dense": (Dense().eval(), (sample["x"],)),
+        "chain": (Chain().eval(), (sample["x"],)),
         "pair": (Pair().eval(), (sample["a"], sample["b"])),
     }
 
@@ -109,7 +110,9 @@ def export_pte(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
 
 
 EXPORTS: dict[str, tuple[str, Callable[[Any, tuple[Any, ...], Path], None]]] = {
-    "litert": (".tflite", export_tflite), "onnxruntime": (".onnx", export_onnx), "executorch": (".pte", export_pte),
+    "litert": (".tflite", export_tflite),
+    "onnxruntime": (".onnx", export_onnx),
+    "executorch": (".pte", export_pte),
 }
 
 
@@ -355,8 +358,12 @@ def _python(program: str, argument: object) -> str:
     """The stdout's last line of a Python process that must end well."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(argument)], capture_output=True, text=True, timeout=120,
-        env=environment, check=False,
+        [sys.executable, "-c", program, json.dumps(argument)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip().splitlines()[-1]

@@ -34,10 +34,15 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=32), nn.ReLU(),
-            nn.Conv2d(32, 64, 1), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            nn.Conv2d(1, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
         )
         self.head = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, CLASSES))
 
@@ -78,7 +83,10 @@ def images(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def source(module: nn.Module, shape: tuple[int, ...]) -> SourceModel:
     spec = ModelSpec(
-        name="contract", source="torch", factory="model.py:create", no_accuracy_reason="made for a test",
+        name="contract",
+        source="torch",
+        factory="model.py:create",
+        no_accuracy_reason="made for a test",
         inputs=(TensorSpec(name="features", shape=shape, layout="NCHW" if len(shape) == 4 else "any"),),
         outputs=(TensorSpec(name="logits", shape=(1, CLASSES)),),
     )
@@ -127,7 +135,9 @@ def run_executorch(path: Path, samples: np.ndarray) -> np.ndarray:
 
 
 RUNTIMES: dict[str, Callable[[Path, np.ndarray], np.ndarray]] = {
-    "tflite": run_tflite, "onnx": run_onnx, "executorch": run_executorch,
+    "tflite": run_tflite,
+    "onnx": run_onnx,
+    "executorch": run_executorch,
 }
 
 
@@ -194,8 +204,14 @@ def float_sizes(
 
 @pytest.mark.parametrize(("format_name", "recipe_name"), SUPPORTED)
 def test_a_variant_computes_what_its_source_computes_in_the_dtypes_of_its_recipe(
-    format_name: str, recipe_name: str, model: SourceModel, samples: np.ndarray, calibration: Arrays,
-    builders: Callable[[str], FormatBuilder], float_sizes: Callable[[str], int], tmp_path: Path,
+    format_name: str,
+    recipe_name: str,
+    model: SourceModel,
+    samples: np.ndarray,
+    calibration: Arrays,
+    builders: Callable[[str], FormatBuilder],
+    float_sizes: Callable[[str], int],
+    tmp_path: Path,
 ) -> None:
     recipe = load_recipes()[recipe_name]
     out = tmp_path / f"model{load_formats()[format_name].suffix}"
@@ -227,8 +243,12 @@ def test_what_a_format_cannot_do_is_said_and_refused(
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_a_calibration_on_data_of_another_scale_is_caught(
-    format_name: str, model: SourceModel, samples: np.ndarray, calibration: Arrays,
-    builders: Callable[[str], FormatBuilder], tmp_path: Path,
+    format_name: str,
+    model: SourceModel,
+    samples: np.ndarray,
+    calibration: Arrays,
+    builders: Callable[[str], FormatBuilder],
+    tmp_path: Path,
 ) -> None:
     recipe = load_recipes()["int8-static"]
     built = builders(format_name).build(recipe, [calibration[0] * 0.3], tmp_path / "out")
@@ -246,12 +266,15 @@ def test_a_static_recipe_without_calibration_is_refused(
         builders(format_name).build(load_recipes()["int8-static"], None, tmp_path / "out")
 
 
-@pytest.mark.parametrize(("format_name", "recipe_name", "message"), [
-    ("executorch", "int4-weight", "no Linear layer has a multiple of 32 inputs"),
-    ("onnx", "int8-dynamic", "MatMul and Gemm only"),
-    ("onnx", "int8-weight", "MatMul and Gemm only"),
-    ("onnx", "int4-weight", "MatMul and Gemm only"),
-])
+@pytest.mark.parametrize(
+    ("format_name", "recipe_name", "message"),
+    [
+        ("executorch", "int4-weight", "no Linear layer has a multiple of 32 inputs"),
+        ("onnx", "int8-dynamic", "MatMul and Gemm only"),
+        ("onnx", "int8-weight", "MatMul and Gemm only"),
+        ("onnx", "int4-weight", "MatMul and Gemm only"),
+    ],
+)
 def test_a_model_without_the_layers_a_recipe_quantizes_is_refused(
     format_name: str, recipe_name: str, message: str, tmp_path: Path
 ) -> None:

@@ -98,10 +98,25 @@ def test_split_is_fixed_and_no_test_image_is_calibrated_or_trained_on(digits: di
 @pytest.mark.parametrize("name", PROMISED)
 def test_training_is_deterministic(name: str, tmp_path: Path) -> None:
     def train(out: Path, seed: int) -> bytes:
-        command = [sys.executable, str(MODELS / "digits_cnn" / "train.py"), str(MODELS / name),
-                   "--epochs", "2", "--seed", str(seed), "--out", str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
-                              env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"})
+        command = [
+            sys.executable,
+            str(MODELS / "digits_cnn" / "train.py"),
+            str(MODELS / name),
+            "--epochs",
+            "2",
+            "--seed",
+            str(seed),
+            "--out",
+            str(out),
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+        )
         assert done.returncode == 0, done.stderr
         content = out.read_bytes()
         assert hashlib.sha256(content).hexdigest() in done.stdout
@@ -148,9 +163,15 @@ LINEAR = "import torch\ndef create():\n    return torch.nn.Linear(4, 3)\n"
 def own_model(folder: Path, code: str = LINEAR, **keys: Any) -> ModelSpec:
     """A user's model in `folder`: by default one Linear, 4 to 3, without a weights file."""
     (folder / "model.py").write_text(code, encoding="utf-8")
-    table = {"name": "own", "source": "torch", "factory": "model.py:create", "folder": folder,
-             "inputs": [{"name": "x", "shape": [1, 4]}], "outputs": [{"name": "y", "shape": [1, 3]}],
-             "no_accuracy_reason": "a test"}
+    table = {
+        "name": "own",
+        "source": "torch",
+        "factory": "model.py:create",
+        "folder": folder,
+        "inputs": [{"name": "x", "shape": [1, 4]}],
+        "outputs": [{"name": "y", "shape": [1, 3]}],
+        "no_accuracy_reason": "a test",
+    }
     return ModelSpec.model_validate({**table, **keys})
 
 
@@ -207,8 +228,10 @@ def test_factory_that_gives_no_module(tmp_path: Path) -> None:
 
 
 def module(forward: str) -> str:
-    return ("import torch\nclass Own(torch.nn.Module):\n    def forward(self, x):\n"
-            f"        {forward}\ndef create():\n    return Own()\n")
+    return (
+        "import torch\nclass Own(torch.nn.Module):\n    def forward(self, x):\n"
+        f"        {forward}\ndef create():\n    return Own()\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,10 +276,14 @@ def test_inputs_that_are_not_the_specs(tmp_path: Path, shapes: list[tuple[int, .
 def test_a_model_with_a_module_beside_it_can_be_exported(tmp_path: Path) -> None:
     """Neighbour modules are forgotten after loading; tracing the network must not miss them."""
     (tmp_path / "layers_for_test.py").write_text(
-        "import torch\nSCALE = 2.0\nclass Twice(torch.nn.Module):\n    def forward(self, x):\n        return x * SCALE\n",
-        encoding="utf-8")
-    code = ("import torch\nfrom layers_for_test import Twice\n"
-            "def create():\n    return torch.nn.Sequential(torch.nn.Linear(4, 3), Twice())\n")
+        "import torch\nSCALE = 2.0\n"
+        "class Twice(torch.nn.Module):\n    def forward(self, x):\n        return x * SCALE\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import torch\nfrom layers_for_test import Twice\n"
+        "def create():\n    return torch.nn.Sequential(torch.nn.Linear(4, 3), Twice())\n"
+    )
     model = load_source(own_model(tmp_path, code))
     assert "layers_for_test" not in sys.modules
     sample = torch.ones(1, 4)

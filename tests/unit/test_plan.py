@@ -31,7 +31,9 @@ def test_nothing_selected_says_how_to_see_the_ids():
 
 
 def test_naming_a_thing_twice_makes_no_second_cell():
-    assert len(ids(models=("digits_cnn", "digits_cnn"), formats=("onnx", "onnx"), recipes=("fp32",), threads=(1, 1))) == 1
+    assert (
+        len(ids(models=("digits_cnn", "digits_cnn"), formats=("onnx", "onnx"), recipes=("fp32",), threads=(1, 1))) == 1
+    )
 
 
 def test_an_unsupported_combination_is_planned_with_its_reason():
@@ -64,6 +66,14 @@ def test_a_variant_is_built_once_for_all_its_cells():
 
 
 def test_unsupported_cells_are_not_built():
-    cell = Cell(model="m", source="torch", format="onnx", recipe="fp32", device="local", threads=1, emulated=False,
-                unsupported="no")
+    cell = Cell(
+        model="m",
+        source="torch",
+        format="onnx",
+        recipe="fp32",
+        device="local",
+        threads=1,
+        emulated=False,
+        unsupported="no",
+    )
     assert variants((cell,)) == {}

@@ -70,7 +70,9 @@ def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
 
 
 def test_output_can_go_to_a_file(tmp_path):
-    done = process.run(python("import sys; print('out'); sys.stderr.write('err')"), timeout_s=30, output=tmp_path / "log")
+    done = process.run(
+        python("import sys; print('out'); sys.stderr.write('err')"), timeout_s=30, output=tmp_path / "log"
+    )
     assert done.stdout == b""
     assert set((tmp_path / "log").read_text().split()) == {"out", "err"}
 
@@ -82,10 +84,13 @@ def test_an_unknown_program_is_an_oserror():
 
 def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
     """The whole chain: a host killed by SIGKILL takes its runner with it."""
-    child = (f"import os, time; from edgerig.ondevice import lifeline; lifeline.hold(); "
-             f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)")
-    host = subprocess.Popen(python(
-        f"import sys; from edgerig import process; process.run([sys.executable, '-c', {child!r}], timeout_s=60)"))
+    child = (
+        f"import os, time; from edgerig.ondevice import lifeline; lifeline.hold(); "
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+    host = subprocess.Popen(
+        python(f"import sys; from edgerig import process; process.run([sys.executable, '-c', {child!r}], timeout_s=60)")
+    )
     wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
     pid = int((tmp_path / "pid").read_text())
     assert alive(pid)

@@ -41,8 +41,10 @@ def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:
 def required(calibration: Arrays | None, recipe: str) -> Arrays:
     """`calibration`, which `recipe` cannot do without. Raises BuildError when there is none."""
     if not calibration or not len(calibration[0]):
-        raise BuildError(f"{recipe} needs calibration data",
-                         hint='give the model a dataset with an array "calibration", taken from its training data')
+        raise BuildError(
+            f"{recipe} needs calibration data",
+            hint='give the model a dataset with an array "calibration", taken from its training data',
+        )
     return calibration
 
 
@@ -55,5 +57,6 @@ def converting(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # converters raise anything; each must cost its own variant only
         first = (str(error).strip().splitlines() or ["no message"])[0]
-        raise BuildError(f"{what} failed: {type(error).__name__}: {first}",
-                         hint="the build's log has the converter's own output") from error
+        raise BuildError(
+            f"{what} failed: {type(error).__name__}: {first}", hint="the build's log has the converter's own output"
+        ) from error

@@ -53,7 +53,8 @@ class ExecutorchBuilder:
         if self._backend == "portable" and recipe.name not in PORTABLE_RECIPES:
             raise UnsupportedRecipe(
                 f"{recipe.name}: ExecuTorch's portable kernels compute quantized operators in float",
-                hint='choose backend = "xnnpack", or fp32 or fp16')
+                hint='choose backend = "xnnpack", or fp32 or fp16',
+            )
         with converting(f'lowering model "{self._model.spec.name}" to ExecuTorch {recipe.name}'):
             program, notes = self._exported(recipe, calibration)
             partitioners = [] if self._backend == "portable" else [XnnpackPartitioner()]
@@ -69,8 +70,12 @@ class ExecutorchBuilder:
         if self._backend == "portable":
             notes = (*notes, "no backend: every operator runs on ExecuTorch's portable kernels")
         return Built(
-            file=out, layout=image_layout(self._model.spec), constants=program.constants(), delegated=delegated,
-            operators=delegated + sum(left.values()), undelegated=tuple(name for name, _ in left.most_common(LISTED)),
+            file=out,
+            layout=image_layout(self._model.spec),
+            constants=program.constants(),
+            delegated=delegated,
+            operators=delegated + sum(left.values()),
+            undelegated=tuple(name for name, _ in left.most_common(LISTED)),
             notes=notes,
         )
 
@@ -87,8 +92,10 @@ class ExecutorchBuilder:
             case "int4-weight":
                 return self._grouped_int4()
             case _:
-                raise UnsupportedRecipe(f'the ExecuTorch builder does not know the recipe "{recipe.name}"',
-                                        hint="choose another format for it")
+                raise UnsupportedRecipe(
+                    f'the ExecuTorch builder does not know the recipe "{recipe.name}"',
+                    hint="choose another format for it",
+                )
 
     def _samples(self) -> tuple[torch.Tensor, ...]:
         return tuple(torch.from_numpy(array) for array in trace_inputs(self._model.spec))
@@ -129,7 +136,9 @@ class ExecutorchBuilder:
         if not fitting:
             raise UnsupportedRecipe(
                 f"int4-weight: no Linear layer has a multiple of {GROUP} inputs ({len(linears)} Linear layers in all); "
-                "ExecuTorch has int4 kernels for nothing else", hint="choose int8-dynamic or int8-static")
+                "ExecuTorch has int4 kernels for nothing else",
+                hint="choose int8-dynamic or int8-static",
+            )
         quantize_(
             module,
             Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4, weight_granularity=PerGroup(GROUP)),
@@ -176,7 +185,8 @@ def _is_not_depthwise(node: torch.fx.Node) -> bool:
 
 def _float_convolutions(module: nn.Module) -> tuple[str, ...]:
     quantized = {
-        name for name, layer in module.named_modules()
+        name
+        for name, layer in module.named_modules()
         if isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.weight.shape[1] > 1)
     }
     return _left_in_float(module, quantized)
@@ -197,8 +207,10 @@ def _refuse_loose_quantization(edge: EdgeProgramManager, recipe: str) -> None:
     left = Counter(name for name in _outside(edge) if name.startswith(("quantized_decomposed.", "torchao.")))
     if left:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(left.items()))
-        raise UnsupportedRecipe(f"{recipe}: XNNPACK did not take over {names}",
-                                hint="choose fp32 or fp16, or replace the layers around these operators")
+        raise UnsupportedRecipe(
+            f"{recipe}: XNNPACK did not take over {names}",
+            hint="choose fp32 or fp16, or replace the layers around these operators",
+        )
 
 
 def _outside(edge: EdgeProgramManager) -> Iterator[str]:

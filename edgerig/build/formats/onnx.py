@@ -57,8 +57,12 @@ class OnnxBuilder:
             self._lower(recipe, calibration, out)
         graph = read(out)
         partial = recipe.name in ("int8-dynamic", "int8-weight", "int4-weight")
-        return Built(file=out, layout=image_layout(self._model.spec), constants=constants(graph),
-                     notes=_float_weights(graph) if partial else ())
+        return Built(
+            file=out,
+            layout=image_layout(self._model.spec),
+            constants=constants(graph),
+            notes=_float_weights(graph) if partial else (),
+        )
 
     def _export(self) -> None:
         if self._float.exists():
@@ -66,8 +70,13 @@ class OnnxBuilder:
         spec = self._model.spec
         samples = tuple(torch.from_numpy(array) for array in trace_inputs(spec))
         program = torch.onnx.export(
-            self._model.module, samples, dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=[tensor.name for tensor in spec.inputs], output_names=[tensor.name for tensor in spec.outputs],
+            self._model.module,
+            samples,
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+            input_names=[tensor.name for tensor in spec.inputs],
+            output_names=[tensor.name for tensor in spec.outputs],
         )
         if program is None:
             raise BuildError("torch.onnx.export gave no program", hint="the build's log has the exporter's own output")
@@ -99,14 +108,20 @@ class OnnxBuilder:
             case "int4-weight":
                 self._blocks(4, out)
             case _:
-                raise UnsupportedRecipe(f'the ONNX builder does not know the recipe "{recipe.name}"',
-                                        hint="choose another format for it")
+                raise UnsupportedRecipe(
+                    f'the ONNX builder does not know the recipe "{recipe.name}"', hint="choose another format for it"
+                )
 
     def _dynamic(self, out: Path) -> None:
         """MatMul and Gemm only: a dynamic convolution becomes ConvInteger (MobileNetV2: 8 times slower than float)."""
         self._require_matrix_weights("int8-dynamic")
-        quantize_dynamic(str(self._prepare()), str(out), weight_type=QuantType.QInt8, per_channel=True,
-                         op_types_to_quantize=list(MATRIX_OPERATORS))
+        quantize_dynamic(
+            str(self._prepare()),
+            str(out),
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=list(MATRIX_OPERATORS),
+        )
 
     def _static(self, calibration: Arrays | None, out: Path) -> None:
         """Weights keep to 7 bits (`reduce_range`): without VNNI, x86's 8-bit multiply-add of unsigned by signed pairs
@@ -114,15 +129,24 @@ class OnnxBuilder:
         a file must be right wherever it runs.
         """
         reader = _Reader([tensor.name for tensor in self._model.spec.inputs], required(calibration, "int8-static"))
-        quantize_static(str(self._prepare()), str(out), reader, quant_format=QuantFormat.QDQ, per_channel=True,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, reduce_range=True,
-                        calibrate_method=CalibrationMethod.MinMax)
+        quantize_static(
+            str(self._prepare()),
+            str(out),
+            reader,
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            reduce_range=True,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
 
     def _blocks(self, bits: int, out: Path) -> None:
         self._require_matrix_weights(f"int{bits}-weight")
         model = gemms_to_matmuls(onnx.load(self._prepare()))
-        quantizer = MatMulNBitsQuantizer(model, bits=bits, block_size=BLOCK, is_symmetric=True,
-                                         accuracy_level=FLOAT_COMPUTE)
+        quantizer = MatMulNBitsQuantizer(
+            model, bits=bits, block_size=BLOCK, is_symmetric=True, accuracy_level=FLOAT_COMPUTE
+        )
         quantizer.process()
         onnx.save(quantizer.model.model, out)
 
@@ -130,7 +154,9 @@ class OnnxBuilder:
         if not any(node.op_type in MATRIX_OPERATORS for node in weighted(onnx.load(self._prepare()))):
             raise UnsupportedRecipe(
                 f"{recipe}: ONNX Runtime quantizes the weights of MatMul and Gemm only, and the model has none with "
-                "constant weights", hint="choose int8-static, or another format")
+                "constant weights",
+                hint="choose int8-static, or another format",
+            )
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
@@ -197,8 +223,10 @@ def constants(model: onnx.ModelProto) -> dict[str, int]:
     """
     packed = {
         node.input[1]: f"uint{helper.get_attribute_value(attribute)}"
-        for node in model.graph.node if node.op_type == "MatMulNBits"
-        for attribute in node.attribute if attribute.name == "bits"
+        for node in model.graph.node
+        if node.op_type == "MatMulNBits"
+        for attribute in node.attribute
+        if attribute.name == "bits"
     }
     sizes: Counter[str] = Counter()
     held = [a.t for node in model.graph.node if node.op_type == "Constant" for a in node.attribute if a.name == "value"]

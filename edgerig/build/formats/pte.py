@@ -26,15 +26,30 @@ from edgerig.build.formats import converting
 
 XNNPACK = "XnnpackBackend"
 XNNPACK_DTYPES = {
-    "fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "qint8": "int8", "quint8": "uint8", "qint32": "int32",
-    "qcint8": "int8", "qcint32": "int32", "qcint4": "int4", "qbint4": "int4", "int32": "int32",
+    "fp32": "float32",
+    "fp16": "float16",
+    "bf16": "bfloat16",
+    "qint8": "int8",
+    "quint8": "uint8",
+    "qint32": "int32",
+    "qcint8": "int8",
+    "qcint32": "int32",
+    "qcint4": "int4",
+    "qbint4": "int4",
+    "int32": "int32",
 }
 """XNNDatatype, without its prefix, to the dtype stored. flatc leaves the default out: it is never a constant's."""
 SCALE_DTYPES = {"PerChannelQuant": "float32", "PerChannelGroupQuant": "bfloat16"}
 SCALAR_TYPES = {
-    ScalarType.FLOAT: ("float32", 4), ScalarType.HALF: ("float16", 2), ScalarType.BFLOAT16: ("bfloat16", 2),
-    ScalarType.DOUBLE: ("float64", 8), ScalarType.CHAR: ("int8", 1), ScalarType.BYTE: ("uint8", 1),
-    ScalarType.SHORT: ("int16", 2), ScalarType.INT: ("int32", 4), ScalarType.LONG: ("int64", 8),
+    ScalarType.FLOAT: ("float32", 4),
+    ScalarType.HALF: ("float16", 2),
+    ScalarType.BFLOAT16: ("bfloat16", 2),
+    ScalarType.DOUBLE: ("float64", 8),
+    ScalarType.CHAR: ("int8", 1),
+    ScalarType.BYTE: ("uint8", 1),
+    ScalarType.SHORT: ("int16", 2),
+    ScalarType.INT: ("int32", 4),
+    ScalarType.LONG: ("int64", 8),
     ScalarType.BOOL: ("bool", 1),
 }
 

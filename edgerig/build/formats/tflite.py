@@ -80,8 +80,9 @@ class TfliteBuilder:
 
     def _quantize(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> None:
         if recipe.name not in RECIPES:
-            raise UnsupportedRecipe(f'the TFLite builder does not know the recipe "{recipe.name}"',
-                                    hint="choose another format for it")
+            raise UnsupportedRecipe(
+                f'the TFLite builder does not know the recipe "{recipe.name}"', hint="choose another format for it"
+            )
         table = RECIPES[recipe.name]().get_quantization_recipe()
         ranges = self._calibrate(table, calibration, recipe.name) if recipe.calibration else None
         Quantizer(str(self._float), table).quantize(ranges).export_model(str(out), overwrite=True)
@@ -112,10 +113,14 @@ class TfliteBuilder:
 def _fp16() -> RecipeManager:
     manager = RecipeManager()
     manager.add_quantization_config(
-        ALL_LAYERS, ALL_OPERATORS, algorithm_key=AlgorithmName.FLOAT_CASTING,
+        ALL_LAYERS,
+        ALL_OPERATORS,
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(
             weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
-            compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True),
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
     )
     return manager
 
@@ -194,8 +199,10 @@ def _refuse_float_operators(graph: Any, recipe: str) -> None:
     left = Counter(name for name, dtypes in operators(graph) if "float32" in dtypes and name not in CASTS)
     if left:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(left.items()))
-        raise UnsupportedRecipe(f"{recipe}: TFLite has no integer kernel for {names}: they would compute in float32",
-                                hint="choose int8-dynamic, or replace these operators in the model")
+        raise UnsupportedRecipe(
+            f"{recipe}: TFLite has no integer kernel for {names}: they would compute in float32",
+            hint="choose int8-dynamic, or replace these operators in the model",
+        )
 
 
 def _notes(graph: Any, recipe: str) -> tuple[str, ...]:

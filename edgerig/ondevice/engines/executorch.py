@@ -20,12 +20,20 @@ from edgerig.ondevice.tensors import check_inputs
 
 METHOD = "forward"
 DTYPES = {
-    0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 7: "float64", 11: "bool",
+    0: "uint8",
+    1: "int8",
+    2: "int16",
+    3: "int32",
+    4: "int64",
+    5: "float16",
+    6: "float32",
+    7: "float64",
+    11: "bool",
 }
 """ScalarType (executorch/runtime/core/portable_type/scalar_type.h) to numpy dtype."""
 ERRORS = {
     0x20: "a backend or an operator the program needs is not there; XNNPACK also needs "
-          "/sys/devices/system/cpu/{possible,present,online}",
+    "/sys/devices/system/cpu/{possible,present,online}",
 }
 """What an error code (executorch/runtime/core/error.h) has been found to mean, where the runtime does not say."""
 WHEEL_NOTE = (
@@ -86,8 +94,12 @@ class ExecutorchEngine:
 
     def describe(self) -> Description:
         return Description(
-            inputs=self._binding.inputs, outputs=self._binding.outputs, runtime="ExecuTorch",
-            version=self._binding.version(), threads=self._binding.threads(), delegation_reason=UNKNOWN_DELEGATION,
+            inputs=self._binding.inputs,
+            outputs=self._binding.outputs,
+            runtime="ExecuTorch",
+            version=self._binding.version(),
+            threads=self._binding.threads(),
+            delegation_reason=UNKNOWN_DELEGATION,
             notes=self._binding.notes(),
         )
 
@@ -96,8 +108,12 @@ class TensorMeta(ctypes.Structure):
     """`TensorMeta` of executorch_runner.cc."""
 
     _fields_ = [
-        ("nbytes", ctypes.c_uint64), ("scalar_type", ctypes.c_uint32), ("planned", ctypes.c_uint32),
-        ("ndim", ctypes.c_uint32), ("sizes", ctypes.c_int32 * 16), ("dim_order", ctypes.c_uint32 * 16),
+        ("nbytes", ctypes.c_uint64),
+        ("scalar_type", ctypes.c_uint32),
+        ("planned", ctypes.c_uint32),
+        ("ndim", ctypes.c_uint32),
+        ("sizes", ctypes.c_int32 * 16),
+        ("dim_order", ctypes.c_uint32 * 16),
     ]
 
 
@@ -255,12 +271,18 @@ def _open(path: str) -> ctypes.CDLL:
     library = ctypes.CDLL(path)
     runner, size, word = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
     signatures: dict[str, tuple[Any, list[Any] | None]] = {
-        "error": (ctypes.c_char_p, []), "version": (ctypes.c_char_p, []),
-        "set_threads": (word, [word]), "threads": (word, []),
-        "load": (word, [ctypes.c_char_p, ctypes.POINTER(runner)]), "destroy": (None, [runner]),
-        "count": (size, [runner, word]), "tensor": (word, [runner, word, size, ctypes.POINTER(TensorMeta)]),
-        "backend_count": (size, [runner]), "backend": (ctypes.c_char_p, [runner, size]),
-        "set_input": (word, [runner, size, runner, size]), "get_output": (word, [runner, size, runner, size]),
+        "error": (ctypes.c_char_p, []),
+        "version": (ctypes.c_char_p, []),
+        "set_threads": (word, [word]),
+        "threads": (word, []),
+        "load": (word, [ctypes.c_char_p, ctypes.POINTER(runner)]),
+        "destroy": (None, [runner]),
+        "count": (size, [runner, word]),
+        "tensor": (word, [runner, word, size, ctypes.POINTER(TensorMeta)]),
+        "backend_count": (size, [runner]),
+        "backend": (ctypes.c_char_p, [runner, size]),
+        "set_input": (word, [runner, size, runner, size]),
+        "get_output": (word, [runner, size, runner, size]),
         "execute": (word, None),
     }
     for name, (result, arguments) in signatures.items():

@@ -61,9 +61,15 @@ class LitertEngine:
         if subgraphs > 1:
             notes.append(f"the file has {subgraphs} subgraphs; operators are counted in the main one")
         return Description(
-            inputs=self._inputs, outputs=self._outputs, runtime="LiteRT",
-            version=importlib.metadata.version("ai-edge-litert"), threads=self._threads, delegated=len(taken),
-            total=len(operators), undelegated=list(others)[:UNDELEGATED_SHOWN], notes=notes,
+            inputs=self._inputs,
+            outputs=self._outputs,
+            runtime="LiteRT",
+            version=importlib.metadata.version("ai-edge-litert"),
+            threads=self._threads,
+            delegated=len(taken),
+            total=len(operators),
+            undelegated=list(others)[:UNDELEGATED_SHOWN],
+            notes=notes,
         )
 
     def _bind(self) -> None:
@@ -131,6 +137,9 @@ def _tensor(details: dict[str, Any]) -> TensorInfo:
     if shape and shape[0] == -1:
         shape[0] = 1
     return TensorInfo(
-        name=name, shape=tuple(shape), dtype=dtype.name,
-        scale=float(scales[0]) if len(scales) else 0.0, zero_point=int(zero_points[0]) if len(zero_points) else 0,
+        name=name,
+        shape=tuple(shape),
+        dtype=dtype.name,
+        scale=float(scales[0]) if len(scales) else 0.0,
+        zero_point=int(zero_points[0]) if len(zero_points) else 0,
     )

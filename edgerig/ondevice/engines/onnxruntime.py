@@ -14,9 +14,18 @@ from edgerig.ondevice.tensors import check_inputs
 
 PROVIDER = "CPUExecutionProvider"
 DTYPES = {
-    "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(bool)": "bool",
-    "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
-    "tensor(uint8)": "uint8", "tensor(uint16)": "uint16", "tensor(uint32)": "uint32", "tensor(uint64)": "uint64",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(bool)": "bool",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
 }
 """ONNX Runtime's type names that have a numpy dtype."""
 
@@ -73,7 +82,10 @@ class OnnxruntimeEngine:
             names = ", ".join(self._dynamic_outputs)
             notes.append(f"outputs of dynamic shape ({names}) are allocated in the first inference on new inputs")
         return Description(
-            inputs=self._inputs, outputs=self._outputs, runtime="ONNX Runtime", version=ort.__version__,
+            inputs=self._inputs,
+            outputs=self._outputs,
+            runtime="ONNX Runtime",
+            version=ort.__version__,
             threads=self._session.get_session_options().intra_op_num_threads,
             delegation_reason="ONNX Runtime's CPU provider runs every operator itself: nothing is delegated",
             notes=notes,

@@ -81,6 +81,8 @@
   const find = byId("find");
   const filters = [...document.querySelectorAll("select[data-filter]")];
 
+  const everything = byId("shown").textContent;
+
   function filter() {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -91,7 +93,7 @@
       row.hidden = !matches;
       shown += matches ? 1 : 0;
     }
-    byId("shown").textContent = shown === planned.length ? `${shown} cells` : `${shown} of ${planned.length} cells`;
+    byId("shown").textContent = shown === planned.length ? everything : `${shown} of ${everything}`;
   }
 
   find.addEventListener("input", filter);

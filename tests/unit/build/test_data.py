@@ -22,8 +22,14 @@ def npz(tmp_path):
 
 
 def model(folder):
-    return ModelSpec(name="m", source="onnx", file=folder / "m.onnx", folder=folder, metric="top1",
-                     dataset=DatasetSpec(npz=folder / "d.npz"))
+    return ModelSpec(
+        name="m",
+        source="onnx",
+        file=folder / "m.onnx",
+        folder=folder,
+        metric="top1",
+        dataset=DatasetSpec(npz=folder / "d.npz"),
+    )
 
 
 def good(**change):

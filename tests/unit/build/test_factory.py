@@ -45,11 +45,16 @@ def test_packages_and_imports_inside_the_function_work_and_are_forgotten(tmp_pat
     write(tmp_path, "package_for_test/__init__.py", "")
     write(tmp_path, "package_for_test/part.py", "VALUE = 7\n")
     write(tmp_path, "namespace_for_test/part.py", "VALUE = 8\n")
-    write(tmp_path, "model.py", (
-        "def create():\n"
-        "    from package_for_test.part import VALUE as a\n"
-        "    from namespace_for_test.part import VALUE as b\n"
-        "    return a + b\n"))
+    write(
+        tmp_path,
+        "model.py",
+        (
+            "def create():\n"
+            "    from package_for_test.part import VALUE as a\n"
+            "    from namespace_for_test.part import VALUE as b\n"
+            "    return a + b\n"
+        ),
+    )
     path = list(sys.path)
     assert call_factory(tmp_path, "model.py:create") == 15
     assert sys.path == path
@@ -95,8 +100,18 @@ def test_the_file_is_read_anew_at_each_call(tmp_path: Path) -> None:
         ("import sys\nsys.exit(3)\n", "importing it failed: SystemExit: 3", "mend the line"),
         ("def create():\n    raise SystemExit('usage')\n", "create() failed: SystemExit: usage", "mend the line"),
     ],
-    ids=["no-file", "no-function", "not-callable", "import-raises", "call-raises", "wants-arguments", "syntax-error",
-         "missing-module", "exits-on-import", "exits-on-call"],
+    ids=[
+        "no-file",
+        "no-function",
+        "not-callable",
+        "import-raises",
+        "call-raises",
+        "wants-arguments",
+        "syntax-error",
+        "missing-module",
+        "exits-on-import",
+        "exits-on-call",
+    ],
 )
 def test_failures_name_file_and_fix(tmp_path: Path, text: str | None, says: str, hints: str) -> None:
     if text is not None:

@@ -6,20 +6,38 @@ import sys
 
 import pytest
 
-HEAVY = {"numpy", "scipy", "torch", "tensorflow", "executorch", "onnx", "onnxruntime", "litert_torch", "ai_edge_litert",
-         "ai_edge_quantizer", "distributed", "sklearn"}
+HEAVY = {
+    "numpy",
+    "scipy",
+    "torch",
+    "tensorflow",
+    "executorch",
+    "onnx",
+    "onnxruntime",
+    "litert_torch",
+    "ai_edge_litert",
+    "ai_edge_quantizer",
+    "distributed",
+    "sklearn",
+}
 
 
 def edgerig(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "edgerig", *arguments], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "edgerig", *arguments], capture_output=True, text=True, timeout=60, **options
+    )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plan"], ["models"], ["formats"], ["recipes"], ["devices"], ["schema"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["plan"], ["models"], ["formats"], ["recipes"], ["devices"], ["schema"]]
+)
 def test_no_framework_is_imported(arguments):
-    code = ("import sys, edgerig.cli\n"
-            f"sys.argv = ['edgerig', *{arguments!r}]\n"
-            "try:\n    edgerig.cli.main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
-            f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)")
+    code = (
+        "import sys, edgerig.cli\n"
+        f"sys.argv = ['edgerig', *{arguments!r}]\n"
+        "try:\n    edgerig.cli.main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"

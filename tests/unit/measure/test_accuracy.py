@@ -57,3 +57,9 @@ def test_a_nan_is_never_a_relative_error():
     found = parity([np.full((1, 10), np.nan, np.float32)], scores([0]), "", None, "")
     assert found.relative_error is None
     assert "NaN" in found.reason
+
+
+def test_a_reference_of_zeros_leaves_a_reason_not_an_infinity():
+    found = parity(scores([1]), [np.zeros((1, 10), np.float32)], "", None, "no fp32")
+    assert (found.relative_error, found.max_abs_error) == (None, 1.0)
+    assert "all zero" in found.reason

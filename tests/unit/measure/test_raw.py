@@ -14,8 +14,16 @@ CELL = "m-tflite-fp32@local/t1"
 def good():
     tensor = {"name": "x", "shape": [1, 2], "dtype": "float32", "scale": 0.0, "zero_point": 0}
     return {
-        "schema": 1, "cell": CELL, "runtime_import_ns": 1, "load_ns": 2, "first_inference_ns": 3, "warmup_runs": 1,
-        "samples": 3, "timer_overhead_ns": 40, "memory": {"peak_rss_bytes": 10, "includes": "all"}, "state": {},
+        "schema": 1,
+        "cell": CELL,
+        "runtime_import_ns": 1,
+        "load_ns": 2,
+        "first_inference_ns": 3,
+        "warmup_runs": 1,
+        "samples": 3,
+        "timer_overhead_ns": 40,
+        "memory": {"peak_rss_bytes": 10, "includes": "all"},
+        "state": {},
         "engine": {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1},
     }
 

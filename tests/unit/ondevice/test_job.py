@@ -5,8 +5,18 @@ import pytest
 from edgerig.ondevice.job import SCHEMA, read_job, write_json
 
 JOB = {
-    "schema": SCHEMA, "cell": "c", "engine": "litert", "engine_options": {}, "artifact": "m.tflite", "sha256": "0",
-    "threads": 1, "inputs": ["input_0.npy"], "warmup_runs": 1, "min_runs": 1, "min_seconds": 0.0, "max_seconds": 1.0,
+    "schema": SCHEMA,
+    "cell": "c",
+    "engine": "litert",
+    "engine_options": {},
+    "artifact": "m.tflite",
+    "sha256": "0",
+    "threads": 1,
+    "inputs": ["input_0.npy"],
+    "warmup_runs": 1,
+    "min_runs": 1,
+    "min_seconds": 0.0,
+    "max_seconds": 1.0,
 }
 
 

@@ -21,9 +21,7 @@ def test_ties_round_to_even_before_the_zero_point_is_added() -> None:
     assert found.tolist() == [1, 3, 3, 5, 5]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "low", "high"), [("int8", -128, 127), ("uint8", 0, 255), ("int16", -32768, 32767)]
-)
+@pytest.mark.parametrize(("dtype", "low", "high"), [("int8", -128, 127), ("uint8", 0, 255), ("int16", -32768, 32767)])
 def test_values_are_clipped_to_the_dtype(dtype: str, low: int, high: int) -> None:
     assert quantize(real(-1e9, 1e9, -np.inf, np.inf), tensor(dtype, 0.1)).tolist() == [low, high, low, high]
 

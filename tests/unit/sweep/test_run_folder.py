@@ -55,7 +55,9 @@ def test_two_sweeps_do_not_share_a_run(run):
         pass
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "not a run's folder"), ("{", "run.json"), ('{"run": 1}', "run.json")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "not a run's folder"), ("{", "run.json"), ('{"run": 1}', "run.json")]
+)
 def test_what_is_no_run_is_refused(tmp_path, text, said):
     if text is not None:
         (tmp_path / "run.json").write_text(text)

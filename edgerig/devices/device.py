@@ -1,0 +1,21 @@
+"""A device that was reached and can run a job: a transport, a folder of ours there, and a Python with the runtimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgerig.devices.transport import Transport
+
+
+@dataclass(frozen=True)
+class OpenDevice:
+    """`python` is the command that starts Python 3.11+ with numpy and the runtimes; it is given a script's path.
+
+    `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
+    """
+
+    transport: Transport
+    workdir: str
+    python: tuple[str, ...]
+    executorch_library: str | None
+    library_reason: str = ""

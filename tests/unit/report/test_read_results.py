@@ -1,0 +1,100 @@
+"""results.json: what is written can be read, and what is wrong is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edgerig.errors import ResultsError
+from edgerig.report import json_results, read
+from edgerig.results import Results
+
+
+@pytest.fixture
+def file(results: Results, tmp_path: Path) -> Path:
+    path = tmp_path / "results.json"
+    path.write_bytes(json_results.render(results))
+    return path
+
+
+def test_what_was_written_is_read_back(results: Results, file: Path) -> None:
+    assert read.read_results(file) == results
+    assert read.read_results(file.parent) == results
+
+
+def test_the_document_meets_the_exported_schema(file: Path) -> None:
+    schema = read.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(document, schema)
+    document["cells"][0]["status"] = "splendid"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_a_number_json_cannot_hold_is_refused(results: Results) -> None:
+    cell = results.cells[0]
+    broken = cell.model_copy(update={"parity": cell.parity.model_copy(update={"relative_error": float("inf")})})
+    with pytest.raises(ResultsError, match=r"cells\[0\]\.parity\.relative_error is not a finite number"):
+        json_results.render(results.model_copy(update={"cells": (broken,)}))
+
+
+def change(file: Path, **fields: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | fields), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "ends early"),
+        (b'{"schema_version": 1, "run": {"id": "a', "ends early"),
+        (b'{"schema_version": 1,', "ends early"),
+        (b"{'schema_version': 1}", "is not JSON"),
+        (b'{"schema_version": NaN}', "NaN is not a JSON number"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"[1]", "holds a list"),
+        (b"{}", 'no "schema_version"'),
+        (b'{"schema_version": "1"}', 'no "schema_version"'),
+        (b'{"schema_version": true}', 'no "schema_version"'),
+        (b'{"schema_version": 2}', "newer than this edgerig reads"),
+        (b'{"schema_version": 0}', "not known"),
+        (b'{"schema_version": 1}', "run: Field required"),
+        (b"[" * 200_000, "is not JSON"),
+    ],
+)
+def test_a_bad_file_is_told_what_is_wrong(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match=said) as caught:
+        read.read_results(path)
+    assert str(path) in caught.value.message and caught.value.hint
+
+
+def test_a_wrong_value_is_named_by_its_place(file: Path) -> None:
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    cells[3]["status"] = "splendid"
+    change(file, cells=cells)
+    with pytest.raises(ResultsError, match=r"cells\[3\]\.status"):
+        read.read_results(file)
+
+
+def test_a_cell_twice_is_refused(file: Path) -> None:
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    change(file, cells=[*cells, cells[0]])
+    with pytest.raises(ResultsError, match="more than once"):
+        read.read_results(file)
+
+
+def test_a_file_too_large_is_not_parsed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MAX_BYTES", 1000)
+    with pytest.raises(ResultsError, match="larger than 1,000 bytes"):
+        read.read_results(file)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no such file"):
+        read.read_results(tmp_path)
