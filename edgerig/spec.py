@@ -87,6 +87,9 @@ class ModelSpec(Strict):
     dataset: DatasetSpec | None = None
     metric: Literal["top1"] | None = None
     no_accuracy_reason: str = ""
+    bound_factor: float = Field(default=1.0, ge=1, le=10)
+    """Widens every recipe's `max_relative_error` for this model; `bound_reason` must say why."""
+    bound_reason: str = ""
     file: Path | None = None
     folder: Path = Path()
 
@@ -96,6 +99,8 @@ class ModelSpec(Strict):
             for key in ("factory", "inputs", "outputs"):
                 if not getattr(self, key):
                     raise ValueError(f'a {self.source} model needs the key "{key}"')
+        if self.bound_factor != 1 and not self.bound_reason:
+            raise ValueError('"bound_factor" needs "bound_reason" beside it')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if self.metric is not None and self.dataset is None:

@@ -70,7 +70,7 @@ def artifact_key(
             "format": format_spec.name,
             "recipe": {
                 "name": recipe.name,
-                "bound": recipe.max_relative_error,
+                "bound": recipe.max_relative_error * spec.bound_factor,
                 "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
             },
             "options": options,
@@ -82,6 +82,7 @@ def artifact_key(
                     BUILD / "formats" / f"{format_spec.name}.py",
                     BUILD / "sources" / f"{spec.source}.py",
                     BUILD / "check.py",
+                    BUILD / "worker.py",
                 )
             },
         }

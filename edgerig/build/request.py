@@ -12,6 +12,9 @@ from edgerig.errors import EdgerigError, error_class
 from edgerig.results import Artifact
 from edgerig.spec import FormatName, ModelSpec, Strict
 
+LOG = "build.log"
+"""A build's log in its store entry."""
+
 
 class PrepareRequest(Strict):
     """Lay out the model's data and run its source model over it."""

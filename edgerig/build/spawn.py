@@ -18,12 +18,14 @@ from pydantic import ValidationError
 
 from edgerig import process
 from edgerig.build import keys
-from edgerig.build.request import BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
+from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
 from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.results import Artifact, BuildRecord
 from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
 
+START_LOG = "start.log"
+"""What a build's process said before its first variant: kept only when there was something."""
 START_ALLOWANCE_S = 120.0
 """Beyond the variants' own deadlines: the interpreter's start and its exit."""
 
@@ -68,6 +70,7 @@ def build_variants(
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
     found = {recipe: store.meta("artifact", key) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
+    _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
     replies: dict[str, Reply] = {}
     while missing:
         request = BuildRequest(
@@ -83,6 +86,15 @@ def build_variants(
         replies |= answered
         missing = {recipe: key for recipe, key in missing.items() if recipe not in answered}
     return [_outcome(recipe, wanted[recipe], found[recipe], replies.get(recipe), logs) for recipe in recipes]
+
+
+def _copy_logs(cached: Mapping[str, str], store: Store, logs: Path) -> None:
+    """The logs of cached builds, as if they had been built now."""
+    for recipe, key in cached.items():
+        entry = store.find("artifact", key)
+        if entry is not None and (entry / LOG).is_file():
+            logs.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(entry / LOG, logs / f"{recipe}.log")
 
 
 def _outcome(recipe: str, key: str, cached: dict[str, object] | None, reply: Reply | None, logs: Path) -> BuildOutcome:
@@ -139,15 +151,15 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
             [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],
             env=_environment(),
             timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S,
-            output=folder / "start.log",
+            output=folder / START_LOG,
         )
         for log in folder.glob("*.log"):
-            if log.stat().st_size:
+            if log.name != START_LOG or log.stat().st_size:
                 shutil.move(log, logs / log.name)
         replies = {name: reply for name in names if (reply := _read(folder / f"{name}.reply.json")) is not None}
     died_at = next((name for name in names if name not in replies), None)
     if died_at is not None:
-        error = _death(finished, request.timeout_s, _tail(logs / f"{died_at}.log") or _tail(logs / "start.log"))
+        error = _death(finished, request.timeout_s, _tail(logs / f"{died_at}.log") or _tail(logs / START_LOG))
         replies[died_at] = Reply(failure=Failure.of(error))
     return replies
 

@@ -8,6 +8,7 @@ the frameworks print goes to `<name>.log`.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ from edgerig.build.check import check_constants, check_outputs
 from edgerig.build.data import fingerprint, load_arrays, read_data, write_data
 from edgerig.build.layout import to_layout
 from edgerig.build.ready import adopt, classes, inspect
-from edgerig.build.request import BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
+from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
@@ -38,6 +39,7 @@ from edgerig.results import Artifact
 from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, load_formats, load_recipes
 
 CHECK_SAMPLES = 16
+"""Evaluation samples a build is checked on. Not calibration's: a wrong calibration would be held against itself."""
 REQUEST: TypeAdapter[PrepareRequest | BuildRequest] = TypeAdapter(
     Annotated[PrepareRequest | BuildRequest, Field(discriminator="op")]
 )
@@ -50,7 +52,7 @@ def main() -> None:
     if isinstance(request, PrepareRequest):
         _answer(folder, "prepare", request.timeout_s, lambda: Reply(prepared=prepare(request)))
     else:
-        session = Session(request, folder / "work")
+        session = Session(request, folder)
         for recipe in request.keys:
             _answer(folder, recipe, request.timeout_s, lambda recipe=recipe: Reply(built=session.build(recipe)))  # type: ignore[misc]
     sys.stdout.flush()
@@ -122,9 +124,9 @@ def prepare(request: PrepareRequest) -> Prepared:
 class Session:
     """What the variants of one process share: the loaded source, its builder, the samples they are checked on."""
 
-    def __init__(self, request: BuildRequest, work: Path) -> None:
+    def __init__(self, request: BuildRequest, folder: Path) -> None:
         self._request = request
-        self._work = work
+        self._folder = folder
         self._format: FormatSpec = load_formats()[request.format]
         self._store = Store(request.store)
         self._started: tuple[SourceModel, FormatBuilder, Arrays, Arrays] | None = None
@@ -140,6 +142,9 @@ class Session:
                 artifact = self._build(load_recipes()[recipe_name], key, staged)
                 seconds = time.monotonic() - begin
             built = BuiltVariant(artifact=artifact, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+            sys.stdout.flush()
+            sys.stderr.flush()
+            shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
         return built
 
@@ -166,7 +171,7 @@ class Session:
             operators=built.operators,
             undelegated=built.undelegated,
             notes=built.notes,
-            check=check_outputs(recipe, outputs, reference),
+            check=check_outputs(recipe, outputs, reference, source.spec.bound_factor),
             options=self._request.options,
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
@@ -175,12 +180,11 @@ class Session:
         """Loads the source and makes the builder, once."""
         if self._started is None:
             source = load_source(self._request.model)
-            self._work.mkdir()
-            builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, self._work)
+            work = self._folder / "work"
+            work.mkdir()
+            builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)
             folder = self._data()
-            samples = [
-                np.array(a[:CHECK_SAMPLES]) for a in load_arrays(folder, "calibration") or load_arrays(folder, "input")
-            ]
+            samples = [np.array(array[:CHECK_SAMPLES]) for array in load_arrays(folder, "input")]
             self._started = (source, builder, samples, source.infer(samples))
         return self._started
 

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from edgerig.measure.error import Outputs, relative_error
 from edgerig.results import Accuracy, Parity
-
-Outputs = list[npt.NDArray[np.float32]]
 
 
 def top1(outputs: Outputs, labels: npt.NDArray[np.int64]) -> Accuracy:
@@ -36,18 +35,6 @@ def top1(outputs: Outputs, labels: npt.NDArray[np.int64]) -> Accuracy:
     )
 
 
-def errors(outputs: Outputs, reference: Outputs) -> tuple[float, float]:
-    """(||outputs - reference|| / ||reference||, max |outputs - reference|), the 2-norms over everything at once.
-
-    Shapes must match. A zero reference gives 0 for equal outputs, else infinity.
-    """
-    ours = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in outputs])
-    theirs = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in reference])
-    difference, norm = float(np.linalg.norm(ours - theirs)), float(np.linalg.norm(theirs))
-    relative = difference / norm if norm else (0.0 if difference == 0 else float("inf"))
-    return relative, float(np.abs(ours - theirs).max(initial=0.0))
-
-
 def parity(
     outputs: Outputs, reference: Outputs | None, no_reference: str, fp32: Outputs | None, no_fp32: str
 ) -> Parity:
@@ -62,7 +49,7 @@ def parity(
     elif not all(np.isfinite(a).all() for a in outputs):
         found["reason"] = "the outputs hold NaN or infinite values"
     else:
-        relative, found["max_abs_error"] = errors(outputs, reference)
+        relative, found["max_abs_error"] = relative_error(outputs, reference)
         if math.isfinite(relative):
             found["relative_error"] = relative
         else:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgerig.measure.accuracy import Outputs, parity, top1
+from edgerig.measure.accuracy import parity, top1
+from edgerig.measure.error import Outputs
 from edgerig.measure.latency import median_interval, summarize
 from edgerig.measure.raw import Raw
 from edgerig.measure.verdict import judge

@@ -19,7 +19,7 @@ RESAMPLES = 2000
 def nearest_rank(ordered: npt.NDArray[np.int64], percent: float) -> int:
     """The smallest sample such that at least `percent` % of all are not above it: ordered[ceil(p/100 * n) - 1].
 
-    `ordered` is sorted ascending and not empty. (Nearest-rank percentile; Langford, J. Statistics Education 14(3), 2006.)
+    `ordered` is sorted ascending and not empty. (Nearest rank: Langford, J. Statistics Education 14(3), 2006.)
     """
     return int(ordered[max(math.ceil(percent / 100 * len(ordered)), 1) - 1])
 

@@ -40,7 +40,8 @@ def judge(
             label="fallback",
             evidence=evidence,
             advice=(
-                f"{threads} threads were asked for, {threads_in_force} are in force: do not compare with other thread counts"
+                f"{threads} threads were asked for, {threads_in_force} are in force: "
+                "do not compare with other thread counts"
             ),
         )
     if left:
@@ -49,8 +50,8 @@ def judge(
             label="fallback",
             evidence=evidence,
             advice=(
-                f"{left} of {delegation.total} operators run outside the fast backend ({names}): this is the cost of the "
-                "fallback, not of the recipe"
+                f"{left} of {delegation.total} operators run outside the fast backend ({names}): "
+                "this is the cost of the fallback, not of the recipe"
             ),
         )
     if width > MEDIAN_TOLERANCE:

@@ -10,6 +10,8 @@ import pytest
 
 from edgerig import process
 
+LEAVES_A_CHILD = "import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen({pid!r}, 'w').write(str(p.pid))"
+
 
 def python(code):
     return [sys.executable, "-c", code]
@@ -44,7 +46,10 @@ def test_a_signal_is_a_negative_code():
 
 def test_both_streams_are_drained_together():
     size = 8 * 2**20
-    code = f"import sys\nfor _ in range(128):\n sys.stdout.buffer.write(b'o'*{size // 128}); sys.stderr.buffer.write(b'e'*{size // 128})"
+    part = size // 128
+    code = (
+        f"import sys\nfor _ in range(128):\n sys.stdout.buffer.write(b'o'*{part}); sys.stderr.buffer.write(b'e'*{part})"
+    )
     done = process.run(python(code), timeout_s=60)
     assert (len(done.stdout), len(done.stderr)) == (size, size)
 
@@ -55,7 +60,7 @@ def test_output_beyond_the_limit_is_dropped(monkeypatch):
 
 
 def test_the_deadline_ends_the_child_and_its_children(tmp_path):
-    code = f"import subprocess, time\np = subprocess.Popen(['sleep', '60'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\ntime.sleep(60)"
+    code = LEAVES_A_CHILD.format(pid=str(tmp_path / "pid")) + "\nimport time\ntime.sleep(60)"
     begin = time.monotonic()
     done = process.run(python(code), timeout_s=1.5)
     assert done.timed_out
@@ -64,7 +69,7 @@ def test_the_deadline_ends_the_child_and_its_children(tmp_path):
 
 
 def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
-    code = f"import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))"
+    code = LEAVES_A_CHILD.format(pid=str(tmp_path / "pid"))
     assert process.run(python(code), timeout_s=30).returncode == 0
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
 

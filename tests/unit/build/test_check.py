@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from edgerig.build.check import check_constants, check_outputs, relative_error
+from edgerig.build.check import check_constants, check_outputs
 from edgerig.errors import ParityError, UnsupportedRecipe
+from edgerig.measure.error import relative_error
 from edgerig.spec import RecipeSpec, load_recipes
 
 
@@ -53,6 +54,13 @@ def test_an_error_above_the_bound_names_both_and_says_what_to_do() -> None:
     with pytest.raises(ParityError) as caught:
         check_outputs(recipe("fp32"), [logits([1.148])], [logits([1.0])])
     assert "converter" in caught.value.hint
+
+
+@pytest.mark.parametrize(("name", "milder"), [("fp16", "fp32"), ("int8-dynamic", "fp16"), ("int4-weight", "fp16")])
+def test_the_hint_names_a_milder_recipe_than_the_one_that_failed(name: str, milder: str) -> None:
+    with pytest.raises(ParityError) as caught:
+        check_outputs(recipe(name), [logits([2.0])], [logits([1.0])])
+    assert f"such as {milder};" in caught.value.hint
 
 
 @pytest.mark.parametrize("built", [[logits([1.0, 2.0])], [logits([1.0], [2.0])], [logits([1.0]), logits([1.0])], []])

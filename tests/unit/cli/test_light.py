@@ -44,7 +44,11 @@ def test_no_framework_is_imported(arguments):
 
 
 def test_help_does_not_even_import_pydantic():
-    code = "import sys, edgerig.cli\nsys.argv=['edgerig', '--help']\ntry:\n    edgerig.cli.main()\nexcept SystemExit:\n    pass\nprint('pydantic' in sys.modules, file=sys.stderr)"
+    code = (
+        "import sys, edgerig.cli\nsys.argv=['edgerig', '--help']\n"
+        "try:\n    edgerig.cli.main()\nexcept SystemExit:\n    pass\n"
+        "print('pydantic' in sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "False"
 

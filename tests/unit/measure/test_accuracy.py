@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edgerig.measure.accuracy import errors, parity, top1
+from edgerig.measure.accuracy import parity, top1
+from edgerig.measure.error import relative_error
 
 
 def scores(classes):
@@ -31,9 +32,9 @@ def test_what_cannot_be_scored_is_none_with_a_reason(outputs, said):
 
 
 def test_errors_are_the_relative_two_norm_and_the_largest_difference():
-    assert errors([np.array([[3.0, 4.5]])], [np.array([[3.0, 4.0]])]) == (pytest.approx(0.1), 0.5)
-    assert errors([np.zeros(2)], [np.zeros(2)]) == (0.0, 0.0)
-    assert errors([np.ones(2)], [np.zeros(2)])[0] == float("inf")
+    assert relative_error([np.array([[3.0, 4.5]])], [np.array([[3.0, 4.0]])]) == (pytest.approx(0.1), 0.5)
+    assert relative_error([np.zeros(2)], [np.zeros(2)]) == (0.0, 0.0)
+    assert relative_error([np.ones(2)], [np.zeros(2)])[0] == float("inf")
 
 
 def test_parity_counts_samples_whose_argmax_moved():

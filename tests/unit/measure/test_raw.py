@@ -80,7 +80,7 @@ def test_negative_samples_and_foreign_arrays_are_refused(tmp_path):
     with pytest.raises(UnparsableOutput, match="negative"):
         read_raw(tmp_path, CELL)
     write(tmp_path, good(), output=((0.0, 1.0, 2.0),))
-    with pytest.raises(UnparsableOutput, match="output_0.npy has"):
+    with pytest.raises(UnparsableOutput, match=r"output_0\.npy has"):
         read_raw(tmp_path, CELL)
 
 
@@ -95,5 +95,5 @@ def test_a_cut_array_is_refused(tmp_path):
     write(tmp_path, good())
     whole = (tmp_path / "samples.npy").read_bytes()
     (tmp_path / "samples.npy").write_bytes(whole[:-4])
-    with pytest.raises(UnparsableOutput, match="samples.npy"):
+    with pytest.raises(UnparsableOutput, match=r"samples\.npy"):
         read_raw(tmp_path, CELL)

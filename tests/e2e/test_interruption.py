@@ -1,0 +1,108 @@
+"""A sweep may be killed at any point; nothing known is lost and nothing is done twice."""
+
+import json
+import signal
+
+import pytest
+from e2e.commands import QUICK, children, processes, runner_of, send, wait_for
+
+pytestmark = pytest.mark.e2e
+
+SWEEP = (
+    'models = ["digits_cnn"]\nformats = ["onnx", "tflite"]\nrecipes = ["fp32", "int8-static"]\nout = "reports"\n'
+) + QUICK
+
+
+def journal(folder):
+    lines = [line for path in folder.glob("reports/*/journal.jsonl") for line in path.read_text().splitlines()]
+    return [json.loads(line)["cell"] for line in lines]
+
+
+@pytest.fixture
+def sweep(edgerig):
+    """Starts a sweep whose builds are cached, so that the kill falls where the test wants it."""
+    file = edgerig.sweep_file(SWEEP)
+    assert edgerig("sweep", file, "--out", "warm").code == 0
+    return lambda *more: edgerig.start("sweep", file, *more)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
+    child = sweep()
+    wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid))
+    below = children(child.pid)
+    child.kill()
+    child.communicate()
+    wait_for(lambda: not set(below) & set(processes("edgerig")))  # its children end with it
+    done_before = journal(edgerig.folder)
+    (run,) = (edgerig.folder / "reports").iterdir()
+
+    resumed = edgerig("sweep", "--resume", str(run))
+    assert resumed.code == 0, resumed.err
+    cells = journal(edgerig.folder)
+    assert len(cells) == len(set(cells)) == 4
+    assert cells[: len(done_before)] == done_before
+    results = json.loads((run / "results.json").read_text())
+    assert {cell["id"]: cell["status"] for cell in results["cells"]} == dict.fromkeys(cells, "ok")
+
+
+def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):
+    child = sweep()
+    child.communicate()
+    (run,) = (edgerig.folder / "reports").iterdir()
+    before = (run / "journal.jsonl").read_bytes()
+    resumed = edgerig("sweep", "--resume", str(run))
+    assert resumed.code == 0, resumed.err
+    assert (run / "journal.jsonl").read_bytes() == before
+
+
+def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
+    child = sweep()
+    wait_for(lambda: len(journal(edgerig.folder)) >= 1 and children(child.pid))
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "Traceback" not in err
+    (run,) = (edgerig.folder / "reports").iterdir()
+    assert f"edgerig sweep --resume {run.relative_to(edgerig.folder)}" in err
+    results = json.loads((run / "results.json").read_text())
+    statuses = [cell["status"] for cell in results["cells"]]
+    assert len(statuses) == 4
+    assert set(statuses) == {"ok", "skipped"}
+    skipped = next(cell for cell in results["cells"] if cell["status"] == "skipped")
+    assert "--resume" in skipped["error"]["hint"]
+    assert edgerig("sweep", "--resume", str(run)).code == 0
+
+
+def test_a_runner_killed_mid_inference_costs_its_cell(edgerig):
+    child = edgerig.start("sweep", edgerig.sweep_file(SWEEP.replace("0.05", "3.0")))
+    victim = runner_of(child)
+    wait_for(lambda: not children(victim))  # past the memory pass's fork
+    send(victim, signal.SIGKILL)
+    _, err = child.communicate(timeout=300)
+    assert child.returncode == 1
+    (run,) = (edgerig.folder / "reports").iterdir()
+    cells = json.loads((run / "results.json").read_text())["cells"]
+    failed = [cell for cell in cells if cell["status"] == "failed"]
+    assert len(failed) == 1
+    assert sum(cell["status"] == "ok" for cell in cells) == 3
+    assert (failed[0]["error"]["stage"], failed[0]["error"]["kind"]) == ("run", "RunnerCrashed")
+    assert "SIGKILL" in failed[0]["error"]["message"]
+    assert failed[0]["id"] in err
+
+
+def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig):
+    file = edgerig.sweep_file(SWEEP.replace("0.05", "3.0") + "timeout_s = 12\n")
+    child = edgerig.start("sweep", file, "--format", "tflite")
+    victim = runner_of(child)
+    send(victim, signal.SIGSTOP)
+    child.communicate(timeout=300)
+    assert child.returncode == 1
+    (run,) = (edgerig.folder / "reports").iterdir()
+    cells = json.loads((run / "results.json").read_text())["cells"]
+    assert sorted(cell["status"] for cell in cells) == ["failed", "ok"]
+    error = next(cell["error"] for cell in cells if cell["status"] == "failed")
+    assert error["kind"] == "RunTimeout"
+    assert "12 s" in error["message"]
+    assert "run.timeout_s" in error["hint"]
+    assert victim not in processes("runner.pyz")

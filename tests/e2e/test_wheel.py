@@ -1,0 +1,50 @@
+"""edgerig installed from a wheel works in any folder: what it ships travels with it."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(out), str(ROOT)]
+    subprocess.run(build, check=True, timeout=300)
+    (file,) = out.glob("*.whl")
+    return file
+
+
+def test_the_wheel_carries_models_devices_and_data_files(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {
+        "edgerig/shipped/models/digits_cnn/model.toml",
+        "edgerig/shipped/models/digits_cnn/weights.safetensors",
+        "edgerig/shipped/devices/local.toml",
+        "edgerig/build/recipes.toml",
+        "edgerig/ondevice/native/executorch_runner.cc",
+    } <= names
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_it_plans_the_quickstart_in_an_empty_folder(wheel, tmp_path):
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "import edgerig.cli\nsys.argv = ['edgerig', 'plan']\nedgerig.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=empty, capture_output=True, text=True, timeout=60, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 24
