@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dask
-from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed
+from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed, get_worker
 
 from edgerig import process
 from edgerig.build.request import Failure, Prepared
@@ -28,6 +28,7 @@ from edgerig.spec import FormatName
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
+from edgerig.sweep.sessions import PLUGIN, DeviceSessions
 
 CELL = "cell"
 """The stage name of a cell's outcome; the others are `prepare` and `build`."""
@@ -83,7 +84,13 @@ def cluster(devices: list[str], builds: int) -> Iterator[Client]:
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=40) as spec,
         Client(spec) as client,
     ):
+        client.register_plugin(DeviceSessions())
         yield client
+
+
+def _run_here(task: CellTask) -> Outcome:
+    """`pipeline.run` with the device sessions of the worker this runs on."""
+    return pipeline.run(task, get_worker().plugins[PLUGIN])
 
 
 @dataclass
@@ -233,7 +240,7 @@ class _Sweep:
             self.waiting.clear()
 
     def _submit_run(self, task: CellTask) -> None:
-        self._submit(self._record, f"device:{task.cell.device}", pipeline.run, task)
+        self._submit(self._record, f"device:{task.cell.device}", _run_here, task)
 
     def _record(self, outcome: Outcome) -> None:
         self.journal.write(outcome)

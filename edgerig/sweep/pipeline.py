@@ -11,13 +11,13 @@ from edgerig.build.layout import to_layout
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
-from edgerig.devices import open_device
 from edgerig.devices.deploy import run_on_device
-from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError
+from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunnerCrashed, RunTimeout
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
 from edgerig.sweep.run_folder import Outcome
+from edgerig.sweep.sessions import DeviceSessions
 
 
 class BuildTask(Strict):
@@ -72,8 +72,8 @@ def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
         return Failure.of(error)
 
 
-def run(task: CellTask) -> Outcome:
-    """Deploys and runs a cell on its device."""
+def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
+    """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
     raw = f"raw/{task.cell.id}"
     device: DeviceRecord | None = None
     try:
@@ -85,19 +85,21 @@ def run(task: CellTask) -> Outcome:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
         inputs = to_layout(inputs, task.model.inputs, artifact.layout)
-        with open_device(task.device) as opened:
-            device = opened.transport.probe()
-            run_on_device(
-                opened,
-                task.cell.id,
-                artifact,
-                folder / artifact.file,
-                inputs,
-                task.cell.threads,
-                task.settings,
-                task.run_folder / raw,
-            )
+        opened = sessions.device(task.device)
+        device = opened.transport.probe()
+        run_on_device(
+            opened,
+            task.cell.id,
+            artifact,
+            folder / artifact.file,
+            inputs,
+            task.cell.threads,
+            task.settings,
+            task.run_folder / raw,
+        )
     except EdgerigError as error:
+        if isinstance(error, DeviceError | RunTimeout | RunnerCrashed):
+            sessions.drop(task.device)
         return failed(task.cell, error, task.built, device, raw)
     except OSError as error:  # the run's own folder: disk full, removed, not writable
         wrapped = RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?")

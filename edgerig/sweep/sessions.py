@@ -1,0 +1,76 @@
+"""Devices kept open between cells: a link, a booted emulator or a pushed bundle is paid for once a sweep.
+
+Lives in the Dask worker that owns the device, as its plugin, and closes with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from distributed import Worker
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from edgerig.devices import open_device
+from edgerig.devices.device import OpenDevice
+from edgerig.errors import DeviceError
+from edgerig.spec import DeviceSpec
+
+PLUGIN = "edgerig-devices"
+BACKOFF_S = 3.0
+
+
+@dataclass
+class _Session:
+    stack: contextlib.ExitStack
+    device: OpenDevice
+
+
+class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
+    """Opens a device at its first cell and keeps it until an error or the end."""
+
+    name = PLUGIN
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Session] = {}
+        self._gone: dict[str, DeviceError] = {}
+
+    def device(self, spec: DeviceSpec) -> OpenDevice:
+        """The open device. Raises DeviceError; a device that could not be reached is not tried again in this sweep, so
+        that a dead one costs its cells and not an hour of connection deadlines."""
+        if spec.name in self._gone:
+            first = self._gone[spec.name]
+            raise type(first)(f"{spec.name} was given up: {first.message}", hint=first.hint)
+        if spec.name not in self._open:
+            self._open[spec.name] = self._reach(spec)
+        return self._open[spec.name].device
+
+    def drop(self, spec: DeviceSpec) -> None:
+        """Closes the device: the next cell starts on a fresh one. For after an error, whose traces are unknown."""
+        session = self._open.pop(spec.name, None)
+        if session is not None:
+            with contextlib.suppress(DeviceError):  # the error that led here is the one to tell
+                session.stack.close()
+
+    def teardown(self, worker: Worker) -> None:
+        for session in self._open.values():
+            with contextlib.suppress(DeviceError):  # the sweep is over; what it measured is journaled
+                session.stack.close()
+        self._open.clear()
+
+    def _reach(self, spec: DeviceSpec) -> _Session:
+        try:
+            return _entered(spec)
+        except DeviceError:
+            time.sleep(BACKOFF_S)  # a device that is just rebooting gets a second chance
+        try:
+            return _entered(spec)
+        except DeviceError as error:
+            self._gone[spec.name] = error
+            raise
+
+
+def _entered(spec: DeviceSpec) -> _Session:
+    stack = contextlib.ExitStack()
+    return _Session(stack, stack.enter_context(open_device(spec)))
