@@ -4,9 +4,11 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
 
     {"schema": 1, "cell": ID, "engine": NAME, "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
      "inputs": [FILE.npy, …],              one (N, …) float32 array a tensor, in the file's own layout
-     "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0}
+     "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
+     "no_instructions": ""}                why guest instructions are not to be counted; "": count them
 
-Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock.
+Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
+`markers.count` gives them.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` (float32, (N, …)) the outputs.
 """
 
@@ -33,6 +35,7 @@ class Job:
     min_runs: int
     min_seconds: float
     max_seconds: float
+    no_instructions: str
 
 
 def read_job(path: str) -> Job:

@@ -1,8 +1,9 @@
 """The runner: one job in, one raw run out. `python runner.pyz job.json` writes into the job's folder.
 
 Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
-inference, warm-up, the steady state, and last the whole dataset through the same engine. Exit codes: 0 a raw run was
-written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written.
+inference, warm-up, guest instructions (where an emulator counts them), the steady state, and last the whole dataset
+through the same engine. Exit codes: 0 a raw run was written; 1 the engine or the job failed, with the reason in
+`raw.json` when it can still be written.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, lifeline, memory, tensors, timing
+from edgerig.ondevice import engines, lifeline, markers, memory, tensors, timing
 from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 
@@ -60,6 +61,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     first_ns = timing.once(engine.invoke)
     for _ in range(job.warmup_runs):
         engine.invoke()
+    instructions = _instructions(job, description, engine)
     before = _state()
     samples = timing.steady(
         engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
@@ -80,6 +82,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "samples": len(samples),
         "timer_overhead_ns": timing.overhead(),
         "memory": memory_found,
+        "instructions": instructions,
         "state": {"before": before, "after": after},
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -95,6 +98,15 @@ def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Ca
     for _ in range(3):
         engine.invoke()
     engine.outputs()
+
+
+def _instructions(job: Job, description: Description, engine: Engine) -> dict[str, Any]:
+    """Counted before the timed loop: what ran until then is the same in every run, however fast the emulator is."""
+    if job.no_instructions:
+        return {"reason": job.no_instructions}
+    if description.threads != 1:
+        return {"reason": f"the count of {description.threads} threads is not repeatable: it is taken with 1 only"}
+    return markers.count(engine.invoke)
 
 
 def _sample(description: Description, inputs: list[Array], index: int) -> list[Array]:

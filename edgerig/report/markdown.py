@@ -115,6 +115,8 @@ def _trust(results: Results) -> list[str]:
     return [
         "## Warnings",
         _bullets(_group(group) for group in view.warnings(results)),
+        "## Notes of builders and engines",
+        _bullets(_group(group) for group in view.notes(results)),
         "## Not measured",
         _bullets(_group(group) for group in view.unmeasured(results)),
         "## How the figures were measured",

@@ -298,6 +298,18 @@ def warnings(results: Results) -> list[Group]:
     )
 
 
+def notes(results: Results) -> list[Group]:
+    """What builders and engines said of how a cell was built and run, cells with the same note together."""
+    told = [
+        (who, note, cell)
+        for cell in ordered(results)
+        for who, noted in (("build", cell.build), ("engine", cell.engine))
+        if noted is not None
+        for note in noted.notes
+    ]
+    return _groups(sorted(told, key=lambda item: item[0]))
+
+
 def unmeasured(results: Results) -> list[Group]:
     """What cells that ran did not measure, cells with the same reason together."""
     return _groups(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import math
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -211,7 +212,8 @@ class NativeBinding:
         return int(self._library.edgerig_et_threads())
 
     def notes(self) -> list[str]:
-        names = ", ".join(self._runner.backends())
+        counts = Counter(self._runner.backends())  # one entry for each delegated part of the program
+        names = ", ".join(f"{name} ({count} parts)" if count > 1 else name for name, count in counts.items())
         notes = [f"backends used: {names}" if names else "no backend is used: every operator runs on a CPU kernel"]
         if self._planned_bytes:
             notes.append(f"the memory plan holds the inputs: each inference copies {self._planned_bytes} bytes in")

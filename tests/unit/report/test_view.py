@@ -137,3 +137,17 @@ def test_a_reason_is_one_bounded_line(results: Results) -> None:
     long = changed(failed, error=failed.error.model_copy(update={"message": "first\nsecond " + "x" * 500}))
     assert view.reason(long).startswith("build: first second xxx")
     assert len(view.reason(long)) <= 160
+
+
+def test_what_builders_and_engines_noted_is_told_once_with_its_cells(results: Results) -> None:
+    first, second = [cell for cell in results.cells if cell.status == "ok" and cell.build and cell.engine][:2]
+    assert first.build is not None
+    assert first.engine is not None
+    silent = first.engine.model_copy(update={"notes": ()})
+    noted = (
+        changed(first, build=first.build.model_copy(update={"notes": ("Conv left in float",)}), engine=silent),
+        changed(second, engine=silent.model_copy(update={"notes": ("one thread",)})),
+    )
+    found = view.notes(results.model_copy(update={"cells": noted}))
+    told = {(group.title, group.text): [cell.id for cell in group.cells] for group in found}
+    assert told == {("build", "Conv left in float"): [first.id], ("engine", "one thread"): [second.id]}
