@@ -11,6 +11,9 @@
     │   ├── BuilderCrashed       4   the build's process died
     │   └── ParityError          4   the built file does not compute what its source computes
     ├── DeviceError              5   a device could not be reached or prepared
+    │   ├── Unreachable          5   no link to it can be made or kept, or the login is refused
+    │   ├── HostKeyUnknown       5   its SSH host key was never accepted
+    │   ├── HostKeyMismatch      5   its SSH host key is not the one accepted; it was not spoken to
     │   └── DeployMismatch       5   what arrived on the device is not what was sent
     └── RunError                 6   the runner did not give a usable raw run
         ├── RunTimeout           6   it passed its deadline and was killed
@@ -79,6 +82,18 @@ class ParityError(BuildError):
 
 class DeviceError(EdgerigError):
     exit_code = 5
+
+
+class Unreachable(DeviceError):
+    pass
+
+
+class HostKeyUnknown(DeviceError):
+    pass
+
+
+class HostKeyMismatch(DeviceError):
+    pass
 
 
 class DeployMismatch(DeviceError):

@@ -83,7 +83,12 @@ def make_plan(sweep: SweepSpec) -> Plan:
             f"dataset {sweep.dataset} is used by no model",
             hint="a dataset goes with a ready file; a model folder names its own in model.toml",
         )
-    devices = {name: load_device(name) for name in sweep.devices}
+    devices: dict[str, DeviceSpec] = {}
+    for name in sweep.devices:
+        device = load_device(name)
+        if device.name in devices and devices[device.name] != device:
+            raise ConfigError(f'two devices are called "{device.name}"', hint="give one of them another name")
+        devices[device.name] = device
     cells = tuple(
         cell
         for model in models.values()

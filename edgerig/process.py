@@ -12,13 +12,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 OUTPUT_LIMIT_BYTES = 64 * 2**20
 _live: set[int] = set()
+_elsewhere: list[Callable[[], None]] = []
 _lock = threading.Lock()
 _stopping = False
 
@@ -62,15 +63,24 @@ def run(
             os.close(lifeline)
         stack.callback(_forget, child.pid)
         streams = [_Drain(stream) for stream in (child.stdout, child.stderr) if stream is not None]
-        timed_out = False
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            _kill_group(child.pid)
+
+        # A timer beside a blocking wait: a wait with a deadline polls, and would wake this host during a measurement.
+        timer = threading.Timer(timeout_s, expire)
+        timer.daemon = True
+        timer.start()
         try:
-            child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
+            child.wait()
         finally:
+            timer.cancel()
             # Also after a normal end: a grandchild left behind would hold the pipes open and the device busy.
             _kill_group(child.pid)
             child.wait()
+        timed_out = expired.is_set()
         captured = [drain.finish() for drain in streams] or [b"", b""]
     if _stopping:
         raise Stopped(argv[0])
@@ -84,6 +94,34 @@ def stop_all() -> None:
         _stopping = True
         for pid in _live:
             _kill_group(pid)
+        ends = list(_elsewhere)
+    for end in ends:
+        end()
+
+
+@contextlib.contextmanager
+def ended_by_stop(end: Callable[[], None], *, refuse: bool) -> Iterator[None]:
+    """For what runs elsewhere than in a child of ours: `stop_all` calls `end`, and what is inside then raises Stopped.
+
+    `refuse` raises Stopped on entering too once the sweep is being interrupted; without it, what only tidies up may
+    still run.
+    """
+    with _lock:
+        late = _stopping
+        if late and refuse:
+            raise Stopped
+        _elsewhere.append(end)
+    try:
+        yield
+    except Exception as error:
+        if _stopping and not late:
+            raise Stopped from error
+        raise
+    finally:
+        with _lock:
+            _elsewhere.remove(end)
+    if _stopping and not late:
+        raise Stopped
 
 
 def signal_name(returncode: int) -> str:

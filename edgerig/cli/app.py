@@ -113,12 +113,55 @@ def recipes() -> None:
     listing.recipes()
 
 
-@app.command()
-def devices() -> None:
-    """List the devices: your own folder ./devices first, then the shipped ones."""
-    from edgerig.cli import listing
+devices_app = typer.Typer(help="List the devices, or look at one and make it ready.", no_args_is_help=False)
+app.add_typer(devices_app, name="devices")
+DeviceName = Annotated[str, typer.Argument(help="A device file's name, or an address (ssh://…, adb:SERIAL).")]
 
-    listing.devices()
+
+@devices_app.callback(invoke_without_command=True)
+def devices(context: typer.Context) -> None:
+    """List the devices: your own folder ./devices first, then the shipped ones."""
+    if context.invoked_subcommand is None:
+        from edgerig.cli import devices as commands
+
+        commands.listing()
+
+
+@devices_app.command()
+def probe(
+    name: DeviceName, json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False
+) -> None:
+    """Reach a device and print what it is and the state it is in."""
+    from edgerig.cli import devices as commands
+
+    commands.probe(name, json)
+
+
+@devices_app.command()
+def provision(name: DeviceName) -> None:
+    """Build the device's bundle and bring it there; nothing is pushed when it is already there."""
+    from edgerig.cli import devices as commands
+
+    commands.provision(name)
+
+
+@devices_app.command()
+def doctor(name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None) -> None:
+    """Say what is missing on this host and on the device, and the command that mends it."""
+    from edgerig.cli import devices as commands
+
+    commands.doctor(name)
+
+
+@devices_app.command()
+def clean(
+    name: DeviceName,
+    keep_mib: Annotated[int, typer.Option("--keep-mib", min=0, help="Keep this much of what was used last.")] = 0,
+) -> None:
+    """Remove what earlier sweeps left in the device's store."""
+    from edgerig.cli import devices as commands
+
+    commands.clean(name, keep_mib)
 
 
 @app.command()

@@ -24,49 +24,41 @@ def cells(file: Path | None, flags: dict[str, Any]) -> None:
 
 
 def models() -> None:
-    table = _table("model", "source", "input", "dataset", "description")
+    shown = table("model", "source", "input", "dataset", "description")
     for name in spec.known_models():
         model = spec.load_model(name)
         shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in model.inputs)
         data = "none" if model.dataset is None else str(model.dataset.factory or model.dataset.npz)
-        table.add_row(name, model.source, shapes, escape(data), escape(model.description))
-    _print(table)
-
-
-def devices() -> None:
-    table = _table("device", "kind", "emulated", "description")
-    for name in spec.known_devices():
-        device = spec.load_device(name)
-        table.add_row(name, device.kind, "yes" if device.emulated else "no", escape(device.description))
-    _print(table)
+        shown.add_row(name, model.source, shapes, escape(data), escape(model.description))
+    print_table(shown)
 
 
 def formats() -> None:
     """One row for each format, source and recipe; a reason wherever the answer is no."""
-    table = _table("format", "source", "recipe", "supported", "what it does, or why not")
+    shown = table("format", "source", "recipe", "supported", "what it does, or why not")
     for form in spec.load_formats().values():
         for source in form.sources:
             for name, recipe in spec.load_recipes().items():
                 reason = unsupported_reason(source, form.name, name)
                 row = recipe.formats.get(form.name)
                 says = reason or (f"{row.weights} weights, {row.activations} activations" if row else "")
-                table.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
-        table.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
-    _print(table)
+                shown.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
+        shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
+    print_table(shown)
 
 
 def recipes() -> None:
-    table = _table(
+    shown = table(
         "recipe", "format", "weights", "activations", "granularity", "calibrated", "error ≤", "note", "source"
     )
     for name, recipe in spec.load_recipes().items():
         for format_name, row in recipe.formats.items():
             if row.unsupported:
-                table.add_row(
+                shown.add_row(
                     name, format_name, "unsupported", "", "", "", "", escape(row.unsupported), escape(row.source)
                 )
             else:
-                table.add_row(
+                shown.add_row(
                     name,
                     format_name,
                     escape(row.weights),
@@ -77,8 +69,8 @@ def recipes() -> None:
                     escape(row.note),
                     escape(row.source),
                 )
-        table.add_section()
-    _print(table)
+        shown.add_section()
+    print_table(shown)
 
 
 def schema() -> None:
@@ -87,16 +79,16 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
-def _table(*columns: str) -> Table:
-    table = Table(show_edge=False, header_style="bold")
+def table(*columns: str) -> Table:
+    made = Table(show_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        made.add_column(column, overflow="fold")
+    return made
 
 
-def _print(table: Table) -> None:
+def print_table(made: Table) -> None:
     """As wide as the terminal; in a pipe as wide as it wants, so that nothing is folded for a script."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=400)
-    console.print(table)
+    console.print(made)

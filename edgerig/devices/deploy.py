@@ -71,6 +71,7 @@ def run_on_device(
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
         max_seconds=settings.max_seconds,
+        no_instructions=device.no_instructions,
     )
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
     with _folder(device) as remote:

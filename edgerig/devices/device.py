@@ -12,6 +12,7 @@ class OpenDevice:
     """`python` is the command that starts Python 3.11+ with numpy and the runtimes; it is given a script's path.
 
     `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
+    `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter.
     """
 
     transport: Transport
@@ -19,3 +20,4 @@ class OpenDevice:
     python: tuple[str, ...]
     executorch_library: str | None
     library_reason: str = ""
+    no_instructions: str = "guest instructions are counted by QEMU's user mode only"

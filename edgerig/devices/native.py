@@ -1,6 +1,7 @@
-"""Compiling the ExecuTorch runner for this host, so that a `.pte` runs without torch in the measured process.
+"""Compiling the rig's native parts on this host; above all the ExecuTorch runner, with which a `.pte` runs without
+torch in the measured process.
 
-The library is kept under a name made of everything it depends on, so a change in any of it compiles anew and nothing
+A library is kept under a name made of everything it depends on, so a change in any of it compiles anew and nothing
 is ever overwritten by something else.
 """
 
@@ -37,7 +38,7 @@ INSTALL_HINT = 'install one ("apt install g++", "dnf install gcc-c++") or name o
 
 @dataclass(frozen=True)
 class NativeLibrary:
-    """The compiled runner, or why there is none. `compiler` is the first line of its `--version` ("" when none ran)."""
+    """A compiled library, or why there is none. `compiler` is the first line of its `--version` ("" when none ran)."""
 
     path: Path | None
     reason: str = ""
@@ -66,18 +67,42 @@ def executorch_runner(cache: Path, compiler: Sequence[str] | None = None) -> Nat
     wheel = _find_wheel()
     if wheel is None:
         return NativeLibrary(None, NO_WHEEL)
+    flags, link = _flags(wheel, str(wheel.folder / "lib"))
+    return compiled("the ExecuTorch runner", cache / "libedgerig_executorch", SOURCE, flags, link, compiler)
+
+
+def executorch_runner_for(wheel: Path, version: str, cache: Path, compiler: Sequence[str]) -> NativeLibrary:
+    """The runner for another machine, under `cache`: compiled by a cross compiler against `wheel`, the unpacked
+    executorch package for that machine. It looks for ExecuTorch's libraries beside itself.
+    """
+    flags, link = _flags(_Wheel(wheel, version), "$ORIGIN")
+    return compiled("the ExecuTorch runner", cache / "libedgerig_executorch", SOURCE, flags, link, compiler)
+
+
+def compiled(
+    what: str,
+    stem: Path,
+    source: Path,
+    flags: Sequence[str],
+    link: Sequence[str],
+    compiler: Sequence[str] | None,
+) -> NativeLibrary:
+    """`source` as a shared library at `stem` + a key + ".so", compiled if it is not there yet.
+
+    The compiler (None as in `executorch_runner`) is given `flags`, the source and `link`. Never raises for a host that
+    cannot compile: the reason is in the answer and begins with `what`.
+    """
     command = list(compiler) if compiler is not None else find_compiler(os.environ)
     if not command:
         return NativeLibrary(None, f"no C++ compiler ({', '.join(COMPILERS)}) was found: {INSTALL_HINT}")
     identity = ""
     try:
         identity = _run([*command, "--version"], VERSION_DEADLINE_S).partition("\n")[0].strip()
-        flags, link = _flags(wheel)
-        library = cache / f"libedgerig_executorch-{_key(wheel, command, identity, [*flags, *link])}.so"
+        library = stem.with_name(f"{stem.name}-{_key(source, [*command, identity, *flags, *link])}.so")
         if not library.is_file():
-            _compile([*command, *flags, str(SOURCE), *link], library)
+            _compile([*command, *flags, str(source), *link], library)
     except (_CompilerError, OSError) as error:
-        return NativeLibrary(None, f"the ExecuTorch runner was not compiled: {error}", identity)
+        return NativeLibrary(None, f"{what} was not compiled: {error}", identity)
     return NativeLibrary(library, compiler=identity)
 
 
@@ -108,11 +133,11 @@ def _shared(folder: Path, name: str) -> Path:
     return folder / "lib" / f"lib{name}.so"
 
 
-def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
+def _flags(wheel: _Wheel, libraries_at: str) -> tuple[list[str], list[str]]:
     """Compiler flags and, to follow the source, linker flags, as in the wheel's own executorch-config.cmake.
 
-    The kernel and backend libraries register themselves when loaded and export nothing the runner calls, hence
-    --no-as-needed.
+    `libraries_at` is the folder the wheel's libraries are looked for at run time. The kernel and backend libraries
+    register themselves when loaded and export nothing the runner calls, hence --no-as-needed.
     """
     include = wheel.folder / "include"
     compile_flags = [
@@ -136,15 +161,15 @@ def _flags(wheel: _Wheel) -> tuple[list[str], list[str]]:
         "-Xlinker",
         "-rpath",
         "-Xlinker",
-        str(wheel.folder / "lib"),
+        libraries_at,
     ]
     return compile_flags, link_flags
 
 
-def _key(wheel: _Wheel, command: Sequence[str], identity: str, flags: Sequence[str]) -> str:
-    source = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
-    parts = [source, wheel.version, *command, identity, *flags]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+def _key(source: Path, parts: Sequence[str]) -> str:
+    """Of the source and of all that decides what is made of it; ExecuTorch's version is among the flags."""
+    content = hashlib.sha256(source.read_bytes()).hexdigest()
+    return hashlib.sha256("\0".join([content, *parts]).encode()).hexdigest()[:16]
 
 
 def _compile(command: Sequence[str], library: Path) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.accuracy import parity, top1
+from edgerig.measure.cost import instructions
 from edgerig.measure.error import Outputs
 from edgerig.measure.latency import median_interval, summarize
 from edgerig.measure.raw import Raw
 from edgerig.measure.verdict import judge
 from edgerig.plan import Cell
-from edgerig.results import Accuracy, Artifact, Cost, Delegation, Engine, Memory
+from edgerig.results import Accuracy, Artifact, Delegation, Engine, Memory
 from edgerig.spec import ModelSpec
 
 
@@ -34,6 +35,7 @@ def figures(
     """
     run = raw.run
     delegation = _delegation(artifact, raw)
+    against = parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32)
     return {
         "size_bytes": artifact.size_bytes,
         "runtime_import_ms": run.runtime_import_ns / 1e6,
@@ -42,17 +44,17 @@ def figures(
         "latency": summarize(raw.samples_ns, run.warmup_runs),
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": _accuracy(model, raw.outputs, labels),
-        "parity": parity(
-            raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32
-        ),
+        "parity": against,
         "delegation": delegation,
-        "cost": Cost(reason="guest instructions are counted on emulated devices only"),
+        "cost": instructions(run.instructions),
         "verdict": judge(
             emulated=cell.emulated,
             threads=cell.threads,
             threads_in_force=run.engine.threads,
             delegation=delegation,
             interval=median_interval(raw.samples_ns),
+            relative_error=against.relative_error,
+            check=artifact.check,
         ),
         "engine": Engine(
             name=artifact.engine,

@@ -43,6 +43,17 @@ class RawMemory(_Device):
     reason: Text = ""
 
 
+Count = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class RawInstructions(_Device):
+    """Of single inferences (`counts`) and of nothing, counted the same way (`empty`); see `ondevice/markers.py`."""
+
+    counts: list[Count] = Field(default=[], max_length=1000)
+    empty: list[Count] = Field(default=[], max_length=1000)
+    reason: Text = ""
+
+
 class RawError(_Device):
     type: Text
     message: Text
@@ -61,6 +72,7 @@ class RawRun(_Device):
     samples: int = Field(ge=1)
     timer_overhead_ns: Nanoseconds
     memory: RawMemory
+    instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: dict[str, dict[str, float | int | str | None]] = {}
 
 

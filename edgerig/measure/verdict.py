@@ -1,18 +1,27 @@
-"""How far a cell's latency can be trusted, with the figures that say so."""
+"""How far a cell can be trusted, with the figures that say so."""
 
 from __future__ import annotations
 
 import math
 
 from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
-from edgerig.results import Delegation, Verdict
+from edgerig.results import CheckRecord, Delegation, Verdict
 
 
 def judge(
-    *, emulated: bool, threads: int, threads_in_force: int, delegation: Delegation, interval: MedianInterval
+    *,
+    emulated: bool,
+    threads: int,
+    threads_in_force: int,
+    delegation: Delegation,
+    interval: MedianInterval,
+    relative_error: float | None = None,
+    check: CheckRecord | None = None,
 ) -> Verdict:
-    """The strongest thing to be said, in this order: emulated, fallback, noisy, stable.
+    """The strongest thing to be said, in this order: wrong, emulated, fallback, noisy, stable.
 
+    `wrong`: on the device the outputs are further from the source's than the recipe allows, which the same file was not
+    when it was built (`check`): a kernel of the device computes something else, and no figure of the cell counts.
     `fallback`: operators were left off the fast backend, or another thread count is in force than was asked for.
     `noisy`: the median's 95 % interval is wider than ±2 % (`MEDIAN_TOLERANCE`), or there were too few samples for one.
     """
@@ -26,13 +35,25 @@ def judge(
         "threads_asked": threads,
         "threads_in_force": threads_in_force,
         "undelegated_operators": left,
+        "relative_error": relative_error,
+        "relative_error_bound": None if check is None else check.bound,
     }
+    if relative_error is not None and check is not None and relative_error > check.bound:
+        return Verdict(
+            label="wrong",
+            evidence=evidence,
+            advice=(
+                f"relative error {relative_error:.3g} on the device, {check.relative_error:.3g} when it was built, "
+                f"{check.bound:g} allowed: a kernel of this device computes something else, do not ship this build"
+            ),
+        )
     if emulated:
         return Verdict(
             label="emulated",
             evidence=evidence,
             advice=(
-                "the time of an emulator says nothing of the device: compare size, accuracy and parity, not latency"
+                "the time of an emulator says nothing of the device: "
+                "compare size, accuracy, parity and instructions, not latency"
             ),
         )
     if threads_in_force != threads:

@@ -212,7 +212,7 @@ def choices(results: Results) -> list[Choice]:
 def choose(cells: Sequence[CellResult]) -> Choice:
     """The `Choice` among `cells`, at least one, all of one model on one device."""
     device, model = cells[0].device, cells[0].model
-    ran = [cell for cell in cells if cell.status == "ok"]
+    ran = [cell for cell in cells if cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")]
     reference = [c.accuracy.value for c in ran if c.recipe == "fp32" and c.accuracy.value is not None]
     if not reference:
         why = _no_choice(cells, ran)
@@ -379,7 +379,8 @@ NOTES: tuple[tuple[str, str], ...] = (
         "Verdict",
         "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
         "operators ran outside the fast backend, or with another thread count than was asked for. emulated: "
-        "not a latency to compare at all.",
+        "not a latency to compare at all. wrong: the device computes something else than the file did when it was "
+        "built; such a cell is never recommended.",
     ),
     ("–", "not measured, never zero; the reasons are listed."),
 )

@@ -4,7 +4,8 @@ One worker of the cluster is the host, with a `build` resource for each build at
 own with one `device:NAME` resource, so that a device runs one cell at a time and none waits for another. The default
 cluster lives in this process and its tasks start child processes; in a farm the same tasks go to workers elsewhere.
 
-Cells of this very machine wait until the last build has ended: a figure taken beside a busy converter is worth nothing.
+Cells of this very machine wait until nothing else works on it, neither a build nor an emulator: a figure taken beside
+a busy converter is worth nothing.
 """
 
 from __future__ import annotations
@@ -105,9 +106,10 @@ class _Sweep:
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     """What to do in this thread with each pending future's result, by its key."""
     submitted: int = 0
-    building: int = 0
+    busy: int = 0
+    """Tasks in flight that work this machine's processor: builds, and cells of emulated devices."""
     waiting: list[CellTask] = field(default_factory=list)
-    """Built cells of this machine, held back until nothing is being built."""
+    """Built cells of this machine, held back until nothing else is at work on it."""
 
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -149,7 +151,7 @@ class _Sweep:
         self.pending.add(future)
 
     def _submit_prepare(self, model: str, cells: list[Cell]) -> None:
-        self.building += 1
+        self.busy += 1
         sweep = self.plan.sweep
         self.listen(Progress("prepare", model))
         self._submit(
@@ -172,10 +174,10 @@ class _Sweep:
             self.listen(Progress("prepare", model, "ok", f"{result.samples} samples, {result.origin}"))
             for format_name in dict.fromkeys(cell.format for cell in cells):
                 self._submit_build(model, format_name, [c for c in cells if c.format == format_name], result)
-        self._built_one()
+        self._less_busy()
 
     def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
-        self.building += 1
+        self.busy += 1
         task = BuildTask(
             model=self.plan.models[model],
             format=format_name,
@@ -200,7 +202,7 @@ class _Sweep:
                 for cell in cells:
                     if cell.recipe == built.recipe:
                         self._deploy(cell, task, built, prepared)
-        self._built_one()
+        self._less_busy()
 
     def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
         if built.artifact is not None:
@@ -231,16 +233,23 @@ class _Sweep:
         else:
             self._submit_run(ready)
 
-    def _built_one(self) -> None:
-        self.building -= 1
-        if self.building == 0:
+    def _less_busy(self) -> None:
+        self.busy -= 1
+        if self.busy == 0:
             order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
             for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
                 self._submit_run(task)
             self.waiting.clear()
 
     def _submit_run(self, task: CellTask) -> None:
-        self._submit(self._record, f"device:{task.cell.device}", _run_here, task)
+        if task.device.emulated:
+            self.busy += 1
+        self._submit(lambda outcome: self._ran(task, outcome), f"device:{task.cell.device}", _run_here, task)
+
+    def _ran(self, task: CellTask, outcome: Outcome) -> None:
+        self._record(outcome)
+        if task.device.emulated:
+            self._less_busy()
 
     def _record(self, outcome: Outcome) -> None:
         self.journal.write(outcome)

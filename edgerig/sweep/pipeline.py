@@ -94,7 +94,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             folder / artifact.file,
             inputs,
             task.cell.threads,
-            task.settings,
+            task.settings.on_emulator() if task.device.emulated else task.settings,
             task.run_folder / raw,
         )
     except EdgerigError as error:

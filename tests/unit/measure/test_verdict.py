@@ -4,7 +4,7 @@ import pytest
 
 from edgerig.measure.latency import MedianInterval
 from edgerig.measure.verdict import judge
-from edgerig.results import Delegation
+from edgerig.results import CheckRecord, Delegation
 
 TIGHT = MedianInterval(0.99, 1.01, 0.01, 50)
 WIDE = MedianInterval(0.9, 1.1, 0.1, 50)
@@ -30,6 +30,22 @@ def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval
     found = judge(emulated=emulated, threads=1, threads_in_force=in_force, delegation=delegation, interval=interval)
     assert found.label == label
     assert advice in found.advice
+
+
+@pytest.mark.parametrize(("error", "label"), [(0.09, "emulated"), (0.11, "wrong"), (None, "emulated")])
+def test_a_device_that_computes_something_else_is_found_out(error, label):
+    check = CheckRecord(relative_error=0.02, max_abs_error=0.1, bound=0.1, samples=16)
+    found = judge(
+        emulated=True,
+        threads=1,
+        threads_in_force=1,
+        delegation=WHOLE,
+        interval=TIGHT,
+        relative_error=error,
+        check=check,
+    )
+    assert found.label == label
+    assert ("do not ship" in found.advice) == (label == "wrong")
 
 
 def test_evidence_is_json_even_without_an_interval():

@@ -17,6 +17,7 @@ JOB = {
     "min_runs": 1,
     "min_seconds": 0.0,
     "max_seconds": 1.0,
+    "no_instructions": "",
 }
 
 

@@ -79,6 +79,15 @@ def test_an_emulated_latency_is_never_ranked(results: Results) -> None:
     assert "ms" not in view.described(choice.smallest)
 
 
+def test_a_cell_that_computes_something_else_is_never_recommended(results: Results) -> None:
+    cells = cells_of(results, 0, 0)
+    chosen = view.choose(cells).smallest
+    assert chosen is not None
+    wrong = Verdict(label="wrong", evidence={}, advice="do not ship")
+    again = view.choose([changed(cell, verdict=wrong) if cell.id == chosen.id else cell for cell in cells]).smallest
+    assert again is None or again.id != chosen.id
+
+
 def test_no_accuracy_is_said_with_its_reason(results: Results) -> None:
     choice = view.choose(cells_of(results, 1, 0))
     assert choice.smallest is None and choice.fastest is None

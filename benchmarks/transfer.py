@@ -1,0 +1,180 @@
+"""Upload throughput against `scp` and `sftp`, over a real sshd on loopback, interleaved.
+
+    python benchmarks/transfer.py [--rounds 5] [--megabytes 50] [--link loopback] [--link delayed] [--link throttled]
+
+Links: `loopback` as it is; `delayed` with 50 ms added to each round trip; `throttled` to 100 Mbit/s; both by a proxy in
+user space. A round sends one fresh file by each side in turn. Our side is `push` on an open transport, as in a sweep,
+with the hash verified on the device, and once more with connecting and logging in, as `scp` and `sftp` do each time.
+The peers verify nothing. A ratio is ours over theirs, within a round: above 1 we are faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from ratios import machine, per_round
+
+from edgerig.devices.ssh import SshTransport
+from edgerig.errors import EdgerigError, RunError
+from edgerig.spec import PACKAGE, SshDevice
+
+sys.path.insert(0, str(PACKAGE.parent / "tests" / "contract"))  # the tests' own sshd and slow links
+
+import slow_link
+import sshd
+
+DEADLINE_S = 600.0
+MEGABYTE = 10**6
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A kind of link: the least ratio to either peer that is aimed at on it, and what is done to it."""
+
+    goal: float
+    round_trip_s: float = 0.0
+    bytes_per_s: float | None = None
+
+
+LINKS = {
+    "loopback": Setting(goal=0.85),
+    "delayed": Setting(goal=0.95, round_trip_s=0.05),
+    "throttled": Setting(goal=0.95, bytes_per_s=100e6 / 8),
+}
+Send = Callable[[Path, str], None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="files each side sends (default 5)")
+    parser.add_argument("--megabytes", type=float, default=50, help="size of a file (default 50)")
+    parser.add_argument("--link", action="append", choices=sorted(LINKS), help="repeatable (default all)")
+    given = parser.parse_args()
+    if given.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if given.megabytes < 0.1:
+        parser.error("--megabytes must be at least 0.1: smaller files are not kept on a device")
+    print(machine())
+    print(f"rounds: {given.rounds}; files of {given.megabytes:g} MB, fresh each time")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="edgerig-transfer-") as temporary,
+            sshd.running(Path(temporary) / "sshd") as server,
+        ):
+            for name in given.link or LINKS:
+                compare(name, server, Path(temporary), int(given.megabytes * MEGABYTE), given.rounds)
+    except EdgerigError as error:
+        print(f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def compare(name: str, server: sshd.Sshd, folder: Path, size: int, rounds: int) -> None:
+    """Sends by every side in turn over the link `name`, and prints what was found."""
+    setting = LINKS[name]
+    with _port(setting, server) as port, SshTransport(_device(server, port)) as transport:
+        sides: dict[str, Send] = {
+            "edgerig": transport.push,
+            "edgerig with connecting": lambda local, remote: _connect_and_push(server, port, local, remote),
+            "scp": lambda local, remote: _scp(server, port, local, remote),
+            "sftp": lambda local, remote: _sftp(server, port, local, remote),
+        }
+        seconds: dict[str, list[float]] = {side: [] for side in sides}
+        for turn in range(rounds + 1):  # the first one fills the caches and does not count
+            for side, send in sides.items():
+                took = _send(send, folder, size)
+                if turn:
+                    seconds[side].append(took)
+    for side in ("edgerig", "edgerig with connecting"):
+        for peer in ("scp", "sftp"):
+            # Throughput is the inverse of time: ours over theirs is their seconds over ours.
+            ratio = per_round(seconds[peer], seconds[side])
+            aim = f"; goal at least {setting.goal:g}" if side == "edgerig" else ""
+            print(
+                f"ssh {name}: {side} {_rate(size, seconds[side])} MB/s, {peer} {_rate(size, seconds[peer])} MB/s, "
+                f"{ratio}{aim}"
+            )
+
+
+def _rate(size: int, seconds: list[float]) -> str:
+    return f"{size / MEGABYTE / median(seconds):.1f}"
+
+
+def _send(send: Send, folder: Path, size: int) -> float:
+    """Seconds of one upload of fresh bytes, which must have arrived whole."""
+    local, remote = folder / "sent", folder / "arrived"
+    local.write_bytes(os.urandom(size))
+    begin = time.perf_counter()
+    send(local, str(remote))
+    seconds = time.perf_counter() - begin
+    if remote.read_bytes() != local.read_bytes():
+        raise RunError("what arrived is not what was sent")
+    remote.unlink()
+    for kept in (folder / "work" / "store").glob("*"):
+        kept.unlink()
+    return seconds
+
+
+@contextlib.contextmanager
+def _port(setting: Setting, server: sshd.Sshd) -> Iterator[int]:
+    if setting.round_trip_s == 0 and setting.bytes_per_s is None:
+        yield server.port
+        return
+    with slow_link.slow_link(server.port, round_trip_s=setting.round_trip_s, bytes_per_s=setting.bytes_per_s) as link:
+        sshd.trust(server.known_hosts, link.port, server.host_key)
+        yield link.port
+
+
+def _device(server: sshd.Sshd, port: int) -> SshDevice:
+    return SshDevice(
+        name="benchmark",
+        kind="ssh",
+        host="127.0.0.1",
+        port=port,
+        user=server.user,
+        key=server.client_key,
+        known_hosts=server.known_hosts,
+        proxy_jump="none",
+        workdir=str(server.folder.parent / "work"),
+    )
+
+
+def _connect_and_push(server: sshd.Sshd, port: int, local: Path, remote: str) -> None:
+    with SshTransport(_device(server, port)) as transport:
+        transport.push(local, remote)
+
+
+def _options(server: sshd.Sshd) -> list[str]:
+    return [
+        *("-F", "none", "-i", str(server.client_key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
+        *("-o", f"UserKnownHostsFile={server.known_hosts}", "-o", "StrictHostKeyChecking=yes"),
+    ]
+
+
+def _scp(server: sshd.Sshd, port: int, local: Path, remote: str) -> None:
+    target = f"{server.user}@127.0.0.1:{remote}"
+    _peer([sshd.binary("scp"), "-q", "-P", str(port), *_options(server), str(local), target])
+
+
+def _sftp(server: sshd.Sshd, port: int, local: Path, remote: str) -> None:
+    command = [sshd.binary("sftp"), "-q", "-P", str(port), *_options(server), "-b", "-", f"{server.user}@127.0.0.1"]
+    _peer(command, f"put {local} {remote}\n")
+
+
+def _peer(command: list[str], said: str = "") -> None:
+    done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    if done.returncode != 0:
+        raise RunError(f"{command[0]} failed: {done.stderr[-500:].strip()}")
+
+
+if __name__ == "__main__":
+    main()

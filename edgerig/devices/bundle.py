@@ -1,0 +1,234 @@
+"""The bundle: a self-contained userland that runs on any Linux kernel of its architecture, built once and kept.
+
+    <cache>/bundles/<key>/root/         what runs (see `userland.py`)
+                          archive.tar.gz  the same, to be pushed
+                          manifest.json   what it was made of
+    <cache>/bundles/<request>.key       which bundle answers a request, so that asking again needs no network
+
+The key is a hash of every package's and wheel's name, version and content, of the compiler, and of the code that builds
+it: bundles of one key are made of the same parts, on whatever host they were built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgerig.cache import cache_root
+from edgerig.devices import debian, native, userland, wheels
+from edgerig.devices.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
+from edgerig.errors import DeviceError
+
+SCHEMA = 1
+LOCK_TIMEOUT_S = 1800.0
+LOCK_POLL_S = 0.5
+COMPRESSION = 6
+"""gzip's: the smallest unpackers know it, and it unpacks several times faster than xz on a small board."""
+BUILDER = (__file__, *(str(module.__file__) for module in (debian, native, userland, wheels)), str(native.SOURCE))
+"""The files whose change makes another bundle."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A built bundle in the cache."""
+
+    architecture: Architecture
+    key: str
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "archive.tar.gz"
+
+    @property
+    def busybox(self) -> Path:
+        """A static program of that architecture which unpacks the archive."""
+        return self.root / "bin" / "busybox"
+
+    def python(self, root: str) -> tuple[str, ...]:
+        """The command that starts Python where the bundle stands at `root`: by the bundle's own loader, with nothing
+        of the device's libraries, packages or caches. Raises DeviceError for a path the loader cannot be told."""
+        if any(sign in root for sign in ":;$"):
+            raise DeviceError(
+                f"a bundle cannot stand at {root}: its loader takes ':', ';' and '$' for signs of its own",
+                hint="choose a folder without them (workdir in the device file, or EDGERIG_CACHE)",
+            )
+        return (
+            f"{root}/lib/{self.architecture.loader}",
+            "--inhibit-cache",
+            "--library-path",
+            f"{root}/lib",
+            f"{root}/bin/python{userland.PYTHON}",
+            # No user packages, no working folder. What starts it clears the environment, so that of the variables only
+            # the hash seed of the instruction counter is there: -I would not look at it.
+            *("-s", "-P", "-B"),
+        )
+
+    def executorch_library(self, root: str) -> str:
+        """The torch-free ExecuTorch runner where the bundle stands at `root`."""
+        return f"{root}/lib/executorch/libedgerig_executorch.so"
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture the kernel calls `name`. Raises DeviceError when no bundle is built for it."""
+    if name not in ARCHITECTURES:
+        raise DeviceError(
+            f"there is no bundle for {name}, only for {', '.join(ARCHITECTURES)}",
+            hint='a 64-bit system is needed, or runtime = "system" in the device file',
+        )
+    return ARCHITECTURES[name]
+
+
+def bundle(arch: str) -> Bundle:
+    """The bundle for `arch` (`aarch64`, `x86_64`), built if the cache has none: a minute, with the network.
+
+    It holds the runtimes in exactly the versions installed here. Safe to call from several threads and processes.
+    Raises DeviceError.
+    """
+    target = architecture(arch)
+    versions = {name: wheels.installed_version(name) for name in (*WHEELS, EXECUTORCH)}
+    pointer = cache_root() / "bundles" / f"{_request(target, versions)}.key"
+    found = _find(target, pointer)
+    if found is not None:
+        return found
+    try:
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(pointer.with_name(f"{arch}.lock")):
+            found = _find(target, pointer) or _build(target, versions, pointer)
+    except OSError as error:
+        raise DeviceError(
+            f"the bundle for {arch} could not be built in {pointer.parent}: {error}",
+            hint="is it writable, and are there 600 MB of space?",
+        ) from error
+    return found
+
+
+def _request(target: Architecture, versions: dict[str, str]) -> str:
+    """What decides which bundle is wanted, without asking the network; the compiler's file stands for its version."""
+    parts = [target.name, str(userland.can_compile()), *(f"{name}={version}" for name, version in versions.items())]
+    return f"{target.name}-{_hashed([*parts, *_builder()])}"
+
+
+def _builder() -> list[str]:
+    return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER]
+
+
+def _hashed(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _find(target: Architecture, pointer: Path) -> Bundle | None:
+    """The bundle `pointer` names, or None: a cache may lose anything at any time."""
+    try:
+        key = pointer.read_text(encoding="ascii").strip()
+        folder = pointer.parent / key
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return Bundle(target, key, folder, manifest)
+
+
+def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bundle:
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=pointer.parent) as temporary:
+        work = Path(temporary)
+        parts = userland.fetch(target, versions, work)
+        key = _key(parts)
+        folder = pointer.parent / key
+        if not (folder / "manifest.json").is_file():
+            made = work / "bundle"
+            userland.assemble(parts, work / "unpacked", made / "root")
+            _archive(made / "root", made / "archive.tar.gz")
+            manifest = _manifest(parts, key, made, time.monotonic() - begin)
+            (made / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is what a clean-up left of one
+            os.replace(made, folder)
+        (work / "key").write_text(key, encoding="ascii")
+        os.replace(work / "key", pointer)
+    found = _find(target, pointer)
+    if found is None:
+        raise DeviceError(f"{folder} vanished as soon as it was built", hint="is something clearing the cache?")
+    return found
+
+
+def _key(parts: Parts) -> str:
+    fetched: list[debian.Package | wheels.Wheel] = [*parts.packages, *parts.runtimes, parts.executorch]
+    contents = [f"{part.name}={part.version}={part.sha256}" for part in fetched]
+    return _hashed([parts.architecture.name, parts.compiler, str(userland.can_compile()), *contents, *_builder()])
+
+
+def _manifest(parts: Parts, key: str, made: Path, seconds: float) -> dict[str, Any]:
+    def listed(items: Iterable[debian.Package | wheels.Wheel]) -> list[dict[str, str]]:
+        return [{"name": item.name, "version": item.version, "sha256": item.sha256} for item in items]
+
+    archive = made / "archive.tar.gz"
+    files = [path for path in (made / "root").rglob("*") if path.is_file() and not path.is_symlink()]
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "schema": SCHEMA,
+        "key": key,
+        "arch": parts.architecture.name,
+        "packages": listed(parts.packages),
+        "wheels": listed((*parts.runtimes, parts.executorch)),
+        "compiler": parts.compiler,
+        "python_compiled": userland.can_compile(),
+        "unpacked_bytes": sum(path.stat().st_size for path in files),
+        "archive_bytes": archive.stat().st_size,
+        "archive_sha256": digest,
+        "build_seconds": round(seconds, 1),
+    }
+
+
+def _archive(root: Path, archive: Path) -> None:
+    """`root` as a tar, its members in order and without times and owners: equal folders give equal files."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.mtime = member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+    with (
+        archive.open("wb") as file,
+        gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        for path in sorted(root.rglob("*")):
+            tar.add(path, path.relative_to(root).as_posix(), recursive=False, filter=plain)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds `path` for this thread of this process alone. Raises DeviceError when another keeps it too long."""
+    give_up = time.monotonic() + LOCK_TIMEOUT_S
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > give_up:
+                    raise DeviceError(
+                        f"another process has been building a bundle for {LOCK_TIMEOUT_S:g} s",
+                        hint=f"is one stuck? it holds {path}",
+                    ) from error
+            time.sleep(LOCK_POLL_S)
+        yield

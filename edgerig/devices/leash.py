@@ -1,0 +1,48 @@
+"""Runs a command that must not outlive the program it was started for: `python -I leash.py FOLDER COMMAND…`.
+
+Standard input is a pipe whose other end that program holds and never writes to. When the program closes it, ends or is
+killed, even by SIGKILL, the command is killed and its FOLDER of temporary files removed. A command that ends by itself
+leaves its folder: the exit code is then its own (128 + N for signal N).
+
+A file of its own, run by path: it stands alone and imports nothing of edgerig. (PR_SET_PDEATHSIG, prctl(2), would do
+without it, but follows the thread that started the command, not its process.)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+
+def main() -> None:
+    folder, *command = sys.argv[1:]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_watch, args=(child, folder), name="leash", daemon=True).start()
+    code = child.wait()
+    if _let_go.is_set():
+        _done.wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+_let_go = threading.Event()
+_done = threading.Event()
+
+
+def _watch(child: subprocess.Popen[bytes], folder: str) -> None:
+    try:
+        while os.read(0, 1024):
+            pass
+    except OSError:
+        pass  # an unreadable standard input means the same as its end
+    _let_go.set()
+    child.kill()
+    child.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    _done.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""A device over SSH: its transport, and how it is made ready."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from edgerig import process
+from edgerig.devices.device import OpenDevice
+from edgerig.devices.probe import probe
+from edgerig.devices.ssh_channel import Command, LinkLost
+from edgerig.devices.ssh_config import endpoint_of
+from edgerig.devices.ssh_link import Link, connect
+from edgerig.devices.ssh_upload import download, upload
+from edgerig.devices.transport import CommandResult
+from edgerig.errors import DeviceError, Unreachable
+from edgerig.results import DeviceRecord
+from edgerig.spec import SshDevice
+
+RECONNECT_AFTER_S = 1.0
+COMMAND_TIMEOUT_S = 60.0
+PYTHON_TIMEOUT_S = 120.0
+OLDEST_PYTHON = (3, 11)
+SYSTEM_LIBRARY_REASON = 'runtime "system" uses the device\'s executorch package, not the torch-free library'
+RUNTIMES = ("ai_edge_litert", "onnxruntime", "executorch")
+Answer = TypeVar("Answer")
+
+_ASK_PYTHON = """\
+import importlib.util, json, sys
+names = ("numpy", "ai_edge_litert", "onnxruntime", "executorch")
+print(json.dumps([list(sys.version_info[:3]), [n for n in names if importlib.util.find_spec(n) is not None]]))
+"""
+_MAKE_WORKDIR = """\
+mkdir -p -m 700 "$1" || exit 1
+[ -O "$1" ] || { echo "it belongs to another user" >&2; exit 1; }
+[ -w "$1" ] || { echo "it is not writable" >&2; exit 1; }
+"""
+
+
+@contextlib.contextmanager
+def open_ssh(spec: SshDevice) -> Iterator[OpenDevice]:
+    """Raises DeviceError (Unreachable, HostKeyUnknown, HostKeyMismatch) when the device is not to be had."""
+    with SshTransport(spec) as transport:
+        made = transport.run(["sh", "-c", _MAKE_WORKDIR, "workdir", spec.workdir], COMMAND_TIMEOUT_S)
+        if made.returncode != 0:
+            raise DeviceError(
+                f"{spec.name}: folder {spec.workdir} cannot be used: {_tail(made)}",
+                hint=f'set "workdir" in the device file of {spec.name} to a folder of the user',
+            )
+        if spec.runtime == "system":
+            yield _with_own_python(spec, transport)
+        else:
+            # Only now: the bundle's builder is not needed for a device that brings its own Python.
+            from edgerig.devices.provision import provision
+
+            yield provision(transport, spec.workdir, transport.arch())
+
+
+class SshTransport:
+    """Commands and files over one SSH connection, made again once when it dropped between two commands."""
+
+    def __init__(self, spec: SshDevice) -> None:
+        self._spec = spec
+        self._store = f"{spec.workdir}/store"
+        self._link: Link | None = None
+
+    def __enter__(self) -> Self:
+        self._link = connect(endpoint_of(self._spec))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+        def attempt(link: Link) -> CommandResult:
+            # While a sweep is being interrupted a device may still be tidied up: only what was under way is ended.
+            with Command(link, argv, timeout_s) as command, process.ended_by_stop(command.end, refuse=False):
+                return command.finish()
+
+        # What may have begun is not begun again: only the caller knows whether that would be right.
+        return self._over_link(attempt, argv[0], again=False)
+
+    def push(self, local: Path, remote: str) -> None:
+        self._over_link(lambda link: upload(link, local, remote, self._store), f"push of {local.name}", again=True)
+
+    def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
+        self._over_link(lambda link: download(link, remote, local, limit_bytes), f"pull of {remote}", again=True)
+
+    def probe(self) -> DeviceRecord:
+        return probe(
+            self,
+            kind=self._spec.kind,
+            emulated=self._spec.emulated,
+            workdir=self._spec.workdir,
+            python=self._spec.python,
+        )
+
+    def arch(self) -> str:
+        """The kernel's name for the architecture, `aarch64` or `x86_64`."""
+        asked = self.run(["uname", "-m"], COMMAND_TIMEOUT_S)
+        arch = asked.stdout.decode("ascii", "replace").strip()
+        if asked.returncode != 0 or not re.fullmatch(r"\w{1,20}", arch):
+            raise DeviceError(f"{self._spec.name} does not tell its architecture: {_tail(asked)}")
+        return arch
+
+    def _over_link(self, attempt: Callable[[Link], Answer], what: str, *, again: bool) -> Answer:
+        """`attempt` over the link. A lost link is made again once, and what never began, or is safe to do `again`, is
+        done over it. Raises Unreachable when that fails too."""
+        link = self._link
+        if link is None:
+            raise DeviceError(f"{self._spec.name} is closed", hint="use the transport inside its with block")
+        try:
+            if not link.alive:
+                raise LinkLost("the link was down", started=False)
+            return attempt(link)
+        except LinkLost as lost:
+            if lost.started and not again:
+                raise self._unreachable(what, lost) from lost
+        link.close()
+        time.sleep(RECONNECT_AFTER_S)
+        self._link = link = connect(link.endpoint)
+        try:
+            return attempt(link)
+        except LinkLost as lost:
+            raise self._unreachable(what, lost) from lost
+
+    def _unreachable(self, what: str, lost: LinkLost) -> Unreachable:
+        return Unreachable(
+            f"the link to {self._spec.name} was lost during {what}" + (f": {lost}" if str(lost) else ""),
+            hint="is the device still on, its network stable, and was it not rebooted?",
+        )
+
+
+def _with_own_python(spec: SshDevice, transport: SshTransport) -> OpenDevice:
+    """The device with the Python it has, checked for what a runner needs."""
+    asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON], PYTHON_TIMEOUT_S)
+    try:
+        version, found = json.loads(asked.stdout[:4096])
+        version = tuple(int(part) for part in version)
+        found = {str(name) for name in found}
+    except (ValueError, TypeError) as error:
+        raise DeviceError(
+            f"{spec.name}: {spec.python} does not work: {_tail(asked)}",
+            hint='set "python" in the device file to a Python 3.11 or newer, or runtime = "bundle"',
+        ) from error
+    if version < OLDEST_PYTHON:
+        raise DeviceError(
+            f"{spec.name}: {spec.python} is Python {'.'.join(map(str, version))}, the runner needs 3.11",
+            hint='set "python" to a newer one, or runtime = "bundle" which brings its own',
+        )
+    if "numpy" not in found or not found.intersection(RUNTIMES):
+        missing = "numpy" if "numpy" not in found else "every runtime"
+        present = ", ".join(sorted(found)) or "none of what is needed"
+        raise DeviceError(
+            f"{spec.name}: {spec.python} lacks {missing}; it has {present}",
+            hint=f'on the device: {spec.python} -m pip install numpy ai-edge-litert onnxruntime; or runtime = "bundle"',
+        )
+    return OpenDevice(
+        transport=transport,
+        workdir=spec.workdir,
+        python=(spec.python, "-I"),
+        executorch_library=None,
+        library_reason=SYSTEM_LIBRARY_REASON,
+    )
+
+
+def _tail(done: CommandResult) -> str:
+    said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
+    return said or ("it passed its deadline" if done.timed_out else f"exit code {done.returncode}, and it said nothing")

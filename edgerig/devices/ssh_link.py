@@ -1,0 +1,183 @@
+"""The encrypted link to a server: dialled (straight, through a jump host, or through a program), its host key
+enforced, logged in, watched, and closed with everything below it.
+
+Round numbers of the watch: a packet is sent after `KEEPALIVE_S` of silence, and the kernel gives a connection up when
+nothing was acknowledged for `DEAD_AFTER_S` (TCP_USER_TIMEOUT, tcp(7)), so a pulled cable is noticed within a minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import paramiko
+from paramiko.common import MSG_CHANNEL_REQUEST
+from paramiko.message import Message
+
+from edgerig.devices.ssh_config import Endpoint
+from edgerig.devices.ssh_hostkeys import check_host_key, known_keys, preferred_algorithms
+from edgerig.devices.ssh_login import log_in
+from edgerig.errors import DeviceError, Unreachable
+
+CONNECT_TIMEOUT_S = 15.0
+KEEPALIVE_S = 15
+DEAD_AFTER_S = 30.0
+# AES-GCM needs no separate MAC: the fastest of what OpenSSH and paramiko share. The CBC modes are left out.
+CIPHERS = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+)
+# What goes wrong is raised; without a handler Python would print the library's tracebacks beside it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+def _note_exit_signal(channel: paramiko.Channel, message: Message) -> None:
+    """Keeps the name of the signal a command died of, which paramiko drops (RFC 4254, 6.10)."""
+    request = Message(message.get_remainder())
+    transport = channel.transport
+    if request.get_text() == "exit-signal" and isinstance(transport, Transport):
+        request.get_boolean()
+        transport.exit_signals[channel.chanid] = request.get_text()
+    channel._handle_request(message)  # type: ignore[attr-defined]
+
+
+class Transport(paramiko.Transport):
+    """paramiko's transport, which also tells by what signal a command ended (`exit_signals`, by channel)."""
+
+    _channel_handler_table = {  # noqa: RUF012  (paramiko's own attribute, read-only)
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_REQUEST: _note_exit_signal,
+    }
+
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        super().__init__(sock)
+        self.exit_signals: dict[int, str] = {}
+
+
+@dataclass
+class Link:
+    """An open link; `below` closes what carries it, outermost last."""
+
+    endpoint: Endpoint
+    transport: Transport
+    below: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        return self.transport.is_active()
+
+    def close(self) -> None:
+        self.transport.close()
+        for close in self.below:
+            close()
+
+
+def connect(endpoint: Endpoint) -> Link:
+    """Raises Unreachable, HostKeyUnknown, HostKeyMismatch; nothing stays open then."""
+    below: list[Callable[[], None]] = []
+    try:
+        sock = _dial(endpoint, below)
+        transport = Transport(sock)
+        below.insert(0, transport.close)
+        _secure(transport, endpoint)
+        log_in(transport, endpoint)
+        transport.set_keepalive(KEEPALIVE_S)
+    except DeviceError:
+        _close_all(below)
+        raise
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        _close_all(below)
+        raise Unreachable(
+            f"{endpoint.address} cannot be reached: {_words(error)}",
+            hint=f"is it switched on, in this network, and does sshd listen on port {endpoint.port}? "
+            f"`ssh -v -p {endpoint.port} {endpoint.user}@{endpoint.host} true` tells more",
+        ) from error
+    except BaseException:
+        _close_all(below)
+        raise
+    return Link(endpoint, transport, below[1:])
+
+
+def _secure(transport: Transport, endpoint: Endpoint) -> None:
+    """The handshake, and the host key before anything else is said."""
+    known = known_keys(endpoint.known_as, endpoint.known_hosts)
+    options = transport.get_security_options()
+    options.ciphers = [cipher for cipher in CIPHERS if cipher in options.ciphers]
+    options.key_types = preferred_algorithms(known, options.key_types)
+    transport.banner_timeout = CONNECT_TIMEOUT_S
+    transport.auth_timeout = CONNECT_TIMEOUT_S
+    transport.channel_timeout = CONNECT_TIMEOUT_S
+    transport.start_client(timeout=2 * CONNECT_TIMEOUT_S)
+    shown = transport.get_remote_server_key()
+    check_host_key(endpoint, known, shown.get_name(), shown.asbytes())
+
+
+def _dial(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket | paramiko.Channel:
+    """The stream to the server; what carries it is added to `below`."""
+    if endpoint.jump is not None:
+        jump = connect(endpoint.jump)
+        below.append(jump.close)
+        try:
+            return jump.transport.open_channel("direct-tcpip", (endpoint.host, endpoint.port), ("127.0.0.1", 0))
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise Unreachable(
+                f"{endpoint.address} cannot be reached through {endpoint.jump.address}: {_words(error)}",
+                hint="is it switched on, and can the jump host reach it?",
+            ) from error
+    if endpoint.proxy_command:
+        return _proxy(endpoint, below)
+    sock = socket.create_connection((endpoint.host, endpoint.port), timeout=CONNECT_TIMEOUT_S)
+    below.append(sock.close)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER_S * 1000))
+    return sock
+
+
+def _proxy(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket:
+    """The streams of the configured ProxyCommand as one socket. It is started as words, not by a shell."""
+    ours, theirs = socket.socketpair()
+    below.append(ours.close)
+    try:
+        ends = theirs.fileno()
+        child = subprocess.Popen(list(endpoint.proxy_command), stdin=ends, stdout=ends, start_new_session=True)
+    except OSError as error:
+        raise Unreachable(
+            f"ProxyCommand {endpoint.proxy_command[0]} for {endpoint.address} cannot be started: {error.strerror}",
+            hint="mend ProxyCommand in ~/.ssh/config",
+        ) from error
+    finally:
+        theirs.close()
+    below.append(lambda: _end(child))
+    return ours
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Its streams are closed already, which ends most such programs."""
+    try:
+        child.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _close_all(below: list[Callable[[], None]]) -> None:
+    for close in below:
+        with contextlib.suppress(OSError, EOFError):
+            close()
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong in words, where the libraries often give none."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, EOFError):
+        return "the connection was closed"
+    return str(error) or type(error).__name__

@@ -1,0 +1,172 @@
+"""What a bundle holds: Debian's loader, C library and Python, the runtimes' wheels and the ExecuTorch runner.
+
+    bin/     python3.11, busybox (static)
+    lib/     the loader and every shared library, side by side
+    lib/python3.11/            the standard library
+    lib/python3/dist-packages/ numpy, ai_edge_litert, onnxruntime
+    lib/executorch/            the runner and ExecuTorch's own libraries, without torch
+
+Python finds all of it from the place of `bin/python3.11` alone, so the folder can stand anywhere.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgerig import process
+from edgerig.devices import debian, wheels
+from edgerig.devices.native import LIBRARIES, executorch_runner_for
+from edgerig.errors import DeviceError
+
+SUITE, PYTHON = "bookworm", "3.11"
+MAGIC = (3495).to_bytes(2, "little") + b"\r\n"
+"""How Python 3.11's compiled files begin: only a host Python that writes the same may compile for the device."""
+PACKAGES = (
+    "busybox-static",
+    "libbz2-1.0",
+    "libc6",
+    "libcrypt1",
+    "libexpat1",
+    "libffi8",
+    "libgcc-s1",
+    "liblzma5",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libstdc++6",
+    "libuuid1",
+    "python3.11-minimal",
+    "zlib1g",
+)
+WHEELS = ("numpy", "ai-edge-litert", "onnxruntime")
+EXECUTORCH = "executorch"
+USELESS_MODULES = (
+    *("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtle.py", "turtledemo"),
+    "sitecustomize.py",  # a link to the device's own
+    *("lib-dynload/_test*", "lib-dynload/_ctypes_test*", "lib-dynload/xx*", "lib-dynload/_xxtestfuzz*"),
+    # These need libraries that nothing here has a use for.
+    *(f"lib-dynload/{name}.*" for name in ("_curses", "_curses_panel", "_dbm", "_hashlib", "_sqlite3", "_ssl")),
+    *("lib-dynload/nis.*", "lib-dynload/ossaudiodev.*", "lib-dynload/readline.*"),
+)
+"""Of the standard library, as globs; no test of it, and nothing for a terminal, a window or a network."""
+COMPILE_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A machine bundles are built for; `name` is the kernel's (`uname -m`), `debian` Debian's."""
+
+    name: str
+    debian: str
+    triplet: str
+    loader: str
+
+    @property
+    def compiler(self) -> str:
+        return f"{self.triplet}-g++"
+
+    @property
+    def compiler_package(self) -> str:
+        return f"g++-{self.triplet.replace('_', '-')}"
+
+
+ARCHITECTURES = {
+    "aarch64": Architecture("aarch64", "arm64", "aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
+    "x86_64": Architecture("x86_64", "amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything fetched that a bundle is made of, in the folder `folder`."""
+
+    architecture: Architecture
+    packages: tuple[debian.Package, ...]
+    runtimes: tuple[wheels.Wheel, ...]
+    executorch: wheels.Wheel
+    runner: Path
+    compiler: str
+    """The first line of the compiler's `--version`."""
+    executorch_libraries: tuple[Path, ...]
+
+
+def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) -> Parts:
+    """Downloads the parts into `folder` and compiles the runner there. Raises DeviceError."""
+    compiler = shutil.which(architecture.compiler)
+    if compiler is None:
+        raise DeviceError(
+            f"{architecture.compiler} is not installed: it compiles the ExecuTorch runner for {architecture.name}",
+            hint=f"apt-get install {architecture.compiler_package}",
+        )
+    packages = debian.download(PACKAGES, architecture.debian, SUITE, folder / "packages")
+    *runtimes, executorch = wheels.download(versions, PYTHON, architecture.name, folder / "wheels")
+    wheels.unpack(executorch, folder / "executorch", skip=())
+    wheel = folder / "executorch" / "executorch"
+    native = executorch_runner_for(wheel, executorch.version, folder, [compiler])
+    if native.path is None:
+        raise DeviceError(
+            f"no bundle for {architecture.name}: {native.reason}",
+            hint=f"apt-get install {architecture.compiler_package}",
+        )
+    return Parts(
+        architecture=architecture,
+        packages=tuple(packages),
+        runtimes=tuple(runtimes),
+        executorch=executorch,
+        runner=native.path,
+        compiler=native.compiler,
+        executorch_libraries=tuple(wheel / "lib" / f"lib{name}.so" for name in LIBRARIES),
+    )
+
+
+def assemble(parts: Parts, unpacked: Path, root: Path) -> None:
+    """Lays the bundle out at `root`; `unpacked` is a folder for what is on the way. Raises DeviceError."""
+    unpacked.mkdir()
+    for package in parts.packages:
+        debian.unpack(package, unpacked)
+    try:
+        _lay_out(parts, unpacked, root)
+    except OSError as error:
+        raise DeviceError(f"the bundle could not be laid out: {error}", hint="is there space in the cache?") from error
+    for wheel in parts.runtimes:
+        wheels.unpack(wheel, root / "lib" / "python3" / "dist-packages")
+    if can_compile():
+        _compile(root)
+
+
+def can_compile() -> bool:
+    """Whether this Python's compiled files are the bundle's Python's. Uncompiled, it starts slower."""
+    return importlib.util.MAGIC_NUMBER == MAGIC
+
+
+def _lay_out(parts: Parts, unpacked: Path, root: Path) -> None:
+    (root / "bin").mkdir(parents=True)
+    shutil.copy2(unpacked / "usr" / "bin" / f"python{PYTHON}", root / "bin")
+    shutil.copy2(unpacked / "bin" / "busybox", root / "bin")
+    library = root / "lib"
+    shutil.copytree(unpacked / "usr" / "lib" / f"python{PYTHON}", library / f"python{PYTHON}", symlinks=True)
+    for glob in USELESS_MODULES:
+        for path in sorted((library / f"python{PYTHON}").glob(glob)):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for folder in ("lib", "usr/lib"):
+        for path in sorted((unpacked / folder / parts.architecture.triplet).glob("*.so*")):
+            shutil.copy2(path, library, follow_symlinks=False)
+    (library / "executorch").mkdir()
+    for path in parts.executorch_libraries:
+        shutil.copy2(path, library / "executorch")
+    shutil.copy2(parts.runner, library / "executorch" / "libedgerig_executorch.so")
+
+
+def _compile(root: Path) -> None:
+    """Compiles every module; the files carry no times, so that nothing on the device makes them stale."""
+    command = [
+        *(sys.executable, "-I", "-m", "compileall", "-q", "-s", str(root), "-p", "/"),
+        *("--invalidation-mode", "unchecked-hash", str(root / "lib")),
+    ]
+    done = process.run(command, timeout_s=COMPILE_TIMEOUT_S)
+    if done.timed_out or done.returncode != 0:
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()[-600:]
+        raise DeviceError(f"the bundle's Python modules could not be compiled: {said or 'the deadline passed'}")

@@ -1,0 +1,112 @@
+"""The runtimes' wheels for another machine: fetched with pip, unpacked without what a device has no use for."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import importlib.metadata
+import os
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgerig import process
+from edgerig.errors import DeviceError
+
+OLDEST_GLIBC, NEWEST_GLIBC = 17, 36
+"""glibc 2.x that wheels may ask for: manylinux2014's, up to that of the bundle's own Debian."""
+DOWNLOAD_TIMEOUT_S = 600.0
+SAID_LIMIT = 600
+USELESS = (
+    "*/tests/*",
+    "*.pyi",
+    "*.pxd",
+    "*.h",
+    "*.a",
+    "*.dist-info/RECORD",
+    "numpy/f2py/*",
+    "numpy/distutils/*",
+    "onnxruntime/transformers/*",
+    "onnxruntime/tools/*",
+    "onnxruntime/quantization/*",
+    "onnxruntime/datasets/*",
+    "onnxruntime/capi/libonnxruntime.so*",  # the Python binding holds a copy of its own
+    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
+    "ai_edge_litert/aot/*",
+    "ai_edge_litert/tools/*",
+    "ai_edge_litert/tflite/*",
+    "ai_edge_litert/vendors/*",  # compilers and dispatchers of accelerators, which need their makers' libraries
+)
+"""Files, as paths in their wheel, that neither importing a runtime nor running a model opens."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A downloaded wheel."""
+
+    name: str
+    version: str
+    sha256: str
+    file: Path
+
+
+def installed_version(name: str) -> str:
+    """The version of the distribution `name` here, without a local part. Raises DeviceError."""
+    try:
+        return importlib.metadata.version(name).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError as error:
+        raise DeviceError(
+            f"{name} is not installed here: which version should run on the device?",
+            hint=f'"{sys.executable} -m pip install {name}"',
+        ) from error
+
+
+def download(versions: dict[str, str], python: str, machine: str, into: Path) -> list[Wheel]:
+    """Downloads exactly these distributions for `python` ("3.11") on the `machine` ("aarch64"), nothing they need.
+
+    Raises DeviceError.
+    """
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(OLDEST_GLIBC, NEWEST_GLIBC + 1)]
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python),
+        *(part for platform in platforms for part in ("--platform", platform)),
+        *("--dest", str(into)),
+        *(f"{name}=={version}" for name, version in versions.items()),
+    ]
+    try:
+        done = process.run(command, timeout_s=DOWNLOAD_TIMEOUT_S, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    except OSError as error:
+        raise DeviceError(f"{sys.executable} cannot be started: {error.strerror}") from error
+    if done.timed_out:
+        raise DeviceError(f"pip passed its deadline of {DOWNLOAD_TIMEOUT_S:g} s", hint="is the package index reached?")
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()[-SAID_LIMIT:]
+        raise DeviceError(
+            f"the runtimes for {machine} could not be downloaded: {said}",
+            hint=f'does "{sys.executable} -m pip download numpy" work? ("python -m ensurepip" brings pip)',
+        )
+    wheels = {wheel.name: wheel for wheel in map(_wheel, sorted(into.glob("*.whl")))}
+    missing = [name for name in versions if name not in wheels]
+    if missing:
+        raise DeviceError(f"pip downloaded no wheel of {', '.join(missing)}", hint="is the package index complete?")
+    return [wheels[name] for name in versions]
+
+
+def unpack(wheel: Wheel, into: Path, skip: Sequence[str] = USELESS) -> None:
+    """The wheel's files under `into`, but for those matching a glob of `skip`. Raises DeviceError."""
+    try:
+        with zipfile.ZipFile(wheel.file) as archive:
+            wanted = [n for n in archive.namelist() if not any(fnmatch.fnmatchcase(n, glob) for glob in skip)]
+            archive.extractall(into, wanted)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DeviceError(
+            f"{wheel.file.name} cannot be unpacked: {error}", hint="is there space in the cache?"
+        ) from error
+
+
+def _wheel(file: Path) -> Wheel:
+    name, version, _ = file.name.split("-", 2)
+    return Wheel(name.replace("_", "-").lower(), version, hashlib.sha256(file.read_bytes()).hexdigest(), file)

@@ -1,0 +1,362 @@
+"""The transport contract: one body, every transport, each on the real thing.
+
+A new transport is one row of `PLACES`: a context manager that gives an entered transport and a folder of the test's
+own on its device. The device needs `sh` and the usual small tools (busybox will do), nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import adbd
+import pytest
+import sshd
+
+from edgerig import process
+from edgerig.devices.adb import AdbTransport
+from edgerig.devices.local import LocalTransport
+from edgerig.devices.ssh import SshTransport
+from edgerig.devices.transport import Transport
+from edgerig.errors import DeviceError
+from edgerig.spec import AdbDevice, SshDevice
+
+pytestmark = pytest.mark.contract
+
+MIB = 2**20
+ODD_NAMES = [
+    "plain",
+    "with space",
+    "quote ' and \" and `",
+    "-rf",
+    "new\nline",
+    "dollar $HOME $(id) ; & | < > * ? [a] {b} ~ # !",
+    "back\\slash\\n",
+    "ümläut 漢字",
+    " ends in space ",
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entered transport and a folder that exists on its device."""
+
+    transport: Transport
+    folder: str
+
+
+@contextlib.contextmanager
+def local(tmp_path: Path) -> Iterator[Place]:
+    with LocalTransport() as transport:
+        yield Place(transport, str(tmp_path))
+
+
+@contextlib.contextmanager
+def ssh(tmp_path: Path) -> Iterator[Place]:
+    with sshd.running(tmp_path / "sshd") as server:
+        spec = SshDevice(
+            name="contract",
+            kind="ssh",
+            host="127.0.0.1",
+            port=server.port,
+            user=server.user,
+            key=server.client_key,
+            known_hosts=server.known_hosts,
+            workdir=str(tmp_path / "work"),
+        )
+        (tmp_path / "device").mkdir()
+        with SshTransport(spec) as transport:
+            yield Place(transport, str(tmp_path / "device"))
+
+
+@contextlib.contextmanager
+def adb(tmp_path: Path) -> Iterator[Place]:
+    with adbd.adb_target() as target, pytest.MonkeyPatch.context() as patch:
+        for key, value in target.environment.items():
+            patch.setenv(key, value)
+        spec = AdbDevice(name="contract", kind="adb", connect=target.address)
+        with AdbTransport(spec) as transport:
+            transport.prepare()
+            assert transport.run(["mkdir", "/data/local/tmp/contract"], 30).returncode == 0
+            yield Place(transport, "/data/local/tmp/contract")
+
+
+PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {"local": local, "ssh": ssh, "adb": adb}
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def device(request, tmp_path_factory):
+    with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as place:
+        yield place
+
+
+@pytest.fixture
+def transport(device) -> Transport:
+    return device.transport
+
+
+@pytest.fixture
+def folder(device, request) -> Iterator[str]:
+    """A fresh folder on the device, one a test."""
+    path = f"{device.folder}/{abs(hash(request.node.name)):x}"
+    assert device.transport.run(["mkdir", "-p", path], 30).returncode == 0
+    yield path
+    device.transport.run(["rm", "-rf", path], 30)
+
+
+def shell(transport, script, *args, timeout_s=60.0):
+    return transport.run(["sh", "-c", script, "sh", *args], timeout_s)
+
+
+def alive(transport, pid) -> bool:
+    """Whether the device has that process; a zombie nobody has buried yet has ended."""
+    script = "read -r s 2>/dev/null </proc/$1/stat || exit 1; case ${s##*) } in Z*) exit 1 ;; esac"
+    return shell(transport, script, str(pid)).returncode == 0
+
+
+def ends(transport, pid, within_s=20.0) -> bool:
+    last = time.monotonic() + within_s
+    while alive(transport, pid):
+        if time.monotonic() > last:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def listing(transport, folder) -> list[str]:
+    done = shell(transport, 'cd "$1" && for f in .* *; do [ -e "$f" ] && printf "%s\\0" "$f"; done', folder)
+    return sorted(name for name in os.fsdecode(done.stdout).split("\0") if name not in ("", ".", ".."))
+
+
+# Commands
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 137, 255])
+def test_exit_codes_are_exact(transport, code):
+    assert shell(transport, f"exit {code}").returncode == code
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 6, 8, 9, 11, 15])
+def test_a_signal_is_its_negative_number(transport, number):
+    done = shell(transport, f"kill -{number} $$")
+    assert (done.returncode, done.timed_out) == (-number, False)
+
+
+def test_streams_are_apart_and_exact(transport):
+    done = shell(transport, "echo out; echo err >&2; printf tail")
+    assert (done.stdout, done.stderr) == (b"out\ntail", b"err\n")
+
+
+def test_a_silent_command_says_nothing(transport):
+    done = transport.run(["true"], 30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_eight_megabytes_on_each_stream(transport):
+    done = shell(transport, f"head -c {8 * MIB} /dev/zero >&2 & head -c {8 * MIB} /dev/zero; wait", timeout_s=120)
+    assert (len(done.stdout), len(done.stderr)) == (8 * MIB, 8 * MIB)
+
+
+def test_one_stream_may_fill_before_the_other_starts(transport):
+    done = shell(transport, f"head -c {8 * MIB} /dev/zero >&2; head -c {8 * MIB} /dev/zero", timeout_s=120)
+    assert (len(done.stdout), len(done.stderr)) == (8 * MIB, 8 * MIB)
+
+
+def test_output_beyond_the_limit_is_dropped_and_the_command_still_ends(transport, monkeypatch):
+    monkeypatch.setattr(process, "OUTPUT_LIMIT_BYTES", 1000)
+    done = shell(transport, "head -c 1000000 /dev/zero; exit 3")
+    assert (done.returncode, len(done.stdout)) == (3, 1000)
+
+
+def test_output_need_not_be_text(transport):
+    done = shell(transport, r"printf '\377\376\200\000\r\n\033'; printf '\300' >&2")
+    assert (done.stdout, done.stderr) == (b"\xff\xfe\x80\x00\r\n\x1b", b"\xc0")
+
+
+def test_arguments_arrive_as_they_were_given(transport):
+    given = ["", " ", *ODD_NAMES, "--", "-n", "%s", "a" * 20_000]
+    done = shell(transport, r'for a; do printf "%s\0" "$a"; done', *given)
+    assert done.stdout.decode().split("\0")[:-1] == given
+
+
+def test_an_argument_need_not_be_text(transport):
+    done = shell(transport, 'printf "%s" "$1"', os.fsdecode(b"n\xff\xfe"))
+    assert done.stdout == b"n\xff\xfe"
+
+
+def test_an_unknown_program_is_a_device_error(transport):
+    with pytest.raises(DeviceError, match="edgerig-no-such-program"):
+        transport.run(["edgerig-no-such-program"], 30)
+
+
+def test_the_hosts_environment_stays_on_the_host(transport, monkeypatch):
+    monkeypatch.setenv("EDGERIG_CONTRACT_SECRET", "do-not-tell")
+    monkeypatch.setenv("LC_EDGERIG", "do-not-tell")
+    names = [line.partition(b"=")[0] for line in transport.run(["env"], 30).stdout.splitlines()]
+    assert b"PATH" in names
+    assert not [
+        name for name in names if name.startswith((b"EDGERIG", b"LC_EDGERIG", b"SSH_", b"ANDROID_", b"VIRTUAL"))
+    ]
+
+
+def test_standard_input_stays_open_until_the_end(transport):
+    script = "exec 3<&0; (read -r line <&3; echo closed) & sleep 1; kill $! && echo open"
+    assert shell(transport, script).stdout == b"open\n"
+
+
+def test_the_deadline_ends_a_command_and_its_children_on_the_device(transport, folder):
+    begin = time.monotonic()
+    done = shell(transport, 'sleep 300 & echo $! $$ >"$1"; echo begun; wait', f"{folder}/pids", timeout_s=2.0)
+    assert done.timed_out
+    assert done.returncode < 0
+    assert done.stdout == b"begun\n"
+    assert 1.5 < time.monotonic() - begin < 30
+    pids = transport.run(["cat", f"{folder}/pids"], 30).stdout.split()
+    assert len(pids) == 2
+    assert all(ends(transport, int(pid)) for pid in pids)
+
+
+def test_the_deadline_ends_a_command_that_ignores_every_polite_signal(transport, folder):
+    script = 'trap "" HUP INT TERM PIPE; echo $$ >"$1"; while :; do sleep 1; done'
+    assert shell(transport, script, f"{folder}/pid", timeout_s=2.0).timed_out
+    assert ends(transport, int(transport.run(["cat", f"{folder}/pid"], 30).stdout))
+
+
+def test_what_a_command_leaves_behind_is_ended(transport):
+    begin = time.monotonic()
+    done = shell(transport, "sleep 300 & echo $!", timeout_s=60)
+    assert (done.returncode, done.timed_out) == (0, False)
+    assert time.monotonic() - begin < 30
+    assert ends(transport, int(done.stdout))
+
+
+def test_a_command_is_not_late_for_its_own_children(transport):
+    """What keeps watch on the device must not be a child the program meets when it waits for its own."""
+    done = shell(transport, "(exit 3) & wait $!; echo $?; wait; echo all", timeout_s=20)
+    assert done.stdout == b"3\nall\n"
+
+
+# Files
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 20 * MIB])
+def test_a_file_goes_there_and_back(transport, folder, tmp_path, size):
+    content = os.urandom(size)
+    (tmp_path / "sent").write_bytes(content)
+    transport.push(tmp_path / "sent", f"{folder}/file")
+    transport.pull(f"{folder}/file", tmp_path / "back", max(size, 1))
+    assert (tmp_path / "back").read_bytes() == content
+    assert listing(transport, folder) == ["file"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_odd_names_survive(transport, folder, tmp_path, name, size):
+    content = os.urandom(size)
+    (tmp_path / "sent").write_bytes(content)
+    inside = f"{folder}/in {name}"
+    assert transport.run(["mkdir", inside], 30).returncode == 0
+    transport.push(tmp_path / "sent", f"{inside}/{name}")
+    assert listing(transport, inside) == [name]
+    transport.pull(f"{inside}/{name}", tmp_path / "back", size)
+    assert (tmp_path / "back").read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_overwriting_replaces_the_file_whole(transport, folder, tmp_path, size):
+    """A second name of the old file still shows the old content: it was replaced, never written into."""
+    old, new = os.urandom(size), os.urandom(size + 1)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(new)
+    transport.push(tmp_path / "old", f"{folder}/file")
+    assert transport.run(["ln", f"{folder}/file", f"{folder}/second"], 30).returncode == 0
+    transport.push(tmp_path / "new", f"{folder}/file")
+    transport.pull(f"{folder}/file", tmp_path / "back", size + 1)
+    transport.pull(f"{folder}/second", tmp_path / "second", size)
+    assert ((tmp_path / "back").read_bytes(), (tmp_path / "second").read_bytes()) == (new, old)
+    assert listing(transport, folder) == ["file", "second"]
+
+
+def test_the_same_file_may_be_pushed_again_and_elsewhere(transport, folder, tmp_path):
+    content = os.urandom(200_000)
+    (tmp_path / "sent").write_bytes(content)
+    for name in ("file", "file", "other"):
+        transport.push(tmp_path / "sent", f"{folder}/{name}")
+    for name in ("file", "other"):
+        transport.pull(f"{folder}/{name}", tmp_path / "back", 200_000)
+        assert (tmp_path / "back").read_bytes() == content
+    assert listing(transport, folder) == ["file", "other"]
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_push_into_a_missing_folder_is_a_device_error(transport, folder, tmp_path, size):
+    (tmp_path / "sent").write_bytes(os.urandom(size))
+    with pytest.raises(DeviceError, match="missing/file"):
+        transport.push(tmp_path / "sent", f"{folder}/missing/file")
+    assert listing(transport, folder) == []
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_push_onto_a_folder_is_a_device_error(transport, folder, tmp_path, size):
+    (tmp_path / "sent").write_bytes(os.urandom(size))
+    assert transport.run(["mkdir", f"{folder}/taken"], 30).returncode == 0
+    with pytest.raises(DeviceError):
+        transport.push(tmp_path / "sent", f"{folder}/taken")
+    assert listing(transport, folder) == ["taken"]
+    assert listing(transport, f"{folder}/taken") == []
+
+
+def test_a_push_of_a_missing_file_is_a_device_error(transport, folder, tmp_path):
+    with pytest.raises(DeviceError, match="absent"):
+        transport.push(tmp_path / "absent", f"{folder}/file")
+    assert listing(transport, folder) == []
+
+
+def test_a_pull_beyond_the_limit_is_a_device_error(transport, folder, tmp_path):
+    assert shell(transport, 'head -c 5000000 /dev/zero >"$1"', f"{folder}/file").returncode == 0
+    begin = time.monotonic()
+    with pytest.raises(DeviceError, match="5000000"):
+        transport.pull(f"{folder}/file", tmp_path / "back", 4_999_999)
+    assert time.monotonic() - begin < 20
+    assert list(tmp_path.iterdir()) == []
+    transport.pull(f"{folder}/file", tmp_path / "back", 5_000_000)
+    assert (tmp_path / "back").stat().st_size == 5_000_000
+
+
+def test_a_pull_of_a_missing_file_is_a_device_error(transport, folder, tmp_path):
+    with pytest.raises(DeviceError, match="absent"):
+        transport.pull(f"{folder}/absent", tmp_path / "back", 100)
+    with pytest.raises(DeviceError):
+        transport.pull(folder, tmp_path / "back", 10**9)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pull_into_a_missing_folder_is_a_device_error(transport, folder, tmp_path):
+    assert shell(transport, 'echo x >"$1"', f"{folder}/file").returncode == 0
+    with pytest.raises(DeviceError):
+        transport.pull(f"{folder}/file", tmp_path / "missing" / "back", 100)
+
+
+# State
+
+
+def test_the_probe_tells_what_the_device_is(transport):
+    record = transport.probe()
+    assert record.arch == transport.run(["uname", "-m"], 30).stdout.decode().strip()
+    assert record.cores is not None and record.cores >= 1
+    assert record.memory_bytes is not None and record.memory_bytes > 2**20
+    assert record.cpu and record.os
+    assert isinstance(record.state.get("load1"), float)
+
+
+def test_the_transport_works_on_after_every_kind_of_failure(transport, folder):
+    with contextlib.suppress(DeviceError):
+        transport.run(["edgerig-no-such-program"], 30)
+    shell(transport, "sleep 60", timeout_s=0.5)
+    shell(transport, "kill -9 $$")
+    assert shell(transport, "echo fine").stdout == b"fine\n"

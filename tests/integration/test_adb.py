@@ -1,0 +1,427 @@
+"""adb against a real adb server and real adbds that are really killed, cut off, filled up and switched off."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import adbd
+import pytest
+import slow_link
+
+from edgerig.devices import adb_command, adb_server, adb_shell, content_store, open_device
+from edgerig.devices.adb import AdbTransport
+from edgerig.errors import DeviceError, Unreachable
+from edgerig.spec import PACKAGE, AdbDevice
+
+pytestmark = pytest.mark.integration
+
+MIB = 2**20
+WORKDIR = "/data/local/tmp/edgerig"
+FOLDER = "/data/local/tmp"
+AUTH = int.from_bytes(b"AUTH", "little")
+
+
+def use(monkeypatch, environment):
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+
+
+@pytest.fixture
+def target(monkeypatch):
+    with adbd.adb_target() as running:
+        use(monkeypatch, running.environment)
+        yield running
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """An adb server without devices."""
+    with adbd.adb_server(tmp_path) as (_, environment):
+        use(monkeypatch, environment)
+        yield
+
+
+def device(target, **settings):
+    return AdbDevice(name="android", kind="adb", **{"connect": target.address, **settings})
+
+
+@contextlib.contextmanager
+def opened(spec):
+    with AdbTransport(spec) as transport:
+        transport.prepare()
+        yield transport
+
+
+@contextlib.contextmanager
+def linked(target, **properties):
+    """The device behind a link that can be slow and be cut."""
+    with (
+        slow_link.slow_link(target.port, **properties) as link,
+        opened(device(target, connect=f"127.0.0.1:{link.port}")) as transport,
+    ):
+        yield link, transport
+
+
+def fresh(path: Path, size: int) -> Path:
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+def listing(transport, folder):
+    done = transport.run(["sh", "-c", 'cd "$1" && ls -A', "sh", folder], 30)
+    assert done.returncode == 0, done
+    return done.stdout.decode().split()
+
+
+def processes(transport):
+    done = transport.run(["ps", "-o", "pid,args"], 30)
+    return [line for line in done.stdout.decode().splitlines() if "sleep 3" in line and "sh -c" not in line]
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.1)
+
+
+def in_thread(work):
+    """Runs `work` beside the test; gives the thread and what it ended with."""
+    ended = []
+
+    def run():
+        try:
+            ended.append(work())
+        except Exception as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, ended
+
+
+# Choosing a device
+
+
+def test_an_unknown_serial_names_the_known_ones(target):
+    with pytest.raises(Unreachable, match=f'no device "nosuch".*{target.address} \\(device\\)') as caught:
+        AdbTransport(device(target, connect=None, serial="nosuch")).__enter__()
+    assert "adb devices" in caught.value.hint
+
+
+def test_the_only_device_needs_no_serial(target):
+    with opened(device(target, connect=None)) as transport:
+        assert transport.serial == target.address
+
+
+def test_of_several_devices_the_serial_chooses(target, monkeypatch, tmp_path):
+    with adbd.adb_target() as second:
+        use(monkeypatch, target.environment)
+        assert b"connected to" in target.adb("connect", second.address).stdout
+        adbd.wait_for_state(target, "device")
+        with pytest.raises(Unreachable, match="2 devices are known"):
+            AdbTransport(device(target, connect=None)).__enter__()
+        for one in (target, second):
+            with opened(device(target, connect=None, serial=one.address)) as transport:
+                transport.run(["sh", "-c", 'echo "$1" >"$2"', "sh", one.address, f"{FOLDER}/mine"], 30)
+        for one in (target, second):
+            with opened(device(target, connect=None, serial=one.address)) as transport:
+                assert transport.run(["cat", f"{FOLDER}/mine"], 30).stdout.decode().strip() == one.address
+
+
+def test_without_any_device_it_says_how_to_get_one(server):
+    with pytest.raises(Unreachable, match="0 devices are known to adb: none") as caught:
+        AdbTransport(AdbDevice(name="android", kind="adb")).__enter__()
+    assert "USB debugging" in caught.value.hint
+
+
+def test_nothing_listens_at_the_address(server):
+    address = f"127.0.0.1:{adbd.free_port()}"
+    with pytest.raises(Unreachable, match=address) as caught:
+        AdbTransport(AdbDevice(name="android", kind="adb", connect=address)).__enter__()
+    assert f"adb connect {address}" in caught.value.hint
+
+
+@contextlib.contextmanager
+def stubborn(answer):
+    """A fake adbd: it says `answer` to a greeting and to a signature, and nothing to the public key that is last."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kept = []
+
+        def speak(connection):
+            with contextlib.suppress(OSError, struct.error):
+                while True:
+                    word, kind, _, length, _, _ = struct.unpack("<6I", connection.recv(24, socket.MSG_WAITALL))
+                    connection.recv(length, socket.MSG_WAITALL)
+                    if (word, kind) != (AUTH, 3):
+                        connection.sendall(answer)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    kept.append(listener.accept()[0])
+                    threading.Thread(target=speak, args=[kept[-1]], daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
+
+
+def auth_packet():
+    """A_AUTH with a token to sign (adb's protocol.txt): what a phone says until its owner accepts the host."""
+    token = b"t" * 20
+    return struct.pack("<6I", AUTH, 1, 0, len(token), sum(token), AUTH ^ 0xFFFFFFFF) + token
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "remedy"),
+    [
+        pytest.param(b"", "offline", "reconnect", id="offline"),
+        pytest.param(auth_packet(), "unauthorized", "accept the question", id="unauthorized"),
+    ],
+)
+def test_a_device_that_cannot_be_talked_to_is_named_with_its_remedy(server, monkeypatch, answer, state, remedy):
+    monkeypatch.setattr(adb_server, "SETTLE_S", 3.0)
+    with stubborn(answer) as address:
+        client = adb_server.adb_client()
+        with contextlib.suppress(Unreachable):
+            adb_server.connect_to(client, address, address)
+        wait_until(lambda: adb_server.devices(client).get(address) == state)
+        with pytest.raises(Unreachable, match=f"{address} is {state}") as caught:
+            AdbTransport(AdbDevice(name="android", kind="adb", serial=address)).__enter__()
+        assert remedy in caught.value.hint
+        client.disconnect(address)
+
+
+# The server
+
+
+def test_a_server_is_started_when_none_runs(tmp_path, monkeypatch):
+    use(monkeypatch, {"ANDROID_ADB_SERVER_PORT": str(adbd.free_port()), "HOME": str(tmp_path)})
+    monkeypatch.setenv("ADB_MDNS_AUTO_CONNECT", "0")
+    client = adb_server.adb_client()
+    try:
+        assert adb_server.devices(client) == {}
+        assert adb_server.devices(adb_server.adb_client()) == {}
+    finally:
+        client.server_kill()
+
+
+def test_a_missing_adb_is_a_device_error_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adbd.free_port()))
+    monkeypatch.setenv("ADBUTILS_ADB_PATH", str(tmp_path / "adb"))
+    with pytest.raises(DeviceError) as caught:
+        adb_server.adb_client()
+    assert "apt-get install adb" in caught.value.hint
+
+
+@pytest.mark.parametrize("port", ["adb", "0", "70000", ""])
+def test_a_port_that_is_none_is_refused(monkeypatch, port):
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
+    with pytest.raises(DeviceError, match="ANDROID_ADB_SERVER_PORT"):
+        adb_server.adb_client()
+
+
+# Losing the device
+
+
+def test_a_push_survives_a_cut_link(target, tmp_path):
+    sent = fresh(tmp_path / "sent", 40 * MIB)
+    with linked(target, cut_after_bytes=10 * MIB) as (link, transport):
+        transport.push(sent, f"{FOLDER}/file")
+        assert link.cuts >= 1
+        transport.pull(f"{FOLDER}/file", tmp_path / "back", 40 * MIB)
+        wait_until(lambda: not [name for name in listing(transport, f"{WORKDIR}/store") if name.endswith(".part")])
+    assert (tmp_path / "back").read_bytes() == sent.read_bytes()
+
+
+def test_a_device_switched_off_mid_push_is_unreachable(target, tmp_path):
+    sent = fresh(tmp_path / "sent", 60 * MIB)
+    with linked(target, bytes_per_s=10e6) as (link, transport):
+        thread, ended = in_thread(lambda: transport.push(sent, f"{FOLDER}/file"))
+        wait_until(lambda: link.carried > 5 * MIB)
+        target.power_off()
+        thread.join(60)
+    assert isinstance(ended[0], Unreachable), ended
+    assert ended[0].hint
+
+
+def test_adbd_killed_mid_run_is_unreachable_and_the_command_ends(target):
+    with opened(device(target)) as transport:
+        thread, ended = in_thread(lambda: transport.run(["sh", "-c", "sleep 300; sleep 301"], 60))
+        wait_until(lambda: processes(transport))
+        target.restart_adbd()
+        thread.join(20)
+        assert isinstance(ended[0], Unreachable), ended
+        assert "while sh ran" in ended[0].message
+        wait_until(lambda: not processes(transport))
+
+
+def test_a_restart_between_two_commands_is_not_noticed(target):
+    with opened(device(target)) as transport:
+        for _ in range(3):
+            target.restart_adbd()
+            assert transport.run(["echo", "here"], 30).stdout == b"here\n"
+
+
+def test_a_host_that_is_killed_leaves_nothing_running(target):
+    code = (
+        "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.spec import AdbDevice\n"
+        f"with AdbTransport(AdbDevice(name='a', kind='adb', serial={target.address!r})) as t:\n"
+        "    t.run(['sh', '-c', 'trap \"\" HUP TERM; sleep 300; sleep 301'], 600)\n"
+    )
+    with opened(device(target)) as transport:
+        host = subprocess.Popen([sys.executable, "-c", code], cwd=PACKAGE.parent)
+        wait_until(lambda: processes(transport))
+        host.kill()
+        host.wait()
+        wait_until(lambda: not processes(transport))
+
+
+def test_over_a_frozen_link_the_device_ends_the_command_by_itself(target, monkeypatch):
+    monkeypatch.setattr(adb_command, "GRACE_S", 0.5)
+    monkeypatch.setattr(adb_shell, "KILL_GRACE_S", 1.0)
+    [passing_on] = map(int, Path(f"/proc/{target.init.pid}/task/{target.init.pid}/children").read_text().split())
+    script = 'while :; do echo x >>"$1"; sleep 0.1; done'
+    with opened(device(target)) as transport:
+        thread, ended = in_thread(lambda: transport.run(["sh", "-c", script, "sh", f"{FOLDER}/ticks"], 1.5))
+        time.sleep(1.0)
+        os.kill(passing_on, signal.SIGSTOP)
+        time.sleep(5.0)
+        os.kill(passing_on, signal.SIGCONT)
+        thread.join(20)
+        assert isinstance(ended[0], Unreachable), ended
+        assert "did not confirm" in ended[0].message
+        assert 5 < len(transport.run(["cat", f"{FOLDER}/ticks"], 30).stdout.split()) < 35
+
+
+def test_nothing_stays_behind_on_the_device(target, tmp_path):
+    with opened(device(target)) as transport:
+        for _ in range(5):
+            transport.run(["true"], 30)
+        with contextlib.suppress(DeviceError):
+            transport.run(["nosuch"], 30)
+        transport.run(["sh", "-c", "sleep 300 & exit 3"], 30)
+        left = transport.run(["sh", "-c", "for p in /proc/[0-9]*; do cat $p/comm; done"], 30).stdout.split()
+    # process 1, adbd, and this command itself with what watches over it
+    assert len(left) <= 9, left
+    assert left.count(b"sleep") <= 1
+
+
+# Files
+
+
+def test_a_full_disk_is_named_and_left_clean(tmp_path, monkeypatch):
+    with adbd.adb_target(data_bytes=16 * MIB) as small:
+        use(monkeypatch, small.environment)
+        with opened(device(small)) as transport:
+            with pytest.raises(DeviceError, match="No space left"):
+                transport.push(fresh(tmp_path / "sent", 20 * MIB), f"{FOLDER}/file")
+            assert listing(transport, f"{WORKDIR}/store") == []
+            assert listing(transport, FOLDER) == ["edgerig"]
+            transport.push(fresh(tmp_path / "less", 5 * MIB), f"{FOLDER}/file")
+
+
+def test_what_was_sent_once_is_not_sent_again(target, tmp_path):
+    sent = fresh(tmp_path / "sent", 5 * MIB)
+    with linked(target) as (link, transport):
+        transport.push(sent, f"{FOLDER}/one")
+        before = link.carried
+        transport.push(sent, f"{FOLDER}/two")
+        assert link.carried - before < 100_000
+        assert transport.run(["cmp", f"{FOLDER}/one", f"{FOLDER}/two"], 30).returncode == 0
+
+
+def test_a_damaged_store_is_found_out_and_mended(target, tmp_path):
+    sent = fresh(tmp_path / "sent", MIB)
+    with opened(device(target)) as transport:
+        transport.push(sent, f"{FOLDER}/one")
+        [name] = listing(transport, f"{WORKDIR}/store")
+        damage = 'rm "$1" && head -c 1048576 /dev/zero >"$1"'
+        assert transport.run(["sh", "-c", damage, "sh", f"{WORKDIR}/store/{name}"], 30).returncode == 0
+        transport.push(sent, f"{FOLDER}/two")
+        transport.pull(f"{FOLDER}/two", tmp_path / "back", MIB)
+        assert (tmp_path / "back").read_bytes() == sent.read_bytes()
+
+
+def test_the_store_can_be_cleaned(target, tmp_path):
+    with opened(device(target)) as transport:
+        for index in range(3):
+            transport.push(fresh(tmp_path / f"{index}", MIB), f"{FOLDER}/{index}")
+        cleaned = content_store.clean(transport, WORKDIR, MIB)
+        assert (cleaned.removed, cleaned.kept) == (2, 1)
+        assert len(listing(transport, f"{WORKDIR}/store")) == 1
+
+
+def test_a_workdir_that_cannot_be_made_is_named(target):
+    with pytest.raises(DeviceError, match="/proc/edgerig"), opened(device(target, workdir="/proc/edgerig")):
+        pass
+
+
+# What Android tells
+
+
+def test_the_probe_tells_what_android_knows(target):
+    with opened(device(target, emulated=True)) as transport:
+        record = transport.probe()
+    assert (record.kind, record.emulated, record.os) == ("adb", True, "Android 14")
+    assert record.state["board"] == "Test Phone"
+    assert (record.state["maker"], record.state["sdk"]) == ("Debian", 34)
+    assert record.state["battery"] == {
+        "percent": 87,
+        "status": "Charging",
+        "powered_by": ["USB"],
+        "temperature_c": 28.4,
+    }
+    assert record.state["thermal_status"] == "none"
+    assert all(key in record.state["reasons"] for key, value in record.state.items() if value is None)
+
+
+# A device without Python or glibc
+
+
+def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch):
+    """arm64, an Android-like userland: all three runtimes start out of what was pushed."""
+    code = (
+        "import ctypes, platform, sys, numpy, onnxruntime\n"
+        "from ai_edge_litert.interpreter import Interpreter\n"
+        "ctypes.CDLL(sys.argv[1])\n"
+        "print(platform.machine(), numpy.arange(4).sum(), len(onnxruntime.get_available_providers()) > 0)\n"
+    )
+    with adbd.adb_target("arm64") as phone:
+        use(monkeypatch, phone.environment)
+        spec = device(phone, emulated=True)
+        with open_device(spec) as ready:
+            found = ready.transport.run(["sh", "-c", "ls /lib /lib64 /usr; command -v python3 python"], 30)
+            assert found.stdout == b""
+            assert ready.executorch_library is not None
+            done = ready.transport.run([*ready.python, "-c", code, ready.executorch_library], 180)
+            assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
+        begin = time.monotonic()
+        with open_device(spec) as again:
+            assert again.python == ready.python
+        assert time.monotonic() - begin < 20, "a bundle that is there is not brought again"
+
+
+# The benchmark
+
+
+def test_the_benchmark_gives_ratios_that_can_be_read():
+    script = PACKAGE.parent / "benchmarks" / "adb_transfer.py"
+    command = [sys.executable, str(script), "--rounds", "1", "--megabytes", "1", "--link", "loopback"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("adb loopback: edgerig")]
+    found = [re.search(r"ratio (\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]", line) for line in lines]
+    assert len(found) == 4
+    assert all(match and float(match[1]) > 0 for match in found)

@@ -1,0 +1,255 @@
+"""The emulated machine, really started: reached as an SSH device, good for a cell, and gone when it must be.
+
+Needs Debian's `qemu-system-arm e2fsprogs`; without them these tests fail and name the command.
+"""
+
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import paramiko
+import pytest
+from e2e.commands import Edgerig
+
+from edgerig.cache import cache_root
+from edgerig.devices.qemu_system import QEMU, VmTransport, machine
+from edgerig.devices.vm_image import vm_image
+from edgerig.errors import DeviceError, HostKeyMismatch
+from edgerig.results import DeviceRecord
+from edgerig.spec import QemuSystemDevice, SshDevice, load_device
+
+pytestmark = pytest.mark.integration
+
+STARTS = """
+import sys, time
+from edgerig.cache import cache_root
+from edgerig.devices.qemu_system import machine
+from edgerig.devices.vm_image import vm_image
+from edgerig.spec import QemuSystemDevice
+spec = QemuSystemDevice(name=sys.argv[1], kind="qemu-system", cpu="cortex-a72")
+print("starting", flush=True)
+with machine(spec, vm_image(cache_root() / "vm")) as login:
+    print(login.port, flush=True)
+    time.sleep(300)
+"""
+
+INTERRUPTED = """
+import threading
+from edgerig import process
+from edgerig.cache import cache_root
+from edgerig.devices.qemu_system import machine
+from edgerig.devices.vm_image import vm_image
+from edgerig.spec import QemuSystemDevice
+image = vm_image(cache_root() / "vm")
+threading.Timer(0.5, process.stop_all).start()
+try:
+    with machine(QemuSystemDevice(name="vm", kind="qemu-system", cpu="cortex-a72"), image):
+        print("started")
+except process.Stopped:
+    print("Stopped")
+"""
+
+
+def spec(**changes) -> QemuSystemDevice:
+    return QemuSystemDevice(**{"name": "vm", "kind": "qemu-system", "cpu": "cortex-a72", **changes})
+
+
+@pytest.fixture(scope="module")
+def image():
+    return vm_image(cache_root() / "vm")
+
+
+@pytest.fixture(scope="module")
+def login(image) -> SshDevice:
+    with machine(spec(cores=2), image) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def transport(login) -> VmTransport:
+    with VmTransport(spec(cores=2), login) as entered:
+        yield entered
+
+
+def shell(transport, script, timeout_s=60.0):
+    return transport.run(["sh", "-c", script], timeout_s)
+
+
+def emulators(parent: int) -> list[int]:
+    """The QEMU processes that are children's children of `parent`: each runs on a leash."""
+    family: dict[int, list[tuple[int, str]]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            name, rest = (entry / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        if rest.split()[0] != "Z":
+            family.setdefault(int(rest.split()[1]), []).append((int(entry.name), name))
+    leashes = [pid for pid, _ in family.get(parent, [])]
+    return [pid for leash in leashes for pid, name in family.get(leash, []) if QEMU.startswith(name)]
+
+
+def running(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, seconds=30.0):
+    last = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < last, "did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
+def test_login_and_exit_codes(transport):
+    done = shell(transport, "id -un; uname -m; echo err >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"edgerig\naarch64\n", b"err\n")
+    assert shell(transport, "kill -9 $$").returncode == -9
+
+
+def test_a_deadline_ends_the_command_in_the_guest(transport):
+    assert shell(transport, "echo $$ >/tmp/pid; exec sleep 300", timeout_s=3).timed_out
+    assert shell(
+        transport, "read -r p </tmp/pid; for i in 1 2 3 4 5; do [ -d /proc/$p ] || exit 0; sleep 1; done; exit 1"
+    )
+
+
+def test_files_go_there_and_back(transport, tmp_path):
+    content = os.urandom(3 * 2**20)
+    (tmp_path / "sent").write_bytes(content)
+    transport.push(tmp_path / "sent", "/home/edgerig/a file")
+    transport.pull("/home/edgerig/a file", tmp_path / "back", len(content))
+    assert (tmp_path / "back").read_bytes() == content
+
+
+def test_the_probe_describes_the_guest(transport):
+    record = transport.probe()
+    assert isinstance(record, DeviceRecord)
+    assert (record.kind, record.emulated, record.arch) == ("qemu-system", True, "aarch64")
+    assert (record.cpu, record.cores) == ("cortex-a72", 2)
+    assert record.os.startswith("Debian GNU/Linux 12")
+    assert 0.8 * 2**30 < record.memory_bytes <= 2**30
+    cpuinfo = shell(transport, "cat /proc/cpuinfo").stdout.decode()
+    assert "0x41" in cpuinfo and "0xd08" in cpuinfo  # Arm, Cortex-A72
+
+
+def test_another_host_key_is_refused(login, tmp_path):
+    other = paramiko.ECDSAKey.generate()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{login.port} {other.get_name()} {other.get_base64()}\n")
+    with (
+        pytest.raises(HostKeyMismatch),
+        VmTransport(spec(), login.model_copy(update={"known_hosts": tmp_path / "known_hosts"})),
+    ):
+        pass
+
+
+def test_the_guest_reaches_nothing_and_is_reached_on_loopback_only(transport, login):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = shell(transport, f"busybox nc -w 3 10.0.2.2 {server.getsockname()[1]} </dev/null; echo $?")
+        assert done.stdout == b"1\n"
+    listening = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    addresses = [local for local, _, state in listening if state == "0A" and local.endswith(f":{login.port:04X}")]
+    assert addresses == [f"0100007F:{login.port:04X}"]
+
+
+def test_every_start_is_fresh_and_gone_at_its_end(image):
+    before = image.disk.stat().st_mtime_ns
+    keys = []
+    for cpu, feature in (("cortex-a53", None), ("cortex-a76", "asimddp")):
+        others = emulators(os.getpid())
+        with machine(spec(cpu=cpu), image) as login, VmTransport(spec(), login) as transport:
+            (pid,) = set(emulators(os.getpid())).difference(others)
+            keys.append(login.known_hosts.read_text())
+            done = shell(transport, "ls /home/edgerig; touch /home/edgerig/left; grep -m1 Features /proc/cpuinfo")
+            assert b"left\n" not in done.stdout
+            assert feature is None or feature.encode() in done.stdout
+            folder = login.key.parent
+        assert not running(pid)
+        assert not folder.exists()
+    assert keys[0].split()[2] != keys[1].split()[2]
+    assert image.disk.stat().st_mtime_ns == before
+
+
+def test_it_ends_when_what_is_done_with_it_fails(image):
+    with pytest.raises(ZeroDivisionError), machine(spec(), image) as login:
+        folder = login.key.parent
+        1 / 0  # noqa: B018
+    assert not folder.exists()
+
+
+def test_an_interrupted_sweep_stops_a_machine_that_starts(image, tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.stdout, done.returncode) == ("Stopped\n", 0), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wait_for_login", [True, False], ids=["running", "starting"])
+def test_a_killed_host_leaves_no_emulator(image, tmp_path, wait_for_login):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", STARTS, "killed"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as host:
+        assert host.stdout.readline() == "starting\n"
+        if wait_for_login:
+            assert int(host.stdout.readline())
+        pids = wait_until(lambda: emulators(host.pid))
+        os.kill(host.pid, signal.SIGKILL)
+    wait_until(lambda: not any(running(pid) for pid in pids))
+    wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+def test_a_machine_without_a_system_tells_what_its_console_said(image, tmp_path):
+    empty = tmp_path / "root.ext4"
+    with empty.open("wb") as file:
+        file.truncate(64 * 2**20)
+    begin = time.monotonic()
+    with pytest.raises(DeviceError) as caught, machine(spec(), dataclasses.replace(image, disk=empty)):
+        pass
+    assert time.monotonic() - begin < 60, "a panic ends the wait, not the deadline"
+    assert "QEMU ended with exit code 0" in caught.value.message
+    assert "Kernel panic" in caught.value.message
+    assert str(tmp_path) in caught.value.hint
+
+
+def test_a_kernel_that_does_nothing_is_given_up_at_the_deadline(image, tmp_path):
+    nonsense = tmp_path / "kernel"
+    nonsense.write_bytes(b"\x14\0\0\0" * 2**16)  # no instruction an arm64 knows
+    begin = time.monotonic()
+    with (
+        pytest.raises(DeviceError, match="did not answer within 5 s") as caught,
+        machine(spec(boot_timeout_s=5), dataclasses.replace(image, kernel=nonsense)),
+    ):
+        pass
+    assert time.monotonic() - begin < 30
+    assert "neither QEMU nor the console said a word" in caught.value.message
+    assert "boot_timeout_s" in caught.value.hint
+
+
+def test_what_qemu_refuses_is_told(image, tmp_path):
+    with pytest.raises(DeviceError) as caught, machine(spec(), dataclasses.replace(image, kernel=tmp_path / "none")):
+        pass
+    assert "QEMU ended with exit code 1" in caught.value.message
+    assert "could not load kernel" in caught.value.message
+
+
+def test_a_cell_end_to_end(tmp_path):
+    """digits_cnn, built here and run there by each of the three runtimes, its accuracy measured in the guest."""
+    assert load_device("qemu-vm").emulated
+    edgerig = Edgerig(tmp_path)
+    sweep = edgerig.sweep_file("[run]\nmin_seconds = 0.05\nmin_runs = 5\nwarmup_runs = 1\nlimit = 100\n")
+    done = edgerig("sweep", sweep, "--model", "digits_cnn", "--recipe", "int8-static", "--device", "qemu-vm")
+    assert done.code == 0, done.err
+    assert done.results["devices"]["qemu-vm"]["kind"] == "qemu-system"
+    assert {cell["format"] for cell in done.cells.values()} == {"tflite", "executorch", "onnx"}
+    for cell in done.cells.values():
+        assert (cell["status"], cell["emulated"], cell["verdict"]["label"]) == ("ok", True, "emulated")
+        assert cell["accuracy"]["value"] > 0.95

@@ -1,0 +1,568 @@
+"""SSH against real servers that are really killed, links that are really cut, and keys that are really wrong."""
+
+import contextlib
+import getpass
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import slow_link
+import sshd
+
+from edgerig import process
+from edgerig import spec as specs
+from edgerig.devices import content_store, open_device
+from edgerig.devices.ssh import SshTransport
+from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, Unreachable
+from edgerig.spec import SshDevice
+
+pytestmark = pytest.mark.integration
+
+MB = 10**6
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A home of the test's own: neither the developer's keys nor the configuration there may help."""
+    path = tmp_path / "home"
+    (path / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(path))
+    for name in ("SSH_AUTH_SOCK", "EDGERIG_SSH_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path, home):
+    with sshd.running(tmp_path / "sshd") as running:
+        yield running
+
+
+def spec_of(server, port=None, **changes) -> SshDevice:
+    table = {
+        "name": "board",
+        "kind": "ssh",
+        "host": "127.0.0.1",
+        "port": port or server.port,
+        "user": server.user,
+        "key": server.client_key,
+        "known_hosts": server.known_hosts,
+        "workdir": str(server.folder / "work"),
+    }
+    return SshDevice(**{**table, **changes})
+
+
+def trust_port(server, port):
+    sshd.trust(server.known_hosts, port, server.host_key)
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def processes_that_name(text):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+def parts(folder):
+    return [path for path in Path(folder).rglob("*") if path.name.endswith(".part")]
+
+
+def random_file(path, size):
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+# Host keys
+
+
+def test_an_unknown_host_key_is_refused_and_the_hint_accepts_it(server, tmp_path):
+    known = tmp_path / "new folder" / "known hosts"
+    with pytest.raises(HostKeyUnknown) as caught, SshTransport(spec_of(server, known_hosts=known)):
+        pass
+    printed = os.popen(f"ssh-keygen -lf {server.host_key}.pub").read().split()[1]
+    assert printed.startswith("SHA256:")
+    assert printed in caught.value.message
+    command = caught.value.hint[caught.value.hint.index("mkdir -p") :]
+    assert os.system(command) == 0
+    with SshTransport(spec_of(server, known_hosts=known)) as transport:
+        assert transport.run(["true"], 30).returncode == 0
+
+
+def test_a_changed_host_key_is_never_spoken_to(server, tmp_path):
+    other = tmp_path / "other"
+    sshd.make_key(other)
+    server.known_hosts.unlink()
+    sshd.trust(server.known_hosts, server.port, other)
+    with pytest.raises(HostKeyMismatch, match="SHA256:") as caught, SshTransport(spec_of(server)):
+        pass
+    assert "ssh-keygen -f" in caught.value.hint
+    log = (server.folder / "sshd.log").read_text()
+    assert "Accepted" not in log and "Failed publickey" not in log
+
+
+def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server, tmp_path):
+    """OpenSSH would show its ed25519 key first; the file knows the RSA key only."""
+    rsa = tmp_path / "rsa"
+    os.system(f"ssh-keygen -q -t rsa -b 2048 -N '' -f {rsa}")
+    with sshd.running(tmp_path / "two", f"HostKey={rsa}") as two:
+        two.known_hosts.unlink()
+        sshd.trust(two.known_hosts, two.port, rsa)
+        with SshTransport(spec_of(two)) as transport:
+            assert transport.run(["true"], 30).returncode == 0
+
+
+# Reaching it
+
+
+def test_nobody_listening_is_unreachable(server):
+    with pytest.raises(Unreachable, match="refused"), SshTransport(spec_of(server, port=sshd.free_port())):
+        pass
+
+
+def test_a_name_that_does_not_resolve_is_unreachable(server):
+    with pytest.raises(Unreachable), SshTransport(spec_of(server, host="no-such-host.invalid")):
+        pass
+
+
+def test_a_port_that_never_greets_is_unreachable_in_time(server, monkeypatch):
+    monkeypatch.setattr("edgerig.devices.ssh_link.CONNECT_TIMEOUT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        with pytest.raises(Unreachable), SshTransport(spec_of(server, port=silent.getsockname()[1])):
+            pass
+        assert time.monotonic() - begin < 15
+
+
+def test_a_port_that_talks_something_else_is_unreachable(server):
+    def answer(listener):
+        with contextlib.suppress(OSError):
+            link, _ = listener.accept()
+            link.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            link.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        threading.Thread(target=answer, args=(web,), daemon=True).start()
+        with pytest.raises(Unreachable), SshTransport(spec_of(server, port=web.getsockname()[1])):
+            pass
+
+
+def test_a_refused_login_says_what_was_tried(server, tmp_path):
+    stranger = tmp_path / "stranger"
+    sshd.make_key(stranger)
+    with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec_of(server, key=stranger)):
+        pass
+    assert str(stranger) in caught.value.message
+    assert "ssh-copy-id" in caught.value.hint
+
+
+def test_an_encrypted_key_says_how_to_unlock_it(server, tmp_path):
+    locked = tmp_path / "locked"
+    os.system(f"ssh-keygen -q -t ed25519 -N secret -f {locked}")
+    with pytest.raises(Unreachable, match="ssh-add"), SshTransport(spec_of(server, key=locked)):
+        pass
+
+
+def test_a_key_of_the_agent_is_used(server, monkeypatch, tmp_path):
+    socket_path = tmp_path / "agent"
+    pid = os.popen(f"ssh-agent -a {socket_path} -s").read().split("SSH_AGENT_PID=")[1].split(";")[0]
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
+        assert os.system(f"ssh-add -q {server.client_key}") == 0
+        with SshTransport(spec_of(server, key=None)) as transport:
+            assert transport.run(["true"], 30).returncode == 0
+    finally:
+        os.kill(int(pid), 15)
+
+
+def test_the_openssh_configuration_is_honoured(server, home, monkeypatch):
+    (home / ".ssh" / "config").write_text(
+        f"Host board-alias\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.user}\n"
+        f"  IdentityFile {server.client_key}\n  UserKnownHostsFile {server.known_hosts}\n"
+    )
+    with SshTransport(SshDevice(name="b", kind="ssh", host="board-alias", workdir="/nonexistent")) as transport:
+        assert transport.run(["id", "-un"], 30).stdout.decode().strip() == getpass.getuser()
+
+
+def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_path):
+    relay = tmp_path / "relay.py"
+    relay.write_text(
+        "import socket, sys, threading, os\n"
+        f"open({str(tmp_path / 'relay.pid')!r}, 'w').write(str(os.getpid()))\n"
+        "link = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
+        "def up():\n"
+        "    while data := os.read(0, 65536): link.sendall(data)\n"
+        "    os._exit(0)\n"
+        "threading.Thread(target=up, daemon=True).start()\n"
+        "while data := link.recv(65536): os.write(1, data)\n"
+    )
+    (home / ".ssh" / "config").write_text(f"Host 127.0.0.1\n  ProxyCommand python3 {relay} %h %p\n")
+    with SshTransport(spec_of(server)) as transport:
+        assert transport.run(["echo", "through"], 30).stdout == b"through\n"
+        pid = int((tmp_path / "relay.pid").read_text())
+        assert running(pid)
+    wait_until(lambda: not running(pid))
+
+
+def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
+    with sshd.running(tmp_path / "jump") as jump:
+        through = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
+        with pytest.raises(HostKeyUnknown, match=str(jump.port)), SshTransport(through):
+            pass
+        sshd.trust(server.known_hosts, jump.port, jump.host_key)
+        with pytest.raises(Unreachable, match=f":{jump.port} refused the login"), SshTransport(through):
+            pass
+        with (jump.folder / "authorized_keys").open("a") as file:
+            file.write(Path(f"{server.client_key}.pub").read_text())
+        with SshTransport(through) as transport:
+            assert transport.run(["echo", "far"], 30).stdout == b"far\n"
+        assert "Accepted publickey" in (jump.folder / "sshd.log").read_text()
+        dead = spec_of(server, port=sshd.free_port(), proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
+        with pytest.raises(Unreachable, match="through"), SshTransport(dead):
+            pass
+
+
+def test_jump_hosts_that_lead_back_to_themselves_are_a_config_error(server, home):
+    (home / ".ssh" / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
+    with pytest.raises(ConfigError, match="jump hosts"), SshTransport(spec_of(server, host="a")):
+        pass
+
+
+# Links that drop
+
+
+def test_a_link_that_drops_between_commands_is_made_again_once(server):
+    with SshTransport(spec_of(server)) as transport:
+        assert transport.run(["true"], 30).returncode == 0
+        server.cut_sessions()
+        assert transport.run(["echo", "again"], 30).stdout == b"again\n"
+        server.kill()
+        begin = time.monotonic()
+        with pytest.raises(Unreachable):
+            transport.run(["true"], 30)
+        assert time.monotonic() - begin < 20
+        server.start()
+        assert transport.run(["echo", "back"], 30).stdout == b"back\n"
+
+
+def test_a_server_killed_in_a_run_is_unreachable_and_leaves_no_process(server, tmp_path):
+    with SshTransport(spec_of(server)) as transport:
+        threading.Thread(target=lambda: (wait_until((tmp_path / "pids").exists), server.kill())).start()
+        begin = time.monotonic()
+        with pytest.raises(Unreachable, match="lost during sh"):
+            transport.run(
+                ["sh", "-c", 'sleep 300 & echo $! $$ >"$1.tmp"; mv "$1.tmp" "$1"; wait', "sh", f"{tmp_path}/pids"], 120
+            )
+        assert time.monotonic() - begin < 30
+        for pid in (tmp_path / "pids").read_text().split():
+            wait_until(lambda pid=pid: not running(pid))
+
+
+def test_a_link_cut_in_a_run_is_unreachable_and_leaves_no_process(server, tmp_path):
+    with slow_link.slow_link(server.port) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            threading.Thread(target=lambda: (wait_until((tmp_path / "pid").exists), link.cut())).start()
+            with pytest.raises(Unreachable):
+                transport.run(
+                    ["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", f"{tmp_path}/pid"], 120
+                )
+            wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+            assert transport.run(["echo", "again"], 30).stdout == b"again\n"
+
+
+def test_leaving_ends_what_still_runs(server, tmp_path):
+    """The host goes away in the middle of a run: here by closing the transport under it."""
+    transport = SshTransport(spec_of(server)).__enter__()
+
+    def run():
+        with contextlib.suppress(DeviceError):
+            transport.run(["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", f"{tmp_path}/pid"], 120)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until((tmp_path / "pid").exists)
+    transport.__exit__(None, None, None)
+    wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_dead_link_does_not_keep_the_command_alive(server, tmp_path, monkeypatch):
+    """A pulled cable: no end ever arrives at the server. The device ends the command by its own clock."""
+    monkeypatch.setattr("edgerig.devices.ssh_command.GRACE_S", 1.0)
+    monkeypatch.setattr("edgerig.devices.ssh_channel.END_TIMEOUT_S", 2.0)
+    frozen = threading.Event()
+    with slow_link.slow_link(server.port) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            threading.Thread(
+                target=lambda: (wait_until((tmp_path / "pid").exists), link.freeze(), frozen.set())
+            ).start()
+            script = 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300'
+            done = transport.run(["sh", "-c", script, "sh", f"{tmp_path}/pid"], 3.0)
+            assert done.timed_out and done.returncode == -9
+            assert frozen.is_set()
+            wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+
+
+def test_a_push_cut_in_the_middle_is_done_again(server, tmp_path):
+    sent = random_file(tmp_path / "sent", 20 * MB)
+    with slow_link.slow_link(server.port, cut_after_bytes=8 * MB) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            transport.push(sent, f"{tmp_path}/arrived")
+        assert link.cuts == 1
+    assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
+    wait_until(lambda: parts(tmp_path) == [])
+
+
+def test_a_server_killed_in_a_push_is_unreachable_and_leaves_no_part(server, tmp_path):
+    sent = random_file(tmp_path / "sent", 50 * MB)
+    (tmp_path / "target").write_bytes(b"old")
+    with slow_link.slow_link(server.port, bytes_per_s=10 * MB) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            threading.Thread(target=lambda: (wait_until(lambda: link.carried > 5 * MB), server.kill())).start()
+            with pytest.raises(Unreachable):
+                transport.push(sent, f"{tmp_path}/target")
+    assert (tmp_path / "target").read_bytes() == b"old"
+    wait_until(lambda: parts(tmp_path) == [])
+
+
+def test_a_pull_cut_in_the_middle_is_done_again(server, tmp_path):
+    there = random_file(tmp_path / "there", 20 * MB)
+    with slow_link.slow_link(server.port, bytes_per_s=20 * MB) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            started = time.monotonic()
+            threading.Thread(target=lambda: (wait_until(lambda: time.monotonic() - started > 0.4), link.cut())).start()
+            transport.pull(str(there), tmp_path / "back", 20 * MB)
+        assert link.cuts >= 1
+    assert (tmp_path / "back").read_bytes() == there.read_bytes()
+    assert parts(tmp_path) == []
+
+
+# Uploads
+
+
+def test_equal_content_is_not_sent_again(server, tmp_path):
+    sent = random_file(tmp_path / "sent", 5 * MB)
+    with slow_link.slow_link(server.port) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            transport.push(sent, f"{tmp_path}/one")
+            before = link.carried
+            assert before > 5 * MB
+            transport.push(sent, f"{tmp_path}/two")
+            assert link.carried - before < 20_000
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            before = link.carried
+            transport.push(sent, f"{tmp_path}/three")
+            assert link.carried - before < 20_000
+    assert (tmp_path / "three").read_bytes() == sent.read_bytes()
+
+
+def test_a_rotten_store_is_found_out_and_sent_again(server, tmp_path):
+    sent = random_file(tmp_path / "sent", MB)
+    with SshTransport(spec_of(server)) as transport:
+        transport.push(sent, f"{tmp_path}/one")
+        (kept,) = (server.folder / "work" / "store").iterdir()
+        kept.chmod(0o644)
+        kept.write_bytes(b"x" * MB)
+        transport.push(sent, f"{tmp_path}/two")
+    assert (tmp_path / "two").read_bytes() == sent.read_bytes()
+    assert kept.read_bytes() == sent.read_bytes()
+
+
+def test_a_full_disk_is_a_device_error_and_leaves_nothing(server, tmp_path):
+    """`ulimit -f` bounds the size of any file the login may write, as a full disk does."""
+    small = tmp_path / "small"
+    small.write_text('#!/bin/sh\nulimit -f 2000\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    small.chmod(0o755)
+    line = (server.folder / "authorized_keys").read_text()
+    (server.folder / "authorized_keys").write_text(f'command="{small}" {line}')
+    sent = random_file(tmp_path / "sent", 20 * MB)
+    with SshTransport(spec_of(server)) as transport:
+        with pytest.raises(DeviceError, match="target"):
+            transport.push(sent, f"{tmp_path}/target")
+        assert transport.run(["true"], 30).returncode == 0
+    assert not (tmp_path / "target").exists()
+    wait_until(lambda: parts(tmp_path) == [])
+
+
+def test_a_device_without_a_hashing_tool_is_read_back(server, tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "env", "cat", "mv", "rm", "ln", "cp", "wc", "mkdir", "chmod", "touch", "sleep", "setsid"):
+        (tools / tool).symlink_to(sshd.binary(tool))
+    sent = random_file(tmp_path / "sent", MB)
+    with sshd.running(tmp_path / "bare", f"SetEnv=PATH={tools}") as bare, SshTransport(spec_of(bare)) as transport:
+        transport.push(sent, f"{tmp_path}/arrived")
+        assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
+        with pytest.raises(DeviceError):
+            transport.push(sent, f"{tmp_path}/missing/arrived")
+    assert parts(tmp_path) == []
+
+
+def test_the_store_is_cleaned_of_what_was_used_longest_ago(server, tmp_path):
+    with SshTransport(spec_of(server)) as transport:
+        for index in range(4):
+            transport.push(random_file(tmp_path / f"f{index}", 100_000), f"{tmp_path}/t{index}")
+            time.sleep(1.1)  # file times of a second are all `ls -t` may rely on
+        transport.push(tmp_path / "f0", f"{tmp_path}/again")
+        store = server.folder / "work" / "store"
+        stale = store / "abc.part"
+        stale.write_bytes(b"x")
+        os.utime(stale, (time.time() - 86_400,) * 2)
+        done = content_store.clean(transport, f"{server.folder}/work", 250_000)
+        assert (done.removed, done.kept, done.kept_bytes) == (2, 2, 200_000)
+        assert not stale.exists()
+        assert len(list(store.iterdir())) == 2
+        assert (tmp_path / "t1").read_bytes() == (tmp_path / "f1").read_bytes()
+        with slow_link.slow_link(server.port) as link:
+            trust_port(server, link.port)
+            with SshTransport(spec_of(server, port=link.port)) as second:
+                second.push(tmp_path / "f0", f"{tmp_path}/third")
+                assert link.carried < 30_000
+
+
+def test_a_push_leaves_no_watch_behind(server, tmp_path):
+    """What keeps the deadline on the device goes with the command, not with the deadline."""
+    with SshTransport(spec_of(server)) as transport:
+        for size in (10, MB, MB):
+            transport.push(random_file(tmp_path / "sent", size), f"{tmp_path}/target")
+        transport.push(tmp_path / "sent", f"{tmp_path}/again")
+        with pytest.raises(DeviceError):
+            transport.push(tmp_path / "sent", f"{tmp_path}/missing/target")
+        transport.pull(f"{tmp_path}/again", tmp_path / "back", MB)
+        wait_until(lambda: not processes_that_name(str(tmp_path / "target")))
+
+
+def test_an_interrupted_sweep_ends_what_runs_on_the_device(server, tmp_path):
+    code = f"""
+import sys, threading, time
+from pathlib import Path
+from edgerig import process
+from edgerig.devices.ssh import SshTransport
+from edgerig.spec import SshDevice
+spec = SshDevice.model_validate_json({spec_of(server).model_dump_json()!r})
+pid, caught = Path({str(tmp_path / "pid")!r}), []
+with SshTransport(spec) as transport:
+    def work():
+        try:
+            transport.run(["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", str(pid)], 300)
+        except process.Stopped:
+            caught.append("running")
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not pid.exists():
+        time.sleep(0.05)
+    process.stop_all()
+    thread.join(10)
+    try:
+        transport.push(pid, str(pid) + ".copy")
+    except process.Stopped:
+        caught.append("new")
+    caught.append(transport.run(["echo", "tidy"], 30).stdout)
+print(caught)
+"""
+    done = process.run([sys.executable, "-c", code], timeout_s=60)
+    assert done.stdout.decode().strip() == "['running', 'new', b'tidy\\n']", done.stderr.decode()
+    wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+
+
+# The device as a whole
+
+
+def test_noise_of_the_login_shell_is_not_the_commands(server, tmp_path):
+    noisy = tmp_path / "noisy"
+    noisy.write_text('#!/bin/sh\necho Welcome; echo warning >&2\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    noisy.chmod(0o755)
+    line = (server.folder / "authorized_keys").read_text()
+    (server.folder / "authorized_keys").write_text(f'command="{noisy}" {line}')
+    with SshTransport(spec_of(server)) as transport:
+        done = transport.run(["sh", "-c", "echo out; echo err >&2"], 30)
+    assert (done.stdout, done.stderr) == (b"out\n", b"err\n")
+
+
+def test_a_login_that_may_run_nothing_says_so(server):
+    line = (server.folder / "authorized_keys").read_text()
+    (server.folder / "authorized_keys").write_text(f'command="echo not here; exit 1" {line}')
+    with SshTransport(spec_of(server)) as transport, pytest.raises(DeviceError, match="not here"):
+        transport.run(["true"], 30)
+
+
+def test_a_signal_the_server_has_no_name_for_is_still_told_apart(server):
+    with SshTransport(spec_of(server)) as transport:
+        done = transport.run(["sh", "-c", "kill -BUS $$"], 30)
+    assert done.returncode < 0 and not done.timed_out
+    assert b"SIGBUS" in done.stderr
+
+
+def test_the_devices_own_python_is_checked_and_used(server, tmp_path):
+    spec = spec_of(server, runtime="system", python=sys.executable)
+    with open_device(spec) as device:
+        assert device.python == (sys.executable, "-I")
+        assert device.executorch_library is None and device.library_reason
+        record = device.transport.probe()
+    assert (record.kind, record.emulated) == ("ssh", False)
+    assert record.state["free_bytes"] > 0
+    assert record.state["python"].startswith("3.")
+    assert abs(record.state["clock_offset_s"]) < 30
+    for name, value in record.state.items():
+        assert value is not None or record.state["reasons"][name]
+    assert Path(spec.workdir).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "echo"])
+def test_a_python_that_does_not_work_is_a_device_error(server, python):
+    with pytest.raises(DeviceError, match=python), open_device(spec_of(server, runtime="system", python=python)):
+        pass
+
+
+def test_a_workdir_that_cannot_be_made_is_a_device_error(server):
+    spec = spec_of(server, runtime="system", workdir="/proc/edgerig")
+    with pytest.raises(DeviceError, match="/proc/edgerig") as caught, open_device(spec):
+        pass
+    assert "workdir" in caught.value.hint
+
+
+def test_an_address_on_the_command_line_is_a_device(server, home):
+    (home / ".ssh" / "known_hosts").write_text(server.known_hosts.read_text())
+    os.symlink(server.client_key, home / ".ssh" / "id_ed25519")
+    spec = specs.load_device(f"ssh://{server.user}@127.0.0.1:{server.port}")
+    with SshTransport(spec) as transport:
+        assert transport.run(["true"], 30).returncode == 0
+
+
+def test_the_transfer_benchmark_prints_a_ratio_to_every_peer():
+    """In its shortest setting; no time is judged here."""
+    script = specs.PACKAGE.parent / "benchmarks" / "transfer.py"
+    argv = [sys.executable, str(script), "--rounds", "1", "--megabytes", "1", "--link", "loopback"]
+    done = process.run(argv, timeout_s=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr.decode()
+    number = r"\d+\.\d+"
+    line = rf"ssh loopback: (edgerig.*) {number} MB/s, (\w+) {number} MB/s, ratio {number} \[{number}, {number}\].*"
+    found = [match.groups() for match in re.finditer(line, done.stdout.decode())]
+    assert found == [(ours, peer) for ours in ("edgerig", "edgerig with connecting") for peer in ("scp", "sftp")]

@@ -1,0 +1,70 @@
+"""Reading `dumpsys`, whose words nobody promises."""
+
+import pytest
+
+from edgerig.devices.adb_state import NO_DUMPSYS, battery, thermal_status, with_android
+
+BATTERY = """\
+Current Battery Service state:
+  AC powered: true
+  USB powered: false
+  status: 5
+  present: true
+  level: 50
+  scale: 200
+  temperature: 305
+"""
+
+
+def test_a_battery():
+    assert battery(BATTERY) == {"percent": 25, "status": "Full", "powered_by": ["AC"], "temperature_c": 30.5}
+
+
+def test_an_empty_battery_is_not_a_missing_one():
+    found = battery("level: 0\nscale: 100\nstatus: 9\n")
+    assert found == {"percent": 0, "status": None, "powered_by": [], "temperature_c": None}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Can't find service: battery", "level: 5", "level: 5\nscale: 0", "level: x\nscale: 100",
+             BATTERY.replace("present: true", "present: false")]
+)  # fmt: skip
+def test_no_battery(text):
+    assert battery(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("Thermal Status: 0", "none"), ("x\n  Thermal Status: 3\ny", "severe"), ("Thermal Status: 9", None), ("", None)],
+)
+def test_thermal_status(text, status):
+    assert thermal_status(text) == status
+
+
+def test_what_is_missing_has_a_reason():
+    state = with_android({"load1": 0.5, "battery": None, "reasons": {"battery": "no battery", "python": "none"}}, "")
+    assert (state["battery"], state["sdk"], state["thermal_status"], state["load1"]) == (None, None, None, 0.5)
+    assert state["reasons"]["battery"] == NO_DUMPSYS
+    assert state["reasons"]["python"] == "none"
+    assert "Android" in state["reasons"]["sdk"]
+
+
+def test_what_is_found_has_none():
+    said = f"maker=Google\nsdk=34\ndumpsys=yes\n@battery\n{BATTERY}\n@thermal\nThermal Status: 1\n"
+    state = with_android({"battery": None, "reasons": {"battery": "no battery"}}, said)
+    assert (state["maker"], state["sdk"], state["thermal_status"]) == ("Google", 34, "light")
+    assert state["battery"]["percent"] == 25
+    assert state["reasons"] == {}
+
+
+def test_the_kernels_battery_stays_where_dumpsys_has_none():
+    state = with_android(
+        {"battery": {"percent": 7, "status": None}, "reasons": {}}, "dumpsys=yes\n@battery\n\n@thermal\n"
+    )
+    assert state["battery"]["percent"] == 7
+    assert state["reasons"]["thermal_status"] == "dumpsys does not tell"
+
+
+def test_hostile_words_are_not_taken():
+    state = with_android({"reasons": {}}, "maker=\x1b[31mevil\nsdk=99999999999999999999\n")
+    assert (state["maker"], state["sdk"]) == (None, None)
