@@ -196,7 +196,7 @@ class QemuSystemDevice(_Device):
     memory_mib: Annotated[int, Field(ge=256, le=65536)] = 1024
     cores: Annotated[int, Field(ge=1, le=8)] = 1
     boot_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
-    """How long the machine may take until its sshd answers; about 4 s on an idle workstation."""
+    """How long the machine may take until its sshd answers; 2 to 4 s on an idle workstation."""
     emulated: Literal[True] = True
 
 

@@ -56,6 +56,7 @@ LOG_TAIL_BYTES = 3000
 @contextlib.contextmanager
 def open_qemu_system(spec: QemuSystemDevice) -> Iterator[OpenDevice]:
     """Starts the machine, the bundle on a disk of its own. Raises DeviceError when it is not to be had."""
+    tool(QEMU, QEMU_PACKAGE)  # before anything is downloaded for it
     cache = cache_root() / "vm"
     image, runtimes = vm_image(cache), bundle("aarch64")
     with machine(spec, image, [bundle_disk(runtimes, cache)]) as login, VmTransport(spec, login) as transport:

@@ -168,7 +168,7 @@ def tool(name: str, package: str) -> str:
     """The path of a program, also where only root's path has it. Raises DeviceError naming its Debian package."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}")
     if found is None:
-        raise DeviceError(f"{name} is not installed on this machine", hint=f"sudo apt-get install {package}")
+        raise DeviceError(f"{name} is not installed on this machine", hint=f"apt-get install {package}")
     return found
 
 

@@ -26,6 +26,20 @@ BINFMT = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 ADBD_PORT = 6555
 """Not one where an adb server looks for emulators by itself (5555 to 5585)."""
 START_DEADLINE_S = 60.0
+INTERPRETER = """\
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Called by binfmt_misc with flag P: interpreter, path, argv[0], the program's arguments. */
+int main(int argc, char **argv) {
+  char **args = calloc(argc + 4, sizeof *args);
+  if (!args || argc < 3) return 126;
+  args[0] = "qemu"; args[1] = "-cpu"; args[2] = CPU; args[3] = "-0"; args[4] = argv[2]; args[5] = argv[1];
+  for (int i = 3; i < argc; i++) args[i + 3] = argv[i];
+  execv("/qemu/qemu", args);
+  return 126;
+}
+"""
 
 
 def _main(arch: str, system: str, folder: str, listener: int, data_bytes: int, own_network: bool) -> None:
@@ -51,13 +65,13 @@ def _mount_all(arch: str, system: Path, root: Path, data_bytes: int) -> None:
     cpu = root.parent / "cpu"  # what an arm64 machine's kernel would tell
     if arch == "arm64":
         _mount("--bind", str(cpu / "proc/cpuinfo"), str(root / "proc/cpuinfo"))
-        _speak_arm64(root.parent / "binfmt")
+        _speak_arm64(root.parent / "binfmt", root)
     for name in ("possible", "present", "online"):
         source = (cpu if arch == "arm64" else Path("/")) / "sys/devices/system/cpu" / name
         shutil.copy(source, root / "sys/devices/system/cpu" / name)
 
 
-def _speak_arm64(formats: Path) -> None:
+def _speak_arm64(formats: Path, root: Path) -> None:
     """arm64 programs run under QEMU from here on.
 
     Since Linux 6.7 a user namespace has a binfmt_misc of its own; before, the host's must have QEMU registered.
@@ -69,7 +83,26 @@ def _speak_arm64(formats: Path) -> None:
         if not Path("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists():
             raise
         return
-    (formats / "register").write_text(BINFMT.read_text(encoding="ascii"), encoding="ascii")
+    interpreter = _interpreter(root / "qemu")
+    *matching, _, _ = BINFMT.read_text(encoding="ascii").strip().split(":")
+    # P: the program's own argv[0] is handed on. Looked up in the device's root, at each start.
+    (formats / "register").write_text(":".join([*matching, interpreter, "P"]), encoding="ascii")
+
+
+def _interpreter(folder: Path) -> str:
+    """QEMU with its processor fixed, in the device's root; gives its path there.
+
+    QEMU_CPU in the environment would not do: whoever clears it, as edgerig does for a job, would get the processor
+    "max" instead, whose 8-bit matrix products QEMU 7.2 computes wrongly.
+    """
+    folder.mkdir()
+    shutil.copy("/usr/bin/qemu-aarch64-static", folder / "qemu")
+    source = folder / "interpreter.c"
+    source.write_text(INTERPRETER, encoding="ascii")
+    cpu = os.environ["QEMU_CPU"]
+    compile_it = ["gcc", "-static", "-O1", f'-DCPU="{cpu}"', "-o", str(folder / "interpreter"), str(source)]
+    subprocess.run(compile_it, check=True, timeout=60)
+    return "/qemu/interpreter"
 
 
 def _mount(*args: str) -> None:

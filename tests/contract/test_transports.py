@@ -19,12 +19,13 @@ import pytest
 import sshd
 
 from edgerig import process
+from edgerig.devices import open_device
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
-from edgerig.spec import AdbDevice, SshDevice
+from edgerig.spec import AdbDevice, QemuSystemDevice, QemuUserDevice, SshDevice
 
 pytestmark = pytest.mark.contract
 
@@ -44,10 +45,12 @@ ODD_NAMES = [
 
 @dataclass(frozen=True)
 class Place:
-    """An entered transport and a folder that exists on its device."""
+    """An entered transport and a folder that exists on its device. `arch` is given where commands run on this machine
+    and only the runner is emulated."""
 
     transport: Transport
     folder: str
+    arch: str = ""
 
 
 @contextlib.contextmanager
@@ -86,7 +89,25 @@ def adb(tmp_path: Path) -> Iterator[Place]:
             yield Place(transport, "/data/local/tmp/contract")
 
 
-PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {"local": local, "ssh": ssh, "adb": adb}
+@contextlib.contextmanager
+def qemu_user(tmp_path: Path) -> Iterator[Place]:
+    with open_device(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
+        yield Place(opened.transport, str(tmp_path), arch="aarch64")
+
+
+@contextlib.contextmanager
+def qemu_system(tmp_path: Path) -> Iterator[Place]:
+    with open_device(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
+        yield Place(opened.transport, opened.workdir)
+
+
+PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
+    "local": local,
+    "ssh": ssh,
+    "adb": adb,
+    "qemu-user": qemu_user,
+    "qemu-system": qemu_system,
+}
 
 
 @pytest.fixture(scope="module", params=PLACES)
@@ -345,11 +366,14 @@ def test_a_pull_into_a_missing_folder_is_a_device_error(transport, folder, tmp_p
 # State
 
 
-def test_the_probe_tells_what_the_device_is(transport):
+def test_the_probe_tells_what_the_device_is(device, transport):
     record = transport.probe()
-    assert record.arch == transport.run(["uname", "-m"], 30).stdout.decode().strip()
+    assert record.arch == (device.arch or transport.run(["uname", "-m"], 30).stdout.decode().strip())
     assert record.cores is not None and record.cores >= 1
-    assert record.memory_bytes is not None and record.memory_bytes > 2**20
+    if device.arch:
+        assert record.memory_bytes is None and record.state["reasons"]["memory_bytes"]
+    else:
+        assert record.memory_bytes is not None and record.memory_bytes > 2**20
     assert record.cpu and record.os
     assert isinstance(record.state.get("load1"), float)
 

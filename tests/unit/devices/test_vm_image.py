@@ -88,7 +88,7 @@ def test_a_missing_tool_names_its_package(monkeypatch):
     with pytest.raises(DeviceError) as caught:
         vm_image.tool("no-such-program", "its-package")
     assert "no-such-program" in caught.value.message
-    assert caught.value.hint == "sudo apt-get install its-package"
+    assert caught.value.hint == "apt-get install its-package"
 
 
 def test_a_disk_holds_the_tree_and_takes_only_what_is_in_it(tmp_path):
