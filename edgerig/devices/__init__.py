@@ -18,8 +18,8 @@ OPENERS = {
     "local": "edgerig.devices.local:open_local",
     "ssh": "edgerig.devices.ssh:open_ssh",
     "adb": "edgerig.devices.adb:open_adb",
-    "qemu-user": "edgerig.devices.qemu_user:open_qemu_user",
-    "qemu-system": "edgerig.devices.qemu_system:open_qemu_system",
+    "qemu-user": "edgerig.devices.qemu.user:open_qemu_user",
+    "qemu-system": "edgerig.devices.qemu.system:open_qemu_system",
 }
 LINKS = {"ssh": "edgerig.devices.ssh:SshTransport", "adb": "edgerig.devices.adb:AdbTransport"}
 """Kinds that can be reached without being made ready."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 MARK = 0x45524947
-"""The prctl option of a marker: "ERIG", no option of Linux's; the same in `devices/instructions.c`."""
+"""The prctl option of a marker: "ERIG", no option of Linux's; the same in `devices/qemu/instructions.c`."""
 REPEATS = 7
 RUNS = 27
 """The repeats and what goes before them: the interpreter specializes its bytecode in the first turns (PEP 659)."""

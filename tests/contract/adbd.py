@@ -31,8 +31,8 @@ from typing import Literal
 from adbd_inside import ADBD_PORT
 
 from edgerig.cache import cache_root
-from edgerig.devices.cpuinfo import CPUS, write_files
-from edgerig.devices.debian import download, unpack
+from edgerig.devices.bundle.debian import download, unpack
+from edgerig.devices.qemu.cpuinfo import CPUS, write_files
 
 Arch = Literal["amd64", "arm64"]
 SUITE = "trixie"  # the first with an adbd

@@ -16,8 +16,11 @@ import adbd
 import pytest
 import slow_link
 
-from edgerig.devices import adb_command, adb_server, adb_shell, content_store, open_device
+from edgerig.devices import content_store, open_device
 from edgerig.devices.adb import AdbTransport
+from edgerig.devices.adb import command as adb_command
+from edgerig.devices.adb import server as adb_server
+from edgerig.devices.adb import shell as adb_shell
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.spec import PACKAGE, AdbDevice
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from edgerig.devices.bundle import Bundle, bundle
+from edgerig.devices.bundle.provision import provision
 from edgerig.devices.local import LocalTransport
-from edgerig.devices.provision import provision
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError
 

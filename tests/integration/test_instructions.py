@@ -13,7 +13,7 @@ from e2e.commands import QUICK, Edgerig
 
 from edgerig import process
 from edgerig.devices import open_device
-from edgerig.devices.instructions import InstructionCounter, instruction_counter
+from edgerig.devices.qemu.instructions import InstructionCounter, instruction_counter
 from edgerig.ondevice.markers import MARK
 from edgerig.spec import load_device
 

@@ -17,8 +17,8 @@ import pytest
 from e2e.commands import Edgerig
 
 from edgerig.cache import cache_root
-from edgerig.devices.qemu_system import QEMU, VmTransport, machine
-from edgerig.devices.vm_image import vm_image
+from edgerig.devices.qemu.system import QEMU, VmTransport, machine
+from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.errors import DeviceError, HostKeyMismatch
 from edgerig.results import DeviceRecord
 from edgerig.spec import QemuSystemDevice, SshDevice, load_device
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.integration
 STARTS = """
 import sys, time
 from edgerig.cache import cache_root
-from edgerig.devices.qemu_system import machine
-from edgerig.devices.vm_image import vm_image
+from edgerig.devices.qemu.system import machine
+from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.spec import QemuSystemDevice
 spec = QemuSystemDevice(name=sys.argv[1], kind="qemu-system", cpu="cortex-a72")
 print("starting", flush=True)
@@ -42,8 +42,8 @@ INTERRUPTED = """
 import threading
 from edgerig import process
 from edgerig.cache import cache_root
-from edgerig.devices.qemu_system import machine
-from edgerig.devices.vm_image import vm_image
+from edgerig.devices.qemu.system import machine
+from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.spec import QemuSystemDevice
 image = vm_image(cache_root() / "vm")
 threading.Timer(0.5, process.stop_all).start()

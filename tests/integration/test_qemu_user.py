@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import pytest
 from e2e.commands import QUICK, Edgerig, processes
 
-from edgerig.devices import cpuinfo, open_device
+from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError
 from edgerig.spec import QemuUserDevice, load_device
 

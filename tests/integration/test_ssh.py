@@ -146,7 +146,7 @@ def test_a_name_that_does_not_resolve_is_unreachable(server):
 
 
 def test_a_port_that_never_greets_is_unreachable_in_time(server, monkeypatch):
-    monkeypatch.setattr("edgerig.devices.ssh_link.CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("edgerig.devices.ssh.link.CONNECT_TIMEOUT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begin = time.monotonic()
         with pytest.raises(Unreachable), SshTransport(spec_of(server, port=silent.getsockname()[1])):
@@ -310,8 +310,8 @@ def test_leaving_ends_what_still_runs(server, tmp_path):
 
 def test_a_dead_link_does_not_keep_the_command_alive(server, tmp_path, monkeypatch):
     """A pulled cable: no end ever arrives at the server. The device ends the command by its own clock."""
-    monkeypatch.setattr("edgerig.devices.ssh_command.GRACE_S", 1.0)
-    monkeypatch.setattr("edgerig.devices.ssh_channel.END_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("edgerig.devices.ssh.command.GRACE_S", 1.0)
+    monkeypatch.setattr("edgerig.devices.ssh.channel.END_TIMEOUT_S", 2.0)
     frozen = threading.Event()
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)

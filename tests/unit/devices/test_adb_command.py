@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from edgerig.devices.adb_command import LINE_LIMIT_BYTES, command_line, death_of_shell, find_trailer
+from edgerig.devices.adb.command import LINE_LIMIT_BYTES, command_line, death_of_shell, find_trailer
 from edgerig.errors import DeviceError
 
 TOKEN = "0123456789abcdef"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from edgerig.devices.adb_command import Trailer
-from edgerig.devices.adb_server import REMEDIES, refusal
-from edgerig.devices.adb_shell import Captured
+from edgerig.devices.adb.command import Trailer
+from edgerig.devices.adb.server import REMEDIES, refusal
+from edgerig.devices.adb.shell import Captured
 from edgerig.errors import ConfigError
 from edgerig.spec import PACKAGE, AdbDevice, load_device, parse, read_toml
 

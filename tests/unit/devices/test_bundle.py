@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edgerig.devices import bundle as bundles
-from edgerig.devices import cpuinfo, debian, provision, userland, wheels
-from edgerig.devices.bundle import ARCHITECTURES, Bundle, bundle
+from edgerig.devices.bundle import ARCHITECTURES, Bundle, bundle, debian, provision, userland, wheels
+from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError
 from edgerig.spec import QemuUserDevice
 

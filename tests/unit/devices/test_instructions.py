@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices import instructions
-from edgerig.devices.instructions import instruction_counter
+from edgerig.devices.qemu import instructions
+from edgerig.devices.qemu.instructions import instruction_counter
 
 
 def script(folder: Path, name: str, body: str) -> str:

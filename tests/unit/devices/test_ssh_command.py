@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from edgerig.devices.ssh_command import LINE_LIMIT_BYTES, Marked, command_line
+from edgerig.devices.ssh.command import LINE_LIMIT_BYTES, Marked, command_line
 from edgerig.errors import DeviceError
 
 SHELLS = {"sh": ["sh"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
@@ -104,7 +104,7 @@ def test_the_group_is_our_own_even_where_the_server_gives_none(start):
 
 
 def test_the_device_ends_a_command_by_its_own_clock(start, monkeypatch):
-    monkeypatch.setattr("edgerig.devices.ssh_command.GRACE_S", 0.0)
+    monkeypatch.setattr("edgerig.devices.ssh.command.GRACE_S", 0.0)
     begin = time.monotonic()
     child = start(["sleep", "300"], timeout_s=1.0)
     assert child.wait(20) == -signal.SIGKILL

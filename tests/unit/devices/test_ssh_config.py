@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices.ssh_config import endpoint_of
+from edgerig.devices.ssh.config import endpoint_of
 from edgerig.errors import ConfigError
 from edgerig.spec import SshDevice, load_device, parse, split_ssh_address
 
@@ -12,7 +12,7 @@ from edgerig.spec import SshDevice, load_device, parse, split_ssh_address
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("edgerig.devices.ssh_config.SYSTEM_CONFIG", tmp_path / "system")
+    monkeypatch.setattr("edgerig.devices.ssh.config.SYSTEM_CONFIG", tmp_path / "system")
     (tmp_path / ".ssh").mkdir()
 
     def write(text):

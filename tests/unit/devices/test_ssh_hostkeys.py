@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices.ssh_config import Endpoint
-from edgerig.devices.ssh_hostkeys import check_host_key, fingerprint, known_keys, preferred_algorithms
+from edgerig.devices.ssh.config import Endpoint
+from edgerig.devices.ssh.hostkeys import check_host_key, fingerprint, known_keys, preferred_algorithms
 from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
 
 KIND = "ssh-ed25519"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices import debian, initrd, leash, vm_image
-from edgerig.devices.initrd import Entry
+from edgerig.devices.bundle import debian
+from edgerig.devices.qemu import initrd, leash, vm_image
+from edgerig.devices.qemu.initrd import Entry
 from edgerig.errors import DeviceError
 
 HEADER_BYTES = 110

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgerig.devices.ssh_config import Endpoint
+from edgerig.devices.ssh.config import Endpoint
 from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
 
 FILE_LIMIT_BYTES = 16 * 2**20

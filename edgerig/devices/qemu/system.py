@@ -28,11 +28,11 @@ import paramiko
 
 from edgerig import process
 from edgerig.cache import cache_root
-from edgerig.devices import initrd, leash
 from edgerig.devices.bundle import bundle
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.qemu import initrd, leash
+from edgerig.devices.qemu.vm_image import SYSTEM_PATH, VmImage, bundle_disk, tool, vm_image
 from edgerig.devices.ssh import SshTransport
-from edgerig.devices.vm_image import SYSTEM_PATH, VmImage, bundle_disk, tool, vm_image
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
 from edgerig.spec import QemuSystemDevice, SshDevice

@@ -14,10 +14,10 @@ from typing import Self, TypeVar
 from edgerig import process
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.probe import probe
-from edgerig.devices.ssh_channel import Command, LinkLost
-from edgerig.devices.ssh_config import endpoint_of
-from edgerig.devices.ssh_link import Link, connect
-from edgerig.devices.ssh_upload import download, upload
+from edgerig.devices.ssh.channel import Command, LinkLost
+from edgerig.devices.ssh.config import endpoint_of
+from edgerig.devices.ssh.link import Link, connect
+from edgerig.devices.ssh.upload import download, upload
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.results import DeviceRecord
@@ -57,7 +57,7 @@ def open_ssh(spec: SshDevice) -> Iterator[OpenDevice]:
             yield _with_own_python(spec, transport)
         else:
             # Only now: the bundle's builder is not needed for a device that brings its own Python.
-            from edgerig.devices.provision import provision
+            from edgerig.devices.bundle.provision import provision
 
             yield provision(transport, spec.workdir, transport.arch())
 

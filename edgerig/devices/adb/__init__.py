@@ -19,9 +19,10 @@ from typing import IO, Self
 import adbutils
 
 from edgerig import process
-from edgerig.devices import adb_server, adb_sync
-from edgerig.devices.adb_shell import run_command
-from edgerig.devices.adb_state import android_record
+from edgerig.devices.adb import server as adb_server
+from edgerig.devices.adb import sync as adb_sync
+from edgerig.devices.adb.shell import run_command
+from edgerig.devices.adb.state import android_record
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError, Unreachable
@@ -71,7 +72,7 @@ exec uname -m
 @contextlib.contextmanager
 def open_adb(spec: AdbDevice) -> Iterator[OpenDevice]:
     """Reaches the device, makes its workdir, and brings Python and the runtimes along. Raises DeviceError."""
-    from edgerig.devices.provision import provision
+    from edgerig.devices.bundle.provision import provision
 
     with AdbTransport(spec) as transport:
         arch = transport.prepare()

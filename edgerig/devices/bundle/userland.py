@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.devices import debian, wheels
+from edgerig.devices.bundle import debian, wheels
 from edgerig.devices.native import LIBRARIES, executorch_runner_for
 from edgerig.errors import DeviceError
 

@@ -1,7 +1,7 @@
 """Running one command through adb's shell protocol, version 2: two streams and an exit code in one socket.
 
 A packet is an id byte, a little-endian 32-bit length, and the payload (adb's shell_protocol.h). Standard input is
-never written to: closing it, or losing the link, ends the command on the device (`adb_command.py`).
+never written to: closing it, or losing the link, ends the command on the device (`command.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import adbutils
 
 from edgerig import process
-from edgerig.devices.adb_command import TRAILER_LIMIT_BYTES, Trailer, command_line, death_of_shell, find_trailer
+from edgerig.devices.adb.command import TRAILER_LIMIT_BYTES, Trailer, command_line, death_of_shell, find_trailer
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError, Unreachable
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.devices import debian, initrd
-from edgerig.devices.bundle import Bundle
+from edgerig.devices.bundle import Bundle, debian
+from edgerig.devices.qemu import initrd
 from edgerig.errors import DeviceError
 
 SUITE = "bookworm"

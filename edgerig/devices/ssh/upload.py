@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgerig import process
-from edgerig.devices.ssh_channel import Command
-from edgerig.devices.ssh_link import Link
+from edgerig.devices.ssh.channel import Command
+from edgerig.devices.ssh.link import Link
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError
 

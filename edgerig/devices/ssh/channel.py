@@ -1,6 +1,6 @@
 """One command over a link: started, both streams drained on threads of their own, ended at its deadline.
 
-Our end of its standard input is the lifeline (`ssh_command.py`): closing it makes the device kill the whole process
+Our end of its standard input is the lifeline (`command.py`): closing it makes the device kill the whole process
 group. That ends what passed its deadline, and what a command that ended by itself left behind.
 """
 
@@ -18,8 +18,8 @@ from typing import Self
 import paramiko
 
 from edgerig import process
-from edgerig.devices.ssh_command import MISSING, STARTED, Marked, command_line
-from edgerig.devices.ssh_link import CONNECT_TIMEOUT_S, Link
+from edgerig.devices.ssh.command import MISSING, STARTED, Marked, command_line
+from edgerig.devices.ssh.link import CONNECT_TIMEOUT_S, Link
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError
 

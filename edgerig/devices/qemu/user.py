@@ -16,11 +16,11 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.cache import cache_root
-from edgerig.devices import cpuinfo
 from edgerig.devices.bundle import bundle
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.instructions import instruction_counter
 from edgerig.devices.local import LocalTransport
+from edgerig.devices.qemu import cpuinfo
+from edgerig.devices.qemu.instructions import instruction_counter
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
 from edgerig.spec import QemuUserDevice

@@ -18,9 +18,9 @@ import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
-from edgerig.devices.ssh_config import Endpoint
-from edgerig.devices.ssh_hostkeys import check_host_key, known_keys, preferred_algorithms
-from edgerig.devices.ssh_login import log_in
+from edgerig.devices.ssh.config import Endpoint
+from edgerig.devices.ssh.hostkeys import check_host_key, known_keys, preferred_algorithms
+from edgerig.devices.ssh.login import log_in
 from edgerig.errors import DeviceError, Unreachable
 
 CONNECT_TIMEOUT_S = 15.0

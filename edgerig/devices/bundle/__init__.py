@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.cache import cache_root
-from edgerig.devices import debian, native, userland, wheels
-from edgerig.devices.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
+from edgerig.devices import native
+from edgerig.devices.bundle import debian, userland, wheels
+from edgerig.devices.bundle.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
 from edgerig.errors import DeviceError
 
 SCHEMA = 1

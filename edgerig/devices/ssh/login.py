@@ -14,7 +14,7 @@ from pathlib import Path
 
 import paramiko
 
-from edgerig.devices.ssh_config import Endpoint
+from edgerig.devices.ssh.config import Endpoint
 from edgerig.errors import Unreachable
 
 PASSWORD_VARIABLE = "EDGERIG_SSH_PASSWORD"  # noqa: S105  (its name, not a password)

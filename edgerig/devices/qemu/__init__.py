@@ -1,0 +1,1 @@
+"""Devices that QEMU emulates: a processor for the runner alone (`user`), or a whole machine (`system`)."""
