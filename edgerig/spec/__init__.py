@@ -1,0 +1,61 @@
+"""What is wanted: sweeps, models, devices, recipes and formats, read from TOML and checked before anything runs.
+
+Nothing here touches a device or imports numpy or a framework. Every refusal is a `ConfigError` that names the file,
+the key and the fix. Looking a name up goes through the user's own folder first (`./models`, `./devices`), then what
+edgerig ships.
+"""
+
+from __future__ import annotations
+
+from edgerig.spec.device import (
+    DEVICE_KINDS,
+    AdbDevice,
+    DeviceSpec,
+    LocalDevice,
+    QemuSystemDevice,
+    QemuUserDevice,
+    SshDevice,
+    known_devices,
+    load_device,
+    split_ssh_address,
+)
+from edgerig.spec.model import DatasetSpec, ModelSpec, TensorSpec, known_models, load_model
+from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
+from edgerig.spec.toml import AS_IS, PACKAGE, FormatName, Layout, Source, Strict, nearest, parse, read_toml
+
+__all__ = [
+    "AS_IS",
+    "DEVICE_KINDS",
+    "PACKAGE",
+    "AdbDevice",
+    "BuildSettings",
+    "DatasetSpec",
+    "DeviceSpec",
+    "FormatName",
+    "FormatSpec",
+    "Layout",
+    "LocalDevice",
+    "Lowering",
+    "ModelSpec",
+    "QemuSystemDevice",
+    "QemuUserDevice",
+    "RecipeSpec",
+    "RunSettings",
+    "Source",
+    "SshDevice",
+    "Strict",
+    "SweepSpec",
+    "TensorSpec",
+    "known_devices",
+    "known_models",
+    "load_device",
+    "load_formats",
+    "load_model",
+    "load_recipes",
+    "load_sweep",
+    "nearest",
+    "parse",
+    "read_toml",
+    "split_ssh_address",
+]

@@ -1,0 +1,82 @@
+"""Sweeps: what to build, where to run it and how to time it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PositiveInt
+
+from edgerig.errors import ConfigError
+from edgerig.spec.recipe import load_formats, load_recipes
+from edgerig.spec.toml import FormatName, Strict, nearest, parse, read_toml
+
+
+class RunSettings(Strict):
+    """How a cell is timed: warm-up, then until both `min_runs` and `min_seconds` are met, never past `max_seconds`."""
+
+    warmup_runs: int = Field(default=10, ge=0, le=10_000)
+    min_runs: PositiveInt = 50
+    min_seconds: float = Field(default=1.0, ge=0, le=3600)
+    max_seconds: float = Field(default=150.0, gt=0, le=3600)
+    limit: PositiveInt | None = None
+    """Evaluate only the first `limit` samples of the dataset (None: all)."""
+    timeout_s: float = Field(default=600.0, gt=0, le=86_400)
+    """Deadline of one cell's run on its device."""
+
+    def on_emulator(self) -> Self:
+        """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
+        return self.model_copy(update={"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0})
+
+
+class BuildSettings(Strict):
+    timeout_s: float = Field(default=900.0, gt=0, le=86_400)
+    """Deadline of one variant's build."""
+    jobs: PositiveInt | None = None
+    """Builds at once (None: one a core)."""
+
+
+class SweepSpec(Strict):
+    """A sweep: the product of models, formats, recipes, devices and threads, thinned by `select` globs."""
+
+    models: tuple[str, ...] = Field(default=("digits_cnn", "digits_vit"), min_length=1)
+    dataset: Path | None = None
+    """An npz for the models that are ready files."""
+    formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
+    recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)
+    devices: tuple[str, ...] = Field(default=("local",), min_length=1)
+    threads: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(1,), min_length=1)
+    select: tuple[str, ...] = ("*",)
+    seed: int = 0
+    out: Path = Path("reports")
+    options: dict[FormatName, dict[str, str]] = Field(default={})
+    run: RunSettings = RunSettings()
+    build: BuildSettings = BuildSettings()
+
+
+def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
+    """The sweep in `path` (None: the quickstart), with `overrides` from flags on top. Raises ConfigError."""
+    table: dict[str, Any] = {} if path is None else read_toml(path)
+    origin = "command line" if path is None else str(path)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            value = {**table[key], **value}  # a flag changes one key of [run] or [options], not the whole table
+        table[key] = value
+    sweep = parse(SweepSpec, table, origin)
+    for recipe in sweep.recipes:
+        if recipe not in load_recipes():
+            raise ConfigError(
+                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, load_recipes())
+            )
+    for format_name, chosen in sweep.options.items():
+        allowed = load_formats()[format_name].options
+        for key, value in chosen.items():
+            if key not in allowed:
+                raise ConfigError(f'{origin}: unknown option "{format_name}.{key}"', hint=nearest(key, allowed))
+            if value not in allowed[key]:
+                raise ConfigError(
+                    f'{origin}: option "{format_name}.{key}": unknown value "{value}"',
+                    hint=nearest(value, allowed[key]),
+                )
+    return sweep

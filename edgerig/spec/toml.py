@@ -1,0 +1,102 @@
+"""TOML to frozen values: every refusal names the file, the key and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from edgerig.errors import ConfigError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+AS_IS = "as-is"
+"""The recipe name of a ready file, which is run exactly as its author built it."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Factory = Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
+"""`"file.py:function"`, the file relative to the model's folder."""
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FormatName = Literal["tflite", "executorch", "onnx"]
+Source = Literal["torch", "tflite", "executorch", "onnx"]
+Layout = Literal["NCHW", "NHWC", "any"]
+
+
+class Strict(BaseModel):
+    """A frozen value; an unknown key is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SpecT = TypeVar("SpecT", bound=BaseModel)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: the nearest known one, else all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known) or 'none'}"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The file's table. Raises ConfigError naming the file (and the line, for a syntax error)."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file", hint="check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}", hint="a readable UTF-8 TOML file is needed") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}", hint="mend the line named above") from error
+
+
+def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
+    """`table` as a `cls`; a `ConfigError` names `origin`, each wrong key and its fix."""
+    try:
+        return cls.model_validate(table)
+    except ValidationError as error:
+        lines, hints = [], []
+        for item in error.errors(include_url=False):
+            key = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "extra_forbidden":
+                lines.append(f'{origin}: unknown key "{key}"')
+                hints.append(nearest(str(item["loc"][-1]), _keys_at(cls, item["loc"][:-1])))
+            else:
+                message = item["msg"].removeprefix("Value error, ")
+                given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+                lines.append(f'{origin}: key "{key}": {message}{given}' if key else f"{origin}: {message}")
+        raise ConfigError(
+            "\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "mend the keys named above"
+        ) from error
+
+
+def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The known keys of the table at `location` inside `cls`."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = cls.model_fields.get(part)
+        if field is None:
+            return []
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not found:
+            return []
+        cls = found[0]
+    return list(cls.model_fields)
+
+
+def roots(kind: Literal["models", "devices"]) -> list[Path]:
+    """Where `kind` is looked up, first match wins: the working folder, then what is shipped."""
+    shipped = PACKAGE / "shipped" / kind
+    return [Path.cwd() / kind, shipped if shipped.is_dir() else PACKAGE.parent / kind]
+
+
+def first_wins(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    known: dict[str, Path] = {}
+    for name, path in pairs:
+        known.setdefault(name, path)
+    return known
