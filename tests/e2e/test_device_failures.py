@@ -1,0 +1,132 @@
+"""A device that fails costs its own cells: the others go on, and nothing measured is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sshd
+from e2e.commands import QUICK, children, processes, wait_for
+
+pytestmark = pytest.mark.e2e
+
+SWEEP = (
+    'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32", "fp16", "int8-dynamic"]\n'
+    'devices = ["remote", "local"]\nout = "reports"\n'
+)
+
+
+@pytest.fixture
+def remote(edgerig):
+    """A real sshd on this machine, and the device file that leads to it."""
+    with sshd.running(edgerig.folder / "sshd") as server:
+        (edgerig.folder / "devices").mkdir()
+        (edgerig.folder / "devices" / "remote.toml").write_text(
+            f'kind = "ssh"\nhost = "127.0.0.1"\nport = {server.port}\nuser = "{server.user}"\n'
+            f'key = "{server.client_key}"\nknown_hosts = "{server.known_hosts}"\nruntime = "system"\n'
+            f'python = "{sys.executable}"\nworkdir = "{edgerig.folder / "work"}"\n'
+        )
+        yield server
+
+
+def cells(folder):
+    (run,) = (folder / "reports").iterdir()
+    return {cell["id"]: cell for cell in json.loads((run / "results.json").read_text())["cells"]}
+
+
+def remote_runner(folder):
+    """The pid of the runner the sshd has started: the interpreter itself, past its memory pass's fork."""
+
+    def found():
+        started = processes("runner.pyz", str(folder / "work"))
+        pythons = [pid for pid in started if "python" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))]
+        return pythons[0] if len(pythons) == 1 and not children(pythons[0]) else None
+
+    return wait_for(lambda: quietly(found))
+
+
+def quietly(ask):
+    """None for a process that ended while it was looked at."""
+    try:
+        return ask()
+    except OSError:
+        return None
+
+
+def jobs(folder):
+    return list((folder / "work").glob("job-*"))
+
+
+def test_a_device_that_goes_away_mid_run_costs_its_cells_only(edgerig, remote):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "5.0")), "--device", "remote")
+    remote_runner(edgerig.folder)
+    remote.kill()
+    _, err = sweep.communicate(timeout=300)
+    assert sweep.returncode == 1, err
+    assert "Traceback" not in err
+    found = cells(edgerig.folder)
+    assert len(found) == 3
+    for cell in found.values():
+        assert cell["status"] == "failed"
+        assert cell["error"]["kind"] == "Unreachable"
+        assert cell["error"]["hint"]
+    wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 30)  # no orphan on the device
+
+
+def test_a_device_that_is_off_from_the_start_leaves_the_others_alone(edgerig, remote):
+    remote.kill()
+    begin = time.monotonic()
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK))
+    assert done.code == 1
+    assert time.monotonic() - begin < 120
+    for identity, cell in done.cells.items():
+        if "@local" in identity:
+            assert cell["status"] == "ok"
+        else:
+            assert (cell["status"], cell["error"]["stage"]) == ("failed", "deploy")
+            assert cell["error"]["kind"] == "Unreachable"
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "said"),
+    [(signal.SIGKILL, "RunnerCrashed", "SIGKILL"), (signal.SIGILL, "RunnerCrashed", "SIGILL")],
+)
+def test_a_runner_killed_on_the_device_costs_its_cell_and_leaves_it_clean(edgerig, remote, how, kind, said):
+    flags = ("--device", "remote", "--recipe", "fp32", "--recipe", "fp16")
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "3.0")), *flags)
+    remote_runner(edgerig.folder)
+    time.sleep(0.7)  # the fork comes a moment after the interpreter's start: be past it
+    victim = remote_runner(edgerig.folder)
+    os.kill(victim, how)
+    sweep.communicate(timeout=300)
+    statuses = sorted(cell["status"] for cell in cells(edgerig.folder).values())
+    assert statuses == ["failed", "ok"]
+    failed = next(cell for cell in cells(edgerig.folder).values() if cell["status"] == "failed")
+    assert failed["error"]["kind"] == kind
+    assert said in failed["error"]["message"]
+    if how == signal.SIGILL:
+        assert "CPU feature" in failed["error"]["hint"]
+    assert jobs(edgerig.folder) == []
+
+
+def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
+    """A real full file system: a small tmpfs where the device keeps its jobs."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    work = edgerig.folder / "work"
+    work.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(work)], check=True)
+    try:
+        done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--recipe", "fp32")
+        assert done.cells["digits_cnn-onnx-fp32@local/t1"]["status"] == "ok"
+        failed = done.cells["digits_cnn-onnx-fp32@remote/t1"]
+        assert failed["status"] == "failed"
+        assert "space" in (failed["error"]["message"] + failed["error"]["hint"]).lower()
+        assert jobs(edgerig.folder) == []
+        assert not list(Path(work).rglob("*.part"))
+    finally:
+        subprocess.run(["umount", str(work)], check=True)
