@@ -158,6 +158,14 @@ COLUMNS: tuple[Column, ...] = (
     _number("size", "size (kB)", lambda c: scaled(c.size_bytes, 1e3), lambda c: "no file was built"),
     _latency("p50", "p50 (ms)", lambda latency: latency.p50_ms),
     _latency("p90", "p90 (ms)", lambda latency: latency.p90_ms),
+    Column(
+        "instructions",
+        "instructions",
+        lambda c: MISSING if c.cost.instructions is None else f"{c.cost.instructions:,}",
+        lambda c: c.cost.instructions,
+        numeric=True,
+        reason=lambda c: c.cost.reason,
+    ),
     _number("accuracy", "accuracy (%)", lambda c: percent(c.accuracy.value), lambda c: c.accuracy.reason),
     Column(
         "interval",
@@ -374,6 +382,11 @@ NOTES: tuple[tuple[str, str], ...] = (
         "Peak memory",
         "resident memory of a process of its own that loads the model and infers, runtime included; "
         "1 MB is 1,000,000 bytes.",
+    ),
+    (
+        "Instructions",
+        "what one inference executes on an emulated processor, on one thread: a cost to compare builds by, the same in "
+        "every run for LiteRT and ExecuTorch, not a time.",
     ),
     (
         "Verdict",
