@@ -15,7 +15,6 @@ processors, so that each hash costs throughput; over a real cable or network the
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import os
@@ -24,11 +23,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
+from links import LINKS, MEGABYTE, Link, Send, arguments, rate
 from ratios import machine, per_round
 
 from edgerig.devices.adb import AdbTransport
@@ -42,39 +40,17 @@ import adbd_inside
 import slow_link
 
 DEADLINE_S = 600.0
-MEGABYTE = 10**6
 INSIDE = "EDGERIG_BENCHMARK_INSIDE"
 REMOTE = "/data/local/tmp"
 ROOM_BYTES = 2**31
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A kind of link: the least ratio aimed at against a push that is verified as ours is, and what is done to it."""
-
-    goal: float
-    round_trip_s: float = 0.0
-    bytes_per_s: float | None = None
-
-
-LINKS = {
-    "loopback": Setting(goal=1.0),
-    "delayed": Setting(goal=0.95, round_trip_s=0.05),
-    "throttled": Setting(goal=0.95, bytes_per_s=100e6 / 8),
-}
-Send = Callable[[Path, str], None]
+GOALS = {"loopback": 1.0, "delayed": 0.95, "throttled": 0.95}
+"""The least ratio aimed at against a push that is verified as ours is."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="files each side sends (default 5)")
-    parser.add_argument("--megabytes", type=float, default=50, help="size of a file (default 50)")
-    parser.add_argument("--link", action="append", choices=sorted(LINKS), help="repeatable (default all)")
-    given = parser.parse_args()
-    if given.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    if not 0.1 <= given.megabytes <= 400:
-        parser.error("--megabytes must be from 0.1, below which files are not kept on a device, to 400")
+    given = arguments(__doc__, most_megabytes=400)
     try:
         if INSIDE not in os.environ:
             sys.exit(_again_inside())
@@ -102,8 +78,8 @@ def _again_inside() -> int:
 
 def compare(name: str, folder: Path, size: int, rounds: int) -> None:
     """Sends by every side in turn over the link `name`, and prints what was found."""
-    setting = LINKS[name]
-    with _device(setting) as (target, address):
+    link = LINKS[name]
+    with _device(link) as (target, address):
         spec = AdbDevice(name="benchmark", kind="adb", connect=address)
         with AdbTransport(spec) as transport:
             transport.prepare()
@@ -122,29 +98,23 @@ def compare(name: str, folder: Path, size: int, rounds: int) -> None:
     for side in ("edgerig", "edgerig, there already"):
         for peer in ("adb push", "adb push, verified"):
             ratio = per_round(seconds[peer], seconds[side])
-            aim = f"; goal at least {setting.goal:g}" if (side, peer) == ("edgerig", "adb push, verified") else ""
+            aim = f"; goal at least {GOALS[name]:g}" if (side, peer) == ("edgerig", "adb push, verified") else ""
             print(
-                f"adb {name}: {side} {_rate(size, seconds[side])} MB/s, {peer} {_rate(size, seconds[peer])} MB/s, "
+                f"adb {name}: {side} {rate(size, seconds[side])} MB/s, {peer} {rate(size, seconds[peer])} MB/s, "
                 f"{ratio}{aim}"
             )
 
 
-def _rate(size: int, seconds: list[float]) -> str:
-    return f"{size / MEGABYTE / median(seconds):.1f}"
-
-
 @contextlib.contextmanager
-def _device(setting: Setting) -> Iterator[tuple[adbd.AdbTarget, str]]:
+def _device(link: Link) -> Iterator[tuple[adbd.AdbTarget, str]]:
     """A device that nothing but the link lies before, and its address."""
     with adbd.adb_target(own_network=False, data_bytes=ROOM_BYTES) as target:
         os.environ.update(target.environment)
-        if setting.round_trip_s == 0 and setting.bytes_per_s is None:
+        if link.plain:
             yield target, target.address
             return
-        with slow_link.slow_link(
-            target.port, round_trip_s=setting.round_trip_s, bytes_per_s=setting.bytes_per_s
-        ) as link:
-            yield target, f"127.0.0.1:{link.port}"
+        with slow_link.slow_link(target.port, round_trip_s=link.round_trip_s, bytes_per_s=link.bytes_per_s) as proxy:
+            yield target, f"127.0.0.1:{proxy.port}"
 
 
 def _send(transport: AdbTransport, send: Send, local: Path, size: int, *, known: bool) -> float:

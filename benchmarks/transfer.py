@@ -10,18 +10,16 @@ The peers verify nothing. A ratio is ours over theirs, within a round: above 1 w
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
+from links import LINKS, MEGABYTE, Link, Send, arguments, rate
 from ratios import machine, per_round
 
 from edgerig.devices.ssh import SshTransport
@@ -34,36 +32,14 @@ import slow_link
 import sshd
 
 DEADLINE_S = 600.0
-MEGABYTE = 10**6
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A kind of link: the least ratio to either peer that is aimed at on it, and what is done to it."""
-
-    goal: float
-    round_trip_s: float = 0.0
-    bytes_per_s: float | None = None
-
-
-LINKS = {
-    "loopback": Setting(goal=0.85),
-    "delayed": Setting(goal=0.95, round_trip_s=0.05),
-    "throttled": Setting(goal=0.95, bytes_per_s=100e6 / 8),
-}
-Send = Callable[[Path, str], None]
+GOALS = {"loopback": 0.85, "delayed": 0.95, "throttled": 0.95}
+"""The least ratio to either peer that is aimed at."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="files each side sends (default 5)")
-    parser.add_argument("--megabytes", type=float, default=50, help="size of a file (default 50)")
-    parser.add_argument("--link", action="append", choices=sorted(LINKS), help="repeatable (default all)")
-    given = parser.parse_args()
-    if given.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    if given.megabytes < 0.1:
-        parser.error("--megabytes must be at least 0.1: smaller files are not kept on a device")
+    given = arguments(__doc__, most_megabytes=2000)
     print(machine())
     print(f"rounds: {given.rounds}; files of {given.megabytes:g} MB, fresh each time")
     try:
@@ -80,8 +56,8 @@ def main() -> None:
 
 def compare(name: str, server: sshd.Sshd, folder: Path, size: int, rounds: int) -> None:
     """Sends by every side in turn over the link `name`, and prints what was found."""
-    setting = LINKS[name]
-    with _port(setting, server) as port, SshTransport(_device(server, port)) as transport:
+    link = LINKS[name]
+    with _port(link, server) as port, SshTransport(_device(server, port)) as transport:
         sides: dict[str, Send] = {
             "edgerig": transport.push,
             "edgerig with connecting": lambda local, remote: _connect_and_push(server, port, local, remote),
@@ -98,15 +74,11 @@ def compare(name: str, server: sshd.Sshd, folder: Path, size: int, rounds: int) 
         for peer in ("scp", "sftp"):
             # Throughput is the inverse of time: ours over theirs is their seconds over ours.
             ratio = per_round(seconds[peer], seconds[side])
-            aim = f"; goal at least {setting.goal:g}" if side == "edgerig" else ""
+            aim = f"; goal at least {GOALS[name]:g}" if side == "edgerig" else ""
             print(
-                f"ssh {name}: {side} {_rate(size, seconds[side])} MB/s, {peer} {_rate(size, seconds[peer])} MB/s, "
+                f"ssh {name}: {side} {rate(size, seconds[side])} MB/s, {peer} {rate(size, seconds[peer])} MB/s, "
                 f"{ratio}{aim}"
             )
-
-
-def _rate(size: int, seconds: list[float]) -> str:
-    return f"{size / MEGABYTE / median(seconds):.1f}"
 
 
 def _send(send: Send, folder: Path, size: int) -> float:
@@ -125,13 +97,13 @@ def _send(send: Send, folder: Path, size: int) -> float:
 
 
 @contextlib.contextmanager
-def _port(setting: Setting, server: sshd.Sshd) -> Iterator[int]:
-    if setting.round_trip_s == 0 and setting.bytes_per_s is None:
+def _port(link: Link, server: sshd.Sshd) -> Iterator[int]:
+    if link.plain:
         yield server.port
         return
-    with slow_link.slow_link(server.port, round_trip_s=setting.round_trip_s, bytes_per_s=setting.bytes_per_s) as link:
-        sshd.trust(server.known_hosts, link.port, server.host_key)
-        yield link.port
+    with slow_link.slow_link(server.port, round_trip_s=link.round_trip_s, bytes_per_s=link.bytes_per_s) as proxy:
+        sshd.trust(server.known_hosts, proxy.port, server.host_key)
+        yield proxy.port
 
 
 def _device(server: sshd.Sshd, port: int) -> SshDevice:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgerig.cache import sync
 from edgerig.errors import ConfigError
 
 ENTRY = "entry.json"
@@ -81,10 +82,10 @@ class Store:
             if path.is_file()
         }
         for path in staged.iterdir():
-            _sync(path)
+            sync(path)
         entry = staged / ENTRY
         entry.write_text(json.dumps({"files": files, "meta": meta}, indent=1), encoding="utf-8")
-        _sync(entry)
+        sync(entry)
         target = self.root / kind / key
         try:
             os.rename(staged, target)
@@ -102,11 +103,3 @@ class Store:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

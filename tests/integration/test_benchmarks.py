@@ -22,6 +22,7 @@ LATENCY_LINE = re.compile(
 )
 STARTUP_LINE = re.compile(rf"startup: {RATIO} .*; goal at most 1\.2")
 MEDIAN_LINE = re.compile(rf"(.+) --help: median ({NUMBER}) ms \[({NUMBER}), ({NUMBER})\]")
+TRANSFER_LINE = re.compile(rf"(\w+) (\w+): (.+) ({NUMBER}) MB/s, (.+) ({NUMBER}) MB/s, {RATIO}(; goal at least .+)?")
 PEERS = {
     "tflite": ["again", "litert-tool", "litert-loop"],
     "executorch": ["again", "cpp-loop"],
@@ -75,8 +76,26 @@ def test_startup_gives_a_ratio_and_where_the_time_goes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("script", "link", "peers"),
+    [("transfer.py", "ssh", {"scp", "sftp"}), ("adb_transfer.py", "adb", {"adb push", "adb push, verified"})],
+)
+def test_a_transfer_is_compared_with_each_peer(script: str, link: str, peers: set[str]) -> None:
+    told = benchmark(script, "--rounds", "1", "--megabytes", "1", "--link", "loopback").stdout.splitlines()
+    found = [match.groups() for line in told if (match := TRANSFER_LINE.fullmatch(line))]
+    assert {peer for *_, peer, _, _, _, _, _ in found} == peers
+    for kind, name, _, ours, _, theirs, ratio, low, high, _ in found:
+        assert (kind, name) == (link, "loopback")
+        assert positive(ours, theirs, ratio, low, high)
+
+
+@pytest.mark.parametrize(
     ("script", "arguments"),
-    [("latency.py", ["--rounds", "0"]), ("latency.py", ["--seconds", "0"]), ("startup.py", ["--rounds", "0"])],
+    [
+        ("latency.py", ["--rounds", "0"]),
+        ("latency.py", ["--seconds", "0"]),
+        ("startup.py", ["--rounds", "0"]),
+        ("transfer.py", ["--rounds", "0"]),
+    ],
 )
 def test_settings_that_measure_nothing_are_refused(script: str, arguments: list[str]) -> None:
     assert "--rounds must be at least 1" in benchmark(script, *arguments, expected=2).stderr

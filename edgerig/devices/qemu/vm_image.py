@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
+from edgerig.cache import sync
 from edgerig.devices.bundle import Bundle, debian
 from edgerig.devices.qemu import initrd
 from edgerig.errors import DeviceError
@@ -155,7 +156,7 @@ def bundle_disk(bundle: Bundle, cache: Path) -> Path:
             unpack = [tool("tar", "tar"), "-x", "-z", "-p", "--no-same-owner", "-f", str(bundle.archive)]
             _run([*unpack, "-C", str(tree)], UNPACK_DEADLINE_S)
             make_disk(tree, made, size_mib, "edgerig-bundle")
-            _sync(made)
+            sync(made)
             os.replace(made, disk)
     except OSError as error:
         raise DeviceError(
@@ -204,7 +205,7 @@ def _make(folder: Path) -> None:
         facts = {"packages": packages, "seconds": round(time.monotonic() - begin, 1)}
         (made / "image.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         for path in made.iterdir():
-            _sync(path)
+            sync(path)
         with contextlib.suppress(OSError):  # another process made the same; without it `vm_image` would not be done
             os.rename(made, folder)
     if not folder.is_dir():
@@ -280,11 +281,3 @@ def _run(argv: Sequence[str], deadline_s: float) -> str:
         tail = done.stderr[-STDERR_TAIL:].decode("utf-8", "replace").strip()
         raise DeviceError(f"{name} ended with {process.signal_name(done.returncode)}: {tail}")
     return done.stdout.decode("utf-8", "replace")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
