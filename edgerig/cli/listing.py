@@ -41,7 +41,7 @@ def formats() -> None:
             for name, recipe in spec.load_recipes().items():
                 reason = unsupported_reason(source, form.name, name)
                 row = recipe.formats.get(form.name)
-                says = reason or (f"{row.weights} weights, {row.activations} activations" if row else "")
+                says = reason or (f"weights {row.weights}; activations {row.activations}" if row else "")
                 shown.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
         shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
     print_table(shown)

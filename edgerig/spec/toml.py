@@ -35,8 +35,11 @@ SpecT = TypeVar("SpecT", bound=BaseModel)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: the nearest known one, else all of them."""
+    """A hint for an unknown name: those it begins, else the nearest known one, else all of them."""
     known = sorted(known)
+    begun = [f'"{each}"' for each in known if name and each.startswith(name)]
+    if begun:
+        return f"did you mean {' or '.join(begun)}?"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known) or 'none'}"
 
