@@ -7,6 +7,7 @@ this machine's.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -75,6 +76,7 @@ class QemuUserTransport(LocalTransport):
             state={
                 "features": cpuinfo.CPUS[self._spec.cpu].features.split(),
                 "bundle": self._bundle_key,
+                "load1": os.getloadavg()[0],  # of this machine, whose kernel is below
                 "reasons": {"memory_bytes": NO_MEMORY},
             },
         )
