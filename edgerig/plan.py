@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
+from pathlib import Path
 
 from edgerig.errors import ConfigError, NothingSelected
 from edgerig.spec import (
@@ -11,11 +12,13 @@ from edgerig.spec import (
     DeviceSpec,
     FormatName,
     ModelSpec,
+    Source,
     Strict,
     SweepSpec,
+    file_source,
     load_device,
     load_formats,
-    load_model,
+    load_models,
     load_recipes,
 )
 
@@ -24,6 +27,7 @@ class Variant(Strict):
     """model × format × recipe; built once, whatever the number of devices."""
 
     model: str
+    source: Source
     format: FormatName
     recipe: str
 
@@ -32,7 +36,7 @@ class Cell(Strict):
     """variant × device × threads. `unsupported` is the reason known before anything runs, or ""."""
 
     model: str
-    source: str
+    source: Source
     format: FormatName
     recipe: str
     device: str
@@ -42,16 +46,21 @@ class Cell(Strict):
 
     @property
     def id(self) -> str:
-        """Such as `digits_cnn-tflite-int8-static@local/t1`."""
-        return f"{self.model}-{self.format}-{self.recipe}@{self.device}/t{self.threads}"
+        """Such as `digits_cnn-torch-tflite-int8-static@local/t1`."""
+        return f"{self.model_id}-{self.format}-{self.recipe}@{self.device}/t{self.threads}"
+
+    @property
+    def model_id(self) -> str:
+        """The model as authored in one framework: a key of `Plan.models`."""
+        return f"{self.model}-{self.source}"
 
     @property
     def variant(self) -> Variant:
-        return Variant(model=self.model, format=self.format, recipe=self.recipe)
+        return Variant(model=self.model, source=self.source, format=self.format, recipe=self.recipe)
 
 
 class Plan(Strict):
-    """A sweep with every name resolved; `cells` are in the order they are reported."""
+    """A sweep with every name resolved; `models` by their `id`, `cells` in the order they are reported."""
 
     sweep: SweepSpec
     models: dict[str, ModelSpec]
@@ -59,12 +68,14 @@ class Plan(Strict):
     cells: tuple[Cell, ...]
 
 
-def unsupported_reason(source: str, format_name: str, recipe: str) -> str:
+def unsupported_reason(source: Source, format_name: FormatName, recipe: str) -> str:
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone."""
-    formats, recipes = load_formats(), load_recipes()
-    if source not in formats[format_name].sources:
-        return f'{format_name} is not built from source "{source}"'
-    lowering = recipes[recipe].formats.get(formats[format_name].name)
+    if recipe == AS_IS:
+        return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+    format_spec = load_formats()[format_name]
+    if source not in format_spec.routes:
+        return format_spec.no_route[source]
+    lowering = load_recipes()[recipe].formats.get(format_name)
     if lowering is None:
         return f'recipe "{recipe}" says nothing of {format_name}'
     return lowering.unsupported
@@ -72,17 +83,7 @@ def unsupported_reason(source: str, format_name: str, recipe: str) -> str:
 
 def make_plan(sweep: SweepSpec) -> Plan:
     """Resolves every name and lays out the cells. Raises ConfigError or NothingSelected."""
-    models: dict[str, ModelSpec] = {}
-    for name in sweep.models:
-        model = load_model(name, sweep.dataset)
-        if model.name in models and models[model.name] != model:
-            raise ConfigError(f'two models are called "{model.name}"', hint="rename one of the files or folders")
-        models[model.name] = model
-    if sweep.dataset is not None and all(m.file is None for m in models.values()):
-        raise ConfigError(
-            f"dataset {sweep.dataset} is used by no model",
-            hint="a dataset goes with a ready file; a model folder names its own in model.toml",
-        )
+    models = _models(sweep)
     devices: dict[str, DeviceSpec] = {}
     for name in sweep.devices:
         device = load_device(name)
@@ -116,10 +117,32 @@ def make_plan(sweep: SweepSpec) -> Plan:
     return Plan(sweep=sweep, models=models, devices=devices, cells=cells)
 
 
+def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
+    """By id, each model in the sweep's sources (none named: in its main one)."""
+    models: dict[str, ModelSpec] = {}
+    for name in sweep.models:
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes)
+        chosen = [offered[source] for source in sweep.sources if source in offered]
+        if sweep.sources and not chosen:
+            raise ConfigError(
+                f'model "{name}" has no source {" or ".join(sweep.sources)} (it has: {", ".join(offered)})',
+                hint="name one of its sources, or leave --source out",
+            )
+        for model in chosen or list(offered.values())[:1]:
+            if models.setdefault(model.id, model) != model:
+                raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
+    if sweep.dataset is not None and all(file_source(Path(name)) is None for name in sweep.models):
+        raise ConfigError(
+            f"dataset {sweep.dataset} is used by no model",
+            hint="a dataset goes with a model's file; a model folder names its own in model.toml",
+        )
+    return models
+
+
 def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str, str]]:
     """(format, recipe, reason it is unsupported or "") of one model; a ready file is one variant."""
-    if model.file is not None:
-        return [(name, AS_IS, "") for name in load_formats() if name == model.source]  # type: ignore[misc]
+    if model.ready:
+        return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
     return [
         (format_name, recipe, unsupported_reason(model.source, format_name, recipe))
         for format_name in dict.fromkeys(sweep.formats)

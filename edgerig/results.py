@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
@@ -236,17 +236,18 @@ class DeviceRecord(Value):
 class ModelRecord(Value):
     """What a report says of a model beside its cells."""
 
-    description: str
+    model: str
     source: str
+    description: str
     licence: str
     dataset: str | None = Field(description="where the evaluation data came from, with its fingerprint")
     no_accuracy_reason: str = ""
 
 
 class Results(Value):
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run: RunInfo
     environment: Environment
     devices: dict[str, DeviceRecord]
-    models: dict[str, ModelRecord]
+    models: dict[str, ModelRecord] = Field(description="by model and source, such as digits_cnn-keras")
     cells: tuple[CellResult, ...]

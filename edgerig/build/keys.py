@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.metadata
 import os
 from functools import cache
@@ -10,9 +11,20 @@ from typing import Any
 
 from edgerig.build.store import digest, file_digest
 from edgerig.errors import ConfigError
-from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec
+from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, Source
 
 BUILD = PACKAGE / "build"
+
+
+FRAMEWORKS: dict[Source, tuple[str, ...]] = {
+    "torch": ("torch",),
+    "keras": ("keras", "tensorflow"),
+    "saved_model": ("tensorflow",),
+    "onnx": ("onnxruntime",),
+    "tflite": ("ai-edge-litert",),
+    "executorch": ("executorch",),
+}
+"""Source → the distributions that compute its reference outputs."""
 
 
 @cache
@@ -39,12 +51,13 @@ def data_key(spec: ModelSpec, seed: int) -> str:
     parts: dict[str, Any] = {
         "what": "data",
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
+        "layout": spec.dataset_layout,
         "seed": seed,
         "reader": file_digest(BUILD / "data.py"),
         "numpy": version("numpy"),
     }
-    if spec.file is not None:
-        parts["file"] = file_digest(spec.file)
+    if spec.path is not None:
+        parts["file"] = _model_file(spec.path, spec)
     if spec.dataset is None:
         pass
     elif spec.dataset.npz is not None:
@@ -56,7 +69,14 @@ def data_key(spec: ModelSpec, seed: int) -> str:
 
 def reference_key(spec: ModelSpec, data: str) -> str:
     """The source model's outputs on the data with the key `data`."""
-    return digest({"what": "reference", "model": _model(spec), "data": data, "framework": version(spec.source)})
+    return digest(
+        {
+            "what": "reference",
+            "model": _model(spec),
+            "data": data,
+            "framework": [version(tool) for tool in FRAMEWORKS[spec.source]],
+        }
+    )
 
 
 def artifact_key(
@@ -77,10 +97,11 @@ def artifact_key(
             "calibration": calibration if recipe.calibration else None,
             "tools": {tool: version(tool) for tool in format_spec.tools},
             "builder": {
-                path.name: file_digest(path)
+                str(path.relative_to(BUILD)): file_digest(path)
                 for path in (
                     BUILD / "formats" / f"{format_spec.name}.py",
-                    BUILD / "sources" / f"{spec.source}.py",
+                    *sorted((BUILD / "routes").rglob("*.py")),
+                    *sorted((BUILD / "sources").glob("*.py")),
                     BUILD / "check.py",
                     BUILD / "worker.py",
                 )
@@ -91,10 +112,15 @@ def artifact_key(
 
 def ready_key(spec: ModelSpec) -> str:
     """A ready file, taken as it is."""
-    if spec.file is None:
-        raise ValueError(f"{spec.name} is not a ready file")
+    if spec.path is None:
+        raise ValueError(f"{spec.name} is not a file")
     return digest(
-        {"what": "ready", "name": spec.name, "file": file_digest(spec.file), "reader": file_digest(BUILD / "ready.py")}
+        {
+            "what": "ready",
+            "name": spec.name,
+            "file": _known_file(spec.path, spec),
+            "reader": file_digest(BUILD / "ready.py"),
+        }
     )
 
 
@@ -102,11 +128,31 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
     return {
         "source": spec.source,
         "factory": spec.factory,
+        "application": spec.application,
+        "file": None if spec.path is None else _model_file(spec.path, spec),
+        "reads": [_known_file(spec.folder / path, spec) for path in spec.reads],
         "code": code(spec),
         "weights": spec.weights_sha256,
         "inputs": [t.model_dump(mode="json") for t in spec.inputs],
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],
     }
+
+
+def _model_file(path: Path, spec: ModelSpec) -> str:
+    """Of a SavedModel, every file below it; of an ONNX file, also those beside it whose names begin with its own, such
+    as `net.onnx.data`, where exporters keep large weights."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+    elif path.suffix == ".onnx":
+        files = [
+            path,
+            *sorted(beside for beside in path.parent.glob(f"{glob.escape(path.name)}?*") if beside.is_file()),
+        ]
+    else:
+        files = [path]
+    return digest(
+        {"files": {os.path.relpath(file, path): _known_file(file, spec) for file in files if not file.is_dir()}}
+    )
 
 
 def _known_file(path: Path, spec: ModelSpec) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from edgerig.build.source import Arrays
-from edgerig.spec import TensorSpec
+from edgerig.spec import Layout, TensorSpec
 
 _PERMUTATIONS = {("NCHW", "NHWC"): (0, 2, 3, 1), ("NHWC", "NCHW"): (0, 3, 1, 2)}
+
+
+def axes_in(shape: tuple[int, ...], layout: Layout, wanted: Layout) -> tuple[int, ...]:
+    """The 4-D `shape`, laid out as `layout`, as it is in `wanted`."""
+    order = _PERMUTATIONS.get((layout, wanted))
+    return shape if order is None else tuple(shape[axis] for axis in order)
 
 
 def to_layout(arrays: Arrays, tensors: tuple[TensorSpec, ...], layout: str) -> Arrays:

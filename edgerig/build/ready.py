@@ -17,8 +17,11 @@ from edgerig.results import Artifact
 from edgerig.spec import AS_IS, FormatSpec, ModelSpec
 
 
-def inspect(path: Path, format_spec: FormatSpec) -> Description:
-    """What the runtime makes of the file. Raises BuildError when it cannot load it or its inputs are not static."""
+def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None) -> Description:
+    """What the runtime makes of the file, which messages call `shown`.
+
+    Raises BuildError when it cannot load it or its inputs are not static.
+    """
     try:
         options = {"library": None} if format_spec.engine == "executorch" else {}
         engine = engines.create(format_spec.engine, options)
@@ -26,9 +29,10 @@ def inspect(path: Path, format_spec: FormatSpec) -> Description:
         described = engine.describe()
     except Exception as error:  # whatever a runtime raises on a file it does not like
         raise BuildError(
-            f"{path}: {format_spec.engine} cannot load it: {type(error).__name__}: {error}",
+            f"{shown or path}: {format_spec.engine} cannot load it: {type(error).__name__}: {error}",
             hint=f"is it a whole {format_spec.suffix} file? Compare its size and checksum with the original",
         ) from error
+    path = shown or path
     for tensor in described.inputs:
         if -1 in tensor.shape:
             raise BuildError(
@@ -45,10 +49,10 @@ def inspect(path: Path, format_spec: FormatSpec) -> Description:
 
 def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> Artifact:
     """Copies the file into `staged`. Raises BuildError (see `inspect`)."""
-    if spec.file is None:
+    if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a ready file', hint="give the path of a file")
-    described = inspect(spec.file, format_spec)
-    copy = Path(shutil.copyfile(spec.file, staged / f"model{format_spec.suffix}"))
+    described = inspect(spec.path, format_spec)
+    copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
     return record(
         copy,
         described,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from edgerig.errors import EdgerigError, error_class
 from edgerig.results import Artifact
-from edgerig.spec import FormatName, ModelSpec, Strict
+from edgerig.spec import FormatName, ModelSpec, Strict, TensorSpec
 
 LOG = "build.log"
 """A build's log in its store entry."""
@@ -55,7 +55,10 @@ class Failure(Strict):
 
 
 class Prepared(Strict):
-    """A model's data and reference outputs in the store. `reference_key` is None for a ready file."""
+    """A model's data and reference outputs in the store. `reference_key` is None for a ready file.
+
+    `inputs` are the source model's own, in whose layout the data lies; () for a ready file, fed as it is.
+    """
 
     data_key: str
     reference_key: str | None
@@ -64,6 +67,7 @@ class Prepared(Strict):
     samples: int
     labelled: bool
     origin: str
+    inputs: tuple[TensorSpec, ...] = ()
 
 
 class BuiltVariant(Strict):

@@ -5,7 +5,7 @@ A source is one module under `sources/` with `load(spec) -> SourceModel`; `SOURC
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,25 @@ import numpy.typing as npt
 
 from edgerig.errors import BuildError
 from edgerig.registry import load_object
-from edgerig.spec import ModelSpec
+from edgerig.spec import Layout, ModelSpec, Source, TensorSpec
 
 Arrays = list[npt.NDArray[np.float32]]
 """One float32 array (N, …) per input or output tensor, in the source model's own layout."""
 
-SOURCES = {"torch": "edgerig.build.sources.torch:load"}
+SOURCES: dict[Source, str] = {
+    "torch": "edgerig.build.sources.torch:load",
+    "keras": "edgerig.build.sources.keras:load",
+    "saved_model": "edgerig.build.sources.saved_model:load",
+    "onnx": "edgerig.build.sources.file:load",
+    "tflite": "edgerig.build.sources.file:load",
+}
 
 
 @dataclass(frozen=True)
 class SourceModel:
-    """`module` is the framework's own object in inference mode (torch: an `nn.Module` after `eval()`).
+    """`module` is the framework's own object in inference mode (torch: an `nn.Module` after `eval()`); a file's path.
+
+    `spec` has `inputs` and `outputs`, those the file told where its `model.toml` did not.
 
     `infer` maps N samples (one array a tensor, batch axis first) to the source's outputs on them, computed sample by
     sample so that it equals what a batch-1 build sees.
@@ -33,6 +41,19 @@ class SourceModel:
     spec: ModelSpec
     module: Any
     infer: Callable[[Arrays], Arrays]
+
+
+def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:
+    """The layout the 4-D ones share; "any" (feed them as they are) when none is declared or they differ."""
+    layouts = {tensor.layout for tensor in tensors} - {"any"}
+    return layouts.pop() if len(layouts) == 1 else "any"
+
+
+def named_tensors(tensors: Iterable[tuple[str, tuple[int, ...]]], layout: Layout) -> tuple[TensorSpec, ...]:
+    """Tensors as a file tells them (name, shape); 4-D ones are taken to be in `layout`."""
+    return tuple(
+        TensorSpec(name=name, shape=shape, layout=layout if len(shape) == 4 else "any") for name, shape in tensors
+    )
 
 
 def load_source(spec: ModelSpec) -> SourceModel:

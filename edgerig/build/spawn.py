@@ -45,7 +45,7 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: P
     known = store.meta("data", data_key)
     if known is not None:
         prepared = Prepared.model_validate(known)
-        wanted = None if model.file is not None else keys.reference_key(model, data_key)
+        wanted = None if model.ready else keys.reference_key(model, data_key)
         if prepared.reference_key == wanted and (wanted is None or store.find("reference", wanted) is not None):
             return prepared
     request = PrepareRequest(model=model, seed=seed, store=store.root, data_key=data_key, timeout_s=timeout_s)

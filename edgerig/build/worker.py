@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +25,11 @@ from edgerig.build import keys
 from edgerig.build.artifact import record
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs
-from edgerig.build.data import fingerprint, load_arrays, read_data, write_data
-from edgerig.build.layout import to_layout
+from edgerig.build.data import Data, fingerprint, load_arrays, read_data, write_data
+from edgerig.build.layout import axes_in, to_layout
 from edgerig.build.ready import adopt, classes, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
-from edgerig.build.source import Arrays, SourceModel, load_source
+from edgerig.build.source import Arrays, SourceModel, layout_of, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.ondevice import engines, lifeline
@@ -36,7 +37,7 @@ from edgerig.ondevice.main import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
 from edgerig.registry import load_object
 from edgerig.results import Artifact
-from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, load_formats, load_recipes
+from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, TensorSpec, load_formats, load_recipes
 
 CHECK_SAMPLES = 16
 """Evaluation samples a build is checked on. Not calibration's: a wrong calibration would be held against itself."""
@@ -92,14 +93,14 @@ def _answer(folder: Path, name: str, timeout_s: float, work: Callable[[], Reply]
 def prepare(request: PrepareRequest) -> Prepared:
     """The model's data and its source's outputs on it, committed to the store."""
     spec, store = request.model, Store(request.store)
-    if spec.file is not None:
-        described = inspect(spec.file, load_formats()[spec.source])
-        shapes, scores = [tensor.shape for tensor in described.inputs], classes(described)
+    source = None
+    if spec.ready and spec.path is not None:
+        described = inspect(spec.path, next(row for row in load_formats().values() if row.name == spec.source))
+        data = read_data(spec, [tensor.shape for tensor in described.inputs], classes(described), request.seed)
     else:
-        shapes = [tensor.shape for tensor in spec.inputs]
-        scores = spec.outputs[0].shape[-1] if len(spec.outputs[0].shape) == 2 else None
-    data = read_data(spec, shapes, scores, request.seed)
-    reference_key = None if spec.file is not None else keys.reference_key(spec, request.data_key)
+        source = load_source(spec)
+        data = _source_data(source, request.seed)
+    reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     prepared = Prepared(
         data_key=request.data_key,
         reference_key=reference_key,
@@ -108,9 +109,10 @@ def prepare(request: PrepareRequest) -> Prepared:
         samples=len(data.inputs[0]),
         labelled=data.labels is not None,
         origin=data.origin,
+        inputs=() if source is None else source.spec.inputs,
     )
-    if reference_key is not None and store.find("reference", reference_key) is None:
-        outputs = load_source(spec).infer(data.inputs)
+    if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
+        outputs = source.infer(data.inputs)
         with store.staging("reference") as staged:
             for index, output in enumerate(outputs):
                 np.save(staged / f"output_{index}.npy", output)
@@ -119,6 +121,25 @@ def prepare(request: PrepareRequest) -> Prepared:
         write_data(data, staged)
         store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     return prepared
+
+
+def _source_data(source: SourceModel, seed: int) -> Data:
+    """The model's data in the layout of its inputs, whatever layout the dataset is in."""
+    spec = source.spec
+    stored = tuple(
+        TensorSpec(name=t.name, shape=axes_in(t.shape, t.layout, spec.dataset_layout), layout=spec.dataset_layout)
+        if t.layout != "any" and spec.dataset_layout != "any"
+        else t
+        for t in spec.inputs
+    )
+    scores = spec.outputs[0].shape[-1] if len(spec.outputs[0].shape) == 2 else None
+    data = read_data(spec, [tensor.shape for tensor in stored], scores, seed)
+    layout = layout_of(spec.inputs)
+    return replace(
+        data,
+        inputs=to_layout(data.inputs, stored, layout),
+        calibration=to_layout(data.calibration, stored, layout) if data.calibration else [],
+    )
 
 
 class Session:

@@ -18,8 +18,9 @@ app = typer.Typer(
 SweepFile = Annotated[
     Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)
 ]
-Model = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or a .tflite, .onnx or .pte file.")]
-Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for ready files.")]
+Model = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or its file.")]
+Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
+Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
 Format = Annotated[list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.")]
 Recipe = Annotated[list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".')]
 Device = Annotated[list[str] | None, typer.Option("--device", help='See "edgerig devices".')]
@@ -34,6 +35,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-i
 def sweep(
     file: SweepFile = None,
     model: Model = None,
+    source: Source = None,
     dataset: Dataset = None,
     format: Format = None,
     recipe: Recipe = None,
@@ -50,7 +52,7 @@ def sweep(
     """Build every variant, run every cell, write the reports. Lists repeat: --model a --model b."""
     from edgerig.cli import sweeping
 
-    flags = _overrides(model, dataset, format, recipe, device, threads, select, option, limit, out)
+    flags = _overrides(model, source, dataset, format, recipe, device, threads, select, option, limit, out)
     if resume is not None:
         if file is not None or flags:
             from edgerig.errors import ConfigError
@@ -68,6 +70,7 @@ def sweep(
 def plan(
     file: SweepFile = None,
     model: Model = None,
+    source: Source = None,
     dataset: Dataset = None,
     format: Format = None,
     recipe: Recipe = None,
@@ -78,7 +81,7 @@ def plan(
     """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
 
-    listing.cells(file, _overrides(model, dataset, format, recipe, device, threads, select, None, None, None))
+    listing.cells(file, _overrides(model, source, dataset, format, recipe, device, threads, select, None, None, None))
 
 
 @app.command()
@@ -189,6 +192,7 @@ def _root(
 
 def _overrides(
     model: list[str] | None,
+    source: list[str] | None,
     dataset: Path | None,
     format: list[str] | None,
     recipe: list[str] | None,
@@ -202,6 +206,7 @@ def _overrides(
     """The flags that were given, as keys of a sweep's TOML."""
     given = {
         "models": model,
+        "sources": source,
         "dataset": dataset,
         "formats": format,
         "recipes": recipe,

@@ -26,10 +26,11 @@ def cells(file: Path | None, flags: dict[str, Any]) -> None:
 def models() -> None:
     shown = table("model", "source", "input", "dataset", "description")
     for name in spec.known_models():
-        model = spec.load_model(name)
+        offered = spec.load_models(name)
+        model = next(iter(offered.values()))
         shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in model.inputs)
         data = "none" if model.dataset is None else str(model.dataset.factory or model.dataset.npz)
-        shown.add_row(name, model.source, shapes, escape(data), escape(model.description))
+        shown.add_row(name, ", ".join(offered), shapes, escape(data), escape(model.description))
     print_table(shown)
 
 
@@ -37,12 +38,14 @@ def formats() -> None:
     """One row for each format, source and recipe; a reason wherever the answer is no."""
     shown = table("format", "source", "recipe", "supported", "what it does, or why not")
     for form in spec.load_formats().values():
-        for source in form.sources:
+        for source in form.routes:
             for name, recipe in spec.load_recipes().items():
                 reason = unsupported_reason(source, form.name, name)
                 row = recipe.formats.get(form.name)
                 says = reason or (f"weights {row.weights}; activations {row.activations}" if row else "")
                 shown.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
+        for source, reason in form.no_route.items():
+            shown.add_row(form.name, source, "any", "no", escape(reason))
         shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
     print_table(shown)
 

@@ -134,12 +134,12 @@ def _group(group: view.Group) -> str:
 def _models(results: Results) -> str:
     rows = [
         [
-            text(name),
+            text(model.model),
             text(model.description),
             model.source,
             text(model.licence),
             text(model.dataset or model.no_accuracy_reason),
         ]
-        for name, model in results.models.items()
+        for model in results.models.values()
     ]
     return _table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)

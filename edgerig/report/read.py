@@ -26,7 +26,7 @@ def read_results(path: Path) -> Results:
     """
     file = path / "results.json" if path.is_dir() else path
     document = _document(file, _text(file))
-    _check_version(file, document)
+    document = _migrated(file, document)
     try:
         results = Results.model_validate(document)
     except ValidationError as error:
@@ -85,7 +85,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _check_version(file: Path, document: dict[str, Any]) -> None:
+def _migrated(file: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """The document in this edgerig's schema. Raises ResultsError when it is in none it knows."""
     version = document.get("schema_version")
     if isinstance(version, bool) or not isinstance(version, int):
         raise ResultsError(f'{file}: no "schema_version"', hint="is this the results.json of a run?")
@@ -94,8 +95,29 @@ def _check_version(file: Path, document: dict[str, Any]) -> None:
             f"{file}: schema_version {version} is newer than this edgerig reads ({SCHEMA_VERSION})",
             hint="update edgerig",
         )
-    if version != SCHEMA_VERSION:
+    if version < 1:
         raise ResultsError(f"{file}: schema_version {version} is not known (expected {SCHEMA_VERSION})", hint=_REMAKE)
+    if version == 1:
+        document = _from_schema_1(file, document)
+    return document
+
+
+def _from_schema_1(file: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had no source in a cell's id (`net-tflite-fp32@…`), and one source a model."""
+    try:
+        return {
+            **document,
+            "schema_version": 2,
+            "models": {
+                f"{name}-{record['source']}": {"model": name, **record} for name, record in document["models"].items()
+            },
+            "cells": [
+                {**cell, "id": f"{cell['model']}-{cell['source']}{cell['id'].removeprefix(cell['model'])}"}
+                for cell in document["cells"]
+            ],
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"{file}: says it is of schema 1 and is not: {error!r}", hint=_REMAKE) from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -52,13 +52,16 @@ def rank(name: str, known: Sequence[str]) -> tuple[int, str]:
 
 
 def ordered(results: Results) -> list[CellResult]:
-    """The cells by device, model, format, recipe and threads, whatever order they finished in."""
-    devices, models = list(results.devices), list(results.models)
+    """The cells by device, model, source, format, recipe and threads, whatever order they finished in."""
+    devices = list(results.devices)
+    models = list(dict.fromkeys(record.model for record in results.models.values()))
+    sources = list(dict.fromkeys(record.source for record in results.models.values()))
     return sorted(
         results.cells,
         key=lambda cell: (
             rank(cell.device, devices),
             rank(cell.model, models),
+            rank(cell.source, sources),
             rank(cell.format, FORMATS),
             rank(cell.recipe, RECIPES),
             cell.threads,

@@ -19,7 +19,7 @@ from edgerig.spec.device import (
     load_device,
     split_ssh_address,
 )
-from edgerig.spec.model import DatasetSpec, ModelSpec, TensorSpec, known_models, load_model
+from edgerig.spec.model import DatasetSpec, ModelSpec, TensorSpec, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import AS_IS, PACKAGE, FormatName, Layout, Source, Strict, nearest, parse, read_toml
@@ -47,11 +47,12 @@ __all__ = [
     "Strict",
     "SweepSpec",
     "TensorSpec",
+    "file_source",
     "known_devices",
     "known_models",
     "load_device",
     "load_formats",
-    "load_model",
+    "load_models",
     "load_recipes",
     "load_sweep",
     "nearest",

@@ -1,4 +1,4 @@
-"""Models: a folder with a `model.toml`, or a ready file."""
+"""Models: a folder with a `model.toml`, or a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from edgerig.errors import ConfigError
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
     Factory,
-    FormatName,
     Layout,
     Name,
     Sha256,
@@ -61,32 +60,57 @@ class DatasetSpec(Strict):
 
 
 class ModelSpec(Strict):
-    """A model: a folder with a `model.toml`, or (`file` set) a ready file run as it is."""
+    """A model as authored in one framework: a folder's `model.toml` (or its twin there), or a file.
+
+    The network comes from `factory` (torch, keras), from `file`, or from `application` (a `keras.applications` name).
+    `inputs` and `outputs` may be left out where a file tells them.
+    """
 
     name: Name
     description: str = ""
     source: Source
     licence: str = ""
     factory: Factory | None = None
+    file: Path | None = None
+    """The model as a file (a folder, for a SavedModel); relative to `folder` in a `model.toml`."""
+    application: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9]*$")
     weights: Path | None = None
     weights_sha256: Sha256 | None = None
+    reads: tuple[Path, ...] = ()
+    """Other files the factory reads: a build is made anew when they change."""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     dataset: DatasetSpec | None = None
+    dataset_layout: Layout = "any"
+    """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
     metric: Literal["top1"] | None = None
     no_accuracy_reason: str = ""
     bound_factor: float = Field(default=1.0, ge=1, le=10)
     """Widens every recipe's `max_relative_error` for this model; `bound_reason` must say why."""
     bound_reason: str = ""
-    file: Path | None = None
+    ready: bool = False
+    """A built file run as it is and nothing else: there is no source model to hold it against."""
     folder: Path = Path()
+
+    @property
+    def id(self) -> str:
+        """The model and its source, such as `digits_cnn-keras`."""
+        return f"{self.name}-{self.source}"
+
+    @property
+    def path(self) -> Path | None:
+        """`file`, from where it is looked for."""
+        return None if self.file is None else self.folder / self.file
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.file is None:
-            for key in ("factory", "inputs", "outputs"):
-                if not getattr(self, key):
-                    raise ValueError(f'a {self.source} model needs the key "{key}"')
+        origins = [key for key in ("factory", "file", "application") if getattr(self, key) is not None]
+        allowed = _ORIGINS[self.source]
+        if len(origins) != 1 or origins[0] not in allowed:
+            given = " and ".join(f'"{key}"' for key in origins) or "none"
+            raise ValueError(f"a {self.source} model needs exactly one of {', '.join(allowed)}; given: {given}")
+        if self.factory is not None and not (self.inputs and self.outputs):
+            raise ValueError(f'a {self.source} model from a factory needs the keys "inputs" and "outputs"')
         if self.bound_factor != 1 and not self.bound_reason:
             raise ValueError('"bound_factor" needs "bound_reason" beside it')
         if self.weights is not None and self.weights_sha256 is None:
@@ -98,45 +122,98 @@ class ModelSpec(Strict):
         return self
 
 
+_ORIGINS: dict[Source, tuple[str, ...]] = {
+    "torch": ("factory", "file"),
+    "keras": ("factory", "file", "application"),
+    "saved_model": ("file",),
+    "onnx": ("file",),
+    "tflite": ("file",),
+    "executorch": ("file",),
+}
+"""Source → where a network authored in it may come from."""
+_SOURCE_SUFFIXES: dict[str, Source] = {".pt2": "torch", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
+_PICKLED = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".bin"})
+_NETWORK = ("factory", "file", "application", "weights", "weights_sha256", "reads")
+_OWN_TO_A_SOURCE = ("source", *_NETWORK, "inputs", "outputs")
+"""Keys of a `model.toml` that say nothing of the model's twins."""
+
+
 def known_models() -> dict[str, Path]:
     """Model name → its `model.toml`."""
     return first_wins((p.parent.name, p) for root in roots("models") for p in sorted(root.glob("*/model.toml")))
 
 
-def load_model(name: str, dataset: Path | None = None) -> ModelSpec:
-    """The model `name`: a shipped or own model's name, a folder with a `model.toml`, or a ready file's path.
+def load_models(name: str, dataset: Path | None = None, *, quantize: bool = False) -> dict[Source, ModelSpec]:
+    """The model `name` as authored in each of its sources, the main one first.
 
-    `dataset` is the npz to evaluate a ready file on. Raises ConfigError.
+    `name` is a shipped or own model's name, a folder with a `model.toml`, or a model's file. `dataset` is the npz to
+    evaluate a file on. A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build
+    from. Raises ConfigError.
     """
     path = Path(name)
-    suffixes = {spec.suffix: spec.name for spec in load_formats().values()}
-    if path.suffix in suffixes:
-        return _ready_file(path, suffixes[path.suffix], dataset)
+    source = file_source(path)
+    if source is not None:
+        return {source: _from_file(path, source, dataset, quantize)}
     known = known_models()
     toml = path / "model.toml" if (path / "model.toml").is_file() else known.get(name)
     if toml is None:
-        hint = nearest(name, known) + f"; a ready file ends in {', '.join(sorted(suffixes))}"
-        raise ConfigError(f'unknown model "{name}"', hint=hint)
+        raise ConfigError(f'unknown model "{name}"', hint=_hint(path, known))
     folder = toml.resolve().parent
-    model = parse(ModelSpec, {"name": folder.name, **read_toml(toml), "folder": folder}, str(toml))
-    if model.name != folder.name:
+    table = read_toml(toml)
+    twins = table.pop("twins", {})
+    if not isinstance(twins, dict) or not all(isinstance(twin, dict) for twin in twins.values()):
+        raise ConfigError(f'{toml}: key "twins" is not a table', hint="write [twins.keras] and its keys below it")
+    main = parse(ModelSpec, {"name": folder.name, **table, "folder": folder}, str(toml))
+    if main.name != folder.name:
         raise ConfigError(
-            f'{toml}: key "name": "{model.name}" is not the folder\'s name "{folder.name}"',
+            f'{toml}: key "name": "{main.name}" is not the folder\'s name "{folder.name}"',
             hint="leave the key out, or rename the folder",
         )
-    return model
+    models = {main.source: main}
+    shared = {key: value for key, value in table.items() if key not in _OWN_TO_A_SOURCE}
+    for twin, own in twins.items():
+        layout = _layout(main.inputs)
+        whole = {"name": folder.name, "dataset_layout": layout, **shared, **own, "source": twin, "folder": folder}
+        model = parse(ModelSpec, whole, f"{toml}: [twins.{twin}]")
+        models[model.source] = model
+    if len(models) != 1 + len(twins):
+        raise ConfigError(f'{toml}: a twin has the main source "{main.source}"', hint="name another source")
+    return models
 
 
-def _ready_file(path: Path, format_name: FormatName, dataset: Path | None) -> ModelSpec:
-    if not path.is_file():
+def file_source(path: Path) -> Source | None:
+    """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
+    if (path / "saved_model.pb").is_file():
+        return "saved_model"
+    formats: dict[str, Source] = {spec.suffix: spec.name for spec in load_formats().values()}
+    return (formats | _SOURCE_SUFFIXES).get(path.suffix)
+
+
+def _layout(tensors: tuple[TensorSpec, ...]) -> Layout:
+    return next((tensor.layout for tensor in tensors if tensor.layout != "any"), "any")
+
+
+def _hint(path: Path, known: dict[str, Path]) -> str:
+    if path.suffix in _PICKLED:
+        return (
+            "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
+            "(torch.export.save), or make a folder with a factory and its state dict as weights"
+        )
+    suffixes = sorted({spec.suffix for spec in load_formats().values()} | set(_SOURCE_SUFFIXES))
+    return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
+
+
+def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool) -> ModelSpec:
+    if not path.exists():
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
     if dataset is not None and not dataset.is_file():
         raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")
     table = {
-        "name": path.stem,
-        "source": format_name,
+        "name": path.resolve().stem,
+        "source": source,
         "file": path.resolve(),
         "folder": path.resolve().parent,
+        "ready": source in load_formats() and (not quantize or source == "executorch"),
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
         "metric": None if dataset is None else "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",

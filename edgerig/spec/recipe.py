@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Self
+from typing import Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -51,11 +51,20 @@ class FormatSpec(Strict):
     builder: str = Field(pattern=r"^[\w.]+:\w+$")
     engine: str
     suffix: str
-    sources: tuple[Source, ...]
+    routes: dict[Source, str]
+    """Source → what makes the float form the recipes start from, as "module:function" (imported as `builder` is)."""
+    no_route: dict[Source, str]
+    """Source → why nothing builds this format from it."""
     tools: tuple[str, ...]
     """Distributions whose version changes what is built; part of an artifact's key."""
     options: dict[str, tuple[str, ...]] = Field(default={})
     """Option name → allowed values, the first being the default."""
+
+    @model_validator(mode="after")
+    def _every_source(self) -> Self:
+        if {*self.routes, *self.no_route} != set(get_args(Source)) or self.routes.keys() & self.no_route.keys():
+            raise ValueError('each source stands either under "routes" or, with the reason, under "no_route"')
+        return self
 
 
 @cache

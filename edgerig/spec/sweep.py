@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.recipe import load_formats, load_recipes
-from edgerig.spec.toml import FormatName, Strict, nearest, parse, read_toml
+from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml
 
 
 class RunSettings(Strict):
@@ -42,7 +42,9 @@ class SweepSpec(Strict):
 
     models: tuple[str, ...] = Field(default=("digits_cnn", "digits_vit"), min_length=1)
     dataset: Path | None = None
-    """An npz for the models that are ready files."""
+    """An npz for the models that are files."""
+    sources: tuple[Source, ...] = ()
+    """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
     recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)
     devices: tuple[str, ...] = Field(default=("local",), min_length=1)
@@ -53,6 +55,11 @@ class SweepSpec(Strict):
     options: dict[FormatName, dict[str, str]] = Field(default={})
     run: RunSettings = RunSettings()
     build: BuildSettings = BuildSettings()
+
+    @property
+    def names_recipes(self) -> bool:
+        """Were recipes asked for? A ready file is built from only then."""
+        return "recipes" in self.model_fields_set
 
 
 def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
@@ -65,9 +72,9 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
         table[key] = value
     sweep = parse(SweepSpec, table, origin)
     for recipe in sweep.recipes:
-        if recipe not in load_recipes():
+        if recipe not in load_recipes() and recipe != AS_IS:
             raise ConfigError(
-                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, load_recipes())
+                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, [*load_recipes(), AS_IS])
             )
     for format_name, chosen in sweep.options.items():
         allowed = load_formats()[format_name].options

@@ -14,14 +14,15 @@ from edgerig.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 AS_IS = "as-is"
-"""The recipe name of a ready file, which is run exactly as its author built it."""
+"""The recipe name of a file that is run exactly as its author built it."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Factory = Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
 """`"file.py:function"`, the file relative to the model's folder."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FormatName = Literal["tflite", "executorch", "onnx"]
-Source = Literal["torch", "tflite", "executorch", "onnx"]
+Source = Literal["torch", "keras", "saved_model", "onnx", "tflite", "executorch"]
+"""What a model is authored in; `executorch` only ever as a ready `.pte` file."""
 Layout = Literal["NCHW", "NHWC", "any"]
 
 

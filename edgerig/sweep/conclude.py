@@ -66,13 +66,13 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
         return CellResult(**known, status=outcome.status, error=outcome.error)
     try:
         raw = read_raw(run.path / outcome.raw, cell.id)
-        model = run.file.plan.models[cell.model]
+        model = run.file.plan.models[cell.model_id]
         known |= figures(
             cell,
             model,
             outcome.artifact,
             raw,
-            run.labels(cell.model),
+            run.labels(cell.model_id),
             _reference(run, cell, raw.outputs),
             *_fp32_sibling(cell, outcomes, run),
         )
@@ -89,7 +89,7 @@ def _reference(
     run: RunFolder, cell: Cell, outputs: list[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]] | None:
     """The source's outputs for as many samples as the cell was run on (`run.limit`)."""
-    reference = run.reference(cell.model)
+    reference = run.reference(cell.model_id)
     return None if reference is None else [array[: len(outputs[0])] for array in reference]
 
 
@@ -122,8 +122,9 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         else (f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
     )
     return ModelRecord(
-        description=spec.description,
+        model=spec.name,
         source=spec.source,
+        description=spec.description,
         licence=spec.licence,
         dataset=dataset,
         no_accuracy_reason=spec.no_accuracy_reason,

@@ -133,8 +133,8 @@ class _Sweep:
         with cluster(sorted({cell.device for cell in wanted}), builds) as client:
             self.client, self.pending = client, as_completed()
             try:
-                for model in dict.fromkeys(cell.model for cell in wanted):
-                    self._submit_prepare(model, [cell for cell in wanted if cell.model == model])
+                for model in dict.fromkeys(cell.model_id for cell in wanted):
+                    self._submit_prepare(model, [cell for cell in wanted if cell.model_id == model])
                 for future in self.pending:
                     self.then.pop(future.key)(future.result())
             except BaseException:
@@ -210,7 +210,7 @@ class _Sweep:
         else:
             status = "unsupported" if built.failure and built.failure.kind == "UnsupportedRecipe" else "failed"
             detail = built.failure.message.splitlines()[0] if built.failure else ""
-        self.listen(Progress("build", f"{task.model.name}-{task.format}-{built.recipe}", status, detail))
+        self.listen(Progress("build", f"{task.model.id}-{task.format}-{built.recipe}", status, detail))
 
     def _deploy(self, cell: Cell, task: BuildTask, built: BuildOutcome, prepared: Prepared) -> None:
         if built.artifact is None:

@@ -33,7 +33,7 @@ class BuildTask(Strict):
 
     @property
     def logs(self) -> Path:
-        return self.run_folder / "logs" / f"{self.model.name}-{self.format}"
+        return self.run_folder / "logs" / f"{self.model.id}-{self.format}"
 
 
 class CellTask(Strict):
@@ -51,7 +51,7 @@ class CellTask(Strict):
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
     try:
-        return spawn.prepare(model, seed, timeout_s, Store(store), run_folder / "logs" / model.name)
+        return spawn.prepare(model, seed, timeout_s, Store(store), run_folder / "logs" / model.id)
     except EdgerigError as error:
         return Failure.of(error)
 
@@ -84,7 +84,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         if artifact is None or folder is None or data is None:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
-        inputs = to_layout(inputs, task.model.inputs, artifact.layout)
+        inputs = to_layout(inputs, task.prepared.inputs, artifact.layout)
         opened = sessions.device(task.device)
         device = opened.transport.probe()
         run_on_device(
@@ -135,5 +135,5 @@ def not_built(cell: Cell, failure: Failure, stage: Stage, built: BuildOutcome | 
 
 def with_log(built: BuildOutcome, cell: Cell) -> BuildRecord:
     """The build's record with its log's path made relative to the run's folder."""
-    log = built.record.log and f"logs/{cell.model}-{cell.format}/{built.record.log}"
+    log = built.record.log and f"logs/{cell.model_id}-{cell.format}/{built.record.log}"
     return built.record.model_copy(update={"log": log})

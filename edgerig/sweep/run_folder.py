@@ -140,7 +140,7 @@ class RunFolder:
 
     def keep_data(self, model: ModelSpec, prepared: Prepared, store: Store) -> None:
         """Copies what measuring needs of the model's data out of the store."""
-        folder = self.path / "data" / model.name
+        folder = self.path / "data" / model.id
         folder.mkdir(parents=True, exist_ok=True)
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
@@ -151,9 +151,9 @@ class RunFolder:
         (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
     def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store) -> None:
-        """Copies the cell's built file out of the store, as `artifacts/<model>-<format>-<recipe><suffix>`."""
+        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`."""
         folder = store.find("artifact", artifact.key)
-        target = self.path / "artifacts" / f"{cell.model}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
+        target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
         if folder is not None and not target.exists():
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(folder / artifact.file, target)

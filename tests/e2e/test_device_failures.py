@@ -122,8 +122,8 @@ def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(work)], check=True)
     try:
         done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--recipe", "fp32")
-        assert done.cells["digits_cnn-onnx-fp32@local/t1"]["status"] == "ok"
-        failed = done.cells["digits_cnn-onnx-fp32@remote/t1"]
+        assert done.cells["digits_cnn-torch-onnx-fp32@local/t1"]["status"] == "ok"
+        failed = done.cells["digits_cnn-torch-onnx-fp32@remote/t1"]
         assert failed["status"] == "failed"
         assert "space" in (failed["error"]["message"] + failed["error"]["hint"]).lower()
         assert jobs(edgerig.folder) == []

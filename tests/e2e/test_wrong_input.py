@@ -116,8 +116,8 @@ def test_a_model_that_cannot_be_built_costs_its_own_cells(edgerig, name, code, k
     done = edgerig("sweep", file, "--model", name, "--model", "digits_cnn", *out)
     assert done.code == 1
     cells = done.cells
-    assert cells["digits_cnn-onnx-fp32@local/t1"]["status"] == "ok"
-    failed = cells[f"{name}-onnx-fp32@local/t1"]
+    assert cells["digits_cnn-torch-onnx-fp32@local/t1"]["status"] == "ok"
+    failed = cells[f"{name}-torch-onnx-fp32@local/t1"]
     assert failed["status"] == "failed"
     assert failed["error"]["kind"] == kind
     assert said in failed["error"]["message"]

@@ -16,7 +16,7 @@ import pytest
 from edgerig.build.factory import call_factory
 from edgerig.build.source import SourceModel, load_source
 from edgerig.errors import BuildError
-from edgerig.spec import PACKAGE, ModelSpec, load_model
+from edgerig.spec import PACKAGE, ModelSpec, load_models
 
 safetensors_torch = pytest.importorskip("safetensors.torch")
 torch = pytest.importorskip("torch")
@@ -31,7 +31,7 @@ TEST_IMAGES_SHA256 = "8a53b25f6dc18f3306918f5b81d1e4c24fa094c4a30baea173347fe078
 
 
 def shipped(name: str) -> ModelSpec:
-    return load_model(str(MODELS / name))
+    return load_models(str(MODELS / name))["torch"]
 
 
 @pytest.fixture(scope="module")

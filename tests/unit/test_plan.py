@@ -14,12 +14,14 @@ def ids(**sweep):
 def test_the_quickstart_has_a_cell_for_each_combination():
     found = ids()
     assert len(found) == len(set(found)) == 2 * 3 * 4
-    assert found[0] == "digits_cnn-tflite-fp32@local/t1"
+    assert found[0] == "digits_cnn-torch-tflite-fp32@local/t1"
 
 
 def test_globs_select_by_id():
     assert ids(select=("*-onnx-int8-*@local/t2",), threads=(1, 2)) == [
-        f"{model}-onnx-int8-{kind}@local/t2" for model in ("digits_cnn", "digits_vit") for kind in ("dynamic", "static")
+        f"{model}-torch-onnx-int8-{kind}@local/t2"
+        for model in ("digits_cnn", "digits_vit")
+        for kind in ("dynamic", "static")
     ]
 
 
@@ -42,7 +44,7 @@ def test_an_unsupported_combination_is_planned_with_its_reason():
 
 
 def test_a_format_not_built_from_a_source_says_so():
-    assert "not built from source" in unsupported_reason("onnx", "executorch", "fp32")
+    assert "onnx2torch" in unsupported_reason("onnx", "executorch", "fp32")
 
 
 def test_a_dataset_nobody_uses_is_refused(tmp_path):
@@ -54,7 +56,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         Path(tmp_path / folder / "net.onnx").write_bytes(folder.encode())
-    with pytest.raises(ConfigError, match='two models are called "net"'):
+    with pytest.raises(ConfigError, match='two models are called "net-onnx"'):
         ids(models=(str(tmp_path / "a/net.onnx"), str(tmp_path / "b/net.onnx")))
 
 

@@ -62,7 +62,7 @@ def test_a_flag_changes_one_key_of_a_table(tmp_path):
 
 def test_an_unknown_model_gets_the_nearest_name():
     with pytest.raises(ConfigError) as caught:
-        spec.load_model("digits_cn")
+        spec.load_models("digits_cn")
     assert 'did you mean "digits_cnn"?' in caught.value.hint
 
 
@@ -79,7 +79,7 @@ def test_the_users_own_models_come_first(tmp_path, monkeypatch):
         '[[inputs]]\nname = "x"\nshape = [1, 4]\n[[outputs]]\nname = "y"\nshape = [1, 2]\n',
     )
     monkeypatch.chdir(tmp_path)
-    assert spec.load_model("digits_cnn").description == "mine"
+    assert spec.load_models("digits_cnn")["torch"].description == "mine"
     assert spec.known_models()["digits_cnn"] == own
     assert "mobilenet_v2" in spec.known_models()
 
@@ -92,25 +92,26 @@ MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshap
     [
         (MODEL.format(shape="[2, 4]", more=""), "must start with batch size 1"),
         (MODEL.format(shape="[1, 4]", more='layout = "NCHW"'), "needs a shape of four axes"),
-        (MODEL.format(shape="[1, 4]", more=""), 'needs the key "outputs"'),
+        (MODEL.format(shape="[1, 4]", more=""), 'needs the keys "inputs" and "outputs"'),
         ('source = "torch"\nfactory = "/etc/passwd"', 'key "factory"'),
         ('source = "pytorch"', 'key "source"'),
-        ('name = "other"\nsource = "torch"', "needs the key"),
+        ('name = "other"\nsource = "torch"', "needs exactly one of factory, file"),
     ],
 )
 def test_a_wrong_model_names_file_and_key(tmp_path, text, said):
     path = write(tmp_path / "m1" / "model.toml", text)
     with pytest.raises(ConfigError) as caught:
-        spec.load_model(str(tmp_path / "m1"))
+        spec.load_models(str(tmp_path / "m1"))
     assert str(path) in caught.value.message
     assert said in caught.value.message
 
 
 def test_a_ready_file_is_a_model(tmp_path):
     file, data = write(tmp_path / "net.tflite", "x"), write(tmp_path / "d.npz", "x")
-    model = spec.load_model(str(file), data)
-    assert (model.source, model.file, model.metric) == ("tflite", file.resolve(), "top1")
-    assert spec.load_model(str(file)).no_accuracy_reason == "no dataset was given for this file"
+    model = spec.load_models(str(file), data)["tflite"]
+    assert (model.source, model.file, model.metric, model.ready) == ("tflite", file.resolve(), "top1", True)
+    assert not spec.load_models(str(file), quantize=True)["tflite"].ready
+    assert spec.load_models(str(file))["tflite"].no_accuracy_reason == "no dataset was given for this file"
 
 
 @pytest.mark.parametrize("missing", ["net.onnx", "d.npz"])
@@ -118,9 +119,9 @@ def test_a_missing_ready_file_or_dataset_is_named(tmp_path, missing):
     for name in {"net.onnx", "d.npz"} - {missing}:
         write(tmp_path / name, "x")
     with pytest.raises(ConfigError, match=missing):
-        spec.load_model(str(tmp_path / "net.onnx"), tmp_path / "d.npz")
+        spec.load_models(str(tmp_path / "net.onnx"), tmp_path / "d.npz")
 
 
 def test_every_shipped_file_loads():
-    assert all(spec.load_model(name).folder.is_dir() for name in spec.known_models())
+    assert all(m.folder.is_dir() for name in spec.known_models() for m in spec.load_models(name).values())
     assert all(spec.load_device(name).name == name for name in spec.known_devices())

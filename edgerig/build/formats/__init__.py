@@ -12,7 +12,7 @@ import numpy as np
 
 from edgerig.build.source import Arrays
 from edgerig.errors import BuildError, EdgerigError
-from edgerig.spec import Layout, ModelSpec
+from edgerig.spec import ModelSpec
 
 TRACE_SEED = 0
 
@@ -24,12 +24,6 @@ def trace_inputs(spec: ModelSpec) -> Arrays:
     """
     rng = np.random.default_rng(TRACE_SEED)
     return [rng.standard_normal(tensor.shape, dtype=np.float32) for tensor in spec.inputs]
-
-
-def image_layout(spec: ModelSpec) -> Layout:
-    """The layout the model's 4-D inputs share; "any" (feed them as they are) when none is declared or they differ."""
-    layouts = {tensor.layout for tensor in spec.inputs} - {"any"}
-    return layouts.pop() if len(layouts) == 1 else "any"
 
 
 def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:

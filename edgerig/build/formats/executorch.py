@@ -25,9 +25,10 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, required, trace_inputs
 from edgerig.build.formats.pte import Program
-from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.routes import find_route
+from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import RecipeSpec
 
@@ -41,10 +42,12 @@ LISTED = 20
 
 
 class ExecutorchBuilder:
-    """Torch models to ExecuTorch. Holds the float32 export, made at the first build that starts from it."""
+    """Any source with a route to a torch module. Holds the float32 export, made at the first build that needs it."""
 
     def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
         self._model = model
+        with converting(f'rebuilding model "{model.spec.name}" in torch'):
+            self._module: nn.Module = find_route(model.spec.source, "executorch")(model)
         self._backend = options["backend"]
         self._float: torch.export.ExportedProgram | None = None
 
@@ -71,7 +74,7 @@ class ExecutorchBuilder:
             notes = (*notes, "no backend: every operator runs on ExecuTorch's portable kernels")
         return Built(
             file=out,
-            layout=image_layout(self._model.spec),
+            layout=layout_of(self._model.spec.inputs),
             constants=program.constants(),
             delegated=delegated,
             operators=delegated + sum(left.values()),
@@ -84,7 +87,7 @@ class ExecutorchBuilder:
             case "fp32":
                 return self._float_program(), ()
             case "fp16":
-                return self._export(HalfPrecision(self._model.module)), ()
+                return self._export(HalfPrecision(self._module)), ()
             case "int8-dynamic":
                 return self._dynamic()
             case "int8-static":
@@ -105,13 +108,13 @@ class ExecutorchBuilder:
 
     def _float_program(self) -> torch.export.ExportedProgram:
         if self._float is None:
-            self._float = self._export(self._model.module)
+            self._float = self._export(self._module)
         return self._float
 
     def _dynamic(self) -> Exported:
         """Activation ranges are taken at run time: the one pass only gives the observers their shapes."""
         samples = [trace_inputs(self._model.spec)]
-        return self._quantized(DynamicQuantizer(), samples, dynamic=True), _float_convolutions(self._model.module)
+        return self._quantized(DynamicQuantizer(), samples, dynamic=True), _float_convolutions(self._module)
 
     def _static(self, calibration: Arrays | None) -> Exported:
         samples = batches_of_one(required(calibration, "int8-static"))
@@ -130,7 +133,7 @@ class ExecutorchBuilder:
 
     def _grouped_int4(self) -> Exported:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""
-        module = copy.deepcopy(self._model.module)
+        module = copy.deepcopy(self._module)
         linears = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear)}
         fitting = {name for name, layer in linears.items() if layer.in_features % GROUP == 0}
         if not fitting:
@@ -144,7 +147,7 @@ class ExecutorchBuilder:
             Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4, weight_granularity=PerGroup(GROUP)),
             filter_fn=lambda _, name: name in fitting,
         )
-        return self._export(module), _left_in_float(self._model.module, fitting)
+        return self._export(module), _left_in_float(self._module, fitting)
 
 
 class HalfPrecision(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker

@@ -1,4 +1,4 @@
-"""ONNX graphs for ONNX Runtime: one torch.onnx export, then ONNX Runtime's own tools for every other recipe.
+"""ONNX graphs for ONNX Runtime: one float export (`routes/`), then ONNX Runtime's own tools for every other recipe.
 
 All files keep float32 inputs and outputs and the source's layout.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -27,12 +26,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, required
+from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
-from edgerig.errors import BuildError, UnsupportedRecipe
-from edgerig.spec import RecipeSpec
+from edgerig.errors import UnsupportedRecipe
+from edgerig.spec import Layout, RecipeSpec
 
-OPSET = 20
 BLOCK = 32
 """Inputs that share a scale in a block-quantized MatMul."""
 FLOAT_COMPUTE = 1
@@ -42,45 +41,29 @@ WEIGHTED_OPERATORS = ("Conv", "ConvTranspose", *MATRIX_OPERATORS)
 
 
 class OnnxBuilder:
-    """Torch models to ONNX. Holds the float32 graph, exported at the first build, and its optimised form."""
+    """Any source with a route to ONNX. Holds the float32 graph, exported at the first build, and its optimised form."""
 
     def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
         self._model = model
         self._float = work / "float32.onnx"
         self._prepared = work / "prepared.onnx"
+        self._layout: Layout | None = None
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`."""
         with converting(f'exporting model "{self._model.spec.name}" to ONNX'):
-            self._export()
+            if self._layout is None:
+                self._layout = find_route(self._model.spec.source, "onnx")(self._model, self._float)
         with converting(f'lowering model "{self._model.spec.name}" to ONNX {recipe.name}'):
             self._lower(recipe, calibration, out)
         graph = read(out)
         partial = recipe.name in ("int8-dynamic", "int8-weight", "int4-weight")
         return Built(
             file=out,
-            layout=image_layout(self._model.spec),
+            layout=self._layout,
             constants=constants(graph),
             notes=_float_weights(graph) if partial else (),
         )
-
-    def _export(self) -> None:
-        if self._float.exists():
-            return
-        spec = self._model.spec
-        samples = tuple(torch.from_numpy(array) for array in trace_inputs(spec))
-        program = torch.onnx.export(
-            self._model.module,
-            samples,
-            dynamo=True,
-            opset_version=OPSET,
-            verbose=False,
-            input_names=[tensor.name for tensor in spec.inputs],
-            output_names=[tensor.name for tensor in spec.outputs],
-        )
-        if program is None:
-            raise BuildError("torch.onnx.export gave no program", hint="the build's log has the exporter's own output")
-        program.save(str(self._float), external_data=False)
 
     def _prepare(self) -> Path:
         """The graph after shape inference and fusion, as the quantizers want it."""
@@ -128,7 +111,7 @@ class OnnxBuilder:
         saturates at 16 bits (VPMADDUBSW); measured relative error 0.145 against 0.021. Arm and VNNI do not need it, but
         a file must be right wherever it runs.
         """
-        reader = _Reader([tensor.name for tensor in self._model.spec.inputs], required(calibration, "int8-static"))
+        reader = _Reader(input_names(onnx.load(self._float)), required(calibration, "int8-static"))
         quantize_static(
             str(self._prepare()),
             str(out),
@@ -173,6 +156,12 @@ def read(path: Path) -> onnx.ModelProto:
     """Raises BuildError when the file is not an ONNX model."""
     with converting(f"reading {path.name} back"):
         return onnx.load(path)
+
+
+def input_names(model: onnx.ModelProto) -> list[str]:
+    """The graph's inputs in order, without the initializers that old files list among them."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return [tensor.name for tensor in model.graph.input if tensor.name not in stored]
 
 
 def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:

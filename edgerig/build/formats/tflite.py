@@ -1,4 +1,4 @@
-"""TFLite files for LiteRT: one float conversion by litert-torch, then ai-edge-quantizer for every other recipe.
+"""TFLite files for LiteRT: one float conversion (`routes/`), then ai-edge-quantizer for every other recipe.
 
 Quantizing the float flatbuffer, rather than converting a PT2E-quantized program a second time, keeps one conversion a
 model and one path for all recipes; the two are equally accurate and fast on a CNN (relative error 0.016 and 0.017), and
@@ -15,11 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import litert_torch
-import numpy as np
-import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping
@@ -30,14 +27,13 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, image_layout, required, trace_inputs
+from edgerig.build.formats import batches_of_one, converting, required
+from edgerig.build.layout import to_layout
+from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import UnsupportedRecipe
-from edgerig.spec import RecipeSpec
+from edgerig.spec import Layout, RecipeSpec
 
-SIGNATURE = "serving_default"
-"""litert-torch's name for the one signature it exports; its inputs are `args_0`, `args_1`, …"""
-TO_NHWC = (0, 2, 3, 1)
 ALL_LAYERS = ".*"
 ALL_OPERATORS = qtyping.TFLOperationName.ALL_SUPPORTED
 EDGES = (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT)
@@ -45,17 +41,19 @@ CASTS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 class TfliteBuilder:
-    """Torch models to TFLite. Holds the float32 file, converted at the first build."""
+    """Any source with a route to TFLite. Holds the float32 file, converted at the first build, and its layout."""
 
     def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
         self._model = model
         self._float = work / "float32.tflite"
-        self._channels_first = [i for i, tensor in enumerate(model.spec.inputs) if tensor.layout == "NCHW"]
+        self._layout: Layout | None = None
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`. Files take NHWC where the source takes NCHW."""
-        with converting(f'converting model "{self._model.spec.name}" to TFLite'):
-            self._convert()
+        if self._layout is None:
+            with converting(f'converting model "{self._model.spec.name}" to TFLite'):
+                self._layout = find_route(self._model.spec.source, "tflite")(self._model, self._float)
+                _refuse_quantized(read(self._float))
         if recipe.name == "fp32":
             shutil.copyfile(self._float, out)
         else:
@@ -64,19 +62,7 @@ class TfliteBuilder:
         graph = read(out)
         if recipe.calibration:
             _refuse_float_operators(graph, recipe.name)
-        return Built(file=out, layout=self._layout(), constants=constants(graph), notes=_notes(graph, recipe.name))
-
-    def _layout(self) -> Literal["NCHW", "NHWC", "any"]:
-        return "NHWC" if self._channels_first else image_layout(self._model.spec)
-
-    def _convert(self) -> None:
-        if self._float.exists():
-            return
-        samples = tuple(torch.from_numpy(array) for array in self._lay_out(trace_inputs(self._model.spec)))
-        module = self._model.module
-        if self._channels_first:
-            module = litert_torch.to_channel_last_io(module, args=self._channels_first)
-        litert_torch.convert(module.eval(), samples).export(str(self._float))
+        return Built(file=out, layout=self._layout, constants=constants(graph), notes=_notes(graph, recipe.name))
 
     def _quantize(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> None:
         if recipe.name not in RECIPES:
@@ -95,19 +81,17 @@ class TfliteBuilder:
         manager = RecipeManager()
         manager.load_quantization_recipe(table)
         calibrator = Calibrator(str(self._float), num_threads=1, qsv_update_func=min_max_update)
+        key, names = signature(read(self._float))
         samples = [
-            {f"args_{index}": array for index, array in enumerate(self._lay_out(sample))}
+            dict(zip(names, self._lay_out(sample), strict=True))
             for sample in batches_of_one(required(calibration, recipe))
         ]
-        calibrator.calibrate({SIGNATURE: samples}, manager)
+        calibrator.calibrate({key: samples}, manager)
         ranges: dict[str, Any] = calibrator.get_model_qsvs()
         return ranges
 
     def _lay_out(self, arrays: Arrays) -> Arrays:
-        return [
-            np.ascontiguousarray(array.transpose(TO_NHWC)) if index in self._channels_first else array
-            for index, array in enumerate(arrays)
-        ]
+        return to_layout(arrays, self._model.spec.inputs, self._layout or "any")
 
 
 def _fp16() -> RecipeManager:
@@ -163,6 +147,31 @@ def read(path: Path) -> Any:
     """The file's flatbuffer as a `schema.ModelT`. Raises BuildError when it is not one."""
     with converting(f"reading {path.name} back"):
         return flatbuffer_utils.read_model(str(path))
+
+
+def signature(graph: Any) -> tuple[str, list[str]]:
+    """The file's signature and its inputs' names in the order of the main subgraph's inputs.
+
+    Raises UnsupportedRecipe when it has none: a calibrated quantizer feeds a model through its signature.
+    """
+    if not graph.signatureDefs:
+        raise UnsupportedRecipe(
+            "the file has no signature to calibrate it through",
+            hint="convert it again with a TensorFlow of 2.5 or later, or choose a recipe without calibration",
+        )
+    found = graph.signatureDefs[0]
+    names = {tensor.tensorIndex: tensor.name.decode() for tensor in found.inputs}
+    return found.signatureKey.decode(), [names[index] for index in graph.subgraphs[0].inputs]
+
+
+def _refuse_quantized(graph: Any) -> None:
+    """Raises UnsupportedRecipe when the float form is none: quantizing twice would compound the errors."""
+    stored = {dtype for _, dtypes in operators(graph) for dtype in dtypes} & {"int8", "uint8", "int16", "float16"}
+    if stored:
+        raise UnsupportedRecipe(
+            f"the file holds {' and '.join(sorted(stored))} tensors: it is quantized already",
+            hint="bring the float32 file, or run this one as it is (--recipe as-is)",
+        )
 
 
 def constants(graph: Any) -> dict[str, int]:

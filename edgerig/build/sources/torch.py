@@ -1,8 +1,11 @@
-"""Models authored in PyTorch: a factory that makes an `nn.Module`, and its weights as safetensors."""
+"""Models authored in PyTorch: a factory that makes an `nn.Module` and its state dict, or a `torch.export` archive."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +17,20 @@ from safetensors import SafetensorError
 from torch import nn
 
 from edgerig.build.factory import call_factory
-from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.source import Arrays, SourceModel, named_tensors
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec
 
+PICKLED = frozenset({".pt", ".pth", ".bin"})
+"""Suffixes of state dicts written by `torch.save`."""
 SHOWN_KEYS = 5
 """At most so many keys of a state dict are named in a message."""
 
 
 def load(spec: ModelSpec) -> SourceModel:
     """The spec's network on the CPU, weights loaded, in inference mode. Raises BuildError."""
+    if spec.path is not None:
+        return _exported(spec, spec.path)
     if spec.factory is None:
         raise BuildError(
             f'model "{spec.name}": no factory to make the network with',
@@ -61,13 +68,7 @@ def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
             f"{path}: sha256 is {found}, {toml} says {spec.weights_sha256}",
             hint='fetch the weights again, or, if they were changed on purpose, mend "weights_sha256"',
         )
-    try:
-        tensors = safetensors.torch.load(content)
-    except SafetensorError as error:
-        raise BuildError(
-            f"{path}: not a safetensors file: {error}",
-            hint="write it with safetensors.torch.save_file(model.state_dict(), path)",
-        ) from error
+    tensors = _state_dict(path, content)
     try:
         difference = module.load_state_dict(tensors, strict=False)  # both lists of keys, not torch's first complaint
     except RuntimeError as error:  # a shape that differs; torch's message names the key and both shapes
@@ -83,6 +84,90 @@ def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
             f'{path}: does not fit the network of "{spec.factory}": it {" and ".join(lacks + has)}',
             hint="the weights belong to another version of the network",
         )
+
+
+def _state_dict(path: Path, content: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, or of a `torch.save`d state dict read without running its pickle's code."""
+    if path.suffix not in PICKLED:
+        try:
+            found: dict[str, torch.Tensor] = safetensors.torch.load(content)
+        except SafetensorError as error:
+            raise BuildError(
+                f"{path}: not a safetensors file: {error}",
+                hint="write it with safetensors.torch.save_file(model.state_dict(), path)",
+            ) from error
+        return found
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle's, zip's and its own kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        script = zipfile.is_zipfile(io.BytesIO(content)) and _is_torchscript(content)
+        raise BuildError(
+            f"{path}: {'a TorchScript file, not' if script else 'not'} a state dict of tensors: {reason}",
+            hint="load it where you trust it and write safetensors.torch.save_file(model.state_dict(), path)",
+        ) from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise BuildError(
+            f"{path}: holds a {type(loaded).__name__} that is not a state dict of tensors alone",
+            hint="save model.state_dict() itself, not a checkpoint around it",
+        )
+    return loaded
+
+
+def _is_torchscript(content: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return any("/code/" in name for name in archive.namelist())
+
+
+def _exported(spec: ModelSpec, path: Path) -> SourceModel:
+    """A program of `torch.export.save`. Raises BuildError; an archive with pickled parts is not opened."""
+    _refuse_pickles(path)
+    try:
+        program = torch.export.load(path)
+    except Exception as error:  # torch raises zip's, json's and its own kinds
+        raise BuildError(
+            f"{path}: torch cannot load it: {type(error).__name__}: {str(error).strip().splitlines()[0]}",
+            hint="write it with torch.export.save(torch.export.export(model, inputs), path), by this torch version",
+        ) from error
+    inputs = spec.inputs or named_tensors(_values(program, program.graph_signature.user_inputs, path), "NCHW")
+    outputs = spec.outputs or named_tensors(_values(program, program.graph_signature.user_outputs, path), "any")
+    whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
+    module = program.module().requires_grad_(False)
+    return SourceModel(whole, module, lambda arrays: _infer(module, whole, arrays))
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Raises BuildError when loading the archive would unpickle a part of it, or when it is no such archive."""
+    hint = "write it with torch.export.save(torch.export.export(model, inputs), path), by this torch version"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            configs = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise BuildError(f"{path}: not a whole .pt2 archive: {error}", hint=hint) from error
+    entries = [entry for config in configs for entry in config.get("config", {}).values()]
+    if not any(name.endswith("archive_format") for name in names):
+        raise BuildError(f"{path}: not a .pt2 archive, or one of a torch before 2.8", hint=hint)
+    if any(entry.get("use_pickle") for entry in entries) or any("custom_obj" in Path(name).name for name in names):
+        raise BuildError(
+            f"{path}: parts of it are pickled, and a pickle runs code when it is opened",
+            hint="make its weights contiguous tensors and leave script objects out, then export it again",
+        )
+
+
+def _values(program: torch.export.ExportedProgram, names: list[str], path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and shape of the program's values called `names`."""
+    found = {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
+    values = []
+    for name in names:
+        shape = tuple(found[name].shape)
+        if not all(isinstance(axis, int) for axis in shape):
+            raise BuildError(
+                f'{path}: "{name}" has a dynamic shape {[str(axis) for axis in shape]}',
+                hint="export it with static shapes, batch size 1",
+            )
+        values.append((name, shape))
+    return values
 
 
 def _some(keys: list[str]) -> str:

@@ -57,7 +57,7 @@ def test_plan_prints_ids_alone_on_stdout():
     done = edgerig("plan", "--recipe", "fp32", "--recipe", "int16x8", "--model", "digits_cnn")
     assert done.returncode == 0
     assert all(line.endswith("@local/t1") for line in done.stdout.splitlines())
-    assert "unsupported: digits_cnn-executorch-int16x8@local/t1: " in done.stderr
+    assert "unsupported: digits_cnn-torch-executorch-int16x8@local/t1: " in done.stderr
 
 
 def test_schema_is_a_json_schema():

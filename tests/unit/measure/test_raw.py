@@ -8,7 +8,7 @@ import pytest
 from edgerig.errors import RunError, UnparsableOutput
 from edgerig.measure.raw import read_raw
 
-CELL = "m-tflite-fp32@local/t1"
+CELL = "m-torch-tflite-fp32@local/t1"
 
 
 def good():

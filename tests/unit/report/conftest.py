@@ -80,7 +80,7 @@ def error_of(format_name: str, recipe: str, device: str) -> tuple[str, ErrorReco
 def make_cell(model: str, format_name: str, recipe: str, device: str) -> CellResult:
     emulated = device == HOSTILE_DEVICE
     identity = {
-        "id": f"{model}-{format_name}-{recipe}@{device}/t1",
+        "id": f"{model}-torch-{format_name}-{recipe}@{device}/t1",
         "model": model,
         "source": "torch",
         "format": format_name,
@@ -179,13 +179,15 @@ def make_results(cells: tuple[CellResult, ...]) -> Results:
             HOSTILE_DEVICE: DeviceRecord(kind="qemu-user", emulated=True, arch="aarch64", cpu="cortex-a72"),
         },
         models={
-            "digits_cnn": ModelRecord(
+            "digits_cnn-torch": ModelRecord(
+                model="digits_cnn",
                 description="depthwise CNN on 8×8 digits",
                 source="torch",
                 licence="Apache-2.0",
                 dataset="scikit-learn digits, sha256 12ab",
             ),
-            HOSTILE_MODEL: ModelRecord(
+            f"{HOSTILE_MODEL}-torch": ModelRecord(
+                model=HOSTILE_MODEL,
                 description="a file from <outside>",
                 source="torch",
                 licence="",

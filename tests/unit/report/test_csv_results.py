@@ -38,7 +38,7 @@ def test_a_measured_zero_is_not_empty(results: Results) -> None:
 
 
 def test_no_text_begins_a_formula(results: Results) -> None:
-    hostile = list(results.models)[1]
+    hostile = [record.model for record in results.models.values()][1]
     assert {row["model"] for row in rows(results)} == {"digits_cnn", f"'{hostile}"}
     for row in rows(results):
         texts = [value for name, value in row.items() if name in ("id", "model", "device", "error_message")]

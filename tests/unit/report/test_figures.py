@@ -12,7 +12,7 @@ from edgerig.results import CellResult, Cost, Results
 
 
 def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
-    model_name, device_name = list(results.models)[model], list(results.devices)[device]
+    model_name, device_name = [record.model for record in results.models.values()][model], list(results.devices)[device]
     return [cell for cell in view.ordered(results) if (cell.model, cell.device) == (model_name, device_name)]
 
 

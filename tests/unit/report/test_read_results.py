@@ -60,9 +60,9 @@ def change(file: Path, **fields: Any) -> None:
         (b"{}", 'no "schema_version"'),
         (b'{"schema_version": "1"}', 'no "schema_version"'),
         (b'{"schema_version": true}', 'no "schema_version"'),
-        (b'{"schema_version": 2}', "newer than this edgerig reads"),
+        (b'{"schema_version": 3}', "newer than this edgerig reads"),
         (b'{"schema_version": 0}', "not known"),
-        (b'{"schema_version": 1}', "run: Field required"),
+        (b'{"schema_version": 2}', "run: Field required"),
         (b"[" * 200_000, "is not JSON"),
     ],
 )
@@ -97,4 +97,19 @@ def test_a_file_too_large_is_not_parsed(file: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="no such file"):
+        read.read_results(tmp_path)
+
+
+def test_schema_1_is_migrated(tmp_path: Path, results: Results) -> None:
+    """What an earlier edgerig wrote: no source in the ids, models by name."""
+    old = json.loads(json_results.render(results))
+    old["schema_version"] = 1
+    old["models"] = {record.pop("model"): record for record in old["models"].values()}
+    for cell in old["cells"]:
+        cell["id"] = cell["model"] + cell["id"].removeprefix(f"{cell['model']}-{cell['source']}")
+    (tmp_path / "results.json").write_text(json.dumps(old), encoding="utf-8")
+    assert read.read_results(tmp_path) == results
+    del old["cells"][0]["source"]
+    (tmp_path / "results.json").write_text(json.dumps(old), encoding="utf-8")
+    with pytest.raises(ResultsError, match="schema 1 and is not"):
         read.read_results(tmp_path)

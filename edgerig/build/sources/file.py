@@ -1,0 +1,93 @@
+"""Float .onnx and .tflite files as sources: their own runtime computes the outputs that builds are held against."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import onnx
+from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
+
+from edgerig.build.ready import inspect
+from edgerig.build.source import SourceModel, named_tensors
+from edgerig.errors import BuildError
+from edgerig.ondevice import engines
+from edgerig.ondevice.main import evaluate
+from edgerig.spec import Layout, ModelSpec, load_formats
+
+
+def load(spec: ModelSpec) -> SourceModel:
+    """The file, loaded by its runtime. `module` is its path (an ONNX file's: of a copy with static shapes).
+
+    Raises BuildError when it does not load, is quantized already, or has a dynamic axis nobody gave a size.
+    """
+    if spec.path is None:
+        raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
+    path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
+    format_spec = next(row for row in load_formats().values() if row.name == spec.source)
+    described = inspect(path, format_spec, shown=spec.path)
+    for tensor in (*described.inputs, *described.outputs):
+        if tensor.scale or tensor.dtype != "float32":
+            raise BuildError(
+                f'{spec.path}: tensor "{tensor.name}" is {tensor.dtype}: only a float32 model is built from',
+                hint="bring the float model, or run this file as it is (--recipe as-is)",
+            )
+    layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
+    inputs = spec.inputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.inputs], layout)
+    outputs = spec.outputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.outputs], "any")
+    engine = engines.create(format_spec.engine, {})
+    engine.load(str(path), 1)
+    whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
+    return SourceModel(whole, path, lambda arrays: evaluate(engine, arrays))
+
+
+def _static(spec: ModelSpec, path: Path) -> Path:
+    """A copy of the ONNX file with its weights inside and its inputs' axes fixed: the batch at 1, the others as the
+    model's `inputs` say. Raises BuildError."""
+    _require_external_data(path)
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as error:  # onnx and protobuf raise their own kinds on a broken file
+        raise BuildError(
+            f"{path}: not a sound ONNX file: {str(error).splitlines()[0]}",
+            hint="compare its size and checksum with the original",
+        ) from error
+    stored = {tensor.name for tensor in model.graph.initializer}
+    given = {tensor.name: tensor.shape for tensor in spec.inputs}
+    for tensor in model.graph.input:
+        if tensor.name in stored:
+            continue
+        axes = [axis.dim_value or -1 for axis in tensor.type.tensor_type.shape.dim]
+        wanted = given.get(tensor.name) or (1, *axes[1:]) if axes else ()
+        if -1 in wanted:
+            raise BuildError(
+                f'{path}: input "{tensor.name}" has a dynamic shape {axes} and no size is given for it',
+                hint=f'in a model.toml, give [[inputs]] name = "{tensor.name}" and shape = [1, …]',
+            )
+        if len(wanted) != len(axes) or any(a not in (-1, w) for a, w in zip(axes, wanted, strict=True)):
+            raise BuildError(
+                f'{path}: input "{tensor.name}" has shape {axes}, model.toml says {list(wanted)}',
+                hint='mend the "shape" under [[inputs]]; cells run batch size 1',
+            )
+        make_input_shape_fixed(model.graph, tensor.name, list(wanted))
+    fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"
+    onnx.save(onnx.shape_inference.infer_shapes(model), fixed)
+    return fixed
+
+
+def _require_external_data(path: Path) -> None:
+    """Raises BuildError naming the files of weights that the graph keeps beside it and that are not there."""
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except Exception as error:  # protobuf raises its own kinds on a broken file
+        raise BuildError(
+            f"{path}: not an ONNX file: {error}", hint="compare its size and checksum with the original"
+        ) from error
+    named = {entry.value for t in graph.initializer for entry in t.external_data if entry.key == "location"}
+    missing = sorted(name for name in named if not (path.parent / name).is_file())
+    if missing:
+        raise BuildError(
+            f"{path}: its weights are in other files, which are missing: {', '.join(missing)}",
+            hint=f"put them into {path.parent}, or save the model as one file: onnx.save(onnx.load(…), …)",
+        )
