@@ -31,6 +31,8 @@ from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
 from edgerig.sweep.sessions import PLUGIN, DeviceSessions
 
+LOOPBACK = "127.0.0.1:0"
+"""Where Dask's own HTTP servers, which cannot be left out, listen: on a free port that no other machine reaches."""
 CELL = "cell"
 """The stage name of a cell's outcome; the others are `prepare` and `build`."""
 
@@ -68,12 +70,16 @@ def cluster(devices: list[str], builds: int) -> Iterator[Client]:
                 "resources": resources,
                 "memory_limit": 0,
                 "dashboard": False,
+                "dashboard_address": LOOPBACK,
                 "protocol": "inproc://",
             },
         }
 
     workers = {"host": worker({"build": builds})} | {name: worker({f"device:{name}": 1}) for name in devices}
-    scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard": False, "port": 0}}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"protocol": "inproc://", "dashboard": False, "dashboard_address": LOOPBACK, "port": 0},
+    }
     quiet = {
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.gil.enabled": False,

@@ -53,7 +53,6 @@ class TfliteBuilder:
         if self._layout is None:
             with converting(f'converting model "{self._model.spec.name}" to TFLite'):
                 self._layout = find_route(self._model.spec.source, "tflite")(self._model, self._float)
-                _refuse_quantized(read(self._float))
         if recipe.name == "fp32":
             shutil.copyfile(self._float, out)
         else:
@@ -162,16 +161,6 @@ def signature(graph: Any) -> tuple[str, list[str]]:
     found = graph.signatureDefs[0]
     names = {tensor.tensorIndex: tensor.name.decode() for tensor in found.inputs}
     return found.signatureKey.decode(), [names[index] for index in graph.subgraphs[0].inputs]
-
-
-def _refuse_quantized(graph: Any) -> None:
-    """Raises UnsupportedRecipe when the float form is none: quantizing twice would compound the errors."""
-    stored = {dtype for _, dtypes in operators(graph) for dtype in dtypes} & {"int8", "uint8", "int16", "float16"}
-    if stored:
-        raise UnsupportedRecipe(
-            f"the file holds {' and '.join(sorted(stored))} tensors: it is quantized already",
-            hint="bring the float32 file, or run this one as it is (--recipe as-is)",
-        )
 
 
 def constants(graph: Any) -> dict[str, int]:

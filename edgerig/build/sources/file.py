@@ -6,11 +6,13 @@ import tempfile
 from pathlib import Path
 
 import onnx
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
 
 from edgerig.build.ready import inspect
 from edgerig.build.source import SourceModel, named_tensors
-from edgerig.errors import BuildError
+from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
 from edgerig.ondevice.main import evaluate
 from edgerig.spec import Layout, ModelSpec, load_formats
@@ -19,19 +21,13 @@ from edgerig.spec import Layout, ModelSpec, load_formats
 def load(spec: ModelSpec) -> SourceModel:
     """The file, loaded by its runtime. `module` is its path (an ONNX file's: of a copy with static shapes).
 
-    Raises BuildError when it does not load, is quantized already, or has a dynamic axis nobody gave a size.
+    Raises BuildError when it does not load or has a dynamic axis nobody gave a size.
     """
     if spec.path is None:
         raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
     path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
     format_spec = next(row for row in load_formats().values() if row.name == spec.source)
     described = inspect(path, format_spec, shown=spec.path)
-    for tensor in (*described.inputs, *described.outputs):
-        if tensor.scale or tensor.dtype != "float32":
-            raise BuildError(
-                f'{spec.path}: tensor "{tensor.name}" is {tensor.dtype}: only a float32 model is built from',
-                hint="bring the float model, or run this file as it is (--recipe as-is)",
-            )
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
     inputs = spec.inputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.inputs], layout)
     outputs = spec.outputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.outputs], "any")
@@ -39,6 +35,32 @@ def load(spec: ModelSpec) -> SourceModel:
     engine.load(str(path), 1)
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
     return SourceModel(whole, path, lambda arrays: evaluate(engine, arrays))
+
+
+def float_file(model: SourceModel) -> Path:
+    """The path of a source of this kind, if it can be built from.
+
+    Raises UnsupportedRecipe when its weights or activations are quantized: quantizing twice compounds the errors.
+    """
+    path: Path = model.module
+    dtypes = _onnx_dtypes(path) if model.spec.source == "onnx" else _tflite_dtypes(path)
+    stored = sorted(dtypes & {"int4", "int8", "uint8", "int16", "float16"})
+    if stored:
+        raise UnsupportedRecipe(
+            f"{model.spec.path}: it is quantized already (it holds tensors of {', '.join(stored)})",
+            hint="bring the float32 file, or run this one as it is (--recipe as-is)",
+        )
+    return path
+
+
+def _tflite_dtypes(path: Path) -> set[str]:
+    graph = flatbuffer_utils.read_model(str(path))
+    names = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    return {names[tensor.type] for subgraph in graph.subgraphs for tensor in subgraph.tensors}
+
+
+def _onnx_dtypes(path: Path) -> set[str]:
+    return {onnx.helper.tensor_dtype_to_np_dtype(t.data_type).name for t in onnx.load(path).graph.initializer}
 
 
 def _static(spec: ModelSpec, path: Path) -> Path:

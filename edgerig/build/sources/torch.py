@@ -132,8 +132,23 @@ def _exported(spec: ModelSpec, path: Path) -> SourceModel:
     inputs = spec.inputs or named_tensors(_values(program, program.graph_signature.user_inputs, path), "NCHW")
     outputs = spec.outputs or named_tensors(_values(program, program.graph_signature.user_outputs, path), "any")
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
-    module = program.module().requires_grad_(False)
+    module = Exported(program.module().requires_grad_(False))
     return SourceModel(whole, module, lambda arrays: _infer(module, whole, arrays))
+
+
+class Exported(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
+    """An exported program as a module: what converters set on it (`eval()`) it was exported with, and refuses."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> Exported:
+        self.training = mode
+        return self
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self.program(*inputs)
 
 
 def _refuse_pickles(path: Path) -> None:
