@@ -23,6 +23,7 @@ from edgerig.spec import ModelSpec
 
 PICKLED = frozenset({".pt", ".pth", ".bin"})
 """Suffixes of state dicts written by `torch.save`."""
+REWRITE = "load it where you trust it and write safetensors.torch.save_file(model.state_dict(), path)"
 SHOWN_KEYS = 5
 """At most so many keys of a state dict are named in a message."""
 
@@ -97,15 +98,13 @@ def _state_dict(path: Path, content: bytes) -> dict[str, torch.Tensor]:
                 hint="write it with safetensors.torch.save_file(model.state_dict(), path)",
             ) from error
         return found
+    if zipfile.is_zipfile(io.BytesIO(content)) and _is_torchscript(content):
+        raise BuildError(f"{path}: a TorchScript file, not a state dict of tensors", hint=REWRITE)
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle's, zip's and its own kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        script = zipfile.is_zipfile(io.BytesIO(content)) and _is_torchscript(content)
-        raise BuildError(
-            f"{path}: {'a TorchScript file, not' if script else 'not'} a state dict of tensors: {reason}",
-            hint="load it where you trust it and write safetensors.torch.save_file(model.state_dict(), path)",
-        ) from error
+        raise BuildError(f"{path}: not a state dict of tensors: {reason}", hint=REWRITE) from error
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise BuildError(
             f"{path}: holds a {type(loaded).__name__} that is not a state dict of tensors alone",
