@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,12 @@ class Assembly:
             return value
         if value.node not in self._reordered:
             order = (0, axes - 1, *range(1, axes - 1)) if channels_first else (0, *range(2, axes), 1)
-            moved = self.call(torch.permute, value, order, first=channels_first)
+            if value.shape[-1] == 1 or math.prod(value.spatial) == 1:
+                # Nothing moves in memory: as a permutation, ExecuTorch would run it outside XNNPACK (as_strided_copy).
+                shape = tuple(value.sample.shape[axis] for axis in order)
+                moved = self.call(torch.reshape, value, shape, first=channels_first)
+            else:
+                moved = self.call(torch.permute, value, order, first=channels_first)
             self._reordered[value.node], self._reordered[moved.node] = moved, value
         return self._reordered[value.node]
 
