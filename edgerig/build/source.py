@@ -49,6 +49,12 @@ def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:
     return layouts.pop() if len(layouts) == 1 else "any"
 
 
+def identifier(name: str) -> str:
+    """A tensor's or layer's name with everything a framework reads as a path, or refuses, turned into underscores."""
+    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    return kept if kept[:1].isalpha() else f"t_{kept}"
+
+
 def named_tensors(tensors: Iterable[tuple[str, tuple[int, ...]]], layout: Layout) -> tuple[TensorSpec, ...]:
     """Tensors as a file tells them (name, shape); 4-D ones are taken to be in `layout`."""
     return tuple(

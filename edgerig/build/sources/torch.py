@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -17,6 +16,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from edgerig.build.factory import call_factory
+from edgerig.build.inference import infer_by_sample, known_bytes
 from edgerig.build.source import Arrays, SourceModel, named_tensors
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec
@@ -26,6 +26,7 @@ PICKLED = frozenset({".pt", ".pth", ".bin"})
 REWRITE = "load it where you trust it and write safetensors.torch.save_file(model.state_dict(), path)"
 SHOWN_KEYS = 5
 """At most so many keys of a state dict are named in a message."""
+FORWARD_HINT = "its forward() takes the [[inputs]] of model.toml in order, a sample at a time"
 
 
 def load(spec: ModelSpec) -> SourceModel:
@@ -55,20 +56,7 @@ def load(spec: ModelSpec) -> SourceModel:
 
 def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Loads the file into `module`: exactly the spec's bytes, and every key of the module and no other."""
-    toml = spec.folder / "model.toml"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BuildError(
-            f"{path}: the weights cannot be read: {error.strerror}",
-            hint=f'mend the key "weights" in {toml}, or bring the file',
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != spec.weights_sha256:
-        raise BuildError(
-            f"{path}: sha256 is {found}, {toml} says {spec.weights_sha256}",
-            hint='fetch the weights again, or, if they were changed on purpose, mend "weights_sha256"',
-        )
+    content = known_bytes(spec, path)
     tensors = _state_dict(path, content)
     try:
         difference = module.load_state_dict(tensors, strict=False)  # both lists of keys, not torch's first complaint
@@ -190,68 +178,19 @@ def _some(keys: list[str]) -> str:
 
 
 def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
-    """The network's outputs on N samples, one (N, …) float32 array an output, each sample a batch of its own.
+    """See `infer_by_sample`. Raises BuildError also when the network returns anything but the spec's tensors."""
 
-    Raises BuildError when the inputs do not fit the spec, the network fails, or an output is not the spec's shape or
-    not finite.
-    """
-    _check_inputs(spec, inputs)
-    count = len(inputs[0])
-    outputs = [np.empty((count, *tensor.shape[1:]), np.float32) for tensor in spec.outputs]
-    for sample in range(count):
-        # A copy: torch refuses read-only memory, and samples may come from a memory-mapped file.
-        batch = [torch.from_numpy(np.array(array[sample : sample + 1], dtype=np.float32)) for array in inputs]
-        try:
-            with torch.no_grad():
-                returned = module(*batch)
-        except Exception as error:  # the user's own code may raise anything
+    def call(batch: Arrays) -> list[npt.NDArray[np.float32]]:
+        with torch.no_grad():
+            returned = module(*(torch.from_numpy(array) for array in batch))
+        values = list(returned) if isinstance(returned, tuple | list) else [returned]
+        kinds = [type(value).__name__ for value in values]
+        if len(values) != len(spec.outputs) or not all(isinstance(value, torch.Tensor) for value in values):
             raise BuildError(
-                f'model "{spec.name}": the network fails on sample {sample}: {type(error).__name__}: {error}',
-                hint="its forward() takes the [[inputs]] of model.toml in order, a sample at a time",
-            ) from error
-        for output, value in zip(outputs, _checked(spec, returned, sample), strict=True):
-            output[sample] = value[0]
-    return outputs
-
-
-def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:
-    if len(inputs) != len(spec.inputs):
-        raise BuildError(
-            f'model "{spec.name}": {len(inputs)} input arrays given, it takes {len(spec.inputs)}',
-            hint="one array for each [[inputs]] of model.toml",
-        )
-    for tensor, array in zip(spec.inputs, inputs, strict=True):
-        if array.shape != (len(inputs[0]), *tensor.shape[1:]):
-            raise BuildError(
-                f'model "{spec.name}": input "{tensor.name}" has shape {array.shape}, '
-                f"({len(inputs[0])}, {', '.join(map(str, tensor.shape[1:]))}) is needed",
-                hint="samples first, then the shape of model.toml without its batch axis",
+                f'model "{spec.name}": the network returns {", ".join(kinds)}, '
+                f"model.toml names {len(spec.outputs)} output tensors",
+                hint="return one tensor, or a tuple with one tensor for each [[outputs]]",
             )
+        return [value.to("cpu", torch.float32).numpy() for value in values]
 
-
-def _checked(spec: ModelSpec, returned: Any, sample: int) -> list[npt.NDArray[np.float32]]:
-    """What the network returned on one sample as float32 arrays, held against the spec's outputs."""
-    values = list(returned) if isinstance(returned, tuple | list) else [returned]
-    kinds = [type(value).__name__ for value in values]
-    if len(values) != len(spec.outputs) or not all(isinstance(value, torch.Tensor) for value in values):
-        raise BuildError(
-            f'model "{spec.name}": the network returns {", ".join(kinds)}, '
-            f"model.toml names {len(spec.outputs)} output tensors",
-            hint="return one tensor, or a tuple with one tensor for each [[outputs]]",
-        )
-    arrays = []
-    for tensor, value in zip(spec.outputs, values, strict=True):
-        if tuple(value.shape) != tensor.shape:
-            raise BuildError(
-                f'model "{spec.name}": output "{tensor.name}" has shape {list(value.shape)}, '
-                f"model.toml says {list(tensor.shape)}",
-                hint='mend the "shape" under [[outputs]]',
-            )
-        array = value.to("cpu", torch.float32).numpy()
-        if not np.isfinite(array).all():
-            raise BuildError(
-                f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values on sample {sample}',
-                hint="mend the weights or the samples: nothing can be held against such outputs",
-            )
-        arrays.append(array)
-    return arrays
+    return infer_by_sample(spec, call, inputs, hint=FORWARD_HINT)

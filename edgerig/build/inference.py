@@ -1,0 +1,103 @@
+"""What every source does alike: the weights' bytes held against their sha256, and inference a sample at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.build.source import Arrays
+from edgerig.errors import BuildError, EdgerigError
+from edgerig.spec import ModelSpec
+
+
+def known_bytes(spec: ModelSpec, path: Path) -> bytes:
+    """The content of the model's file `path`, exactly the spec's where it gives a sha256. Raises BuildError."""
+    toml = spec.folder / "model.toml"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BuildError(
+            f"{path}: the weights cannot be read: {error.strerror}",
+            hint=f'mend the key "weights" in {toml}, or bring the file',
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if spec.weights_sha256 is not None and found != spec.weights_sha256:
+        raise BuildError(
+            f"{path}: sha256 is {found}, {toml} says {spec.weights_sha256}",
+            hint='fetch the weights again, or, if they were changed on purpose, mend "weights_sha256"',
+        )
+    return content
+
+
+def infer_by_sample(
+    spec: ModelSpec, network: Callable[[Arrays], Sequence[npt.NDArray[Any]]], inputs: Arrays, *, hint: str
+) -> Arrays:
+    """The network's outputs on N samples, one (N, …) float32 array an output, each sample a batch of its own.
+
+    `network` takes one (1, …) float32 array an input, its own to keep, and gives one array an output; `hint` is what
+    to mend when it raises. Raises BuildError when the inputs do not fit the spec, the network fails, or an output is
+    not the spec's shape or not finite.
+    """
+    _check_inputs(spec, inputs)
+    count = len(inputs[0])
+    outputs = [np.empty((count, *tensor.shape[1:]), np.float32) for tensor in spec.outputs]
+    for sample in range(count):
+        # Copies: a framework may refuse read-only memory, and samples may come from a memory-mapped file.
+        batch = [np.array(array[sample : sample + 1], dtype=np.float32) for array in inputs]
+        try:
+            returned = network(batch)
+        except EdgerigError:
+            raise
+        except Exception as error:  # the user's own code may raise anything
+            raise BuildError(
+                f'model "{spec.name}": the network fails on sample {sample}: {type(error).__name__}: {error}', hint=hint
+            ) from error
+        for output, value in zip(outputs, _checked(spec, returned, sample), strict=True):
+            output[sample] = value[0]
+    return outputs
+
+
+def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:
+    if len(inputs) != len(spec.inputs):
+        raise BuildError(
+            f'model "{spec.name}": {len(inputs)} input arrays given, it takes {len(spec.inputs)}',
+            hint="one array for each [[inputs]] of model.toml",
+        )
+    for tensor, array in zip(spec.inputs, inputs, strict=True):
+        if array.shape != (len(inputs[0]), *tensor.shape[1:]):
+            raise BuildError(
+                f'model "{spec.name}": input "{tensor.name}" has shape {array.shape}, '
+                f"({len(inputs[0])}, {', '.join(map(str, tensor.shape[1:]))}) is needed",
+                hint="samples first, then the shape of model.toml without its batch axis",
+            )
+
+
+def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int) -> list[npt.NDArray[np.float32]]:
+    """What the network returned on one sample as float32 arrays, held against the spec's outputs."""
+    if len(returned) != len(spec.outputs):
+        raise BuildError(
+            f'model "{spec.name}": the network returns {len(returned)} tensors, '
+            f"model.toml names {len(spec.outputs)} output tensors",
+            hint="one [[outputs]] for each tensor the network returns",
+        )
+    arrays = []
+    for tensor, value in zip(spec.outputs, returned, strict=True):
+        if tuple(value.shape) != tensor.shape:
+            raise BuildError(
+                f'model "{spec.name}": output "{tensor.name}" has shape {list(value.shape)}, '
+                f"model.toml says {list(tensor.shape)}",
+                hint='mend the "shape" under [[outputs]]',
+            )
+        array = np.asarray(value, dtype=np.float32)
+        if not np.isfinite(array).all():
+            raise BuildError(
+                f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values on sample {sample}',
+                hint="mend the weights or the samples: nothing can be held against such outputs",
+            )
+        arrays.append(array)
+    return arrays

@@ -1,0 +1,132 @@
+"""Models saved as a TensorFlow SavedModel: a folder, run through its `serving_default` signature.
+
+A SavedModel's graph is a program of TensorFlow operators, among them some that read and write files: load only folders
+you trust. No Python code is stored in it or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from edgerig.build.inference import infer_by_sample
+from edgerig.build.source import Arrays, SourceModel
+from edgerig.errors import BuildError
+from edgerig.spec import ModelSpec, TensorSpec
+
+SIGNATURE = "serving_default"
+Tensors = tuple[TensorSpec, ...]
+
+
+class Signature(tf.Module):  # type: ignore[misc]  # tensorflow is Any to the type checker
+    """A loaded SavedModel's signature with its tensors in the spec's order; holds the variables it reads."""
+
+    def __init__(self, loaded: Any, inputs: Tensors, outputs: Tensors) -> None:
+        super().__init__()
+        self.loaded = loaded
+        self.function = loaded.signatures[SIGNATURE]
+        self.input_keys = _matched(_inputs_of(self.function), inputs)
+        self.output_keys = _matched(self.function.structured_outputs, outputs)
+
+    def call(self, *tensors: Any) -> list[Any]:
+        """One (1, …) tensor an input to one tensor an output."""
+        outputs = self.function(**dict(zip(self.input_keys, tensors, strict=True)))
+        return [outputs[key] for key in self.output_keys]
+
+
+def load(spec: ModelSpec) -> SourceModel:
+    """The folder's signature at batch 1. Raises BuildError. A spec without tensors gets those of the signature."""
+    folder = spec.path
+    if folder is None:
+        raise BuildError(f'model "{spec.name}": no SavedModel to load', hint='give its folder as "file"')
+    loaded = _loaded(folder)
+    if not (spec.inputs and spec.outputs):
+        inputs, outputs = _described(loaded, folder, spec.inputs)
+        spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
+    module = Signature(loaded, spec.inputs, spec.outputs)
+
+    def call(batch: Arrays) -> list[npt.NDArray[Any]]:
+        return [value.numpy() for value in module.call(*(tf.constant(array) for array in batch))]
+
+    def infer(arrays: Arrays) -> Arrays:
+        return infer_by_sample(spec, call, arrays, hint=f"the signature {SIGNATURE} takes the [[inputs]] of model.toml")
+
+    return SourceModel(spec, module, infer)
+
+
+def describe(folder: Path, given: Tensors = ()) -> tuple[Tensors, Tensors]:
+    """The signature's input and output tensors at batch 1, in the order of their names; four axes are NHWC.
+
+    `given`, where not empty, replaces the inputs the signature declares. Raises BuildError.
+    """
+    return _described(_loaded(folder), folder, given)
+
+
+def _loaded(folder: Path) -> Any:
+    if not (folder / "saved_model.pb").is_file():
+        raise BuildError(
+            f"{folder}: not a SavedModel: it has no file saved_model.pb",
+            hint="name the folder that holds saved_model.pb and variables/",
+        )
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except Exception as error:  # TensorFlow raises whatever its reader or a saved object's revival raises
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        raise BuildError(
+            f"{folder}: TensorFlow {tf.__version__} cannot load it: {type(error).__name__}: {first}",
+            hint="one saved by an old version may load there and be saved again, without its optimizer "
+            "(model.save(path, include_optimizer=False)); its weights alone are read by tf.train.load_checkpoint",
+        ) from error
+    if SIGNATURE not in loaded.signatures:
+        raise BuildError(
+            f"{folder}: it has no signature {SIGNATURE} (it has: {', '.join(loaded.signatures) or 'none'})",
+            hint="save it with model.export(path), or tf.saved_model.save(…, signatures=…)",
+        )
+    return loaded
+
+
+def _described(loaded: Any, folder: Path, given: Tensors) -> tuple[Tensors, Tensors]:
+    function = loaded.signatures[SIGNATURE]
+    declared = _inputs_of(function)
+    inputs = given or tuple(_tensor(name, spec.shape, spec.dtype, folder) for name, spec in sorted(declared.items()))
+    named = dict(zip(_matched(declared, inputs), inputs, strict=True))
+    # With the inputs' shapes known, those the signature leaves open in its outputs are too.
+    traced = tf.function(lambda arguments: function(**arguments), autograph=False).get_concrete_function(
+        {key: tf.TensorSpec(tensor.shape, tf.float32) for key, tensor in named.items()}
+    )
+    outputs = sorted(traced.structured_outputs.items())
+    return inputs, tuple(_tensor(name, tensor.shape, tensor.dtype, folder) for name, tensor in outputs)
+
+
+def _inputs_of(function: Any) -> Mapping[str, Any]:
+    inputs: Mapping[str, Any] = function.structured_input_signature[1]
+    return inputs
+
+
+def _tensor(name: str, shape: Any, dtype: Any, folder: Path) -> TensorSpec:
+    if shape.rank is None or any(length is None for length in shape[1:]):
+        raise BuildError(
+            f'{folder}: tensor "{name}" has the open shape {shape}',
+            hint="give the model a model.toml with [[inputs]] shape = […], every axis a number, and batch 1 in front",
+        )
+    if dtype != tf.float32:
+        raise BuildError(f'{folder}: tensor "{name}" is {dtype.name}', hint="only float32 tensors are measured")
+    axes = (1, *(int(length) for length in shape[1:]))
+    return TensorSpec(name=name, shape=axes, layout="NHWC" if len(axes) == 4 else "any")
+
+
+def _matched(keys: Mapping[str, Any], tensors: Tensors) -> list[str]:
+    """The signature's key of each of `tensors`: of the same name, or, where there is but one, that one."""
+    if len(keys) == len(tensors) == 1:
+        return list(keys)
+    if sorted(keys) != sorted(tensor.name for tensor in tensors):
+        raise BuildError(
+            f"the signature {SIGNATURE} has the tensors {', '.join(sorted(keys))}, "
+            f"model.toml names {', '.join(tensor.name for tensor in tensors)}",
+            hint='give them the signature\'s names: "name" under [[inputs]] and [[outputs]]',
+        )
+    return [tensor.name for tensor in tensors]
