@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from edgerig.build import datasets
 from edgerig.build.store import digest, file_digest
 from edgerig.errors import ConfigError
 from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, Source
@@ -53,17 +54,16 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
         "layout": spec.dataset_layout,
         "seed": seed,
-        "reader": file_digest(BUILD / "data.py"),
+        "outputs": [t.model_dump(mode="json") for t in spec.outputs],
+        "reader": {path.name: file_digest(path) for path in sorted((BUILD / "datasets").glob("*.py"))},
         "numpy": version("numpy"),
     }
     if spec.path is not None:
         parts["file"] = _model_file(spec.path, spec)
-    if spec.dataset is None:
-        pass
-    elif spec.dataset.npz is not None:
-        parts["npz"] = _known_file(spec.folder / spec.dataset.npz, spec)
-    else:
-        parts |= {"factory": spec.dataset.factory, "code": code(spec), "scikit-learn": version("scikit-learn")}
+    if spec.dataset is not None:
+        parts["dataset"] = datasets.content(spec.dataset, spec.folder)
+        if spec.dataset.factory is not None:
+            parts["code"] = code(spec)
     return digest(parts)
 
 

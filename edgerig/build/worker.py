@@ -7,6 +7,7 @@ the frameworks print goes to `<name>.log`.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -14,7 +15,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,19 +25,33 @@ from edgerig.build import keys
 from edgerig.build.artifact import record
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs
-from edgerig.build.data import Data, fingerprint, load_arrays, read_data, write_data
-from edgerig.build.layout import axes_in, to_layout
-from edgerig.build.ready import adopt, classes, inspect
+from edgerig.build.datasets import open_dataset
+from edgerig.build.datasets.arrays import random_dataset
+from edgerig.build.datasets.dataset import Fits, Tensor
+from edgerig.build.datasets.write import write_dataset
+from edgerig.build.layout import axes_in, order_in, to_layout
+from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
-from edgerig.build.source import Arrays, SourceModel, layout_of, load_source
+from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
+from edgerig.npy import fingerprint, load_arrays
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.main import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
 from edgerig.registry import load_object
 from edgerig.results import Artifact
-from edgerig.spec import AS_IS, FormatSpec, RecipeSpec, TensorSpec, load_formats, load_recipes
+from edgerig.spec import (
+    AS_IS,
+    BINARY,
+    FormatSpec,
+    Layout,
+    ModelSpec,
+    RecipeSpec,
+    TensorSpec,
+    load_formats,
+    load_recipes,
+)
 
 CHECK_SAMPLES = 16
 """Evaluation samples a build is checked on. Not calibration's: a wrong calibration would be held against itself."""
@@ -96,50 +110,65 @@ def prepare(request: PrepareRequest) -> Prepared:
     source = None
     if spec.ready and spec.path is not None:
         described = inspect(spec.path, next(row for row in load_formats().values() if row.name == spec.source))
-        data = read_data(spec, [tensor.shape for tensor in described.inputs], classes(described), request.seed)
+        inputs = tuple(Tensor(tensor.name, tensor.shape) for tensor in described.inputs)
+        fits = _fits(spec, inputs, described.outputs[0].shape)
     else:
         source = load_source(spec)
-        data = _source_data(source, request.seed)
+        inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
+        fits = _fits(spec, inputs, source.spec.outputs[0].shape)
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
-    prepared = Prepared(
-        data_key=request.data_key,
-        reference_key=reference_key,
-        fingerprint=data.fingerprint(),
-        calibration_fingerprint=fingerprint(list(data.calibration)),
-        samples=len(data.inputs[0]),
-        labelled=data.labels is not None,
-        origin=data.origin,
-        inputs=() if source is None else source.spec.inputs,
-    )
-    if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
-        outputs = source.infer(data.inputs)
-        with store.staging("reference") as staged:
-            for index, output in enumerate(outputs):
-                np.save(staged / f"output_{index}.npy", output)
-            store.commit("reference", reference_key, staged, {})
     with store.staging("data") as staged:
-        write_data(data, staged)
+        dataset = (
+            random_dataset(fits, request.seed)
+            if spec.dataset is None
+            else open_dataset(spec.dataset, spec.folder, fits)
+        )
+        written = write_dataset(dataset, fits, staged, spec.dataset.max_gib if spec.dataset else math.inf)
+        prepared = Prepared(
+            data_key=request.data_key,
+            reference_key=reference_key,
+            fingerprint=written.fingerprint,
+            calibration_fingerprint=written.calibration_fingerprint,
+            samples=written.samples,
+            labelled=written.labelled,
+            origin=dataset.origin,
+            inputs=() if source is None else source.spec.inputs,
+        )
+        if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
+            with store.staging("reference") as reference:
+                _infer(source, load_arrays(staged, "input"), reference)
+                store.commit("reference", reference_key, reference, {})
         store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     return prepared
 
 
-def _source_data(source: SourceModel, seed: int) -> Data:
-    """The model's data in the layout of its inputs, whatever layout the dataset is in."""
-    spec = source.spec
-    stored = tuple(
-        TensorSpec(name=t.name, shape=axes_in(t.shape, t.layout, spec.dataset_layout), layout=spec.dataset_layout)
-        if t.layout != "any" and spec.dataset_layout != "any"
-        else t
-        for t in spec.inputs
-    )
-    scores = spec.outputs[0].shape[-1] if len(spec.outputs[0].shape) == 2 else None
-    data = read_data(spec, [tensor.shape for tensor in stored], scores, seed)
-    layout = layout_of(spec.inputs)
-    return replace(
-        data,
-        inputs=to_layout(data.inputs, stored, layout),
-        calibration=to_layout(data.calibration, stored, layout) if data.calibration else [],
-    )
+def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
+    """The model's input as its dataset holds it: in `layout`, where both are known."""
+    if "any" in (tensor.layout, layout):
+        return Tensor(tensor.name, tensor.shape, tensor.layout)
+    shape = axes_in(tensor.shape, tensor.layout, layout)
+    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout))
+
+
+def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], output: tuple[int, ...]) -> Fits:
+    """What the model's data must fit."""
+    labels = "class" if spec.dataset is None else spec.dataset.labels
+    scores = output[1] if len(output) == 2 and output[1] > 1 else None
+    return Fits(inputs, output, labels, 2 if set(spec.metric) & set(BINARY) else scores)
+
+
+def _infer(source: SourceModel, inputs: Arrays, folder: Path) -> None:
+    """Writes the source's outputs on `inputs`, which may be memory-mapped, as `output_<i>.npy`; a piece at a time."""
+    step = min(samples_a_piece(array.shape) for array in inputs)
+    with contextlib.ExitStack() as stack:
+        writers: list[NpyWriter] = []
+        for start in range(0, len(inputs[0]), step):
+            outputs = source.infer([array[start : start + step] for array in inputs])
+            for index, output in enumerate(outputs):
+                if not start:
+                    path = folder / f"output_{index}.npy"
+                    writers.append(stack.enter_context(NpyWriter(path, output.shape[1:], output.dtype)))
+                writers[index].append(output)
 
 
 class Session:

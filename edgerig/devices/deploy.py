@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgerig import process
+from edgerig import npy, process
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError, RunnerCrashed, RunTimeout
@@ -78,7 +78,7 @@ def run_on_device(
         with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
             write_runner(Path(temporary) / "runner.pyz")
             for name, array in zip(job.inputs, inputs, strict=True):
-                np.save(Path(temporary) / name, array)
+                npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
             for local in [into / "job.json", *sorted(Path(temporary).iterdir())]:
                 device.transport.push(local, f"{remote}/{local.name}")
         device.transport.push(file, f"{remote}/{artifact.file}")

@@ -7,6 +7,7 @@ edgerig ships.
 
 from __future__ import annotations
 
+from edgerig.spec.dataset import BINARY, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
 from edgerig.spec.device import (
     DEVICE_KINDS,
     AdbDevice,
@@ -19,21 +20,26 @@ from edgerig.spec.device import (
     load_device,
     split_ssh_address,
 )
-from edgerig.spec.model import DatasetSpec, ModelSpec, TensorSpec, file_source, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import AS_IS, PACKAGE, FormatName, Layout, Source, Strict, nearest, parse, read_toml
 
 __all__ = [
     "AS_IS",
+    "BINARY",
     "DEVICE_KINDS",
     "PACKAGE",
     "AdbDevice",
+    "AudioSpec",
     "BuildSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "FilesSpec",
     "FormatName",
     "FormatSpec",
+    "ImagesSpec",
+    "Labels",
     "Layout",
     "LocalDevice",
     "Lowering",
@@ -46,6 +52,7 @@ __all__ = [
     "SshDevice",
     "Strict",
     "SweepSpec",
+    "TableSpec",
     "TensorSpec",
     "file_source",
     "known_devices",

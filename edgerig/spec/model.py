@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from edgerig.errors import ConfigError
+from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
     Factory,
@@ -41,24 +42,6 @@ class TensorSpec(Strict):
         return self
 
 
-class DatasetSpec(Strict):
-    """Where evaluation and calibration data come from: a factory beside the model, or an npz file.
-
-    `factory` is called without arguments and returns a mapping with
-    `inputs` (N, …) float32 and `labels` (N,) integers of the test split, and `calibration` (M, …) float32 of the
-    training split. An npz file holds `inputs` and `labels`, and may hold `calibration`.
-    """
-
-    factory: Factory | None = None
-    npz: Path | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.factory is None) == (self.npz is None):
-            raise ValueError('give exactly one of "factory" and "npz"')
-        return self
-
-
 class ModelSpec(Strict):
     """A model as authored in one framework: a folder's `model.toml` (or its twin there), or a file.
 
@@ -83,7 +66,8 @@ class ModelSpec(Strict):
     dataset: DatasetSpec | None = None
     dataset_layout: Layout = "any"
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
-    metric: Literal["top1"] | None = None
+    metric: Metrics = ()
+    """The first is the one a variant is judged by."""
     no_accuracy_reason: str = ""
     bound_factor: float = Field(default=1.0, ge=1, le=10)
     """Widens every recipe's `max_relative_error` for this model; `bound_reason` must say why."""
@@ -115,11 +99,17 @@ class ModelSpec(Strict):
             raise ValueError('"bound_factor" needs "bound_reason" beside it')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
-        if self.metric is not None and self.dataset is None:
-            raise ValueError(f'metric "{self.metric}" needs a [dataset]')
-        if self.metric is None and not self.no_accuracy_reason:
+        if why := wrong_metric(self.metric, self.dataset):
+            raise ValueError(why)
+        if not self.metric and not self.no_accuracy_reason:
             raise ValueError('without a "metric", "no_accuracy_reason" must say why there is no accuracy')
         return self
+
+    @property
+    def measured_on_inputs(self) -> bool:
+        """Is a metric taken against the model's own inputs?"""
+        against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
+        return bool(self.metric) and (against_inputs or "reconstruction_auc" in self.metric)
 
 
 _ORIGINS: dict[Source, tuple[str, ...]] = {
@@ -215,7 +205,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool)
         "folder": path.resolve().parent,
         "ready": source in load_formats() and (not quantize or source == "executorch"),
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
-        "metric": None if dataset is None else "top1",
+        "metric": () if dataset is None else "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }
     return parse(ModelSpec, table, str(path))

@@ -17,7 +17,8 @@ AS_IS = "as-is"
 """The recipe name of a file that is run exactly as its author built it."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
-Factory = Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
+FACTORY = r"^[\w./-]+\.py:[A-Za-z_]\w*$"
+Factory = Annotated[str, StringConstraints(pattern=FACTORY)]
 """`"file.py:function"`, the file relative to the model's folder."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FormatName = Literal["tflite", "executorch", "onnx"]

@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgerig.build import spawn
-from edgerig.build.data import load_arrays
-from edgerig.build.layout import to_layout
+from edgerig.build.layout import in_layout
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.deploy import run_on_device
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunnerCrashed, RunTimeout
+from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
@@ -84,7 +84,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         if artifact is None or folder is None or data is None:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
-        inputs = to_layout(inputs, task.prepared.inputs, artifact.layout)
+        inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
         opened = sessions.device(task.device)
         device = opened.transport.probe()
         run_on_device(

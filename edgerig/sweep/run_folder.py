@@ -19,16 +19,16 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from edgerig.build.data import load_arrays
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
 from edgerig.errors import ConfigError, ResultsError
+from edgerig.npy import load_arrays
 from edgerig.plan import Cell, Plan
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
 from edgerig.spec import ModelSpec, Strict
@@ -145,6 +145,7 @@ class RunFolder:
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
         wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
+        wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
         for path in wanted:
             shutil.copyfile(path, folder / path.name)
@@ -166,9 +167,14 @@ class RunFolder:
         except (FileNotFoundError, ValidationError):
             return None
 
-    def labels(self, model: str) -> npt.NDArray[np.int64] | None:
+    def labels(self, model: str) -> npt.NDArray[Any] | None:
+        """Classes int64 (N,) or target values float32 (N, …)."""
         path = self.path / "data" / model / "labels.npy"
-        return np.load(path, allow_pickle=False) if path.is_file() else None
+        return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+
+    def inputs(self, model: str) -> list[npt.NDArray[np.float32]]:
+        """The model's inputs, kept where a metric is taken against them; else []."""
+        return load_arrays(self.path / "data" / model, "input")
 
     def reference(self, model: str) -> list[npt.NDArray[np.float32]] | None:
         return load_arrays(self.path / "data" / model, "output") or None

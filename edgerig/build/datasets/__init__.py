@@ -1,0 +1,69 @@
+"""A model's evaluation and calibration data: one module a kind, imported when a model names it.
+
+Every kind opens as the same thing (`dataset.Dataset`): samples in a fixed order, in batches, checked and written by
+`write.write_dataset` in bounded memory. `content` says, without decoding, what a data set's place in the store
+depends on.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from edgerig.build.datasets.dataset import Dataset, Fits
+from edgerig.build.store import file_digest
+from edgerig.errors import DatasetError
+from edgerig.registry import load_object
+from edgerig.spec import DatasetSpec, FilesSpec
+
+REGISTRY = {
+    "factory": "edgerig.build.datasets.arrays:open_factory",
+    "npz": "edgerig.build.datasets.arrays:open_npz",
+    "images": "edgerig.build.datasets.images:open_images",
+    "table": "edgerig.build.datasets.table:open_table",
+    "audio": "edgerig.build.datasets.audio:open_audio",
+}
+DECODERS = {"npz": "numpy", "factory": "scikit-learn", "images": "pillow", "table": "pyarrow", "audio": "scipy"}
+"""The distribution that turns each kind's files into numbers."""
+
+
+def open_dataset(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
+    """The dataset of a model in `folder`. Raises DatasetError."""
+    dataset: Dataset = load_object(REGISTRY[spec.kind])(spec, folder, fits)
+    return dataset
+
+
+def content(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
+    """Everything the decoded data follows from but a factory's code: settings, decoder, each file's name and sha256.
+
+    Raises DatasetError for a file or folder that is not there.
+    """
+    return {
+        "spec": spec.model_dump(mode="json", exclude={"max_gib"}),
+        "decoder": importlib.metadata.version(DECODERS[spec.kind]),
+        "files": {str(path): _content(folder / path) for path in _paths(spec)},
+    }
+
+
+def _paths(spec: DatasetSpec) -> list[Path]:
+    """Every file and folder the dataset names."""
+    files = spec.images or spec.audio
+    found: list[Path | None] = [spec.npz]
+    if files is not None:
+        found += [getattr(files, name) for name in FilesSpec.model_fields if name not in ("scale", "mean", "std")]
+    if spec.table is not None:
+        found += [spec.table.file, spec.table.calibration_file]
+    return [path for path in found if path is not None]
+
+
+def _content(path: Path) -> object:
+    try:
+        if not path.is_dir():
+            return file_digest(path)
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        return [[str(each.relative_to(path)), each.stat().st_size, file_digest(each)] for each in files]
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read: {error.strerror}", hint="paths of a dataset are relative to the model's folder"
+        ) from error

@@ -1,0 +1,166 @@
+"""Data that comes as arrays: an npz, what a Python factory gives, or seeded random numbers.
+
+One input is called "inputs"; several are "inputs_0", "inputs_1", … or "inputs_<tensor's name>". Calibration's are
+called "calibration" in the same way, and stand in the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.write import check_shape
+from edgerig.build.factory import call_factory
+from edgerig.errors import DatasetError
+from edgerig.npy import NpzMember, samples_a_piece
+from edgerig.spec import DatasetSpec
+
+RANDOM_SAMPLES = 8
+"""Random inputs made for a model without data: enough for parity, few enough for a 300 MFLOP network."""
+NPZ_HINT = "make it with numpy.savez(path, inputs=…, labels=…)"
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, KeyError)
+"""What zipfile and numpy raise on a file that is no npz."""
+
+
+def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
+    """The arrays of `spec.npz`, read from the archive a batch at a time."""
+    path = folder / Path(spec.npz or "")
+
+    @contextlib.contextmanager
+    def members(names: list[str]) -> Iterator[list[NpzMember]]:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                yield [NpzMember(archive, name) for name in names]
+        except UNREADABLE as error:
+            raise DatasetError(f"{path}: not a readable npz: {error}", hint=NPZ_HINT) from error
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = [name.removesuffix(".npy") for name in archive.namelist()]
+    except UNREADABLE as error:
+        raise DatasetError(f"{path}: not a readable npz: {error}", hint=NPZ_HINT) from error
+
+    def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
+        with members([*names, *([labels] if labels else [])]) as opened:
+            step = min(samples_a_piece(member.shape) for member in opened[: len(names)])
+            seen = 0
+            for arrays in zip(*(member.pieces(step) for member in opened), strict=True):
+                if limit is not None and seen >= limit:
+                    return
+                kept = [array[: None if limit is None else limit - seen] for array in arrays]
+                seen += len(kept[0])
+                yield Batch(kept[: len(names)], kept[len(names)] if labels else None, _unnamed)
+
+    with members([]):
+        pass
+    return _dataset(spec, fits, str(path), path.name, found, _shapes(members), batches)
+
+
+def open_factory(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
+    """The arrays of the mapping the factory returns; memory-mapped ones are never held whole."""
+    where = str(spec.factory)
+    table = call_factory(folder, where)
+    if not isinstance(table, Mapping):
+        raise DatasetError(
+            f"{where}: gave a {type(table).__name__}, not a mapping",
+            hint='return {"inputs": …, "labels": …, "calibration": …}',
+        )
+    arrays = {str(key): np.asanyarray(value) for key, value in table.items()}
+
+    def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
+        count = len(arrays[names[0]]) if limit is None else min(limit, len(arrays[names[0]]))
+        step = min(samples_a_piece(arrays[name].shape) for name in names)
+        for start in range(0, count, step):
+            cut = slice(start, min(start + step, count))
+            yield Batch([arrays[name][cut] for name in names], arrays[labels][cut] if labels else None, _unnamed)
+
+    def shapes(names: list[str]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+        return [(arrays[name].shape, arrays[name].dtype) for name in names]
+
+    return _dataset(spec, fits, where, where, list(arrays), shapes, batches)
+
+
+def random_dataset(fits: Fits, seed: int) -> Dataset:
+    """Standard-normal inputs; calibration from a stream of its own, so that the two never share a sample."""
+
+    def split(stream: int) -> Split:
+        def batches() -> Iterator[Batch]:
+            rng = np.random.default_rng([seed, stream])
+            arrays = [rng.standard_normal((RANDOM_SAMPLES, *t.shape[1:]), dtype=np.float32) for t in fits.inputs]
+            yield Batch(list(arrays), None, _unnamed)
+
+        return Split(RANDOM_SAMPLES, batches)
+
+    return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1))
+
+
+Shapes = Callable[[list[str]], list[tuple[tuple[int, ...], np.dtype[Any]]]]
+Batches = Callable[[list[str], str | None, int | None], Iterator[Batch]]
+
+
+def _shapes(members: Callable[[list[str]], contextlib.AbstractContextManager[list[NpzMember]]]) -> Shapes:
+    def shapes(names: list[str]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+        with members(names) as opened:
+            return [(member.shape, member.dtype) for member in opened]
+
+    return shapes
+
+
+def _dataset(
+    spec: DatasetSpec, fits: Fits, where: str, origin: str, found: list[str], shapes: Shapes, batches: Batches
+) -> Dataset:
+    inputs = _names("inputs", fits.inputs, found, where)
+    labels = "labels" if fits.labels != "inputs" or "labels" in found else None
+    if labels is not None and labels not in found:
+        raise DatasetError(f'{where}: has no array "labels" (it holds: {", ".join(found) or "nothing"})', hint=NPZ_HINT)
+    count = _count(inputs, labels, fits, shapes, where)
+    evaluation = Split(count, lambda: batches(inputs, labels, None))
+    if not any(name.startswith("calibration") for name in found):
+        return Dataset(where, origin, evaluation, None)
+    names = _names("calibration", fits.inputs, found, where)
+    offered = _count(names, None, fits, shapes, where)
+    taken = offered if spec.calibration is None else min(offered, spec.calibration)
+    return Dataset(where, origin, evaluation, Split(taken, lambda: batches(names, None, taken)))
+
+
+def _names(stem: str, tensors: tuple[Tensor, ...], found: list[str], where: str) -> list[str]:
+    """The arrays that feed the tensors, in their order."""
+    candidates = [
+        [f"{stem}_{index}" for index in range(len(tensors))],
+        [f"{stem}_{tensor.name}" for tensor in tensors],
+    ]
+    if len(tensors) == 1:
+        candidates.insert(0, [stem])
+    for names in candidates:
+        if all(name in found for name in names):
+            return names
+    wanted = " or ".join(", ".join(f'"{name}"' for name in names) for names in candidates[:2])
+    raise DatasetError(
+        f"{where}: has no array {wanted} (it holds: {', '.join(found) or 'nothing'})",
+        hint=NPZ_HINT if len(tensors) == 1 else f"the model has {len(tensors)} inputs: give an array for each",
+    )
+
+
+def _count(names: list[str], labels: str | None, fits: Fits, shapes: Shapes, where: str) -> int:
+    """The number of samples the arrays agree on, their shapes and dtypes checked."""
+    found = shapes([*names, *([labels] if labels else [])])
+    for name, tensor, (shape, dtype) in zip(names, fits.inputs, found, strict=False):
+        if not shape:
+            raise DatasetError(f'{where}: array "{name}" is a single number', hint="samples lie along its first axis")
+        check_shape(shape, dtype, tensor, f'{where}: array "{name}"')
+    lengths = {name: shape[0] if shape else 0 for name, (shape, _) in zip([*names, "labels"], found, strict=False)}
+    if len(set(lengths.values())) != 1:
+        said = ", ".join(f'"{name}" {length}' for name, length in lengths.items())
+        raise DatasetError(f"{where}: the arrays differ in their number of samples: {said}", hint="one each a sample")
+    return lengths[names[0]]
+
+
+def _unnamed(index: int) -> str:
+    """A sample of an array is called by its number."""
+    return ""

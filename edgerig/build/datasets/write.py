@@ -1,0 +1,185 @@
+"""A dataset, checked and laid out as .npy files in the store, batch by batch.
+
+Files of an entry: `input_<i>.npy` float32 (N, …) and `calibration_<i>.npy` float32 (M, …) in the source model's own
+layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
+from edgerig.errors import DatasetError
+from edgerig.npy import NpyWriter, fingerprint, load_arrays
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in the folder now; `fingerprint` is over the evaluation's inputs and labels."""
+
+    samples: int
+    labelled: bool
+    fingerprint: str
+    calibration_fingerprint: str
+
+
+def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) -> Written:
+    """Reads the dataset through once. Raises DatasetError naming the file or sample, what is wrong and the fix.
+
+    At most a batch is in memory. `max_gib` bounds what is written.
+    """
+    room = _Room(dataset.where, folder, max_gib)
+    samples, labelled = _write(dataset, dataset.evaluation, fits, folder, "input", room)
+    if samples == 0:
+        raise DatasetError(f"{dataset.where}: it is empty", hint="give at least one sample")
+    if not labelled and fits.labels != "inputs":
+        raise DatasetError(f"{dataset.where}: no labels", hint='give labels, or labels = "inputs" for an autoencoder')
+    if dataset.calibration is not None:
+        _write(dataset, dataset.calibration, fits, folder, "calibration", room)
+    labels = [np.load(folder / "labels.npy", mmap_mode="r")] if labelled else []
+    return Written(
+        samples,
+        labelled,
+        fingerprint([*load_arrays(folder, "input"), *labels]),
+        fingerprint(load_arrays(folder, "calibration")),
+    )
+
+
+class _Room:
+    """Counts the bytes written against the dataset's own limit and the disk's."""
+
+    def __init__(self, where: str, folder: Path, max_gib: float) -> None:
+        self._where = where
+        self._limit = max_gib * GIB
+        self._free = shutil.disk_usage(folder).free
+        self._max_gib = max_gib
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        self._taken += size
+        self._check(self._taken, "comes to more than")
+
+    def announce(self, size: int) -> None:
+        """Refuses what would not fit before any of it is decoded."""
+        self._check(self._taken + size, f"comes to {size / GIB:.3g} GiB,")
+
+    def _check(self, size: int, found: str) -> None:
+        if size > self._limit:
+            raise DatasetError(
+                f"{self._where}: decoded, it {found} dataset.max_gib = {self._max_gib:g} GiB",
+                hint="raise dataset.max_gib if the disk has room, or evaluate on fewer samples",
+            )
+        if size > self._free:
+            raise DatasetError(
+                f"{self._where}: decoded, it {found} the {self._free / GIB:.3g} GiB free on the cache's disk",
+                hint="free some space, or set EDGERIG_CACHE to a folder on a larger disk",
+            )
+
+
+def _write(dataset: Dataset, split: Split, fits: Fits, folder: Path, stem: str, room: _Room) -> tuple[int, bool]:
+    """Writes one split; gives its number of samples and whether it had labels."""
+    evaluated = stem == "input"
+    one = 4 * sum(math.prod(tensor.shape[1:]) for tensor in fits.inputs)
+    if split.count is not None:
+        room.announce(split.count * one)
+    with contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(NpyWriter(folder / f"{stem}_{index}.npy", tensor.of_model[1:]))
+            for index, tensor in enumerate(fits.inputs)
+        ]
+        labels: NpyWriter | None = None
+        for batch in split.batches():
+            start = writers[0].count
+            inputs = _inputs(batch, fits, dataset.where, stem, start)
+            room.take(sum(array.nbytes for array in inputs))
+            for writer, array in zip(writers, inputs, strict=True):
+                writer.append(array)
+            if evaluated and fits.labels != "inputs" and batch.labels is not None:
+                checked = _labels(batch, fits, len(inputs[0]), dataset.where, start)
+                if labels is None:
+                    path = folder / "labels.npy"
+                    labels = stack.enter_context(NpyWriter(path, checked.shape[1:], checked.dtype))
+                room.take(checked.nbytes)
+                labels.append(checked)
+        return writers[0].count, labels is not None
+
+
+def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list[npt.NDArray[np.float32]]:
+    if len(batch.inputs) != len(fits.inputs):
+        raise DatasetError(
+            f"{where}: it feeds {len(batch.inputs)} inputs, the model has {len(fits.inputs)}",
+            hint="give inputs_0, inputs_1, … in an npz; images, tables and audio feed one input",
+        )
+    return [_input(a, t, batch, where, stem, start) for a, t in zip(batch.inputs, fits.inputs, strict=True)]
+
+
+def _input(array: Array, tensor: Tensor, batch: Batch, where: str, stem: str, start: int) -> npt.NDArray[np.float32]:
+    what = f'{"inputs" if stem == "input" else stem} of "{tensor.name}"'
+    check_shape(array.shape, array.dtype, tensor, f"{where}: {what}")
+    values = np.ascontiguousarray(array, dtype=np.float32)
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not finite.all():
+        bad = int(np.flatnonzero(~finite)[0])
+        name = batch.names(bad) or f"sample {start + bad}"
+        raise DatasetError(
+            f"{where}: {what} have NaN or infinite values, the first in {name}", hint="drop or mend those samples"
+        )
+    return values.transpose(tensor.order) if tensor.order else values
+
+
+def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], tensor: Tensor, what: str) -> None:
+    """Raises DatasetError unless an array (N, …) of this shape and dtype can feed `tensor`."""
+    if dtype.kind not in "fiub":
+        raise DatasetError(f"{what}: dtype {dtype}, numbers are needed", hint="store it as float32")
+    wanted = tensor.shape[1:]
+    if shape[1:] != wanted:
+        sizes = ", ".join(map(str, wanted))
+        hint = f"the model's input is (1, {sizes}): reshape the data to (N, …) of it"
+        if sorted(shape[1:]) == sorted(wanted):
+            hint += "; the same axes in another order stand there, so a transpose may be all it needs"
+        raise DatasetError(f"{what}: shape {shape}, the model wants (N, {sizes})", hint=hint)
+
+
+def _labels(batch: Batch, fits: Fits, count: int, where: str, start: int) -> Array:
+    labels = np.asarray(batch.labels)
+    if fits.labels == "values":
+        return _values(labels, fits, count, batch, where, start)
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise DatasetError(
+            f"{where}: labels have shape {labels.shape} and dtype {labels.dtype}, "
+            f"integers of shape ({count},) are needed",
+            hint='one class index a sample; real-valued targets go with labels = "values"',
+        )
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if fits.classes is not None and (low < 0 or high >= fits.classes):
+        raise DatasetError(
+            f"{where}: labels run from {low} to {high}, the model has {fits.classes} classes",
+            hint=f"labels must lie in 0…{fits.classes - 1}",
+        )
+    return labels.astype(np.int64)
+
+
+def _values(labels: Array, fits: Fits, count: int, batch: Batch, where: str, start: int) -> Array:
+    wanted = (count, *fits.output[1:])
+    if labels.dtype.kind not in "fiu" or (labels.shape != wanted and labels.size != math.prod(wanted)):
+        raise DatasetError(
+            f"{where}: labels have shape {labels.shape} and dtype {labels.dtype}, numbers of shape {wanted} are needed",
+            hint="with labels = \"values\" a sample's label has the shape of the model's output",
+        )
+    values = np.ascontiguousarray(labels, np.float32).reshape(wanted)
+    finite = np.isfinite(values).reshape(count, -1).all(axis=1)
+    if not finite.all():
+        bad = int(np.flatnonzero(~finite)[0])
+        name = batch.names(bad) or f"sample {start + bad}"
+        raise DatasetError(f"{where}: the label of {name} is NaN or infinite", hint="drop or mend that sample")
+    return values

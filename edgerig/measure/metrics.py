@@ -1,0 +1,229 @@
+"""How good a variant's outputs are: one figure over all samples with a 95 % interval, in the metric's own unit.
+
+Intervals: Wilson's for shares (J. American Statistical Association 22, 1927); for areas under the ROC curve the score
+interval of Newcombe's method 5 (Statistics in Medicine 25, 2006, 559-573), which unlike DeLong's and the bootstrap's
+does not shrink to nothing on perfectly separated data; for means and ratios over samples the percentile bootstrap
+(Efron & Tibshirani 1993, 13.3) of `RESAMPLES` resamples of the samples, seeded.
+
+Pure; imports numpy and SciPy only. Arrays may be memory-mapped and are gone through a piece at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, stats
+
+from edgerig.measure.error import Outputs
+from edgerig.npy import samples_a_piece
+from edgerig.results import Accuracy
+
+Scores = npt.NDArray[np.float64]
+RESAMPLES = 2000
+STEP = 1e-12
+Z95 = float(stats.norm.ppf(0.975))
+
+
+class Unmeasurable(Exception):
+    """These outputs have no such metric; the message is the reason a report gives."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a metric is computed from: the model's `outputs`, its `inputs` (empty where not needed) and the `targets`:
+    class indices (N,), real values (N, …) or, for an autoencoder, the input itself."""
+
+    outputs: Outputs
+    targets: npt.NDArray[Any]
+    inputs: Outputs
+
+
+Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`unit` "fraction" is shown in percent; "" is a number without a unit."""
+
+    compute: Callable[[Evidence], tuple[float, Interval]]
+    higher_is_better: bool
+    unit: str
+
+
+def measure(name: str, evidence: Evidence) -> Accuracy:
+    """The metric `name` of `METRICS`; where it cannot be taken, the reason instead."""
+    metric = METRICS[name]
+    known: dict[str, Any] = {"metric": name, "higher_is_better": metric.higher_is_better, "unit": metric.unit}
+    try:
+        _check(evidence)
+        value, interval = metric.compute(evidence)
+        if not math.isfinite(value):
+            raise Unmeasurable(f"{name} is {value}: the outputs equal their targets, or one of them is all zero")
+    except Unmeasurable as error:
+        return Accuracy(**known, reason=str(error))
+    return Accuracy(**known, value=value, ci95=interval, samples=len(evidence.outputs[0]))
+
+
+def _check(evidence: Evidence) -> None:
+    if len(evidence.outputs) != 1:
+        raise Unmeasurable(f"a metric is taken of one output, the file gives {len(evidence.outputs)}")
+    (output,) = evidence.outputs
+    if len(output) != len(evidence.targets):
+        raise Unmeasurable(f"the device gave {len(output)} outputs for {len(evidence.targets)} labels")
+    if not np.isfinite(output).all():
+        raise Unmeasurable("the outputs hold NaN or infinite values")
+
+
+def _top(k: int) -> Callable[[Evidence], tuple[float, Interval]]:
+    """Share of samples whose label is among the k largest scores; of equal scores the first counts as larger."""
+
+    def compute(evidence: Evidence) -> tuple[float, Interval]:
+        scores, labels = evidence.outputs[0], np.asarray(evidence.targets)
+        if scores.ndim != 2:
+            raise Unmeasurable(f"top-{k} needs one output of (N, classes), the file gives {[scores.shape]}")
+        if 1 < k >= scores.shape[1]:
+            raise Unmeasurable(f"top-{k} of {scores.shape[1]} classes is always right")
+        if labels.min() < 0 or labels.max() >= scores.shape[1]:
+            raise Unmeasurable(f"labels run up to {labels.max()}, the file gives {scores.shape[1]} scores")
+        own = np.take_along_axis(scores, labels[:, None], axis=1)
+        earlier = np.arange(scores.shape[1]) < labels[:, None]
+        above = (scores > own).sum(axis=1) + ((scores == own) & earlier).sum(axis=1)
+        return share(int((above < k).sum()), len(labels))
+
+    return compute
+
+
+def share(count: int, of: int) -> tuple[float, Interval]:
+    """`count`/`of` with Wilson's interval."""
+    interval = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
+    return count / of, (float(interval.low), float(interval.high))
+
+
+def _auc(evidence: Evidence) -> tuple[float, Interval]:
+    """Area under the ROC curve of labels 0 and 1; the score is the one output, or that of class 1 less that of 0."""
+    scores = evidence.outputs[0].reshape(len(evidence.targets), -1).astype(np.float64)
+    if scores.shape[1] > 2:
+        raise Unmeasurable(f"a ROC curve needs one or two scores a sample, the file gives {scores.shape[1]}")
+    return area(scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0), evidence.targets)
+
+
+def _reconstruction_auc(evidence: Evidence) -> tuple[float, Interval]:
+    """Area under the ROC curve of the mean squared error between input and output, by which anomalies (label 1) are
+    told from what is normal (0): MLPerf Tiny's anomaly detection (https://github.com/mlcommons/tiny,
+    benchmark/training/anomaly_detection)."""
+    if len(evidence.inputs) != 1:
+        raise Unmeasurable(f"a reconstruction has one input, the model has {len(evidence.inputs)}")
+    return area(_errors(evidence.outputs[0], evidence.inputs[0]), evidence.targets)
+
+
+def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
+    """The Mann-Whitney statistic U / (m n): the chance that a positive's score is above a negative's (ties half).
+
+    Interval: all θ with |θ̂ - θ| ≤ z √V(θ), V(θ) = θ(1-θ)(1 + N(1-θ)/(2-θ) + Nθ/(1+θ)) / (m n), N = (m+n)/2 - 1.
+    """
+    positive = np.asarray(labels) == 1
+    m, n = int(positive.sum()), int((~positive).sum())
+    if not m or not n:
+        raise Unmeasurable(f"a ROC curve needs samples of both labels, there are {m} of 1 and {n} of 0")
+    ranks = stats.rankdata(scores)
+    found = float((ranks[positive].sum() - m * (m + 1) / 2) / (m * n))
+    beyond = (m + n) / 2 - 1
+
+    def gap(theta: float) -> float:
+        spread = theta * (1 - theta) * (1 + beyond * (1 - theta) / (2 - theta) + beyond * theta / (1 + theta))
+        return (found - theta) ** 2 - Z95**2 * spread / (m * n)
+
+    # V is 0 at both ends, where an area of 0 or 1 would be taken for its own bound: step off it.
+    low = 0.0 if found == 0 else float(optimize.brentq(gap, 0.0, found - STEP))
+    high = 1.0 if found == 1 else float(optimize.brentq(gap, found + STEP, 1.0))
+    return found, (low, high)
+
+
+def _mse(evidence: Evidence) -> tuple[float, Interval]:
+    """Mean over samples of the mean squared error between output and target."""
+    return mean(_errors(evidence.outputs[0], evidence.targets))
+
+
+def mean(scores: Scores) -> tuple[float, Interval]:
+    """The mean of per-sample `scores` with its bootstrap interval."""
+    return float(scores.mean()), _bootstrap(lambda weights: weights @ scores / len(scores), len(scores))
+
+
+def _psnr(evidence: Evidence) -> tuple[float, Interval]:
+    """Peak signal-to-noise ratio 10 log10(peak² / MSE) in dB, peak being the targets' largest less their smallest
+    value and MSE that of all samples together (ITU-T J.340, 5.2, over a set instead of a video)."""
+    value, interval = _mse(evidence)
+    peak = float(evidence.targets.max()) - float(evidence.targets.min())
+    if not value or not peak:
+        raise Unmeasurable("PSNR is infinite: the outputs equal their targets, or the targets are all the same")
+    high, low = (math.inf, math.inf) if interval is None else interval  # the larger error is the lower ratio
+    bounds = (_decibel(peak**2, low), _decibel(peak**2, high))
+    return _decibel(peak**2, value), bounds if all(map(math.isfinite, bounds)) else None
+
+
+def _sqnr(evidence: Evidence) -> tuple[float, Interval]:
+    """Signal-to-quantization-noise ratio 10 log10(Σ target² / Σ (output - target)²) in dB."""
+    noise = _errors(evidence.outputs[0], evidence.targets)
+    signal = _errors(evidence.targets, None)
+    if not noise.sum() or not signal.sum():
+        raise Unmeasurable("SQNR is infinite: the outputs equal their targets, or the targets are all zero")
+
+    def ratio(weights: Scores) -> Scores:
+        with np.errstate(divide="ignore"):
+            decibel: Scores = 10 * np.log10((weights @ signal) / (weights @ noise))
+        return decibel
+
+    interval = _bootstrap(ratio, len(noise))
+    finite = interval is not None and all(map(math.isfinite, interval))
+    return _decibel(float(signal.sum()), float(noise.sum())), interval if finite else None
+
+
+def _decibel(signal: float, noise: float) -> float:
+    return math.inf if noise == 0 else -math.inf if signal == 0 else 10 * math.log10(signal / noise)
+
+
+def _errors(outputs: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> Scores:
+    """Per sample, the mean over elements of (output - target)², in float64; of output² without a target."""
+    if targets is not None and math.prod(outputs.shape[1:]) != math.prod(targets.shape[1:]):
+        raise Unmeasurable(f"outputs have shape {outputs.shape}, their targets {targets.shape}")
+    step = samples_a_piece(outputs.shape, np.float64)
+    found = np.empty(len(outputs), np.float64)
+    for start in range(0, len(outputs), step):
+        cut = slice(start, start + step)
+        difference = outputs[cut].astype(np.float64).reshape(len(outputs[cut]), -1)
+        if targets is not None:
+            difference -= targets[cut].reshape(difference.shape)
+        found[cut] = (difference**2).mean(axis=1)
+    return found
+
+
+def _bootstrap(statistic: Callable[[Scores], Scores], samples: int) -> Interval:
+    """The 2.5th and 97.5th percentile of `statistic` over resamples, which it is given as how often each sample was
+    drawn, (resamples, samples). None for fewer than two samples."""
+    if samples < 2:
+        return None
+    rng = np.random.default_rng(0)
+    step = samples_a_piece((0, samples), np.float64)
+    even = np.full(samples, 1 / samples)
+    drawn = [
+        statistic(rng.multinomial(samples, even, size=min(step, RESAMPLES - done)).astype(np.float64))
+        for done in range(0, RESAMPLES, step)
+    ]
+    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
+    return float(low), float(high)
+
+
+METRICS = {
+    "top1": Metric(_top(1), True, "fraction"),
+    "top5": Metric(_top(5), True, "fraction"),
+    "auc": Metric(_auc, True, ""),
+    "reconstruction_auc": Metric(_reconstruction_auc, True, ""),
+    "mse": Metric(_mse, False, ""),
+    "psnr": Metric(_psnr, True, "dB"),
+    "sqnr": Metric(_sqnr, True, "dB"),
+}

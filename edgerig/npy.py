@@ -1,0 +1,133 @@
+""".npy files in bounded memory: written batch after batch, read memory-mapped, hashed and copied piece by piece.
+
+The format is NumPy's (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). Its header leaves room
+for the first axis to grow, so the number of samples need not be known when writing begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy_format
+
+Array = npt.NDArray[Any]
+PIECE_BYTES = 4 * 2**20
+"""About as much of an array is held at a time."""
+
+
+class NpyWriter:
+    """Writes an array (N, …) of `dtype` to `path`, some samples at a time; N is written on leaving the context."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> None:
+        """`shape` is one sample's, without the axis of samples. Raises OSError."""
+        self.count = 0
+        self._shape = shape
+        self._dtype = np.dtype(dtype)
+        self._file = path.open("wb")
+        self._write_header()
+
+    def append(self, samples: Array) -> None:
+        """Adds `samples` (n, …). Raises ValueError when they have another shape, OSError."""
+        if samples.shape[1:] != self._shape:
+            raise ValueError(f"samples have shape {samples.shape[1:]}, the file's are {self._shape}")
+        self._file.write(np.ascontiguousarray(samples, self._dtype).data)
+        self.count += len(samples)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                self._write_header()
+
+    def _write_header(self) -> None:
+        npy_format.write_array_header_1_0(
+            self._file,
+            {"descr": self._dtype.str, "fortran_order": False, "shape": (self.count, *self._shape)},
+        )
+
+
+def write(path: Path, array: Array) -> None:
+    """Writes `array` (N, …), a view in any axis order, C-contiguous to `path`. Raises OSError."""
+    with NpyWriter(path, array.shape[1:], array.dtype) as writer:
+        for piece in pieces(array):
+            writer.append(piece)
+
+
+def load_arrays(folder: Path, stem: str) -> list[Array]:
+    """`<stem>_0.npy`, `<stem>_1.npy`, … of `folder`, memory-mapped; [] when there are none."""
+    arrays: list[Array] = []
+    while (path := folder / f"{stem}_{len(arrays)}.npy").is_file():
+        arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
+    return arrays
+
+
+def pieces(array: Array) -> Iterator[Array]:
+    """`array` in slices of its first axis of about `PIECE_BYTES`."""
+    step = samples_a_piece(array.shape, array.dtype)
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def samples_a_piece(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> int:
+    """How many samples of an array of `shape` (N, …) make a piece; at least one."""
+    size = np.dtype(dtype).itemsize
+    for axis in shape[1:]:
+        size *= axis
+    return max(1, PIECE_BYTES // max(1, size))
+
+
+def fingerprint(arrays: Iterable[Array]) -> str:
+    """sha256 over dtype, shape and bytes of each array in turn."""
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        for piece in pieces(array):
+            state.update(np.ascontiguousarray(piece).data)
+    return state.hexdigest()
+
+
+class NpzMember:
+    """An array inside an .npz, read from its beginning, some samples at a time; never unpickled.
+
+    `shape` and `dtype` are known at once. Raises ValueError for what is no plain array, zipfile.BadZipFile.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self._archive = archive
+        self._member = f"{name}.npy"
+        with archive.open(self._member) as file:
+            self.shape, self._fortran, self.dtype = _header(file)
+        if self.dtype.hasobject:
+            raise ValueError(f'array "{name}" holds Python objects')
+
+    def pieces(self, samples: int) -> Iterator[Array]:
+        """`samples` at a time, the last piece smaller. An array stored in Fortran order is read whole."""
+        with self._archive.open(self._member) as file:
+            if self._fortran:
+                whole = npy_format.read_array(file, allow_pickle=False)
+                yield from (whole[start : start + samples] for start in range(0, len(whole), samples))
+                return
+            _header(file)
+            one = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+            for start in range(0, self.shape[0], samples):
+                count = min(samples, self.shape[0] - start)
+                content = file.read(count * one)
+                if len(content) != count * one:
+                    raise ValueError(f"{self._member} is cut short")
+                yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy_format.read_magic(file)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    return read(file)
