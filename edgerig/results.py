@@ -113,9 +113,13 @@ class Memory(Value):
 
 
 class Accuracy(Value):
+    """A metric over the evaluation samples; `value` and `ci95` are in `unit`."""
+
     metric: str | None = None
-    value: float | None = None
+    value: float | None = Field(default=None, allow_inf_nan=False)
     ci95: tuple[float, float] | None = None
+    higher_is_better: bool = True
+    unit: str = Field(default="fraction", description='"fraction" of 1, such as top1\'s; "dB"; "" for a plain number')
     samples: int = 0
     reason: str = ""
 
@@ -188,6 +192,7 @@ class CellResult(Value):
     latency: Latency | None = None
     memory: Memory = Memory(reason="the cell did not run")
     accuracy: Accuracy = Accuracy(reason="the cell did not run")
+    metrics: dict[str, Accuracy] = Field(default={}, description="all of the model's metrics; `accuracy` is the first")
     parity: Parity = Parity(reason="the cell did not run", disagreement_reason="the cell did not run")
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")

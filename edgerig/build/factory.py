@@ -15,8 +15,8 @@ from typing import Any
 from edgerig.errors import BuildError
 
 
-def call_factory(folder: Path, factory: str) -> Any:
-    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns without arguments.
+def call_factory(folder: Path, factory: str, *arguments: Any) -> Any:
+    """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns.
 
     The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
     file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
@@ -36,9 +36,9 @@ def call_factory(folder: Path, factory: str) -> Any:
             state = "has no function" if found is None else f"has a {type(found).__name__}, not a function,"
             raise BuildError(f'factory "{factory}": {file} {state} "{function}"', hint=_functions_of(module))
         try:
-            return found()
+            return found(*arguments)
         except (Exception, SystemExit) as error:  # whatever the user's code may do must cost this model only
-            raise _wrapped(error, file, factory, f"{function}() failed") from error
+            raise _wrapped(error, file, factory, f"{function}() failed", arguments) from error
 
 
 def _execute(file: Path, factory: str) -> ModuleType:
@@ -79,12 +79,16 @@ def _lies_beside(name: str, module: ModuleType, folder: Path) -> bool:
     return any(place == folder / f"{top}.py" or place.is_relative_to(folder / top) for place in places)
 
 
-def _wrapped(error: BaseException, file: Path, factory: str, what: str) -> BuildError:
+def _called(arguments: tuple[Any, ...]) -> str:
+    return f"it is called with {len(arguments)} arguments" if arguments else "it is called without arguments"
+
+
+def _wrapped(error: BaseException, file: Path, factory: str, what: str, arguments: tuple[Any, ...] = ()) -> BuildError:
     line = _line_in(error, file)
     where = f"{file}, line {line}" if line is not None else str(file)
     hint = "mend the line named above"
     if line is None:
-        hint = "it is called without arguments; the log has the traceback"
+        hint = f"{_called(arguments)}; the log has the traceback"
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f'install what provides "{error.name}", or put {error.name}.py beside the factory'
     return BuildError(f'factory "{factory}": {what}: {type(error).__name__}: {error} ({where})', hint=hint)

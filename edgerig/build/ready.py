@@ -65,11 +65,3 @@ def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> A
         check=None,
         check_reason="a ready file has no source model to be checked against",
     )
-
-
-def classes(described: Description) -> int | None:
-    """How many classes a label can name: the last axis of a single (1, C) output, else None."""
-    outputs = described.outputs
-    return (
-        outputs[0].shape[-1] if len(outputs) == 1 and len(outputs[0].shape) == 2 and outputs[0].shape[-1] > 1 else None
-    )

@@ -7,6 +7,7 @@ the frameworks print goes to `<name>.log`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -35,7 +36,7 @@ from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prep
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
-from edgerig.npy import fingerprint, load_arrays
+from edgerig.npy import NpyWriter, fingerprint, load_arrays, samples_a_piece
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.main import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
@@ -111,11 +112,11 @@ def prepare(request: PrepareRequest) -> Prepared:
     if spec.ready and spec.path is not None:
         described = inspect(spec.path, next(row for row in load_formats().values() if row.name == spec.source))
         inputs = tuple(Tensor(tensor.name, tensor.shape) for tensor in described.inputs)
-        fits = _fits(spec, inputs, described.outputs[0].shape)
+        fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
     else:
         source = load_source(spec)
         inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
-        fits = _fits(spec, inputs, source.spec.outputs[0].shape)
+        fits = _fits(spec, inputs, [tensor.shape for tensor in source.spec.outputs])
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     with store.staging("data") as staged:
         dataset = (
@@ -150,10 +151,11 @@ def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
     return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout))
 
 
-def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], output: tuple[int, ...]) -> Fits:
-    """What the model's data must fit."""
-    labels = "class" if spec.dataset is None else spec.dataset.labels
-    scores = output[1] if len(output) == 2 and output[1] > 1 else None
+def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, ...]]) -> Fits:
+    """What the model's data must fit. A label names a class where there is one output, a score a class."""
+    output = outputs[0]
+    labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
+    scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if set(spec.metric) & set(BINARY) else scores)
 
 

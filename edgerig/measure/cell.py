@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from edgerig.measure.accuracy import parity, top1
 from edgerig.measure.cost import instructions
 from edgerig.measure.error import Outputs
 from edgerig.measure.latency import median_interval, summarize
+from edgerig.measure.metrics import METRICS, Evidence, measure
+from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.verdict import judge
 from edgerig.plan import Cell
@@ -23,18 +24,22 @@ def figures(
     model: ModelSpec,
     artifact: Artifact,
     raw: Raw,
-    labels: npt.NDArray[np.int64] | None,
+    labels: npt.NDArray[Any] | None,
+    inputs: Outputs,
+    own_metrics: Mapping[str, Accuracy],
     reference: Outputs | None,
     fp32: Outputs | None,
     no_fp32: str,
 ) -> dict[str, Any]:
     """The measured fields of the cell's `CellResult`.
 
+    `inputs` are the model's, where a metric needs them; `own_metrics` what the user's own metrics gave.
     `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
     there is none (`no_fp32` says why).
     """
     run = raw.run
     delegation = _delegation(artifact, raw)
+    metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     against = parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32)
     return {
         "size_bytes": artifact.size_bytes,
@@ -43,7 +48,8 @@ def figures(
         "first_inference_ms": run.first_inference_ns / 1e6,
         "latency": summarize(raw.samples_ns, run.warmup_runs),
         "memory": Memory(**run.memory.model_dump()),
-        "accuracy": _accuracy(model, raw.outputs, labels),
+        "accuracy": metrics[model.metric[0]] if metrics else Accuracy(reason=_no_accuracy(model)),
+        "metrics": metrics,
         "parity": against,
         "delegation": delegation,
         "cost": instructions(run.instructions),
@@ -66,10 +72,30 @@ def figures(
     }
 
 
-def _accuracy(model: ModelSpec, outputs: Outputs, labels: npt.NDArray[np.int64] | None) -> Accuracy:
-    if model.metric is None or labels is None:
-        return Accuracy(reason=model.no_accuracy_reason or "the dataset has no labels")
-    return top1(outputs, labels[: len(outputs[0])])
+def _metrics(
+    model: ModelSpec,
+    outputs: Outputs,
+    labels: npt.NDArray[Any] | None,
+    inputs: Outputs,
+    own_metrics: Mapping[str, Accuracy],
+) -> dict[str, Accuracy]:
+    """Each of the model's metrics on the samples the cell ran on (`run.limit`); {} without metrics."""
+    given = [array[: len(outputs[0])] for array in inputs]
+    against_inputs = model.dataset is not None and model.dataset.labels == "inputs"
+    targets = (given[0] if given else None) if against_inputs else labels
+    found: dict[str, Accuracy] = {}
+    for name in model.metric:
+        if name not in METRICS:
+            found[name] = own_metrics.get(name, Accuracy(metric=name, reason="it was not taken in this run"))
+        elif targets is None:
+            found[name] = Accuracy(metric=name, reason=_no_accuracy(model))
+        else:
+            found[name] = measure(name, Evidence(outputs, targets[: len(outputs[0])], given))
+    return found
+
+
+def _no_accuracy(model: ModelSpec) -> str:
+    return model.no_accuracy_reason or "the dataset has no labels"
 
 
 def _delegation(artifact: Artifact, raw: Raw) -> Delegation:

@@ -64,7 +64,7 @@ INSTRUCTIONS = Axis(
     log=True,
 )
 SIZE = Axis("size (kB; emulated or untimed: no latency)", lambda c: view.scaled(c.size_bytes, 1e3), lambda c: "")
-ACCURACY = Axis("accuracy (%)", lambda c: view.percent(c.accuracy.value), lambda c: "")
+ACCURACY = Axis("accuracy (%)", lambda c: view.in_unit(c.accuracy, c.accuracy.value), lambda c: "")
 RELATIVE_ERROR = Axis(
     "relative error (no accuracy), log scale", lambda c: c.parity.relative_error or None, lambda c: "", log=True
 )
@@ -112,7 +112,8 @@ def tradeoff(cells: Sequence[CellResult]) -> Tradeoff:
 
 
 def _axis(axis: Axis, cells: Sequence[CellResult]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"title": {"text": html.escape(axis.title)}, "automargin": True}
+    title = view.metric_title(cells[0].accuracy) if axis is ACCURACY and cells else axis.title
+    drawn: dict[str, Any] = {"title": {"text": html.escape(title)}, "automargin": True}
     if not axis.log:
         return drawn
     ticks = log_ticks([value for cell in cells if (value := axis.value(cell)) is not None])
@@ -178,15 +179,16 @@ def _markers(cells: Sequence[CellResult], across: Axis, up: Axis, largest: int) 
 
 def _error_bars(cells: Sequence[CellResult]) -> dict[str, Any]:
     known = [(c.accuracy.value, c.accuracy.ci95) for c in cells]
-    above = [100 * (ci95[1] - value) for value, ci95 in known if value is not None and ci95 is not None]
-    below = [100 * (value - ci95[0]) for value, ci95 in known if value is not None and ci95 is not None]
+    scale = 100 if cells[0].accuracy.unit == "fraction" else 1
+    above = [scale * (ci95[1] - value) for value, ci95 in known if value is not None and ci95 is not None]
+    below = [scale * (value - ci95[0]) for value, ci95 in known if value is not None and ci95 is not None]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 0.8, "width": 3}
 
 
 def _hover(cell: CellResult, across: Axis) -> str:
     lines = [f"<b>{html.escape(view.variant(cell))}</b>", html.escape(cell.id), html.escape(view.described(cell))]
     if cell.accuracy.ci95 is not None:
-        lines.append(f"95 % interval {view.interval(cell)} %")
+        lines.append(f"95 % interval {html.escape(view.scored_interval(cell.accuracy))}")
     if cell.parity.relative_error is not None:
         lines.append(f"relative error {view.significant(cell.parity.relative_error)}")
     if across.text(cell):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from edgerig.results import CellResult, ErrorRecord, Latency, Results
+from edgerig.results import Accuracy, CellResult, ErrorRecord, Latency, Results
 
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
 RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
@@ -136,10 +136,46 @@ def _name(key: str, header: str, get: Callable[[CellResult], str]) -> Column:
     return Column(key, header, get, get)
 
 
-def interval(cell: CellResult) -> str:
-    """The 95 % interval of the accuracy in percent."""
-    low_high = cell.accuracy.ci95
-    return MISSING if low_high is None else "–".join(significant(100 * bound) for bound in low_high)
+def scored(found: Accuracy) -> str:
+    """A metric's value in its own unit: `"98.5 %"`, `"0.0123"`, `"31.2 dB"`; `MISSING` where there is none."""
+    return f"{significant(in_unit(found, found.value))}{_unit(found)}" if found.value is not None else MISSING
+
+
+def scored_interval(found: Accuracy) -> str:
+    """Its 95 % interval: `"97.1–99.3 %"`."""
+    if found.ci95 is None:
+        return MISSING
+    return "–".join(significant(in_unit(found, bound)) for bound in found.ci95) + _unit(found)
+
+
+def in_unit(found: Accuracy, value: float | None) -> float | None:
+    """A value of the metric as it is written and drawn: fractions in percent."""
+    return percent(value) if found.unit == "fraction" else value
+
+
+def _unit(found: Accuracy) -> str:
+    unit = "%" if found.unit == "fraction" else found.unit
+    return f" {unit}" if unit else ""
+
+
+def metric_title(found: Accuracy) -> str:
+    """What an axis of the metric is called: `"accuracy (%)"`, `"mse"`, `"psnr (dB)"`."""
+    name = "accuracy" if found.metric in (None, "top1") else found.metric
+    unit = _unit(found).strip()
+    return f"{name} ({unit})" if unit else name
+
+
+def within(found: Accuracy, best: float) -> bool:
+    """Is the metric at most one point worse than `best`: 0.01 of a fraction or an area, 1 % of any other value?
+
+    The margin absorbs the rounding of fractions such as 0.98 - 0.97.
+    """
+    if found.value is None:
+        return False
+    bounded = found.unit == "fraction" or found.metric in ("auc", "reconstruction_auc")
+    allowed = POINT if bounded else POINT * abs(best)
+    worse = best - found.value if found.higher_is_better else found.value - best
+    return worse <= allowed + 1e-9
 
 
 def _delegation(cell: CellResult) -> str:
@@ -169,11 +205,18 @@ COLUMNS: tuple[Column, ...] = (
         numeric=True,
         reason=lambda c: c.cost.reason,
     ),
-    _number("accuracy", "accuracy (%)", lambda c: percent(c.accuracy.value), lambda c: c.accuracy.reason),
+    Column(
+        "accuracy",
+        "accuracy",
+        lambda c: scored(c.accuracy),
+        lambda c: in_unit(c.accuracy, c.accuracy.value),
+        numeric=True,
+        reason=lambda c: c.accuracy.reason,
+    ),
     Column(
         "interval",
-        "95 % interval (%)",
-        interval,
+        "95 % interval",
+        lambda c: scored_interval(c.accuracy),
         lambda c: c.accuracy.ci95[0] if c.accuracy.ci95 else None,
         numeric=True,
         reason=lambda c: c.accuracy.reason,
@@ -211,7 +254,7 @@ class Choice:
     fastest: CellResult | None = None
     fastest_reason: str = ""
     baseline: float | None = None
-    """The best fp32 accuracy, as a fraction: the bar the others are held to."""
+    """The best fp32 accuracy, in its metric's unit: the bar the others are held to."""
     caution: str = ""
 
 
@@ -224,13 +267,13 @@ def choose(cells: Sequence[CellResult]) -> Choice:
     """The `Choice` among `cells`, at least one, all of one model on one device."""
     device, model = cells[0].device, cells[0].model
     ran = [cell for cell in cells if cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")]
-    reference = [c.accuracy.value for c in ran if c.recipe == "fp32" and c.accuracy.value is not None]
+    reference = [c.accuracy for c in ran if c.recipe == "fp32" and c.accuracy.value is not None]
     if not reference:
         why = _no_choice(cells, ran)
         return Choice(device, model, smallest_reason=why, fastest_reason=why)
-    bar = max(reference)
-    # The margin absorbs the rounding of fractions such as 0.98 - 0.97.
-    kept = [c for c in ran if c.accuracy.value is not None and c.accuracy.value >= bar - POINT - 1e-9]
+    values = [found.value for found in reference if found.value is not None]
+    bar = max(values) if reference[0].higher_is_better else min(values)
+    kept = [c for c in ran if within(c.accuracy, bar)]
     smallest = min(((c.size_bytes, c.id, c) for c in kept if c.size_bytes is not None), default=None)
     timed = [(c.latency.p50_ms, c.id, c) for c in kept if c.latency is not None and not c.emulated]
     fastest = min(timed, default=None)
@@ -263,7 +306,7 @@ def _no_choice(cells: Sequence[CellResult], ran: Sequence[CellResult]) -> str:
 
 def _caution(kept: Sequence[CellResult]) -> str:
     """What to say when the accuracies are known less exactly than the point they are compared by."""
-    known = [(cell.accuracy.ci95, cell.accuracy.samples) for cell in kept]
+    known = [(cell.accuracy.ci95, cell.accuracy.samples) for cell in kept if cell.accuracy.unit == "fraction"]
     widest = max((((ci95[1] - ci95[0]) / 2, samples) for ci95, samples in known if ci95), default=(0.0, 0))
     if widest[0] <= POINT:
         return ""
@@ -280,7 +323,7 @@ def described(cell: CellResult) -> str:
         doubt = f" ({cell.verdict.label})" if cell.verdict is not None and cell.verdict.label != "stable" else ""
         parts.append(f"p50 {significant(cell.latency.p50_ms)} ms{doubt}")
     if cell.accuracy.value is not None:
-        parts.append(f"{significant(100 * cell.accuracy.value)} % {cell.accuracy.metric}")
+        parts.append(f"{scored(cell.accuracy)} {cell.accuracy.metric}")
     return ", ".join(parts)
 
 

@@ -7,7 +7,7 @@ edgerig ships.
 
 from __future__ import annotations
 
-from edgerig.spec.dataset import BINARY, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
+from edgerig.spec.dataset import BINARY, METRIC_LABELS, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
 from edgerig.spec.device import (
     DEVICE_KINDS,
     AdbDevice,
@@ -29,6 +29,7 @@ __all__ = [
     "AS_IS",
     "BINARY",
     "DEVICE_KINDS",
+    "METRIC_LABELS",
     "PACKAGE",
     "AdbDevice",
     "AudioSpec",

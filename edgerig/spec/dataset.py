@@ -42,7 +42,7 @@ def _known_metric(value: str) -> str:
 
 
 def _sequence(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str) else () if value is None else value
 
 
 def _numbers(value: object) -> object:

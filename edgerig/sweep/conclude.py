@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgerig.build.own_metric import read_own_metrics
 from edgerig.errors import EdgerigError
 from edgerig.measure.cell import figures
 from edgerig.measure.raw import read_raw
@@ -73,6 +74,8 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             outcome.artifact,
             raw,
             run.labels(cell.model_id),
+            run.inputs(cell.model_id),
+            read_own_metrics(run.path / outcome.raw),
             _reference(run, cell, raw.outputs),
             *_fp32_sibling(cell, outcomes, run),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgerig.build import spawn
 from edgerig.build.layout import in_layout
+from edgerig.build.own_metric import take_own_metrics
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
@@ -96,6 +97,9 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             task.cell.threads,
             task.settings.on_emulator() if task.device.emulated else task.settings,
             task.run_folder / raw,
+        )
+        take_own_metrics(
+            task.model, task.run_folder / "data" / task.model.id, task.run_folder / raw, task.settings.timeout_s
         )
     except EdgerigError as error:
         if isinstance(error, DeviceError | RunTimeout | RunnerCrashed):

@@ -109,7 +109,7 @@ def test_a_wrong_model_names_file_and_key(tmp_path, text, said):
 def test_a_ready_file_is_a_model(tmp_path):
     file, data = write(tmp_path / "net.tflite", "x"), write(tmp_path / "d.npz", "x")
     model = spec.load_models(str(file), data)["tflite"]
-    assert (model.source, model.file, model.metric, model.ready) == ("tflite", file.resolve(), "top1", True)
+    assert (model.source, model.file, model.metric, model.ready) == ("tflite", file.resolve(), ("top1",), True)
     assert not spec.load_models(str(file), quantize=True)["tflite"].ready
     assert spec.load_models(str(file))["tflite"].no_accuracy_reason == "no dataset was given for this file"
 

@@ -125,7 +125,7 @@ def test_warnings_and_reasons_are_grouped(results: Results) -> None:
     told = {(group.title, group.text): len(group.cells) for group in view.unmeasured(results)}
     assert told == {
         ("instructions", "not emulated"): 20,
-        ("accuracy (%)", "no labelled data came with this file"): 19,
+        ("accuracy", "no labelled data came with this file"): 19,
         ("delegated", "the runtime does not tell"): 12,
         ("peak memory (MB)", "the emulator's own memory hides the model's"): 18,
     }

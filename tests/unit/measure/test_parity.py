@@ -1,34 +1,12 @@
 import numpy as np
 import pytest
 
-from edgerig.measure.accuracy import parity, top1
 from edgerig.measure.error import relative_error
+from edgerig.measure.parity import parity
 
 
 def scores(classes):
     return [np.eye(10, dtype=np.float32)[classes]]
-
-
-def test_top1_with_wilsons_interval():
-    labels = np.array([0] * 90 + [1] * 10)
-    found = top1(scores([0] * 100), labels)
-    assert (found.metric, found.value, found.samples) == ("top1", 0.9, 100)
-    # Wilson 1927 for 90 of 100, worked by hand: centre (0.9 + z²/200)/(1 + z²/100), z = 1.959964.
-    assert found.ci95 == pytest.approx((0.82563, 0.94477), abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "said"),
-    [
-        ([np.zeros((3, 2), np.float32)] * 2, "one output"),
-        ([np.zeros((2, 2), np.float32)], "2 outputs for 3 labels"),
-        ([np.full((3, 2), np.nan, np.float32)], "NaN"),
-    ],
-)
-def test_what_cannot_be_scored_is_none_with_a_reason(outputs, said):
-    found = top1(outputs, np.array([0, 1, 0]))
-    assert found.value is None
-    assert said in found.reason
 
 
 def test_errors_are_the_relative_two_norm_and_the_largest_difference():

@@ -1,0 +1,83 @@
+"""Metrics of the user's own: `metric = "file.py:function"` of a model.
+
+The function is the user's code, so it runs only in a child process (`own_metric_worker.py`) with a deadline, once,
+right after the cell's run; what it found is kept beside the raw run. Reports are recomputed from that and run nobody's
+code. A metric that fails costs its own figure, with the reason, and nothing else of the cell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from edgerig import process
+from edgerig.errors import ResultsError
+from edgerig.results import Accuracy
+from edgerig.spec import METRIC_LABELS, ModelSpec, Strict
+
+KEPT = "metrics.json"
+LOG = "metrics.log"
+LOG_LIMIT_BYTES = 2**20
+REPLY_LIMIT_BYTES = 2**20
+_KEPT: TypeAdapter[dict[str, Accuracy]] = TypeAdapter(dict[str, Accuracy])
+
+
+class MetricRequest(Strict):
+    """Take `metric` of the outputs in `raw` (`output_<i>.npy`) against `data`'s labels."""
+
+    model_folder: Path
+    metric: str
+    data: Path
+    raw: Path
+
+
+def take_own_metrics(model: ModelSpec, data: Path, raw: Path, timeout_s: float) -> None:
+    """Takes each of the model's own metrics of the raw run in the folder `raw` and keeps them there."""
+    wanted = [name for name in model.metric if name not in METRIC_LABELS]
+    if not wanted:
+        return
+    found = {
+        name: _take(MetricRequest(model_folder=model.folder, metric=name, data=data, raw=raw), timeout_s)
+        for name in wanted
+    }
+    (raw / KEPT).write_bytes(_KEPT.dump_json(found, indent=1))
+
+
+def read_own_metrics(raw: Path) -> dict[str, Accuracy]:
+    """What `take_own_metrics` kept in the folder `raw`; {} when nothing. Raises ResultsError."""
+    try:
+        return _KEPT.validate_json((raw / KEPT).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValidationError) as error:
+        raise ResultsError(f"{raw / KEPT}: damaged: {error}", hint="run the cell again") from error
+
+
+def _take(request: MetricRequest, timeout_s: float) -> Accuracy:
+    with tempfile.TemporaryDirectory(prefix="edgerig-metric-") as temporary:
+        folder = Path(temporary)
+        (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+        ended = process.run(
+            [sys.executable, "-P", "-m", "edgerig.build.own_metric_worker", str(folder)],
+            timeout_s=timeout_s,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        with (request.raw / LOG).open("ab") as log:
+            log.write((ended.stdout + ended.stderr)[-LOG_LIMIT_BYTES:])
+        if ended.timed_out:
+            return _none(request, f"it was killed at its deadline of {timeout_s:g} s (run.timeout_s)")
+        try:
+            with (folder / "reply.json").open("rb") as reply:
+                return Accuracy.model_validate(json.loads(reply.read(REPLY_LIMIT_BYTES)))
+        except (OSError, ValueError):  # a ValidationError is a ValueError
+            said = ended.stderr[-200:].decode("utf-8", "replace").strip()
+            return _none(request, f"its process ended by {process.signal_name(ended.returncode)} {said}".rstrip())
+
+
+def _none(request: MetricRequest, reason: str) -> Accuracy:
+    return Accuracy(metric=request.metric, reason=f"{request.metric}: {reason}", unit="")

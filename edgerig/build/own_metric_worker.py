@@ -1,0 +1,95 @@
+"""The process of one own metric: `python -m edgerig.build.own_metric_worker FOLDER` reads `request.json` there and
+writes `reply.json`, an `Accuracy`."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgerig.build.factory import call_factory
+from edgerig.build.own_metric import MetricRequest
+from edgerig.errors import EdgerigError, RunError
+from edgerig.measure.metrics import mean
+from edgerig.npy import load_arrays
+from edgerig.ondevice import lifeline
+from edgerig.results import Accuracy
+
+HINT = 'return a float, or {"value": …, "higher_is_better": …, "unit": …, "scores": one number a sample}'
+KEYS = {"value", "higher_is_better", "unit", "scores"}
+
+
+def main() -> None:
+    lifeline.hold()
+    folder = Path(sys.argv[1])
+    request = MetricRequest.model_validate_json((folder / "request.json").read_text(encoding="utf-8"))
+    try:
+        found = take(request)
+    except EdgerigError as error:
+        reason = " ".join(f"{error.message}; {error.hint}".split())[:500]
+        found = Accuracy(metric=request.metric, reason=reason, unit="")
+    (folder / "reply.json").write_text(found.model_dump_json(), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # the user's code may have left threads behind
+
+
+def take(request: MetricRequest) -> Accuracy:
+    """Calls the metric with the outputs, a list of arrays (N, …), and the labels (N, …) or None. Raises BuildError,
+    RunError.
+    """
+    outputs = load_arrays(request.raw, "output")
+    labels = request.data / "labels.npy"
+    against = np.load(labels, mmap_mode="r")[: len(outputs[0])] if labels.is_file() else None
+    given = call_factory(request.model_folder, request.metric, outputs, against)
+    table = dict(given) if isinstance(given, Mapping) else {"value": given}
+    if unknown := set(map(str, table)) - KEYS:
+        raise RunError(f"metric {request.metric} gave unknown keys {', '.join(sorted(unknown))}", hint=HINT)
+    value = _number(table.get("value"), request.metric)
+    higher, unit = table.get("higher_is_better", True), table.get("unit", "")
+    if not isinstance(higher, bool) or not isinstance(unit, str) or len(unit) > 20:
+        raise RunError(f"metric {request.metric}: higher_is_better is a bool, unit a short text", hint=HINT)
+    return Accuracy(
+        metric=request.metric,
+        value=value,
+        ci95=None
+        if table.get("scores") is None
+        else _interval(table["scores"], value, len(outputs[0]), request.metric),
+        samples=len(outputs[0]),
+        higher_is_better=higher,
+        unit=unit,
+    )
+
+
+def _number(value: Any, metric: str) -> float:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RunError(f"metric {metric} gave {value!r:.80}, a finite number is needed", hint=HINT)
+    return float(value)
+
+
+def _interval(scores: Any, value: float, samples: int, metric: str) -> tuple[float, float] | None:
+    """The bootstrap interval of the mean of per-sample scores, which must be the metric's value."""
+    array = np.asarray(scores)
+    if array.shape != (samples,) or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise RunError(
+            f"metric {metric}: scores have shape {array.shape} and dtype {array.dtype}, "
+            f"{samples} finite numbers are needed",
+            hint=HINT,
+        )
+    average, interval = mean(array.astype(np.float64))
+    if not math.isclose(average, value, rel_tol=1e-6, abs_tol=1e-9):
+        raise RunError(
+            f"metric {metric}: its value is {value:g}, the mean of its scores {average:g}",
+            hint="leave scores out where the metric is not a mean over samples",
+        )
+    return interval
+
+
+if __name__ == "__main__":
+    main()
