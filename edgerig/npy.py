@@ -7,6 +7,7 @@ for the first axis to grow, so the number of samples need not be known when writ
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -65,10 +66,7 @@ def write(path: Path, array: Array) -> None:
 
 def load_arrays(folder: Path, stem: str) -> list[Array]:
     """`<stem>_0.npy`, `<stem>_1.npy`, … of `folder`, memory-mapped; [] when there are none."""
-    arrays: list[Array] = []
-    while (path := folder / f"{stem}_{len(arrays)}.npy").is_file():
-        arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
-    return arrays
+    return [np.load(path, mmap_mode="r", allow_pickle=False) for path in stems(folder, stem)]
 
 
 def pieces(array: Array) -> Iterator[Array]:
@@ -96,6 +94,34 @@ def fingerprint(arrays: Iterable[Array]) -> str:
     return state.hexdigest()
 
 
+def fingerprint_files(paths: Iterable[Path]) -> str:
+    """`fingerprint` of the C-contiguous arrays in these files, read instead of mapped: mapped pages count as this
+    process's memory."""
+    state = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            shape, _, dtype = _header(file)
+            state.update(f"{dtype.str}{shape}".encode())
+            while content := file.read(PIECE_BYTES):
+                state.update(content)
+    return state.hexdigest()
+
+
+def stems(folder: Path, stem: str) -> list[Path]:
+    """`<stem>_0.npy`, `<stem>_1.npy`, … of `folder`, as far as there are."""
+    paths: list[Path] = []
+    while (path := folder / f"{stem}_{len(paths)}.npy").is_file():
+        paths.append(path)
+    return paths
+
+
+def read_pieces(path: Path, samples: int) -> Iterator[Array]:
+    """The C-contiguous array in the file, `samples` at a time. Raises OSError, ValueError."""
+    with path.open("rb") as file:
+        shape, _, dtype = _header(file)
+        yield from _read(file, shape, dtype, samples, path.name)
+
+
 class NpzMember:
     """An array inside an .npz, read from its beginning, some samples at a time; never unpickled.
 
@@ -118,13 +144,17 @@ class NpzMember:
                 yield from (whole[start : start + samples] for start in range(0, len(whole), samples))
                 return
             _header(file)
-            one = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
-            for start in range(0, self.shape[0], samples):
-                count = min(samples, self.shape[0] - start)
-                content = file.read(count * one)
-                if len(content) != count * one:
-                    raise ValueError(f"{self._member} is cut short")
-                yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+            yield from _read(file, self.shape, self.dtype, samples, self._member)
+
+
+def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], samples: int, name: str) -> Iterator[Array]:
+    one = dtype.itemsize * math.prod(shape[1:])
+    for start in range(0, shape[0], samples):
+        count = min(samples, shape[0] - start)
+        content = file.read(count * one)
+        if len(content) != count * one:
+            raise ValueError(f"{name} is cut short")
+        yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

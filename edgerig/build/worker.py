@@ -36,7 +36,7 @@ from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prep
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
-from edgerig.npy import NpyWriter, fingerprint, load_arrays, samples_a_piece
+from edgerig.npy import NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.main import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
@@ -137,7 +137,7 @@ def prepare(request: PrepareRequest) -> Prepared:
         )
         if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
             with store.staging("reference") as reference:
-                _infer(source, load_arrays(staged, "input"), reference)
+                _infer(source, staged, reference)
                 store.commit("reference", reference_key, reference, {})
         store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     return prepared
@@ -159,15 +159,15 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, 
     return Fits(inputs, output, labels, 2 if set(spec.metric) & set(BINARY) else scores)
 
 
-def _infer(source: SourceModel, inputs: Arrays, folder: Path) -> None:
-    """Writes the source's outputs on `inputs`, which may be memory-mapped, as `output_<i>.npy`; a piece at a time."""
-    step = min(samples_a_piece(array.shape) for array in inputs)
+def _infer(source: SourceModel, data: Path, folder: Path) -> None:
+    """Writes the source's outputs on the inputs in `data` as `output_<i>.npy` into `folder`, a piece at a time."""
+    step = min(samples_a_piece(tensor.shape) for tensor in source.spec.inputs)
     with contextlib.ExitStack() as stack:
         writers: list[NpyWriter] = []
-        for start in range(0, len(inputs[0]), step):
-            outputs = source.infer([array[start : start + step] for array in inputs])
+        for inputs in zip(*(read_pieces(path, step) for path in stems(data, "input")), strict=True):
+            outputs = source.infer(list(inputs))
             for index, output in enumerate(outputs):
-                if not start:
+                if index == len(writers):
                     path = folder / f"output_{index}.npy"
                     writers.append(stack.enter_context(NpyWriter(path, output.shape[1:], output.dtype)))
                 writers[index].append(output)
@@ -245,7 +245,8 @@ class Session:
         if not arrays:
             raise DatasetError(
                 f'model "{self._request.model.name}": its dataset has no calibration split',
-                hint='give an array "calibration", taken from the training split',
+                hint='give it samples of the training split: an array "calibration", or in dataset.images, audio or '
+                "table a calibration_folder, calibration_list or calibration_file",
             )
         return [np.array(array) for array in arrays]
 

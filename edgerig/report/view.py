@@ -141,6 +141,12 @@ def scored(found: Accuracy) -> str:
     return f"{significant(in_unit(found, found.value))}{_unit(found)}" if found.value is not None else MISSING
 
 
+def scored_named(found: Accuracy) -> str:
+    """As `scored`, with the metric's name unless it is top1: `"31.2 dB psnr"`."""
+    name = "" if found.metric in (None, "top1") or found.value is None else f" {found.metric}"
+    return scored(found) + name
+
+
 def scored_interval(found: Accuracy) -> str:
     """Its 95 % interval: `"97.1–99.3 %"`."""
     if found.ci95 is None:
@@ -208,7 +214,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "accuracy",
         "accuracy",
-        lambda c: scored(c.accuracy),
+        lambda c: scored_named(c.accuracy),
         lambda c: in_unit(c.accuracy, c.accuracy.value),
         numeric=True,
         reason=lambda c: c.accuracy.reason,

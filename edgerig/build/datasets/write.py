@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
 from edgerig.errors import DatasetError
-from edgerig.npy import NpyWriter, fingerprint, load_arrays
+from edgerig.npy import NpyWriter, fingerprint_files, stems
 
 GIB = 2**30
 
@@ -46,12 +46,12 @@ def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) ->
         raise DatasetError(f"{dataset.where}: no labels", hint='give labels, or labels = "inputs" for an autoencoder')
     if dataset.calibration is not None:
         _write(dataset, dataset.calibration, fits, folder, "calibration", room)
-    labels = [np.load(folder / "labels.npy", mmap_mode="r")] if labelled else []
+    labels = [folder / "labels.npy"] if labelled else []
     return Written(
         samples,
         labelled,
-        fingerprint([*load_arrays(folder, "input"), *labels]),
-        fingerprint(load_arrays(folder, "calibration")),
+        fingerprint_files([*stems(folder, "input"), *labels]),
+        fingerprint_files(stems(folder, "calibration")),
     )
 
 
