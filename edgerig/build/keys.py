@@ -54,7 +54,8 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
         "layout": spec.dataset_layout,
         "seed": seed,
-        "outputs": [t.model_dump(mode="json") for t in spec.outputs],
+        "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
+        "metric": spec.metric,  # and against it
         "reader": {path.name: file_digest(path) for path in sorted((BUILD / "datasets").glob("*.py"))},
         "numpy": version("numpy"),
     }
