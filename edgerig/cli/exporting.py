@@ -16,7 +16,10 @@ def export(run: Path, to: str, out: Path | None) -> None:
         raise ConfigError(f"--to {to!r} is not known", hint=f"one of {', '.join(EXPORTS)}")
     folder = run if run.is_dir() else run.parent
     done = write(to, read_results(run), folder, out)
-    for reason in done.left_out:
-        typer.echo(f"left out: {reason}", err=True)
+    cells: dict[str, list[str]] = {}
+    for cell, reason in done.left_out:
+        cells.setdefault(reason, []).append(cell)
+    for reason, ids in cells.items():
+        typer.echo(f"left out: {ids[0] if len(ids) == 1 else f'{len(ids)} cells ({ids[0]}, …)'}: {reason}", err=True)
     for place in done.written:
         typer.echo(place)

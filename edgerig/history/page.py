@@ -6,6 +6,7 @@ Every text is escaped by Jinja2, or by `html.escape` where Plotly reads HTML; fi
 from __future__ import annotations
 
 import html
+import math
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -18,6 +19,7 @@ from edgerig.history.trends import Trend, Trends
 from edgerig.report import offline
 
 _WIDTH, _HEIGHT = 120, 24
+_MOST_TICKS = 8
 _ACCENT, _FAINT, _CHANGE = "#0072B2", "#999999", "#D55E00"
 """Of Okabe and Ito's palette, as in the reports' plots."""
 
@@ -79,16 +81,18 @@ def _figure(trend: Trend, found: Trends) -> dict[str, Any]:
         }
         for change in trend.changes
     ]  # fmt: skip
+    labelled = trend.points[:: max(1, math.ceil(len(trend.points) / _MOST_TICKS))]
     title = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
     layout = {
         "xaxis": {
             "type": "category",
             "categoryorder": "array",
             "categoryarray": [point.run for point in trend.points],
+            "tickvals": [point.run for point in labelled],
+            "ticktext": [point.started[:10] for point in labelled],
             "automargin": True,
-            "nticks": 12,
         },
-        "yaxis": {"title": {"text": title}, "automargin": True, "range": _range(trend, found)},
+        "yaxis": {"title": {"text": title, "standoff": 12}, "automargin": True, "range": _range(trend, found)},
         "shapes": marks,
         "hovermode": "closest",
         "showlegend": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ def add(results: Results, at: str) -> str:
     """
     content = parquet_results.render(results)
     files, root = _open(at)
-    name = quote(results.run.id, safe="") + ".parquet"
+    # Dots in front would hide the file, and a slash would lead elsewhere.
+    name = re.sub(r"^\.", "%2E", quote(results.run.id, safe="")) + ".parquet"
     target, temporary = f"{root}/{name}", f"{root}/.{name}.{secrets.token_hex(4)}.tmp"
     try:
         files.makedirs(root, exist_ok=True)

@@ -19,10 +19,10 @@ from edgerig.results import Results
 
 @dataclass(frozen=True)
 class Export:
-    """What was written (files, folders or URLs), and what was left out and why, a line each."""
+    """What was written (files, folders or URLs), and what was left out: cell ids with the reason."""
 
     written: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 Write = Callable[[Results, Path, Path], Export]

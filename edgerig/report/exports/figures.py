@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgerig.report.csv_results import COLUMNS
-from edgerig.results import CellResult
+from edgerig.results import CellResult, Results
 
 _FIGURES = (
     "size_bytes",
@@ -64,22 +64,26 @@ def facts(cell: CellResult) -> dict[str, str | int | bool]:
 
 def absent(cell: CellResult) -> list[str]:
     """Why figures of a cell that ran are missing, a line each."""
-    reasons = [
-        f"memory: {cell.memory.reason}" if cell.memory.reason else "",
-        f"accuracy: {cell.accuracy.reason}" if cell.accuracy.reason else "",
-        f"parity: {cell.parity.reason}" if cell.parity.reason else "",
-        f"disagreement: {cell.parity.disagreement_reason}" if cell.parity.disagreement_reason else "",
-        f"delegation: {cell.delegation.reason}" if cell.delegation.reason else "",
-        f"instructions: {cell.cost.reason}" if cell.cost.reason else "",
-        f"times: {EMULATED}" if cell.emulated else "",
-    ]
-    return [reason for reason in reasons if reason]
+    reasons = {
+        "memory": cell.memory.reason,
+        "accuracy": cell.accuracy.reason,
+        "parity": cell.parity.reason,
+        "disagreement": cell.parity.disagreement_reason,
+        "delegation": cell.delegation.reason,
+        "instructions": cell.cost.reason,
+        "times": EMULATED if cell.emulated else "",
+    }
+    return [f"{name}: {reason}" for name, reason in reasons.items() if reason]
 
 
-def not_run(cells: tuple[CellResult, ...]) -> list[str]:
-    """Cells without any figure, a line each."""
-    return [
-        f"{cell.id}: {cell.status}{': ' + cell.error.message.splitlines()[0] if cell.error else ''}"
-        for cell in cells
-        if cell.status != "ok"
-    ]
+def left_out(results: Results) -> tuple[tuple[str, str], ...]:
+    """Every cell without any figure, and every figure a cell lacks: the cell's id and why."""
+    return (*not_run(results), *((c.id, reason) for c in results.cells if c.status == "ok" for reason in absent(c)))
+
+
+def not_run(results: Results) -> list[tuple[str, str]]:
+    """Cells without any figure: id and why."""
+    said = (
+        (cell, cell.error.message.splitlines()[0] if cell.error else "no reason was recorded") for cell in results.cells
+    )
+    return [(cell.id, f"{cell.status}: {reason}") for cell, reason in said if cell.status != "ok"]

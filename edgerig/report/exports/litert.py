@@ -27,19 +27,20 @@ _MIB = 1024 * 1024
 
 def write(results: Results, run: Path, out: Path) -> Export:
     """`out`/<cell>.json for each timed LiteRT cell."""
-    written, left_out = [], figures.not_run(results.cells)
+    written: list[str] = []
+    left_out = figures.not_run(results)
     for cell in (cell for cell in results.cells if cell.status == "ok"):
         if cell.engine is None or cell.engine.name != "litert":
-            left_out.append(f"{cell.id}: runs on {cell.engine.name if cell.engine else 'no known engine'}, not LiteRT")
+            left_out.append((cell.id, f"runs on {cell.engine.name if cell.engine else 'no known engine'}, not LiteRT"))
         elif cell.emulated or cell.latency is None:
-            left_out.append(f"{cell.id}: {figures.EMULATED if cell.emulated else 'no latency was measured'}")
+            left_out.append((cell.id, figures.EMULATED if cell.emulated else "no latency was measured"))
         else:
             content = json.dumps(_document(cell, cell.latency, run, left_out), indent=2, allow_nan=False)
             written.append(str(replace_file(out / f"{quote(cell.id, safe='@')}.json", content.encode() + b"\n")))
     return Export(tuple(written), tuple(left_out))
 
 
-def _document(cell: CellResult, latency: Latency, run: Path, left_out: list[str]) -> dict[str, Any]:
+def _document(cell: CellResult, latency: Latency, run: Path, left_out: list[tuple[str, str]]) -> dict[str, Any]:
     percentiles: dict[str, float] = {}
     try:
         if cell.raw is not None:
@@ -47,7 +48,7 @@ def _document(cell: CellResult, latency: Latency, run: Path, left_out: list[str]
             # The tool interpolates linearly, as numpy does by default.
             percentiles = {f"{name}_ms": float(np.percentile(samples, p)) for name, p in _PERCENTILES}
     except EdgerigError as error:
-        left_out.append(f"{cell.id}: median, p5 and p95: {error.message}")
+        left_out.append((cell.id, f"median, p5 and p95: {error.message}"))
     delegation = cell.delegation
     known = {
         "model": cell.id,

@@ -5,6 +5,7 @@ A cell of a run that is in the store already is not written again.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from edgerig.report.exports import Export, figures
 from edgerig.results import CellResult, Results
 
 _EXTRA = "python3 -m pip install 'edgerig[mlflow]'"
-_RUN, _CELL = "edgerig.run", "edgerig.cell"
+_RUN, _CELL, _KEY = "edgerig.run", "edgerig.cell", "edgerig.key"
 
 
 def write(results: Results, run: Path, out: Path) -> Export:
@@ -37,8 +38,7 @@ def write(results: Results, run: Path, out: Path) -> Export:
     except Exception as error:  # of mlflow, its database or the file system
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{out}: MLflow cannot write it: {first}", hint="give another --out") from error
-    left_out = [f"{cell.id}: {reason}" for cell in ran for reason in figures.absent(cell)]
-    return Export((store,), (*figures.not_run(results.cells), *left_out))
+    return Export((store,), figures.left_out(results))
 
 
 def _experiment(client: Any, model: str, out: Path) -> str:
@@ -52,11 +52,11 @@ def _experiment(client: Any, model: str, out: Path) -> str:
 def _add(client: Any, experiment: str, results: Results, cell: CellResult) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    def quoted(text: str) -> str:
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
     begin = int(datetime.fromisoformat(results.run.started).timestamp() * 1000)
+    # Names from outside do not survive MLflow's filter language; a digest does.
+    key = hashlib.sha256(f"{results.run.id}\0{cell.id}".encode()).hexdigest()
     tags = {
+        _KEY: key,
         _RUN: results.run.id,
         _CELL: cell.id,
         "edgerig.version": results.environment.edgerig,
@@ -65,8 +65,7 @@ def _add(client: Any, experiment: str, results: Results, cell: CellResult) -> No
     }
     if results.environment.commit:
         tags["mlflow.source.git.commit"] = results.environment.commit
-    same = f"tags.`{_RUN}` = {quoted(results.run.id)} AND tags.`{_CELL}` = {quoted(cell.id)}"
-    if client.search_runs([experiment], same, max_results=1):
+    if client.search_runs([experiment], f"tags.`{_KEY}` = '{key}'", max_results=1):
         return
     made = client.create_run(experiment, start_time=begin, run_name=f"{cell.id} {results.run.id}")
     client.log_batch(

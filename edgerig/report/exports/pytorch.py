@@ -25,8 +25,7 @@ def write(results: Results, run: Path, out: Path) -> Export:
     ran = [cell for cell in results.cells if cell.status == "ok"]
     records = [_record(results, cell, name, value) for cell in ran for name, value in figures.of(cell).items()]
     content = json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    left_out = [f"{cell.id}: {reason}" for cell in ran for reason in figures.absent(cell)]
-    return Export((str(replace_file(out, content)),), (*figures.not_run(results.cells), *left_out))
+    return Export((str(replace_file(out, content)),), figures.left_out(results))
 
 
 def _record(results: Results, cell: CellResult, name: str, value: float) -> dict[str, Any]:

@@ -35,8 +35,7 @@ def write(results: Results, run: Path, out: Path) -> Export:
                 _write_cell(writer, results, cell, started)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror or error}", hint="give another --out") from error
-    left_out = [f"{cell.id}: {reason}" for cell in ran for reason in figures.absent(cell)]
-    return Export((str(out),), (*figures.not_run(results.cells), *left_out))
+    return Export((str(out),), figures.left_out(results))
 
 
 def _write_cell(writer: object, results: Results, cell: CellResult, started: float) -> None:
