@@ -4,8 +4,9 @@ Noisy figures: E-divisive (Matteson and James, J. American Statistical Associati
 over its performance tests (Daly et al., ICPE 2020): split where the energy distance between both sides is largest,
 keep the split when a permutation test finds it significant, go on in both halves. It assumes no distribution, and few
 points cannot trick it: with five and five, or three after ten, a change can just be significant; below that nothing is.
-Two rules keep it from crying wolf besides: each side holds at least `SHORTEST` points, so one odd run is never a
-change, and the medians of both sides must differ by the metric's minimum.
+Three rules keep it from crying wolf besides: each side holds at least `SHORTEST` points, so one odd run is never a
+change; the medians of both sides differ by the metric's minimum; and they differ by `SPREADS` times the runs' own
+spread, because the test takes runs to be independent, and machines that are slow for a week are not.
 
 Exact figures (bytes, instructions, accuracy over the same samples) repeat; there a new level is a change at once.
 """
@@ -22,6 +23,9 @@ import numpy.typing as npt
 SHORTEST = 3
 SIGNIFICANCE = 0.01
 PERMUTATIONS = 1999
+SPREADS = 3.0
+_MAD_TO_SIGMA = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
 LONGEST = 400
 """Points looked at, newest last: a permutation costs their square."""
 
@@ -78,6 +82,7 @@ def _significant(series: Floats, minimum: float) -> list[tuple[int, float | None
         start, end = pending.pop()
         part = series[start:end]
         split = _split(part)
+        # The runs' own spread is known only when every level is: a side may still hold several.
         if split is None or not _far(float(np.median(part[:split])), float(np.median(part[split:])), minimum):
             continue
         p = _p_value(part)
@@ -89,9 +94,17 @@ def _significant(series: Floats, minimum: float) -> list[tuple[int, float | None
         edges = [0, *kept, len(series)]
         at = edges.index(index)
         left, right = series[edges[at - 1] : index], series[index : edges[at + 1]]
-        if not _far(float(np.median(left)), float(np.median(right)), minimum):
+        if not _apart(left, right, minimum):
             kept.remove(index)
     return [(index, found[index]) for index in kept]
+
+
+def _apart(left: Floats, right: Floats, minimum: float) -> bool:
+    """Whether two levels are far enough from each other, by the minimum and by what runs of one level differ."""
+    before, after = float(np.median(left)), float(np.median(right))
+    residuals = np.concatenate([left - before, right - after])
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(residuals)))
+    return _far(before, after, minimum) and abs(after - before) >= SPREADS * spread
 
 
 def _split(part: Floats) -> int | None:
