@@ -26,7 +26,7 @@ PERMUTATIONS = 1999
 SPREADS = 3.0
 _MAD_TO_SIGMA = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
-LONGEST = 400
+LONGEST = 150
 """Points looked at, newest last: a permutation costs their square."""
 
 Floats = npt.NDArray[np.float64]
