@@ -29,6 +29,7 @@ def sweep(edgerig):
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
     child = sweep()
+    wait_for(lambda: [*edgerig.folder.glob("reports/*/run.json")])
     wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid))
     below = children(child.pid)
     child.kill()
