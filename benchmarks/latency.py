@@ -94,7 +94,7 @@ def _build(selection: tuple[str, ...], folder: Path) -> list[Built]:
     if done.returncode != 0:
         said = done.stderr[-2000:].decode(errors="replace")
         raise BuildError(f"the sweep failed:\n{said}", hint=f"edgerig sweep {' '.join(selection)}")
-    run = RunFolder.open(next(out.iterdir()))
+    run = RunFolder.open(next(out.glob("*/run.json")).parent)
     outcomes = run.outcomes()
     return [
         Built(variant, artifact, run.path / "artifacts" / f"{variant}{Path(artifact.file).suffix}")

@@ -225,6 +225,10 @@ class Environment(Value):
     python: str
     tools: dict[str, str]
     host: HostInfo
+    commit: str | None = Field(
+        default=None,
+        description='of the folder the sweep was started in; "-dirty" when it had changes; null outside git',
+    )
 
 
 class DeviceRecord(Value):

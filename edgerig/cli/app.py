@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from edgerig.cli import completion
 
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
@@ -85,7 +88,9 @@ def plan(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=completion.runs)],
+) -> None:
     """Rebuild every report of a run from its raw runs."""
     from edgerig.cli import sweeping
 
@@ -173,6 +178,80 @@ def schema() -> None:
     from edgerig.cli import listing
 
     listing.schema()
+
+
+class _ModelOrCommand(TyperGroup):
+    """`history MODEL` is `history show MODEL`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = args[:1] and args[0] not in {*self.commands, "--help"}
+        return super().parse_args(ctx, ["show", *args] if first else args)
+
+
+history_app = typer.Typer(
+    cls=_ModelOrCommand,
+    no_args_is_help=True,
+    help="Trends of a model over runs: `edgerig history MODEL` (or `history show MODEL`), and `history add RUN…`.",
+)
+app.add_typer(history_app, name="history")
+Runs = Annotated[
+    list[Path], typer.Argument(help="Runs' folders, or their results.json.", autocompletion=completion.runs)
+]
+
+
+@history_app.command("show")
+def history_show(
+    model: Annotated[str, typer.Argument(help="A model's name.", autocompletion=completion.models)],
+    at: Annotated[str, typer.Option("--at", help="The history's folder, or an fsspec URL.")] = "reports/history",
+    cell: Annotated[
+        list[str] | None,
+        typer.Option("--cell", help="Only cells whose id matches this glob.", autocompletion=completion.cells),
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(help="latency_p50_ms, size_bytes, accuracy, instructions, memory."),
+    ] = "latency_p50_ms",
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page, one file for offline reading.")] = None,
+) -> None:
+    """A trend a cell over the runs, and where its level changed."""
+    from edgerig.cli import history
+
+    history.show(model, at, cell or [], metric, json, html)
+
+
+@history_app.command("add")
+def history_add(
+    runs: Runs,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Folder or fsspec URL.", show_default="history/ beside the run")
+    ] = None,
+) -> None:
+    """Add runs to a history. A run that is in it already is replaced."""
+    from edgerig.cli import history
+
+    history.add(runs, to)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=completion.runs)],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="tensorboard, mlflow, litert, pytorch, csv, parquet.",
+            autocompletion=completion.exports,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File or folder to write.", show_default="export/ in the run's folder")
+    ] = None,
+) -> None:
+    """Write a run in the form another tool reads."""
+    from edgerig.cli import exporting
+
+    exporting.export(run, to, out)
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from edgerig.build.store import Store
 from edgerig.cache import cache_root
+from edgerig.cli import history
 from edgerig.cli.progress import shown
 from edgerig.plan import make_plan
 from edgerig.results import Results
@@ -47,6 +48,7 @@ def _go(run: RunFolder, store: Store) -> None:
         typer.echo(f"\ninterrupted; what was measured is kept. Go on with: edgerig sweep --resume {run.path}", err=True)
         sys.exit(INTERRUPTED)
     results, written = write_reports(run)
+    history.keep(results, run.path)
     _finish(results, written)
 
 

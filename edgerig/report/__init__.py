@@ -33,10 +33,11 @@ def write_all(results: Results, folder: Path) -> list[Path]:
     the old file or the new one, never half of one. Raises ResultsError when the folder cannot be written.
     """
     rendered = {name: render(name, results) for name in WRITERS}
-    return [_replace(folder / name, content) for name, content in rendered.items()]
+    return [replace_file(folder / name, content) for name, content in rendered.items()]
 
 
-def _replace(path: Path, content: bytes) -> Path:
+def replace_file(path: Path, content: bytes) -> Path:
+    """Writes `path` (folders made if missing) in one step, durably, and returns it. Raises ResultsError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 
-from edgerig import __version__
+from edgerig import __version__, process
 from edgerig.build.keys import version
 from edgerig.devices.host import cpu_model, governor, memory_bytes
 from edgerig.results import Environment, HostInfo
@@ -41,4 +41,15 @@ def environment() -> Environment:
             governor=found,
             governor_reason="" if found else "no cpufreq here (as on most virtual machines)",
         ),
+        commit=commit(),
     )
+
+
+def commit() -> str | None:
+    """The git commit of the current folder, with `-dirty` where it was changed; None outside git or without it."""
+    argv = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = process.run(argv, timeout_s=10)
+    except OSError:
+        return None
+    return done.stdout.decode("utf-8", "replace").strip() or None if done.returncode == 0 else None

@@ -34,7 +34,7 @@ def remote(edgerig):
 
 
 def cells(folder):
-    (run,) = (folder / "reports").iterdir()
+    (run,) = (folder / "reports").glob("*-*-*")
     return {cell["id"]: cell for cell in json.loads((run / "results.json").read_text())["cells"]}
 
 

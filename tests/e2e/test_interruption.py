@@ -29,13 +29,14 @@ def sweep(edgerig):
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
     child = sweep()
+    wait_for(lambda: [*edgerig.folder.glob("reports/*/run.json")])
     wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid))
     below = children(child.pid)
     child.kill()
     child.communicate()
     wait_for(lambda: not set(below) & set(processes("edgerig")))  # its children end with it
     done_before = journal(edgerig.folder)
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
 
     resumed = edgerig("sweep", "--resume", str(run))
     assert resumed.code == 0, resumed.err
@@ -49,7 +50,7 @@ def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
 def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):
     child = sweep()
     child.communicate()
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
     before = (run / "journal.jsonl").read_bytes()
     resumed = edgerig("sweep", "--resume", str(run))
     assert resumed.code == 0, resumed.err
@@ -63,7 +64,7 @@ def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert "Traceback" not in err
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
     assert f"edgerig sweep --resume {run.relative_to(edgerig.folder)}" in err
     results = json.loads((run / "results.json").read_text())
     statuses = [cell["status"] for cell in results["cells"]]
@@ -81,7 +82,7 @@ def test_a_runner_killed_mid_inference_costs_its_cell(edgerig):
     send(victim, signal.SIGKILL)
     _, err = child.communicate(timeout=300)
     assert child.returncode == 1
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
     cells = json.loads((run / "results.json").read_text())["cells"]
     failed = [cell for cell in cells if cell["status"] == "failed"]
     assert len(failed) == 1
@@ -98,7 +99,7 @@ def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig):
     send(victim, signal.SIGSTOP)
     child.communicate(timeout=300)
     assert child.returncode == 1
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
     cells = json.loads((run / "results.json").read_text())["cells"]
     assert sorted(cell["status"] for cell in cells) == ["failed", "ok"]
     error = next(cell["error"] for cell in cells if cell["status"] == "failed")

@@ -38,6 +38,16 @@ def test_the_reports_path_is_the_last_thing_said(quickstart):
     }
 
 
+def test_the_run_is_in_the_history_beside_it(quickstart):
+    history = quickstart.run.parent / "history"
+    assert [path.name for path in history.iterdir()] == [f"{quickstart.run.name}.parquet"]
+    asked = Edgerig(quickstart.folder)(
+        "history", "digits_cnn", "--at", str(history), "--metric", "size_bytes", "--json"
+    )
+    sizes = {series["cell"]: series["last"] for series in json.loads(asked.out)["series"]}
+    assert sizes == {c["id"]: c["size_bytes"] for c in quickstart.cells.values() if c["model"] == "digits_cnn"}
+
+
 def test_results_follow_the_published_schema(quickstart):
     jsonschema.validate(quickstart.results, json_schema())
 

@@ -1,0 +1,25 @@
+"""`edgerig export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from edgerig.errors import ConfigError
+from edgerig.report.exports import EXPORTS, write
+from edgerig.report.read import read_results
+
+
+def export(run: Path, to: str, out: Path | None) -> None:
+    if to not in EXPORTS:
+        raise ConfigError(f"--to {to!r} is not known", hint=f"one of {', '.join(EXPORTS)}")
+    folder = run if run.is_dir() else run.parent
+    done = write(to, read_results(run), folder, out)
+    cells: dict[str, list[str]] = {}
+    for cell, reason in done.left_out:
+        cells.setdefault(reason, []).append(cell)
+    for reason, ids in cells.items():
+        typer.echo(f"left out: {ids[0] if len(ids) == 1 else f'{len(ids)} cells ({ids[0]}, …)'}: {reason}", err=True)
+    for place in done.written:
+        typer.echo(place)

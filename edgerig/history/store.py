@@ -1,0 +1,119 @@
+"""The history's files: `<run-id>.parquet`, in a folder or at any fsspec URL (s3://, gs://, sftp://, memory://, …)."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import fsspec
+import pyarrow as pa
+
+from edgerig.errors import ConfigError, EdgerigError, ResultsError
+from edgerig.report import parquet_results
+from edgerig.results import Results
+
+FOLDER = "history"
+"""Beside the runs, in the folder `--out` names."""
+_READERS = 8
+
+
+@dataclass(frozen=True)
+class History:
+    """Every run's rows, and what could not be read (`file: why`, with what to do)."""
+
+    rows: pa.Table
+    runs: int
+    warnings: tuple[str, ...]
+
+
+def beside(run: Path) -> str:
+    """Where the history of the folder a run's folder stands in is kept."""
+    return str(run.resolve().parent / FOLDER)
+
+
+def add(results: Results, at: str) -> str:
+    """Writes the run into the history at `at` (a folder or URL, made if missing) and returns its file.
+
+    The file appears whole or not at all, under the run's name: adding a run again replaces it. Raises ConfigError.
+    """
+    content = parquet_results.render(results)
+    files, root = _open(at)
+    # Dots in front would hide the file, and a slash would lead elsewhere.
+    name = re.sub(r"^\.", "%2E", quote(results.run.id, safe="")) + ".parquet"
+    target, temporary = f"{root}/{name}", f"{root}/.{name}.{secrets.token_hex(4)}.tmp"
+    try:
+        files.makedirs(root, exist_ok=True)
+        files.pipe_file(temporary, content)
+        files.mv(temporary, target)
+    except Exception as error:  # each file system raises what its own library raises
+        raise _failed(at, "cannot be written", error) from error
+    return str(files.unstrip_protocol(target)) if "://" in at else target
+
+
+def read(at: str) -> History:
+    """The runs in the history at `at`. A file that cannot be read is left out and named in `warnings`.
+
+    Raises ConfigError when there is no history at all or it cannot be listed.
+    """
+    files, root = _open(at)
+    try:
+        if not files.exists(root):
+            raise ConfigError(
+                f"{at}: no such history",
+                hint="every finished sweep writes to OUT/history; `edgerig history add RUN --to PLACE` adds to another",
+            )
+        found = sorted(path for path in files.ls(root, detail=False) if _is_a_run(path))
+    except EdgerigError:
+        raise
+    except Exception as error:  # as above
+        raise _failed(at, "cannot be read", error) from error
+    with ThreadPoolExecutor(_READERS) as pool:
+        outcomes = list(pool.map(lambda path: _read_one(files, path), found))
+    tables = [outcome for outcome in outcomes if isinstance(outcome, pa.Table)]
+    warnings = tuple(outcome for outcome in outcomes if isinstance(outcome, str))
+    rows = pa.concat_tables(tables) if tables else parquet_results.SCHEMA.empty_table()
+    return History(rows, len(tables), warnings)
+
+
+def _is_a_run(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".parquet") and not name.startswith(".")
+
+
+def _read_one(files: Any, path: str) -> pa.Table | str:
+    """The file's rows, or why there are none."""
+    try:
+        return parquet_results.parsed(files.cat_file(path), path)
+    except ResultsError as error:
+        return f"{error.message} ({error.hint})"
+    except Exception as error:  # one file out of reach must not hide the others
+        return f"{path}: cannot be read: {_said(error)}"
+
+
+def _open(at: str) -> tuple[Any, str]:
+    place = at if "://" in at or "::" in at else os.path.abspath(at)
+    try:
+        files, root = fsspec.core.url_to_fs(place)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"{at}: {_said(error)}", hint="give a folder, or a URL fsspec knows, with its package installed"
+        ) from error
+    except Exception as error:  # a file system's constructor may already connect
+        raise _failed(at, "cannot be opened", error) from error
+    return files, str(root).rstrip("/")
+
+
+def _failed(at: str, what: str, error: Exception) -> ConfigError:
+    return ConfigError(f"{at}: {what}: {_said(error)}", hint="check that the place exists and you may use it")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -1,0 +1,69 @@
+"""A trend in words and small pictures, the same in the terminal and on the page. Plain text, nothing escaped."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from edgerig.history.metrics import Metric
+from edgerig.history.trends import Change, Trend
+from edgerig.report import view
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def figure(value: float | None, metric: Metric) -> str:
+    """Three digits of a measured time; every digit of what is counted."""
+    if value is None:
+        return view.MISSING
+    if metric.unit in ("bytes", "instructions"):
+        return f"{value:,.0f}"
+    return view.significant(value, 4 if metric.name == "accuracy" else 3)
+
+
+def change(told: Change, metric: Metric) -> str:
+    """`+14.9 % at 20261121-…: 0.0089 → 0.0102 ms (p = 0.001)`"""
+    share = f"{told.ratio - 1:+.1%}".replace("%", " %") if math.isfinite(told.ratio) else "from nothing"
+    p = "" if told.p is None else f" (p = {told.p:.3g})"
+    levels = f"{figure(told.before, metric)} → {figure(told.after, metric)} {metric.unit}".rstrip()
+    return f"{share} at {told.run}: {levels}{p}"
+
+
+def left_out(trend: Trend) -> str:
+    """`2 left out: noisy: its time is not known (2)`; "" when none was."""
+    reasons = Counter(point.left_out for point in trend.left_out)
+    if not reasons:
+        return ""
+    said = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return f"{sum(reasons.values())} left out: {said}"
+
+
+def sparkline(values: Sequence[float], metric: Metric, width: int = 24) -> str:
+    """The newest `width` values as blocks. What differs by less than the metric's minimum stays near the middle, so
+    that noise does not look like a cliff."""
+    shown = list(values[-width:])
+    low, high = scale(shown, metric)
+    return "".join(_BLOCKS[round((value - low) / (high - low) * (len(_BLOCKS) - 1))] for value in shown)
+
+
+def scale(values: Sequence[float], metric: Metric) -> tuple[float, float]:
+    """The ends of an axis over `values`: theirs, or twice the metric's minimum around their middle if that is more."""
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    middle = (low + high) / 2
+    half = max((high - low) / 2, metric.minimum * abs(middle)) or 0.5
+    return middle - half, middle + half
+
+
+def notes(trends: Sequence[Trend]) -> list[str]:
+    """What was left out of the trends and why, cells with the same reason in one line."""
+    same: dict[str, list[str]] = {}
+    for trend in trends:
+        if trend.left_out:
+            same.setdefault(left_out(trend), []).append(trend.cell)
+    return [
+        f"{cells[0]}: {said}" if len(cells) == 1 else f"{len(cells)} cells ({cells[0]}, …): {said}"
+        for said, cells in same.items()
+    ]

@@ -1,0 +1,13 @@
+"""The table of results.csv, wherever it is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgerig.report import csv_results, replace_file
+from edgerig.report.exports import Export
+from edgerig.results import Results
+
+
+def write(results: Results, run: Path, out: Path) -> Export:
+    return Export((str(replace_file(out, csv_results.render(results))),))

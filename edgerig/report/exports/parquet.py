@@ -1,0 +1,13 @@
+"""The run as one typed table; the same file a history is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgerig.report import parquet_results, replace_file
+from edgerig.report.exports import Export
+from edgerig.results import Results
+
+
+def write(results: Results, run: Path, out: Path) -> Export:
+    return Export((str(replace_file(out, parquet_results.render(results))),))

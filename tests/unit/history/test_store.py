@@ -1,0 +1,147 @@
+"""The history's files: whole or not at all, anywhere fsspec reaches, and one bad file hides no other."""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from edgerig.errors import ConfigError, ResultsError
+from edgerig.history import store
+from edgerig.report import parquet_results
+
+
+@pytest.fixture(params=["folder", "file://", "memory://"])
+def place(request, tmp_path):
+    if request.param == "memory://":
+        yield "memory://edgerig-test/history"
+        fsspec.filesystem("memory").rm("/edgerig-test", recursive=True)
+    else:
+        yield str(tmp_path / "deep" / "history") if request.param == "folder" else (tmp_path / "history").as_uri()
+
+
+def test_what_was_added_is_read_back_anywhere(place, run):
+    for number in range(3):
+        store.add(run(number), place)
+    found = store.read(place)
+    assert found.runs == 3
+    assert found.warnings == ()
+    assert found.rows.column("run_id").to_pylist() == ["run-000", "run-001", "run-002"]
+    assert found.rows.schema.equals(parquet_results.SCHEMA)
+
+
+def test_adding_again_changes_nothing_and_leaves_nothing_behind(place, run):
+    file = store.add(run(1), place)
+    files, root = fsspec.core.url_to_fs(place)
+    before = files.cat_file(f"{root}/run-001.parquet")
+    assert store.add(run(1), place) == file
+    assert [path.rsplit("/", 1)[-1] for path in files.ls(root, detail=False)] == ["run-001.parquet"]
+    assert files.cat_file(f"{root}/run-001.parquet") == before
+
+
+def test_a_resumed_run_replaces_its_first_half(tmp_path, run, cell):
+    store.add(run(1, cell()), str(tmp_path))
+    store.add(run(1, cell(), cell("digits_cnn-torch-tflite-fp16@local/t1")), str(tmp_path))
+    assert store.read(str(tmp_path)).rows.num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a Parquet file"),
+        (b"PAR1 nothing PAR1", "not a Parquet file"),
+        (None, "not a Parquet file"),  # cut in half
+        ("foreign", "not of an edgerig run"),
+        ("newer", "newer than this edgerig reads"),
+        ("poorer", "column 'accuracy' is missing"),
+        ("other types", "column"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_the_others_count(tmp_path, run, content, said):
+    good = store.add(run(1), str(tmp_path))
+    bad = tmp_path / "run-002.parquet"
+    table = parquet_results.table(run(2))
+    if content is None:
+        whole = parquet_results.render(run(2))
+        bad.write_bytes(whole[: len(whole) // 2])
+    elif isinstance(content, bytes):
+        bad.write_bytes(content)
+    elif content == "foreign":
+        pq.write_table(pa.table({"a": [1]}), bad)
+    elif content == "newer":
+        pq.write_table(table.replace_schema_metadata({"edgerig.schema_version": "99"}), bad)
+    elif content == "poorer":
+        pq.write_table(table.drop_columns(["accuracy"]), bad)
+    else:
+        at = table.column_names.index("size_bytes")
+        pq.write_table(table.set_column(at, "size_bytes", pa.array(["many"])), bad)
+    found = store.read(str(tmp_path))
+    assert found.rows.column("run_id").to_pylist() == ["run-001"]
+    (warning,) = found.warnings
+    assert str(bad) in warning
+    assert (said if content != "other types" else "many") in warning
+    assert os.path.exists(good)
+
+
+def test_an_older_schema_is_brought_up_step_by_step(tmp_path, run, monkeypatch):
+    """A version 1 file once this edgerig writes version 3: both steps run, in order."""
+    store.add(run(1), str(tmp_path))
+    steps = []
+    monkeypatch.setattr(parquet_results, "VERSION", 3)
+    monkeypatch.setattr(
+        parquet_results,
+        "_MIGRATIONS",
+        {1: lambda table: steps.append(1) or table, 2: lambda table: steps.append(2) or table},
+    )
+    assert store.read(str(tmp_path)).runs == 1
+    assert steps == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/absolute", "a/b", ".hidden", "..", "x" * 200, "<script>", "é\n"])
+def test_a_hostile_run_id_stays_in_its_folder(tmp_path, run, name):
+    place = tmp_path / "history"
+    store.add(run(1, run=name), str(place))
+    (file,) = place.iterdir()
+    assert list(tmp_path.iterdir()) == [place]
+    assert store.read(str(place)).rows.column("run_id").to_pylist() == [name]
+    assert file.suffix == ".parquet"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("nosuch://x", "nosuch"), ("s3://bucket/x", "s3fs"), ("/proc/edgerig/history", "cannot be written")],
+)
+def test_a_place_that_cannot_be_used_says_why(run, place, said):
+    if said == "s3fs":
+        try:
+            import s3fs  # noqa: F401
+        except ImportError:
+            pass
+        else:
+            pytest.skip("s3fs is installed here")
+    with pytest.raises(ConfigError, match=said):
+        store.add(run(1), place)
+
+
+def test_no_history_is_told_apart_from_an_empty_one(tmp_path):
+    with pytest.raises(ConfigError, match="no such history"):
+        store.read(str(tmp_path / "none"))
+    assert store.read(str(tmp_path)).runs == 0
+
+
+def test_duckdb_alone_reads_the_folder(tmp_path, run):
+    for number in range(2):
+        store.add(run(number), str(tmp_path))
+    sql = f"SELECT count(*), min(latency_p50_ms), any_value(tools['torch']) FROM '{tmp_path}/*.parquet'"
+    assert duckdb.sql(sql).fetchall() == [(2, 1.0, "2.13.0")]
+
+
+def test_a_time_that_is_none_is_refused(run):
+    wrong = run(1)
+    wrong = wrong.model_copy(update={"run": wrong.run.model_copy(update={"started": "yesterday"})})
+    with pytest.raises(ResultsError, match="yesterday"):
+        parquet_results.render(wrong)

@@ -1,0 +1,151 @@
+"""What stands in a trend, what does not and why, and what is said of a change."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from edgerig.errors import NothingSelected
+from edgerig.history import words
+from edgerig.history.metrics import METRICS
+from edgerig.history.store import History
+from edgerig.history.trends import as_json, ask
+from edgerig.report import parquet_results
+
+CELL = "digits_cnn-torch-tflite-fp32@local/t1"
+
+
+def history(runs):
+    return History(pa.concat_tables([parquet_results.table(run) for run in runs]), len(runs), ())
+
+
+def trends(runs, metric="latency_p50_ms", globs=()):
+    return ask(history(runs), "digits_cnn", metric, globs, "here").trends
+
+
+def test_a_slower_runtime_is_told_with_what_changed_beside_it(run, cell):
+    runs = [
+        run(i, cell(p50=(1.0 if i < 12 else 1.2) * (1 + 0.002 * (i % 3))),
+            tools={"litert": "2.3" if i < 12 else "2.4", "torch": "2.13"}, commit="a" * 40 if i < 12 else "b" * 40)
+        for i in range(20)
+    ]  # fmt: skip
+    (trend,) = trends(runs)
+    (change,) = trend.changes
+    assert change.run == "run-012"
+    assert change.ratio == pytest.approx(1.2, rel=0.01)
+    assert change.beside == ("litert 2.3 → 2.4", f"commit {'a' * 10} → {'b' * 10}")
+    assert words.change(change, METRICS["latency_p50_ms"]).startswith("+20.0 % at run-012: 1.00 → 1.20 ms (p = 0.0")
+
+
+def test_runs_are_ordered_by_their_time_not_their_name_and_copies_count_once(run, cell):
+    first, second = run(1, cell(size=10), run="z"), run(2, cell(size=20), run="a")
+    (trend,) = trends([second, first, first], "size_bytes")
+    assert trend.values == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"label": "noisy"}, "noisy"),
+        ({"label": "throttled"}, "throttled"),  # a verdict of a version to come
+        ({"label": "wrong"}, "wrong"),
+    ],
+)
+def test_a_time_that_is_not_known_has_no_part_but_is_not_lost(run, cell, odd, said):
+    strange = cell(p50=9.0)
+    verdict = strange.verdict.model_copy(update=odd)
+    runs = [run(0), run(1, strange.model_copy(update={"verdict": verdict})), run(2)]
+    (trend,) = trends(runs)
+    assert trend.values == [1.0, 1.0]
+    (left_out,) = trend.left_out
+    assert left_out.value == 9.0
+    assert said in left_out.left_out
+    assert "1 left out" in words.left_out(trend)
+
+
+def test_emulated_latency_never_counts_and_emulated_instructions_do(run, cell):
+    name = "digits_cnn-torch-tflite-fp32@qemu-rpi4/t1"
+    runs = [
+        run(i, cell(name, device="qemu-rpi4", emulated=True, label="emulated", instructions=1000 if i < 3 else 1020))
+        for i in range(5)
+    ]
+    (timed,) = trends(runs)
+    assert timed.values == []
+    assert all("emulated" in point.left_out for point in timed.points)
+    (counted,) = trends(runs, "instructions")
+    assert [(c.run, c.before, c.after) for c in counted.changes] == [("run-003", 1000, 1020)]
+    assert counted.on == ("cortex-a72",)
+
+
+def test_another_processor_is_another_series_for_times_but_not_for_sizes(run, cell):
+    runs = [run(i, cell(p50=1.0 + i % 2), cpu=f"CPU {i % 2}") for i in range(20)]
+    assert {(trend.on, tuple(trend.values)) for trend in trends(runs)} == {
+        (("CPU 0",), (1.0,) * 10),
+        (("CPU 1",), (2.0,) * 10),
+    }
+    assert all(not trend.changes for trend in trends(runs))
+    (sizes,) = trends(runs, "size_bytes")
+    assert len(sizes.values) == 20
+
+
+def test_accuracy_over_other_samples_is_another_series(run, cell):
+    runs = [run(0, cell(accuracy=(0.99, 540))), run(1, cell(accuracy=(0.80, 50)))]
+    found = trends(runs, "accuracy")
+    assert {trend.on[-1] for trend in found} == {"540 samples", "50 samples"}
+    assert all(not trend.changes for trend in found)
+
+
+def test_a_run_that_failed_stands_in_its_trend_with_its_reason(run, cell):
+    (trend,) = trends([run(0), run(1, cell(failed="no answer\nafter 60 s")), run(2)])
+    assert [point.value for point in trend.points] == [1.0, None, 1.0]
+    assert trend.points[1].left_out == "failed: no answer"
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "said"),
+    [
+        ("accuracy", {"accuracy": None}, "no labels"),
+        ("instructions", {}, "not emulated"),
+        ("memory", {"peak": None}, "hides"),
+    ],
+)
+def test_what_was_not_measured_has_its_reason_and_no_zero(run, cell, metric, given, said):
+    (trend,) = trends([run(0, cell(**given))], metric)
+    assert trend.values == []
+    assert said in trend.points[0].left_out
+    assert trend.last is None
+
+
+def test_globs_select_cells(run, cell):
+    two = (cell(), cell("digits_cnn-torch-onnx-fp32@local/t1"))
+    assert [trend.cell for trend in trends([run(0, *two)], globs=["*-onnx-*", "nothing"])] == [two[1].id]
+    with pytest.raises(NothingSelected, match="nothing"):
+        trends([run(0, *two)], globs=["nothing"])
+
+
+def test_an_unknown_model_is_told_the_known_ones(run):
+    with pytest.raises(NothingSelected) as raised:
+        ask(history([run(0)]), "x' OR 1=1 --", "accuracy", (), "here")
+    assert "digits_cnn" in raised.value.hint
+
+
+def test_changed_cells_come_first_and_json_holds_everything(run, cell):
+    other = "digits_cnn-torch-onnx-fp32@local/t1"
+    runs = [run(i, cell(size=10), cell(other, size=0 if i < 2 else 5)) for i in range(4)]
+    found = ask(history(runs), "digits_cnn", "size_bytes", (), "here")
+    assert [trend.cell for trend in found.trends] == [other, CELL]
+    told = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert told["schema"] == 1
+    assert told["series"][0]["changes"][0]["ratio"] is None  # from nothing
+    assert [point["value"] for point in told["series"][1]["points"]] == [10, 10, 10, 10]
+
+
+def test_noise_within_the_minimum_does_not_look_like_a_cliff():
+    metric = METRICS["latency_p50_ms"]
+    assert set(words.sparkline([1.0, 1.01, 0.99, 1.0], metric)) <= set("▃▄▅▆")
+    cliff = words.sparkline([1.0, 1.0, 2.0], metric)
+    assert (cliff[0], cliff[-1]) == ("▁", "█")
+    assert words.sparkline([], metric) == ""
+    assert len(words.sparkline([0.0] * 50, metric)) == 24
