@@ -38,7 +38,7 @@ def create() -> keras.Model:
 def _convolution(
     x: keras.KerasTensor, weights: Weights, place: str, stride: int = 1, depthwise: bool = False
 ) -> keras.KerasTensor:
-    """Convolution, batch norm, ReLU. Torch pads both sides alike, Keras' "same" the end first: padding stands apart."""
+    """Convolution, batch norm, ReLU. Torch pads both sides alike, "same" the end first: so padding stands apart."""
     kernel = weights[f"{place}.0.weight"]  # (outputs, inputs / groups, height, width)
     outputs, _, size, _ = kernel.shape
     name = place.replace(".", "_")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,15 +13,22 @@ import numpy as np
 import pytest
 import torch
 
+from edgerig.build.formats.executorch import ExecutorchBuilder
 from edgerig.build.routes.keras_to_torch import rebuild
 from edgerig.build.source import SourceModel, load_source
 from edgerig.build.sources.keras import describe
 from edgerig.errors import UnsupportedRecipe
-from edgerig.spec import ModelSpec
+from edgerig.measure.error import relative_error
+from edgerig.ondevice import engines
+from edgerig.ondevice.main import evaluate
+from edgerig.spec import PACKAGE, ModelSpec, load_models, load_recipes
 
 L = keras.layers
 
 pytestmark = pytest.mark.integration
+
+DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+RESNET = DATA / "mlperf_tiny" / "image_classification" / "pretrainedResnet.h5"
 
 
 def source(model: Any, folder: Any) -> SourceModel:
@@ -194,6 +203,55 @@ def test_same_outputs(name: str, tmp_path: Any) -> None:
     model = CASES[name]()
     unsettle(model)
     assert largest_difference(source(model, tmp_path)) <= 1e-4
+
+
+def application(name: str) -> SourceModel:
+    return load_source(
+        ModelSpec(
+            name="net",
+            source="keras",
+            application=name,
+            inputs=({"name": "image", "shape": (1, 32, 32, 3), "layout": "NHWC"},),
+            outputs=({"name": "logits", "shape": (1, 10)},),
+            no_accuracy_reason="random weights",
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "ResNet50", "EfficientNetB0"])
+def test_whole_architectures(name: str) -> None:
+    assert largest_difference(application(name)) <= 1e-4
+
+
+def reference(name: str) -> SourceModel:
+    if name == "digits_cnn":
+        return load_source(load_models(str(PACKAGE.parent / "models" / "digits_cnn"))["keras"])
+    if not RESNET.is_file():
+        pytest.skip(f"no reference model {RESNET} (set EDGERIG_TEST_DATA)")
+    return load_source(ModelSpec(name="resnet8", source="keras", file=RESNET, no_accuracy_reason="random images"))
+
+
+@pytest.mark.parametrize("name", ["digits_cnn", "resnet8"])
+def test_executorch_delegates_it_and_computes_the_same(name: str, tmp_path: Path) -> None:
+    """At least 95 % of the operators run on XNNPACK, in float and quantized; float outputs agree to 1e-4."""
+    model = reference(name)
+    assert largest_difference(model) <= 1e-4
+    images = np.random.default_rng(0).random((8, *model.spec.inputs[0].shape[1:]), dtype=np.float32)
+    if name == "resnet8":
+        images *= 255  # what it was trained on
+    (expected,) = model.infer([images])
+    builder = ExecutorchBuilder(model, {"backend": "xnnpack"}, tmp_path)
+    for recipe in (load_recipes()["fp32"], load_recipes()["int8-static"]):
+        built = builder.build(recipe, [images], tmp_path / f"{recipe.name}.pte")
+        assert built.delegated is not None and built.operators is not None
+        assert built.delegated >= 0.95 * built.operators, built.undelegated
+        engine = engines.create("executorch", {"library": None})
+        engine.load(str(built.file), 1)
+        (outputs,) = evaluate(engine, [images])
+        if recipe.name == "fp32":
+            assert np.abs(outputs - expected).max() <= 1e-4
+        else:
+            assert relative_error([outputs], [expected])[0] <= recipe.max_relative_error
 
 
 def test_weights_are_shared_where_the_layer_is(tmp_path: Any) -> None:

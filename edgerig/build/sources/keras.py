@@ -21,6 +21,7 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras reads it once, when it is imported; this is a build's own process
 
 import keras
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -31,8 +32,13 @@ from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
 
+Tensors = tuple[TensorSpec, ...]
 SEED = 0
 """For layers initialised at random: a model's processes must all see the same weights."""
+SETTLING_SAMPLES = 8
+"""As many random inputs as an untrained network's batch norms take their statistics from."""
+SETTLING_SIZE = 64
+"""The length given to an axis the architecture leaves open, while they do."""
 CALL_HINT = "call() takes the [[inputs]] of model.toml in order, a sample at a time"
 
 
@@ -43,7 +49,8 @@ def load(spec: ModelSpec) -> SourceModel:
     """
     model = _bring(spec)
     if not (spec.inputs and spec.outputs):
-        inputs, outputs = describe(model, spec.inputs)
+        where = f'model "{spec.name}"' if spec.path is None else str(spec.path)
+        inputs, outputs = _described(model, where, spec.inputs)
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     network = _at_batch_one(model, spec.inputs, f'model "{spec.name}"')
     network.trainable = False
@@ -58,22 +65,15 @@ def load(spec: ModelSpec) -> SourceModel:
     return SourceModel(spec, network, infer)
 
 
-def describe(
-    model: Path | keras.Model, given: tuple[TensorSpec, ...] = ()
-) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def describe(model: Path | keras.Model, given: Tensors = ()) -> tuple[Tensors, Tensors]:
     """The input and output tensors of a saved model (or one in memory) at batch 1; four axes are NHWC.
 
     `given`, where not empty, replaces the inputs the model declares. Raises BuildError when the file does not load,
     the model declares no inputs, or a shape other than the batch is left open.
     """
-    where = str(model) if isinstance(model, Path) else f'Keras model "{model.name}"'
-    network = read(model) if isinstance(model, Path) else model
-    inputs = given or _declared(network, where)
-    outputs = _at_batch_one(network, inputs, where).outputs
-    names = _distinct([_layer_name(tensor) for tensor in _declared_outputs(network, outputs)])
-    return inputs, tuple(
-        tensor_spec(name, tensor.shape, tensor.dtype, where) for name, tensor in zip(names, outputs, strict=True)
-    )
+    if isinstance(model, Path):
+        return _described(read(model), str(model), given)
+    return _described(model, f'Keras model "{model.name}"', given)
 
 
 def read(path: Path) -> keras.Model:
@@ -110,7 +110,10 @@ def _bring(spec: ModelSpec) -> keras.Model:
     if spec.path is not None:
         return read(spec.path)
     model = _application(spec, spec.application) if spec.application is not None else _made(spec, str(spec.factory))
-    if spec.weights is not None:
+    if spec.weights is None:
+        if spec.application is not None:
+            _settle_batch_norms(model)
+    else:
         weights = spec.folder / spec.weights
         known_bytes(spec, weights)
         try:
@@ -155,7 +158,24 @@ def _application(spec: ModelSpec, name: str) -> keras.Model:
         ) from error
 
 
-def _at_batch_one(model: keras.Model, inputs: tuple[TensorSpec, ...], where: str) -> keras.Model:
+def _settle_batch_norms(model: keras.Model) -> None:
+    """Gives the batch norms of an untrained network the statistics of a seeded random batch.
+
+    With fresh ones, activations shrink from layer to layer until no recipe's error can be told from another's.
+    """
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    shapes = [tuple(length or SETTLING_SIZE for length in tensor.shape[1:]) for tensor in model.inputs]
+    rng = np.random.default_rng(SEED)
+    batch = [rng.standard_normal((SETTLING_SAMPLES, *shape), dtype=np.float32) for shape in shapes]
+    model(_structured(model, batch), training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _at_batch_one(model: keras.Model, inputs: Tensors, where: str) -> keras.Model:
     """`model` called on inputs of fixed shapes, named as in the specs: converters keep both."""
     tensors = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=identifier(t.name)) for t in inputs]
     try:
@@ -168,7 +188,16 @@ def _at_batch_one(model: keras.Model, inputs: tuple[TensorSpec, ...], where: str
         ) from error
 
 
-def _declared(model: keras.Model, where: str) -> tuple[TensorSpec, ...]:
+def _described(model: keras.Model, where: str, given: Tensors) -> tuple[Tensors, Tensors]:
+    inputs = given or _declared(model, where)
+    outputs = _at_batch_one(model, inputs, where).outputs
+    names = _distinct([_layer_name(tensor) for tensor in _declared_outputs(model, outputs)])
+    return inputs, tuple(
+        tensor_spec(name, tensor.shape, tensor.dtype, where) for name, tensor in zip(names, outputs, strict=True)
+    )
+
+
+def _declared(model: keras.Model, where: str) -> Tensors:
     declared = getattr(model, "inputs", None)
     if not declared:
         raise BuildError(

@@ -116,7 +116,7 @@ class Assembly:
                 shape = tuple(value.sample.shape[axis] for axis in order)
                 moved = self.call(torch.reshape, value, shape, first=channels_first)
             else:
-                moved = self.call(torch.permute, value, order, first=channels_first)
+                moved = self.call(_moved, value, order, first=channels_first)
             self._reordered[value.node], self._reordered[moved.node] = moved, value
         return self._reordered[value.node]
 
@@ -128,6 +128,11 @@ class Assembly:
         while hasattr(self._root, name):
             name, number = f"{wanted}_{number}", number + 1
         return name
+
+
+def _moved(tensor: torch.Tensor, order: tuple[int, ...]) -> torch.Tensor:
+    """Copied, so that strides follow the axes: torch decomposes pooling of other strides into what XNNPACK lacks."""
+    return tensor.permute(order).contiguous()
 
 
 def constant(variable: Any) -> torch.Tensor:
