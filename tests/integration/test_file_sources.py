@@ -229,3 +229,14 @@ def test_a_quantized_file_is_not_built_from(tmp_path: Path) -> None:
 def test_a_pair_without_a_route_says_why() -> None:
     with pytest.raises(UnsupportedRecipe, match="onnx2torch"):
         find_route("onnx", "executorch")
+
+
+def test_an_exported_graph_does_not_tell_where_its_author_works(tmp_path: Path) -> None:
+    source = load_source(load_models("digits_cnn")["torch"])
+    out = tmp_path / "float.onnx"
+    find_route("torch", "onnx")(source, out)
+    content = out.read_bytes()
+    assert b"model.py" not in content
+    assert str(source.spec.folder).encode() not in content
+    graph = onnx.load(out).graph
+    assert not any(node.metadata_props or node.doc_string for node in graph.node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import torch
 
 from edgerig.build.formats import trace_inputs
@@ -29,4 +30,18 @@ def convert(model: SourceModel, out: Path) -> Layout:
     if program is None:
         raise BuildError("torch.onnx.export gave no program", hint="the build's log has the exporter's own output")
     program.save(str(out), external_data=False)
+    _forget_origins(out)
     return layout_of(spec.inputs)
+
+
+def _forget_origins(path: Path) -> None:
+    """Takes out what the exporter notes of each operator, a quarter of a small file: the author's source lines and paths,
+    which no runtime reads, which are nobody else's business, and which make the size depend on where the model lies.
+    """
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, path)
