@@ -35,7 +35,7 @@ def convert(model: SourceModel, out: Path) -> Layout:
 
 
 def _forget_origins(path: Path) -> None:
-    """Takes out what the exporter notes of each operator, a quarter of a small file: the author's source lines and paths,
+    """Takes out what the exporter notes of each operator, a quarter of a small file: the author's source lines, paths,
     which no runtime reads, which are nobody else's business, and which make the size depend on where the model lies.
     """
     model = onnx.load(path)
