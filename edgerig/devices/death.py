@@ -77,4 +77,4 @@ def _killed(device: OpenDevice, before: DeviceRecord) -> tuple[str, str]:
             f": not by the kernel's OOM killer, which ended nothing meanwhile (oom_kill {kills[0]}){memory}",
             "somebody or something on the device killed it: systemd-oomd, Android's lmkd, a container's limit, a user?",
         )
-    return f"{memory}", "the kernel may have killed it for memory: watch the device's free memory"
+    return memory, "the kernel may have killed it for memory: watch the device's free memory"
