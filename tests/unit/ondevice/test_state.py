@@ -1,4 +1,4 @@
-"""Readings of the device's state: this machine's own files, and trees laid out as those of a Raspberry Pi and a phone."""
+"""Readings of the device's state: this machine's own, and of trees laid out as those of a Raspberry Pi and a phone."""
 
 import os
 import time
