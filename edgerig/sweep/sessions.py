@@ -14,7 +14,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError
+from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
 from edgerig.spec import DeviceSpec
 
 PLUGIN = "edgerig-devices"
@@ -62,6 +62,9 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def _reach(self, spec: DeviceSpec) -> _Session:
         try:
             return _entered(spec)
+        except (HostKeyUnknown, HostKeyMismatch) as error:  # waiting makes no key a known one
+            self._gone[spec.name] = error
+            raise
         except DeviceError:
             time.sleep(BACKOFF_S)  # a device that is just rebooting gets a second chance
         try:
