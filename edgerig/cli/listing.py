@@ -1,4 +1,4 @@
-"""What there is, and what of it to keep: the commands that take a moment. No framework and no numpy is imported here."""
+"""What there is, and what of it to keep: commands that take a moment. No framework and no numpy is imported here."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["int8-static"
 @pytest.fixture
 def home():
     """A folder of the other user's, with copies of what is expensive to make: the bundle, and built models."""
-    with tempfile.TemporaryDirectory(prefix="edgerig-user-", dir="/tmp") as folder:  # noqa: S108 (readable by others)
+    with tempfile.TemporaryDirectory(prefix="edgerig-user-", dir="/tmp") as folder:
         cache = Path(folder) / ".cache" / "edgerig"
         made = bundle("aarch64").folder
         shutil.copytree(made / "root", cache / "bundles" / made.name / "root", symlinks=True)

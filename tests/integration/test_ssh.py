@@ -548,6 +548,26 @@ def test_a_workdir_that_cannot_be_made_is_a_device_error(server):
     assert "workdir" in caught.value.hint
 
 
+def test_a_bundle_is_brought_over_ssh_and_brought_once(server):
+    """A device with nothing but a kernel of this architecture, as `runtime = "bundle"`, the default, takes it to be."""
+    spec = spec_of(server)
+    code = "import os, sys, numpy, onnxruntime, ai_edge_litert.interpreter; print(sys.prefix); print(*os.environ)"
+    with open_device(spec) as device:
+        assert device.executorch_library.startswith(f"{spec.workdir}/bundles/")
+        done = device.transport.run([*device.python, "-c", code], 120)
+        prefix, environment = done.stdout.decode().split("\n")[:2]
+        assert done.returncode == 0, done.stderr
+        assert prefix.startswith(f"{spec.workdir}/bundles/")
+        assert set(environment.split()) <= {"LC_CTYPE"}
+    bundles = sorted(os.listdir(f"{spec.workdir}/bundles"))
+    assert len(bundles) == 1 and not bundles[0].startswith(".")
+    began = time.monotonic()
+    with open_device(spec) as again:
+        assert again.python == device.python
+    assert time.monotonic() - began < 5, "asked for, and found there"
+    assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles
+
+
 def test_an_address_on_the_command_line_is_a_device(server, home):
     (home / ".ssh" / "known_hosts").write_text(server.known_hosts.read_text())
     os.symlink(server.client_key, home / ".ssh" / "id_ed25519")
