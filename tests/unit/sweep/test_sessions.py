@@ -1,6 +1,8 @@
 """Sessions over a device whose openings the test controls: reconnecting and giving up are error paths."""
 
 import contextlib
+import threading
+import time
 
 import pytest
 
@@ -43,6 +45,7 @@ def bench(monkeypatch):
 
 def test_a_device_is_opened_once_for_all_its_cells(bench):
     held = DeviceSessions()
+    held.setup(None)
     assert held.device(SPEC) is held.device(SPEC)
     assert (bench.openings, bench.open) == (1, 1)
     held.teardown(None)
@@ -82,3 +85,22 @@ def test_a_host_key_that_is_refused_is_not_tried_again(bench, refused):
             held.device(SPEC)
         assert caught.value.hint == "plug it in"
     assert bench.openings == 1
+
+
+def test_a_device_stays_open_until_its_cell_has_tidied_up(bench):
+    held, begun, tidied = DeviceSessions(), threading.Event(), []
+    held.setup(None)
+
+    def cell():
+        with held.at_work():
+            held.device(SPEC)
+            begun.set()
+            time.sleep(0.3)
+            tidied.append(bench.open)
+
+    thread = threading.Thread(target=cell)
+    thread.start()
+    begun.wait()
+    held.teardown(None)
+    thread.join()
+    assert (tidied, bench.open) == ([1], 0)
