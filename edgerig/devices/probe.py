@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgerig import process
-from edgerig.devices.android_state import battery, thermal_status
 from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
@@ -90,14 +89,6 @@ for b in /sys/class/power_supply/*; do
   say battery "$v $w"; break
 done
 if have vcgencmd; then say throttled "$(vcgencmd get_throttled 2>/dev/null)"; fi
-if have dumpsys; then
-  dumpsys battery 2>/dev/null | while IFS= read -r l; do
-    case $l in *' powered: true'|*' level: '*|*' status: '*) say android_battery "$l" ;; esac
-  done
-  dumpsys thermalservice 2>/dev/null | while IFS= read -r l; do
-    case $l in *'Thermal Status:'*) say thermal "${l##*: }" ;; esac
-  done
-fi
 d=$1; while [ -n "$d" ] && [ ! -d "$d" ]; do d=${d%/*}; done
 have df && say space "$(df -Pk "${d:-/}" 2>/dev/null | { IFS= read -r l; IFS= read -r l; echo "$l"; })"
 if have "$2"; then say python "$("$2" --version 2>&1)"; fi
@@ -138,8 +129,7 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
         "python": value("python", "python", _version, "no such Python on the device"),
         "clock_offset_s": value("clock_offset_s", "clock", lambda text: _offset(text, now), "date does not tell"),
         "throttled": value("throttled", "throttled", _throttled, "no vcgencmd: not a Raspberry Pi"),
-        "thermal_status": value("thermal_status", "thermal", thermal_status, "no thermal service: not Android 10"),
-        "battery": battery(said.get("android_battery", ())) or value("battery", "battery", _battery, "no battery"),
+        "battery": value("battery", "battery", _battery, "no battery"),
         "oom_kills": value("oom_kills", "oom_kills", _count, "/proc/vmstat does not tell"),
         "temperatures_c": _temperatures(said) or None,
         "policies": _policies(said) or None,

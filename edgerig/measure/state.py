@@ -9,6 +9,7 @@ from edgerig.measure.throttling import words
 from edgerig.results import CellState, DeviceRecord, Reading
 
 NOT_ASKED = "asked before and after a cell only"
+NO_SERVICE = "a thermal status is told by Android only"
 NOT_READ = "the runner did not read it"
 
 
@@ -58,7 +59,10 @@ def _reason(name: str, raw: RawState, before: DeviceRecord | None, after: Device
     if told:
         return told
     probed = after or before
-    if name in ("thermal_status", "battery_percent", "battery_status"):
-        known: dict[str, str] = {} if probed is None else probed.state.get("reasons", {})
-        return known.get(name.removesuffix("_percent").removesuffix("_status"), known.get(name, NOT_ASKED))
+    known: dict[str, str] = {} if probed is None else probed.state.get("reasons", {})
+    if name == "thermal_status":
+        asked = probed is not None and name in probed.state
+        return known.get(name, NOT_ASKED if asked else NO_SERVICE)
+    if name.startswith("battery_"):
+        return known.get("battery", NOT_ASKED)
     return raw.reason or NOT_READ
