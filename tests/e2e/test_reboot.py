@@ -71,7 +71,7 @@ def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edge
         wait_for(lambda: transport.run(at_work, 30).returncode == 0)
         before = transport.run(BOOT, 30).stdout
         reset(monitor)
-    _, err = sweep.communicate(timeout=240)
+    _, err = sweep.communicate(timeout=500)
     assert sweep.returncode == 1, err
     (run,) = (edgerig.folder / "reports").iterdir()
     cells = json.loads((run / "results.json").read_text())["cells"]
