@@ -100,7 +100,7 @@ def _build(selection: tuple[str, ...], folder: Path) -> list[Built]:
         Built(variant, artifact, run.path / "artifacts" / f"{variant}{Path(artifact.file).suffix}")
         for cell in run.file.plan.cells
         if (artifact := outcomes[cell.id].artifact) is not None
-        for variant in [f"{cell.model}-{cell.format}-{cell.recipe}"]
+        for variant in [f"{cell.model_id}-{cell.format}-{cell.recipe}"]
     ]
 
 
