@@ -92,7 +92,9 @@ def test_the_devices_state_stands_with_each_cell(sweep):
 def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep):
     cells = sweep.cells
     for engine in ("tflite", "executorch"):
-        a72, a76 = (cells[f"digits_cnn-{engine}-int8-static@{name}/t1"]["cost"] for name in ("qemu-rpi4", "qemu-rpi5"))
+        a72, a76 = (
+            cells[f"digits_cnn-torch-{engine}-int8-static@{name}/t1"]["cost"] for name in ("qemu-rpi4", "qemu-rpi5")
+        )
         assert 0 < a76["instructions"] < a72["instructions"]
     for cell in cells.values():
         if not cell["device"].startswith("qemu-rpi"):
