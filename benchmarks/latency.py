@@ -100,7 +100,7 @@ def _build(selection: tuple[str, ...], folder: Path) -> list[Built]:
         Built(variant, artifact, run.path / "artifacts" / f"{variant}{Path(artifact.file).suffix}")
         for cell in run.file.plan.cells
         if (artifact := outcomes[cell.id].artifact) is not None
-        for variant in [f"{cell.model}-{cell.format}-{cell.recipe}"]
+        for variant in [f"{cell.model_id}-{cell.format}-{cell.recipe}"]
     ]
 
 
@@ -133,7 +133,7 @@ def _measure(device: OpenDevice, built: Built, settings: RunSettings, into: Path
     """One run of our side. Its only dataset is a single sample: the accuracy pass is not what is compared."""
     cell = f"{built.variant}@local/t{THREADS}"
     inputs = [np.ones(tensor.shape, np.float32) for tensor in built.artifact.inputs]
-    run_on_device(device, cell, built.artifact, built.file, inputs, THREADS, settings, into)
+    run_on_device(device, cell, built.artifact, built.file, inputs, THREADS, settings, into, device.transport.probe())
     raw = read_raw(into, cell)
     return raw.run, summarize(raw.samples_ns, raw.run.warmup_runs)
 

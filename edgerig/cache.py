@@ -1,8 +1,21 @@
-"""Where edgerig keeps what is expensive to make and safe to lose."""
+"""Where edgerig keeps what is expensive to make and safe to lose.
+
+    <root>/artifact|data|reference/<key>/   the store of builds      <root>/bundles/<key>/   userlands for devices
+           vm/<name>                        emulated machines        native/<file>           compiled runners
+
+What is made is made in a temporary folder beside its place, whose name begins with a dot, and renamed into it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -21,3 +34,88 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+YOUNG_S = 60.0
+"""A temporary folder younger than this may not be locked yet."""
+IN_USE_S = 3600.0
+"""An entry used within this time may belong to a sweep that is under way."""
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder in `parent` (made when needed), removed at the end unless it was renamed; those of this prefix whose
+    maker died are removed too. Raises OSError.
+
+    A lock (flock(2)) on the folder says that its maker lives: the kernel lets go of it however a process ends.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{prefix}*"):
+        _remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_if_left(folder: Path) -> None:
+    try:
+        if time.time() - folder.stat().st_mtime < YOUNG_S:
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # its maker has just finished with it
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def used(entry: Path) -> None:
+    """Notes that `entry` was used now: its time of modification is the order in which `prune` takes entries."""
+    with contextlib.suppress(OSError):  # a cache that others share may be read-only
+        os.utime(entry)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Entries removed and kept, with their sizes."""
+
+    removed: int
+    removed_bytes: int
+    kept: int
+    kept_bytes: int
+
+
+def prune(root: Path, keep_bytes: int) -> Pruned:
+    """Removes the entries below `root` that were used longest ago until at most `keep_bytes` are left; one used within
+    the last hour stays. Raises OSError."""
+    now = time.time()
+    found = (entry for kind in root.glob("[!.]*") for entry in kind.glob("[!.]*") if entry.suffix != ".lock")
+    entries = sorted(((entry.stat().st_mtime, _size(entry), entry) for entry in found), reverse=True)
+    removed = removed_bytes = kept = kept_bytes = 0
+    full = False
+    for last_used, size, entry in entries:
+        full = full or kept_bytes + size > keep_bytes
+        if full and now - last_used > IN_USE_S:
+            removed, removed_bytes = removed + 1, removed_bytes + size
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        else:
+            kept, kept_bytes = kept + 1, kept_bytes + size
+    return Pruned(removed, removed_bytes, kept, kept_bytes)
+
+
+def _size(entry: Path) -> int:
+    """Bytes on the disk of a file, or of all files below a folder."""
+    files = entry.rglob("*") if entry.is_dir() else [entry]
+    return sum(file.lstat().st_blocks * 512 for file in files if not file.is_dir() or file.is_symlink())

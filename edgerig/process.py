@@ -99,6 +99,12 @@ def stop_all() -> None:
         end()
 
 
+def check_not_stopping() -> None:
+    """Raises Stopped once the sweep is being interrupted: for work that is about to begin."""
+    if _stopping:
+        raise Stopped
+
+
 @contextlib.contextmanager
 def ended_by_stop(end: Callable[[], None], *, refuse: bool) -> Iterator[None]:
     """For what runs elsewhere than in a child of ours: `stop_all` calls `end`, and what is inside then raises Stopped.

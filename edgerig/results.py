@@ -14,7 +14,7 @@ SCHEMA_VERSION = 2
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
-VerdictLabel = Literal["stable", "noisy", "fallback", "emulated", "wrong"]
+VerdictLabel = Literal["stable", "noisy", "throttled", "fallback", "emulated", "wrong"]
 
 
 class Value(BaseModel):
@@ -173,6 +173,33 @@ class Engine(Value):
     notes: tuple[str, ...] = ()
 
 
+class Reading(Value):
+    """The device's state at one moment, outside the timed region; a value that is None has its reason in
+    `CellState.reasons`."""
+
+    at_s: float | None = Field(default=None, description="seconds since just before the timed loop")
+    load1: float | None = None
+    memory_available_bytes: int | None = None
+    temperature_c: float | None = Field(default=None, description="of the hottest of the processor's thermal zones")
+    cpu: int | None = Field(default=None, description="the processor the runner was on")
+    frequency_khz: int | None = Field(default=None, description="that processor's, now")
+    max_frequency_khz: int | None = Field(default=None, description="the highest that processor can have")
+    throttled: tuple[str, ...] | None = Field(default=None, description="a Raspberry Pi's flags; empty: none is set")
+    thermal_status: str | None = Field(default=None, description="Android's, from none to shutdown")
+    battery_percent: int | None = None
+    battery_status: str | None = None
+
+
+class CellState(Value):
+    """The device before the timed loop, in its pauses, and after it; `reasons` says of each value that is missing in
+    any of them why."""
+
+    before: Reading | None = None
+    during: tuple[Reading, ...] = ()
+    after: Reading | None = None
+    reasons: dict[str, str] = {}
+
+
 class CellResult(Value):
     """One planned cell's outcome; every planned cell has exactly one."""
 
@@ -197,6 +224,7 @@ class CellResult(Value):
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")
     verdict: Verdict | None = None
+    state: CellState = CellState(reasons={"during": "the cell did not run"})
     engine: Engine | None = None
     build: BuildRecord | None = None
     raw: str | None = Field(default=None, description="folder of the raw run, relative to the run's folder")

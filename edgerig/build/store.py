@@ -12,12 +12,11 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgerig.cache import sync
+from edgerig.cache import sync, temporary_folder, used
 from edgerig.errors import ConfigError
 
 ENTRY = "entry.json"
@@ -51,6 +50,7 @@ class Store:
         if not folder.is_dir():
             return None
         if self._intact(folder):
+            used(folder)
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         return None
@@ -66,13 +66,8 @@ class Store:
     @contextlib.contextmanager
     def staging(self, kind: str) -> Iterator[Path]:
         """A temporary folder beside the entries of `kind`, removed at the end unless it was committed."""
-        parent = self.root / kind
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=parent))
-        try:
+        with temporary_folder(self.root / kind, ".staging-") as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, kind: str, key: str, staged: Path, meta: dict[str, Any]) -> Path:
         """Makes `staged` the entry `key`; gives the entry's folder (an equal one may have come first)."""

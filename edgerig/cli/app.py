@@ -172,6 +172,16 @@ def clean(
     commands.clean(name, keep_mib)
 
 
+@app.command("clean")
+def clean_cache(
+    keep_gib: Annotated[float, typer.Option("--keep-gib", min=0, help="Keep this much of what was used last.")],
+) -> None:
+    """Remove what was used longest ago from this machine's cache; what was used in the last hour stays."""
+    from edgerig.cli import listing
+
+    listing.clean(keep_gib)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of results.json."""

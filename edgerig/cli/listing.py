@@ -1,4 +1,4 @@
-"""What there is: the commands that only print. No framework and no numpy is imported here."""
+"""What there is, and what of it to keep: commands that take a moment. No framework and no numpy is imported here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgerig import spec
+from edgerig.cache import cache_root, prune
+from edgerig.errors import ConfigError
 from edgerig.plan import make_plan, unsupported_reason
 
 
@@ -95,3 +97,14 @@ def print_table(made: Table) -> None:
     if not console.is_terminal:
         console = Console(width=400)
     console.print(made)
+
+
+def clean(keep_gib: float) -> None:
+    """Prunes this machine's cache."""
+    root = cache_root()
+    try:
+        found = prune(root, int(keep_gib * 2**30))
+    except OSError as error:
+        raise ConfigError(f"{root} could not be cleaned: {error}", hint="is it yours, and writable?") from error
+    removed, kept = found.removed_bytes / 2**30, found.kept_bytes / 2**30
+    typer.echo(f"{root}: {found.removed} entries of {removed:.2f} GiB removed, {found.kept} of {kept:.2f} GiB kept")

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgerig import npy, process
+from edgerig import npy
+from edgerig.devices.death import raise_death
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import CommandResult
-from edgerig.errors import DeployMismatch, DeviceError, RunnerCrashed, RunTimeout
+from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, parse_raw, read_raw
 from edgerig.ondevice.job import SCHEMA, Job
-from edgerig.results import Artifact
+from edgerig.results import Artifact, DeviceRecord
 from edgerig.spec import PACKAGE, RunSettings
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -52,8 +52,11 @@ def run_on_device(
     threads: int,
     settings: RunSettings,
     into: Path,
+    before: DeviceRecord,
 ) -> None:
     """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
+
+    `before` is the device as probed before: a runner's death is told from what has changed since.
 
     `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`. The device is left without
     the job's folder. Raises DeviceError, RunError.
@@ -72,6 +75,7 @@ def run_on_device(
         min_seconds=settings.min_seconds,
         max_seconds=settings.max_seconds,
         no_instructions=device.no_instructions,
+        no_state=device.no_state,
     )
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
     with _folder(device) as remote:
@@ -84,7 +88,7 @@ def run_on_device(
         device.transport.push(file, f"{remote}/{artifact.file}")
         done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{remote}/job.json"], settings.timeout_s)
         (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
-        _raise_death(cell, done, settings.timeout_s)
+        raise_death(device, remote, cell, done, settings.timeout_s, before)
         _fetch(device, remote, cell, len(inputs[0]), into)
 
 
@@ -118,25 +122,4 @@ def _fetch(device: OpenDevice, remote: str, cell: str, samples: int, into: Path)
         raise DeployMismatch(
             f"{cell}: {samples} samples were sent, outputs came back for {counts}",
             hint="the runner on the device is not the one that was pushed, or its disk is full",
-        )
-
-
-def _raise_death(cell: str, done: CommandResult, timeout_s: float) -> None:
-    """A runner that ended by a signal, by the deadline, or without a word. Exit code 1 has its reason in raw.json."""
-    tail = (done.stderr or done.stdout)[-400:].decode("utf-8", "replace").strip()
-    said = f"\nthe last it said: {tail}" if tail else ""
-    if done.timed_out:
-        raise RunTimeout(
-            f"{cell}: the runner was killed at its deadline of {timeout_s:g} s{said}",
-            hint="raise run.timeout_s, or lower run.min_seconds and run.limit",
-        )
-    if done.returncode < 0 or done.returncode > 1:
-        hint = {
-            "SIGKILL": "the kernel may have killed it for memory: watch the device's free memory",
-            "SIGILL": "the device lacks a CPU feature the runtime was built for",
-        }
-        name = process.signal_name(done.returncode)
-        raise RunnerCrashed(
-            f"{cell}: the runner ended by {name}{said}",
-            hint=hint.get(name, "the runner's log beside the raw run has what it said"),
         )

@@ -13,6 +13,7 @@ class OpenDevice:
 
     `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
     `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter.
+    `no_state` says why the runner can read nothing of the device's state; "" where it can.
     """
 
     transport: Transport
@@ -21,3 +22,4 @@ class OpenDevice:
     executorch_library: str | None
     library_reason: str = ""
     no_instructions: str = "guest instructions are counted by QEMU's user mode only"
+    no_state: str = ""

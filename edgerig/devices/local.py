@@ -16,8 +16,9 @@ from typing import Self
 from edgerig import process
 from edgerig.cache import cache_root
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.host import cpu_model, governor, memory_bytes
+from edgerig.devices.host import cpu_model, memory_bytes
 from edgerig.devices.native import executorch_runner
+from edgerig.devices.probe import probe
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
@@ -82,13 +83,7 @@ class LocalTransport:
             raise DeviceError(f"{remote} could not be fetched: {error.strerror}") from error
 
     def probe(self) -> DeviceRecord:
-        return DeviceRecord(
-            kind="local",
-            emulated=False,
-            arch=platform.machine(),
-            cpu=cpu_model(),
-            cores=os.cpu_count(),
-            memory_bytes=memory_bytes(),
-            os=platform.platform(),
-            state={"governor": governor(), "load1": os.getloadavg()[0]},
-        )
+        """As of any device, by the names Python has for this machine."""
+        found = probe(self, kind="local", emulated=False, workdir=tempfile.gettempdir(), python=sys.executable)
+        known = {"arch": platform.machine(), "cpu": cpu_model(), "cores": os.cpu_count(), "os": platform.platform()}
+        return found.model_copy(update={**known, "memory_bytes": memory_bytes()})

@@ -13,12 +13,12 @@ import importlib.util
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
+from edgerig.cache import temporary_folder, used
 
 SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
 COMPILERS = ("g++", "c++", "clang++")
@@ -101,6 +101,7 @@ def compiled(
         library = stem.with_name(f"{stem.name}-{_key(source, [*command, identity, *flags, *link])}.so")
         if not library.is_file():
             _compile([*command, *flags, str(source), *link], library)
+        used(library)
     except (_CompilerError, OSError) as error:
         return NativeLibrary(None, f"{what} was not compiled: {error}", identity)
     return NativeLibrary(library, compiler=identity)
@@ -174,9 +175,8 @@ def _key(source: Path, parts: Sequence[str]) -> str:
 
 def _compile(command: Sequence[str], library: Path) -> None:
     """Compiles into a file beside `library` and moves it there: another process may be doing the same."""
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".compile-") as folder:
-        unfinished = Path(folder) / library.name
+    with temporary_folder(library.parent, ".compile-") as folder:
+        unfinished = folder / library.name
         _run([*command, "-o", str(unfinished)], COMPILE_DEADLINE_S)
         os.replace(unfinished, library)
 

@@ -15,23 +15,13 @@ from typing import Any
 from edgerig import process
 from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError
+from edgerig.measure.throttling import words
 from edgerig.results import DeviceRecord
 
 TIMEOUT_S = 30.0
 OUTPUT_LIMIT_BYTES = 256 * 1024
 TEXT_LIMIT = 200
 LIST_LIMIT = 64
-THROTTLED_BITS = {
-    0: "under-voltage",
-    1: "frequency capped",
-    2: "throttled",
-    3: "soft temperature limit",
-    16: "under-voltage has occurred",
-    17: "frequency capping has occurred",
-    18: "throttling has occurred",
-    19: "soft temperature limit has occurred",
-}
-"""Raspberry Pi's `vcgencmd get_throttled` (documentation of vcgencmd)."""
 FEATURES = {
     "asimddp": "dotprod",
     "i8mm": "i8mm",
@@ -77,6 +67,9 @@ file online /sys/devices/system/cpu/online
 [ -r /proc/meminfo ] && while IFS= read -r l; do
   case $l in MemTotal:*) say memory "$l" ;; MemAvailable:*) say available "$l"; break ;; esac
 done </proc/meminfo
+[ -r /proc/vmstat ] && while IFS= read -r l; do
+  case $l in oom_kill\\ *) say oom_kills "${l#* }"; break ;; esac
+done </proc/vmstat 2>/dev/null
 file load /proc/loadavg
 c=/sys/devices/system/cpu/cpu0/cpufreq
 file governor $c/scaling_governor; file frequency $c/scaling_cur_freq; file max_frequency $c/cpuinfo_max_freq
@@ -137,6 +130,7 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
         "clock_offset_s": value("clock_offset_s", "clock", lambda text: _offset(text, now), "date does not tell"),
         "throttled": value("throttled", "throttled", _throttled, "no vcgencmd: not a Raspberry Pi"),
         "battery": value("battery", "battery", _battery, "no battery"),
+        "oom_kills": value("oom_kills", "oom_kills", _count, "/proc/vmstat does not tell"),
         "temperatures_c": _temperatures(said) or None,
         "policies": _policies(said) or None,
         "features": _features(said),
@@ -222,8 +216,7 @@ def _throttled(text: str) -> list[str] | None:
     found = re.fullmatch(r"throttled=0x([0-9a-fA-F]{1,8})", text)
     if found is None:
         return None
-    bits = int(found[1], 16)
-    return [words for bit, words in THROTTLED_BITS.items() if bits >> bit & 1]
+    return list(words(int(found[1], 16)))
 
 
 def _battery(text: str) -> dict[str, Any] | None:

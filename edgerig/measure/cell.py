@@ -13,9 +13,11 @@ from edgerig.measure.latency import median_interval, summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
+from edgerig.measure.state import cell_state
+from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import judge
 from edgerig.plan import Cell
-from edgerig.results import Accuracy, Artifact, Delegation, Engine, Memory
+from edgerig.results import Accuracy, Artifact, Delegation, DeviceRecord, Engine, Memory
 from edgerig.spec import ModelSpec
 
 
@@ -30,14 +32,16 @@ def figures(
     reference: Outputs | None,
     fp32: Outputs | None,
     no_fp32: str,
+    probed: tuple[DeviceRecord | None, DeviceRecord | None] = (None, None),
 ) -> dict[str, Any]:
     """The measured fields of the cell's `CellResult`.
 
     `inputs` are the model's, where a metric needs them; `own_metrics` what the user's own metrics gave.
     `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
-    there is none (`no_fp32` says why).
+    there is none (`no_fp32` says why). `probed` is the device before and after the run.
     """
     run = raw.run
+    state = cell_state(run.state, *probed)
     delegation = _delegation(artifact, raw)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     against = parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32)
@@ -61,7 +65,9 @@ def figures(
             interval=median_interval(raw.samples_ns),
             relative_error=against.relative_error,
             check=artifact.check,
+            throttling=signs(state),
         ),
+        "state": state,
         "engine": Engine(
             name=artifact.engine,
             runtime=run.engine.runtime,

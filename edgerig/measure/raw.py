@@ -54,6 +54,27 @@ class RawInstructions(_Device):
     reason: Text = ""
 
 
+class RawReading(_Device):
+    """The device's state at one moment, as `ondevice/state.py` reads it."""
+
+    at_ns: Nanoseconds | None = None
+    load1: float | None = Field(default=None, ge=0, le=1e6)
+    memory_available_bytes: int | None = Field(default=None, ge=0, le=2**60)
+    temperature_c: float | None = Field(default=None, ge=-60, le=200)
+    cpu: int | None = Field(default=None, ge=0, le=65535)
+    frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
+    max_frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
+    throttled_bits: int | None = Field(default=None, ge=0, lt=2**32)
+
+
+class RawState(_Device):
+    before: RawReading | None = None
+    during: list[RawReading] = Field(default=[], max_length=1000)
+    after: RawReading | None = None
+    reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=40)
+    reason: Text = ""
+
+
 class RawError(_Device):
     type: Text
     message: Text
@@ -73,7 +94,7 @@ class RawRun(_Device):
     timer_overhead_ns: Nanoseconds
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
-    state: dict[str, dict[str, float | int | str | None]] = {}
+    state: RawState = RawState(reason="the runner read no state")
 
 
 class _FailedRun(_Device):

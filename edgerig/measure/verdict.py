@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
 from edgerig.results import CheckRecord, Delegation, Verdict
@@ -17,12 +18,14 @@ def judge(
     interval: MedianInterval,
     relative_error: float | None = None,
     check: CheckRecord | None = None,
+    throttling: Sequence[str] = (),
 ) -> Verdict:
-    """The strongest thing to be said, in this order: wrong, emulated, fallback, noisy, stable.
+    """The strongest thing to be said, in this order: wrong, emulated, fallback, throttled, noisy, stable.
 
     `wrong`: on the device the outputs are further from the source's than the recipe allows, which the same file was not
     when it was built (`check`): a kernel of the device computes something else, and no figure of the cell counts.
     `fallback`: operators were left off the fast backend, or another thread count is in force than was asked for.
+    `throttled`: the device held its processor back while the cell ran (`throttling` says what tells so).
     `noisy`: the median's 95 % interval is wider than ±2 % (`MEDIAN_TOLERANCE`), or there were too few samples for one.
     """
     left = None if delegation.total is None or delegation.delegated is None else delegation.total - delegation.delegated
@@ -37,6 +40,7 @@ def judge(
         "undelegated_operators": left,
         "relative_error": relative_error,
         "relative_error_bound": None if check is None else check.bound,
+        "throttling": list(throttling),
     }
     if relative_error is not None and check is not None and relative_error > check.bound:
         return Verdict(
@@ -73,6 +77,14 @@ def judge(
             advice=(
                 f"{left} of {delegation.total} operators run outside the fast backend ({names}): "
                 "this is the cost of the fallback, not of the recipe"
+            ),
+        )
+    if throttling:
+        return Verdict(
+            label="throttled",
+            evidence=evidence,
+            advice=(
+                f"{'; '.join(throttling)}: cool the device, feed it better or rest it between cells, then measure again"
             ),
         )
     if width > MEDIAN_TOLERANCE:

@@ -1,9 +1,10 @@
 """The runner: one job in, one raw run out. `python runner.pyz job.json` writes into the job's folder.
 
 Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
-inference, warm-up, guest instructions (where an emulator counts them), the steady state, and last the whole dataset
-through the same engine. Exit codes: 0 a raw run was written; 1 the engine or the job failed, with the reason in
-`raw.json` when it can still be written.
+inference, warm-up, guest instructions (where an emulator counts them), the steady state (the device's state is read
+before, in its pauses, and after), and last the whole dataset through the same engine. Exit codes: 0 a raw run was
+written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal
+instruction leaves its bytes in the file `illegal_instruction`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, lifeline, markers, memory, tensors, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, tensors, timing
 from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
+from edgerig.ondevice.state import Reading, Sensors
 
 
 def main() -> None:
@@ -47,6 +49,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     digest = _sha256(artifact)
     if digest != job.sha256:
         raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
+    illegal.record_to(os.path.join(folder, illegal.FILE))
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
     memory_found = memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
@@ -62,11 +65,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     for _ in range(job.warmup_runs):
         engine.invoke()
     instructions = _instructions(job, description, engine)
-    before = _state()
-    samples = timing.steady(
-        engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
-    )
-    after = _state()
+    samples, state = _timed(job, engine)
     np.save(os.path.join(folder, "samples.npy"), samples)
     for index, output in enumerate(evaluate(engine, inputs)):
         np.save(os.path.join(folder, f"output_{index}.npy"), output)
@@ -83,10 +82,32 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "timer_overhead_ns": timing.overhead(),
         "memory": memory_found,
         "instructions": instructions,
-        "state": {"before": before, "after": after},
+        "state": state,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _timed(job: Job, engine: Engine) -> tuple[timing.Samples, dict[str, Any]]:
+    """The steady state, and the device's state before it, in its pauses and after it."""
+    if job.no_state:
+        return timing.steady(
+            engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
+        ), {"reason": job.no_state}
+    sensors = Sensors()
+    during: list[Reading] = []
+    before = sensors.read()
+    samples = timing.steady(
+        engine.invoke,
+        min_runs=job.min_runs,
+        min_seconds=job.min_seconds,
+        max_seconds=job.max_seconds,
+        pause=lambda: during.append(sensors.read()),
+    )
+    after = sensors.read()
+    if not during:
+        sensors.reasons["during"] = f"the timed loop ended within its first burst of {timing.FIRST_BURST_NS / 1e9:g} s"
+    return samples, {"before": before, "during": during, "after": after, "reasons": sensors.reasons}
 
 
 def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Callable[[], None]) -> None:
@@ -129,23 +150,6 @@ def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
         for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):
             column.append(tensors.dequantize(output, info))
     return [np.concatenate(column, axis=0) for column in collected]
-
-
-def _state() -> dict[str, Any]:
-    """Load average and free memory, outside the timed region; None where the system does not tell."""
-    try:
-        load = os.getloadavg()[0]
-    except OSError:
-        load = None
-    available = None
-    try:
-        with open("/proc/meminfo", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    available = int(line.split()[1]) * 1024
-    except OSError:
-        available = None
-    return {"load1": load, "memory_available_bytes": available}
 
 
 def _sha256(path: str) -> str:

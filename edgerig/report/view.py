@@ -443,7 +443,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     (
         "Verdict",
         "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
-        "operators ran outside the fast backend, or with another thread count than was asked for. emulated: "
+        "operators ran outside the fast backend, or with another thread count than was asked for. throttled: the "
+        "device held its processor back meanwhile. emulated: "
         "not a latency to compare at all. wrong: the device computes something else than the file did when it was "
         "built; such a cell is never recommended.",
     ),

@@ -78,6 +78,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             read_own_metrics(run.path / outcome.raw),
             _reference(run, cell, raw.outputs),
             *_fp32_sibling(cell, outcomes, run),
+            probed=(outcome.device, outcome.after),
         )
     except EdgerigError as error:
         return CellResult(

@@ -97,7 +97,9 @@ def cluster(devices: list[str], builds: int) -> Iterator[Client]:
 
 def _run_here(task: CellTask) -> Outcome:
     """`pipeline.run` with the device sessions of the worker this runs on."""
-    return pipeline.run(task, get_worker().plugins[PLUGIN])
+    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
+    with sessions.at_work():
+        return pipeline.run(task, sessions)
 
 
 @dataclass

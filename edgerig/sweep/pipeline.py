@@ -12,6 +12,7 @@ from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.deploy import run_on_device
+from edgerig.devices.device import OpenDevice
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunnerCrashed, RunTimeout
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
@@ -97,7 +98,9 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             task.cell.threads,
             task.settings.on_emulator() if task.device.emulated else task.settings,
             task.run_folder / raw,
+            before=device,
         )
+        after = _probe(opened)
         take_own_metrics(
             task.model, task.run_folder / "data" / task.model.id, task.run_folder / raw, task.settings.timeout_s
         )
@@ -109,8 +112,22 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         wrapped = RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?")
         return failed(task.cell, wrapped, task.built, device, raw)
     return Outcome(
-        cell=task.cell.id, status="ok", artifact=artifact, build=with_log(task.built, task.cell), device=device, raw=raw
+        cell=task.cell.id,
+        status="ok",
+        artifact=artifact,
+        build=with_log(task.built, task.cell),
+        device=device,
+        after=after,
+        raw=raw,
     )
+
+
+def _probe(opened: OpenDevice) -> DeviceRecord | None:
+    """The device after a run; None when it cannot be asked any more, which must not cost a run that is home."""
+    try:
+        return opened.transport.probe()
+    except DeviceError:
+        return None
 
 
 def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceRecord | None, raw: str) -> Outcome:

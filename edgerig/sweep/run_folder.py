@@ -35,13 +35,15 @@ from edgerig.spec import ModelSpec, Strict
 
 
 class Outcome(Strict):
-    """A journal line: how one cell ended. `raw` is its raw run's folder, relative to the run's."""
+    """A journal line: how one cell ended. `device` was probed before it ran and `after` when it had; `raw` is its raw
+    run's folder, relative to the run's."""
 
     cell: str
     status: Status
     artifact: Artifact | None = None
     build: BuildRecord | None = None
     device: DeviceRecord | None = None
+    after: DeviceRecord | None = None
     raw: str | None = None
     error: ErrorRecord | None = None
 

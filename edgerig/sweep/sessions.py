@@ -6,19 +6,24 @@ Lives in the Dask worker that owns the device, as its plugin, and closes with it
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distributed import Worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError
+from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
 from edgerig.spec import DeviceSpec
 
 PLUGIN = "edgerig-devices"
 BACKOFF_S = 3.0
+TIDY_S = 20.0
+"""How long an interrupted cell may take to tidy up its device before the link to it is closed all the same."""
 
 
 @dataclass
@@ -35,6 +40,18 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def __init__(self) -> None:
         self._open: dict[str, _Session] = {}
         self._gone: dict[str, DeviceError] = {}
+
+    def setup(self, worker: Worker) -> None:
+        # Not in __init__: a plugin is pickled on its way to the worker, a lock cannot be.
+        self._at_work = threading.Lock()
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Around a cell: what it tidies up on its device, interrupted too, is done before the device is closed. Raises
+        Stopped when the sweep is being interrupted before it began."""
+        with self._at_work:
+            process.check_not_stopping()
+            yield
 
     def device(self, spec: DeviceSpec) -> OpenDevice:
         """The open device. Raises DeviceError; a device that could not be reached is not tried again in this sweep, so
@@ -54,14 +71,20 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
                 session.stack.close()
 
     def teardown(self, worker: Worker) -> None:
+        idle = self._at_work.acquire(timeout=TIDY_S)
         for session in self._open.values():
             with contextlib.suppress(DeviceError):  # the sweep is over; what it measured is journaled
                 session.stack.close()
         self._open.clear()
+        if idle:
+            self._at_work.release()
 
     def _reach(self, spec: DeviceSpec) -> _Session:
         try:
             return _entered(spec)
+        except (HostKeyUnknown, HostKeyMismatch) as error:  # waiting makes no key a known one
+            self._gone[spec.name] = error
+            raise
         except DeviceError:
             time.sleep(BACKOFF_S)  # a device that is just rebooting gets a second chance
         try:

@@ -26,6 +26,8 @@ class Sshd:
     options: tuple[str, ...] = ()
     user: str = field(default_factory=getpass.getuser)
     process: subprocess.Popen[bytes] | None = None
+    before: tuple[str, ...] = ()
+    """A command that becomes the server's, such as `unshare`."""
 
     @property
     def host_key(self) -> Path:
@@ -53,12 +55,12 @@ class Sshd:
             "PasswordAuthentication": "no",
             "MaxStartups": "100",
         }
-        argv = [binary("sshd"), "-D", "-e", "-f", "/dev/null"]
+        argv = [*self.before, binary("sshd"), "-D", "-e", "-f", "/dev/null"]
+        for option in self.options:  # the first of a name counts
+            argv += ["-o", option]
         for key, value in options.items():
             argv += ["-o", f"{key}={value}"]
         argv += ["-o", "Subsystem=sftp internal-sftp"]
-        for option in self.options:
-            argv += ["-o", option]
         with (self.folder / "sshd.log").open("ab") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
         deadline = time.monotonic() + START_DEADLINE_S
@@ -87,12 +89,12 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *options: str) -> Iterator[Sshd]:
-    """A server in `folder` with extra `options` ("Key=value"), ended on leaving."""
+def running(folder: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Sshd]:
+    """A server in `folder` with extra `options` ("Key=value"), ended on leaving; `before` is a command around it."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a root sshd insists on separating its privileges
-    server = Sshd(folder, free_port(), options)
+    server = Sshd(folder, free_port(), options, before=before)
     for path in (server.host_key, server.client_key):
         make_key(path)
     shutil.copyfile(f"{server.client_key}.pub", folder / "authorized_keys")

@@ -130,3 +130,16 @@ def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
         assert not list(Path(work).rglob("*.part"))
     finally:
         subprocess.run(["umount", str(work)], check=True)
+
+
+def test_ctrl_c_leaves_nothing_on_the_device(edgerig, remote):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "30.0")), "--device", "remote")
+    remote_runner(edgerig.folder)
+    assert len(jobs(edgerig.folder)) == 1
+    sweep.send_signal(signal.SIGINT)
+    _, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130, err
+    assert "Traceback" not in err
+    assert jobs(edgerig.folder) == []
+    wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 10)
+    assert {cell["status"] for cell in cells(edgerig.folder).values()} == {"skipped"}

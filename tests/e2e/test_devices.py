@@ -14,8 +14,9 @@ DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent
 KWS = DATA / "mlperf_tiny" / "keyword_spotting"
 DEVICES = ("local", "qemu-vm", "android", "qemu-rpi4", "qemu-rpi5")
 SWEEP = """
-models = ["digits_cnn", {more}]
-recipes = ["fp32", "int8-static"]
+models = ["digits_cnn", "digits_vit", {more}]
+recipes = ["fp32", "int8-static", "as-is"]
+select = ["digits_cnn-*-fp32@*", "digits_cnn-*-int8-static@*", "digits_vit-*-int8-static@*", "kws_*-tflite-as-is@*"]
 devices = [{devices}]
 out = "reports"
 {dataset}
@@ -26,7 +27,7 @@ min_seconds = 0.1
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """The digits CNN everywhere, and the keyword-spotting file where its folder is."""
+    """The digits models everywhere, and the keyword-spotting file where its folder is."""
     edgerig = Edgerig(tmp_path_factory.mktemp("devices"))
     more, dataset = "", ""
     if KWS.is_dir():
@@ -49,6 +50,7 @@ def test_every_cell_on_every_device_is_ok(sweep):
     assert {cell["device"] for cell in cells.values()} == set(DEVICES)
     assert all(cell["status"] == "ok" for cell in cells.values())
     assert sum(cell["model"] == "digits_cnn" for cell in cells.values()) == 3 * 2 * len(DEVICES)
+    assert sum(cell["model"] == "digits_vit" for cell in cells.values()) == 3 * len(DEVICES)
 
 
 def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
@@ -61,9 +63,9 @@ def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
 
 def test_accuracy_is_measured_on_each_device(sweep):
     for cell in sweep.cells.values():
-        if cell["model"] == "digits_cnn":
+        if cell["model"].startswith("digits_"):
             assert cell["accuracy"]["samples"] == 540
-            assert cell["accuracy"]["value"] >= 0.98, cell["id"]
+            assert cell["accuracy"]["value"] >= (0.98 if cell["model"] == "digits_cnn" else 0.96), cell["id"]
 
 
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"no reference models in {KWS} (set EDGERIG_TEST_DATA)")
@@ -77,10 +79,22 @@ def test_keyword_spotting_on_each_device_stands_beside_this_machine(sweep):
     assert all(name in page for name in DEVICES)
 
 
+def test_the_devices_state_stands_with_each_cell(sweep):
+    for cell in sweep.cells.values():
+        state = cell["state"]
+        assert state["before"]["memory_available_bytes"] > 0 and state["after"]["load1"] is not None, cell["id"]
+        for moment in (state["before"], *state["during"], state["after"]):
+            assert {name for name, value in moment.items() if value is None} <= set(state["reasons"]), cell["id"]
+        if not cell["device"].startswith("qemu-rpi"):  # their kernel is this machine's
+            assert state["before"]["cpu"] is not None, cell["id"]
+
+
 def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep):
     cells = sweep.cells
     for engine in ("tflite", "executorch"):
-        a72, a76 = (cells[f"digits_cnn-{engine}-int8-static@{name}/t1"]["cost"] for name in ("qemu-rpi4", "qemu-rpi5"))
+        a72, a76 = (
+            cells[f"digits_cnn-torch-{engine}-int8-static@{name}/t1"]["cost"] for name in ("qemu-rpi4", "qemu-rpi5")
+        )
         assert 0 < a76["instructions"] < a72["instructions"]
     for cell in cells.values():
         if not cell["device"].startswith("qemu-rpi"):

@@ -52,7 +52,7 @@ def test_latency_compares_every_file_with_each_of_its_peers() -> None:
     assert re.fullmatch(r"machine: .+, \d+ cores, .+, load average \d+\.\d+", lines[0])
     found = [match.groups() for line in lines if (match := LATENCY_LINE.fullmatch(line))]
     assert [(variant, peer) for variant, peer, *_ in found] == [
-        (f"digits_cnn-{format}-{recipe}", peer)
+        (f"digits_cnn-torch-{format}-{recipe}", peer)
         for format, peers in PEERS.items()
         for recipe in ("fp32", "int8-static")
         for peer in peers

@@ -3,8 +3,10 @@
 import contextlib
 import getpass
 import os
+import pty
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -492,6 +494,73 @@ print(caught)
     wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
 
 
+# Passwords
+
+PASSWORD = "correct horse 'battery' staple"
+SHOWN = """\
+import sys
+from edgerig.devices.ssh import SshTransport
+from edgerig.spec import SshDevice
+with SshTransport(SshDevice.model_validate_json(sys.argv[1])) as transport:
+    print(transport.run(["id", "-un"], 30).stdout)
+    transport._link.close()
+    print(transport.run(["id", "-un"], 30).stdout)
+"""
+
+
+@pytest.fixture
+def password_server(tmp_path, home):
+    """A real sshd that takes a password only, of a user only it knows: its /etc/passwd and /etc/shadow are its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root's sshd may look into /etc/shadow")
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    lines = {"passwd": f"sesame:x:65533:65534::{tmp_path}:/bin/sh\n", "shadow": f"sesame:{hashed}:19000:0:99999:7:::\n"}
+    mounts = []
+    for name, line in lines.items():
+        (tmp_path / name).write_text(Path("/etc", name).read_text() + line)
+        mounts.append(f"mount --bind {tmp_path / name} /etc/{name}")
+    own = ("unshare", "--mount", "sh", "-c", f'{" && ".join(mounts)} && exec "$@"', "sh")
+    options = ("PasswordAuthentication=yes", "PubkeyAuthentication=no", "KbdInteractiveAuthentication=no")
+    with sshd.running(tmp_path / "sshd", *options, before=own) as running:
+        running.user = "sesame"
+        yield running
+
+
+def test_a_password_comes_from_the_environment(password_server, monkeypatch):
+    spec = spec_of(password_server, key=None)
+    monkeypatch.setenv("EDGERIG_SSH_PASSWORD", PASSWORD)
+    with SshTransport(spec) as transport:
+        assert transport.run(["id", "-un"], 30).stdout == b"sesame\n"
+    monkeypatch.setenv("EDGERIG_SSH_PASSWORD", "a wrong one")
+    with pytest.raises(Unreachable, match="refused the login; tried: a password") as caught, SshTransport(spec):
+        pass
+    assert "a wrong one" not in caught.value.message + caught.value.hint
+    monkeypatch.delenv("EDGERIG_SSH_PASSWORD")
+    with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec):
+        pass
+    assert "EDGERIG_SSH_PASSWORD" in caught.value.hint
+
+
+def test_a_password_is_asked_for_once_at_a_terminal(password_server):
+    """A real terminal (pty(7)), at which somebody types; a link made anew asks nobody again."""
+    spec = spec_of(password_server, key=None).model_dump_json()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", SHOWN, spec])
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal whose program has ended says so
+        while piece := os.read(terminal, 1000):
+            said += piece
+            if piece.endswith(b": "):
+                os.write(terminal, PASSWORD.encode() + b"\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said
+    assert said.count(b"Password of sesame@127.0.0.1") == 1, said
+    assert said.count(b"sesame\\n") == 2
+    assert PASSWORD.encode() not in said
+
+
 # The device as a whole
 
 
@@ -546,6 +615,26 @@ def test_a_workdir_that_cannot_be_made_is_a_device_error(server):
     with pytest.raises(DeviceError, match="/proc/edgerig") as caught, open_device(spec):
         pass
     assert "workdir" in caught.value.hint
+
+
+def test_a_bundle_is_brought_over_ssh_and_brought_once(server):
+    """A device with nothing but a kernel of this architecture, as `runtime = "bundle"`, the default, takes it to be."""
+    spec = spec_of(server)
+    code = "import os, sys, numpy, onnxruntime, ai_edge_litert.interpreter; print(sys.prefix); print(*os.environ)"
+    with open_device(spec) as device:
+        assert device.executorch_library.startswith(f"{spec.workdir}/bundles/")
+        done = device.transport.run([*device.python, "-c", code], 120)
+        prefix, environment = done.stdout.decode().split("\n")[:2]
+        assert done.returncode == 0, done.stderr
+        assert prefix.startswith(f"{spec.workdir}/bundles/")
+        assert set(environment.split()) <= {"LC_CTYPE"}
+    bundles = sorted(os.listdir(f"{spec.workdir}/bundles"))
+    assert len(bundles) == 1 and not bundles[0].startswith(".")
+    began = time.monotonic()
+    with open_device(spec) as again:
+        assert again.python == device.python
+    assert time.monotonic() - began < 5, "asked for, and found there"
+    assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles
 
 
 def test_an_address_on_the_command_line_is_a_device(server, home):

@@ -21,7 +21,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgerig.errors import DeviceError
+from edgerig.devices.line import check_argv, check_length
 
 LINE_LIMIT_BYTES = 0xFFFF - len("shell,v2,raw:")
 """A request to the adb server says its length in four hexadecimal digits."""
@@ -60,15 +60,10 @@ def command_line(argv: Sequence[str], *, token: str, timeout_s: float) -> bytes:
 
     Arguments that are not text travel as `os.fsencode` gives them. Raises ValueError for a NUL in one.
     """
-    if not argv or any("\0" in part for part in argv):
-        raise ValueError("a command needs a program and no argument with a NUL byte")
+    check_argv(argv)
     quoted = " ".join(shlex.quote(part) for part in argv)
     line = os.fsencode(f"t={token}; s={int(timeout_s + GRACE_S)}; set -- {quoted}\n{_RUN}")
-    if len(line) > LINE_LIMIT_BYTES:
-        raise DeviceError(
-            f"the command {argv[0]} with its arguments takes {len(line)} bytes, adb takes {LINE_LIMIT_BYTES}",
-            hint="push the arguments as a file",
-        )
+    check_length(line, argv, LINE_LIMIT_BYTES, "adb")
     return line
 
 

@@ -19,14 +19,13 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgerig.cache import cache_root
+from edgerig.cache import cache_root, temporary_folder, used
 from edgerig.devices import native
 from edgerig.devices.bundle import debian, userland, wheels
 from edgerig.devices.bundle.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
@@ -143,13 +142,14 @@ def _find(target: Architecture, pointer: Path) -> Bundle | None:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    used(pointer)
+    used(folder)
     return Bundle(target, key, folder, manifest)
 
 
 def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bundle:
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=pointer.parent) as temporary:
-        work = Path(temporary)
+    with temporary_folder(pointer.parent, ".build-") as work:
         parts = userland.fetch(target, versions, work)
         key = _key(parts)
         folder = pointer.parent / key

@@ -7,7 +7,6 @@ this machine's.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import tempfile
@@ -28,7 +27,9 @@ from edgerig.spec import QemuUserDevice
 
 ARCH = "aarch64"
 QEMU = f"qemu-{ARCH}"
+SHARED = ("load1", "memory_available_bytes", "oom_kills")
 VERSION_TIMEOUT_S = 20.0
+NO_STATE = "user mode has no clock frequency, temperature or power of its own: they are this machine's"
 NO_MEMORY = "user mode has no memory of its own: the guest's lies in the emulator's process on this machine"
 
 
@@ -52,6 +53,7 @@ def open_qemu_user(spec: QemuUserDevice) -> Iterator[OpenDevice]:
                 python=("env", "-i", *emulator, *found.python(root)),
                 executorch_library=found.executorch_library(root),
                 no_instructions=counter.reason,
+                no_state=NO_STATE,
             )
 
 
@@ -64,7 +66,8 @@ class QemuUserTransport(LocalTransport):
         self._bundle_key = bundle_key
 
     def probe(self) -> DeviceRecord:
-        """The emulated device, as it was set up."""
+        """The emulated device, as it was set up, and the load and memory of this machine, whose kernel is below."""
+        here = super().probe().state
         return DeviceRecord(
             kind=self._spec.kind,
             emulated=True,
@@ -76,7 +79,7 @@ class QemuUserTransport(LocalTransport):
             state={
                 "features": cpuinfo.CPUS[self._spec.cpu].features.split(),
                 "bundle": self._bundle_key,
-                "load1": os.getloadavg()[0],  # of this machine, whose kernel is below
+                **{name: here[name] for name in SHARED},
                 "reasons": {"memory_bytes": NO_MEMORY},
             },
         )

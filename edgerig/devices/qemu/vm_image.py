@@ -16,14 +16,13 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.cache import sync
+from edgerig.cache import sync, temporary_folder, used
 from edgerig.devices.bundle import Bundle, debian
 from edgerig.devices.qemu import initrd
 from edgerig.errors import DeviceError
@@ -134,6 +133,7 @@ def vm_image(cache: Path) -> VmImage:
                 f"the machine's image could not be made in {cache}: {error}",
                 hint="is there space? about 1 GB is needed",
             ) from error
+    used(folder)
     return image
 
 
@@ -144,13 +144,12 @@ def bundle_disk(bundle: Bundle, cache: Path) -> Path:
     """
     disk = cache / f"bundle-{bundle.key}.ext4"
     if disk.is_file():
+        used(disk)
         return disk
     size_mib = int(bundle.manifest["unpacked_bytes"] * BUNDLE_SLACK / 2**20) + 64
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
-            made = Path(temporary) / disk.name
-            tree = Path(temporary) / "tree"
+        with temporary_folder(cache, ".making-") as temporary:
+            made, tree = temporary / disk.name, temporary / "tree"
             tree.mkdir()
             # From the archive: what lies unpacked has its builder's permissions. -p: not this host's umask either.
             unpack = [tool("tar", "tar"), "-x", "-z", "-p", "--no-same-owner", "-f", str(bundle.archive)]
@@ -194,11 +193,10 @@ def _key() -> str:
 
 def _make(folder: Path) -> None:
     begin = time.monotonic()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-", ignore_cleanup_errors=True) as temporary:
-        tree, made = Path(temporary) / "tree", Path(temporary) / "image"
+    with temporary_folder(folder.parent, ".making-") as temporary:
+        tree, made = temporary / "tree", temporary / "image"
         made.mkdir()
-        packages = _unpack(tree, Path(temporary) / "apt")
+        packages = _unpack(tree, temporary / "apt")
         _kernel(tree, made)
         _furnish(tree)
         make_disk(tree, made / "root.ext4", DISK_MIB, "edgerig-root")

@@ -19,7 +19,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from edgerig.errors import DeviceError
+from edgerig.devices.line import check_argv, check_length
 
 LINE_LIMIT_BYTES = 128 * 1024 - 1
 """Linux passes no longer single argument (MAX_ARG_STRLEN, execve(2)), and the server passes the line as one."""
@@ -56,17 +56,12 @@ def command_line(argv: Sequence[str], *, token: str, timeout_s: float, lifeline:
     `lifeline` False leaves standard input to the program alone: it must end by itself when its input does.
     Arguments that are not text travel as `os.fsencode` gives them; raises ValueError for a NUL in one.
     """
-    if not argv or any("\0" in part for part in argv):
-        raise ValueError("a command needs a program and no argument with a NUL byte")
+    check_argv(argv)
     seconds = str(int(timeout_s + GRACE_S))
     parts = [_LEAD_A_GROUP, "edgerig", _RUN, token, seconds, "hold" if lifeline else "free", *argv]
     quoted = " ".join(shlex.quote(part) for part in parts)
     line = os.fsencode(f'exec env -i PATH="$PATH" HOME="$HOME" LC_ALL=C.UTF-8 sh -c {quoted}')
-    if len(line) > LINE_LIMIT_BYTES:
-        raise DeviceError(
-            f"the command {argv[0]} with its arguments takes {len(line)} bytes, a device takes {LINE_LIMIT_BYTES}",
-            hint="push the arguments as a file",
-        )
+    check_length(line, argv, LINE_LIMIT_BYTES, "a device")
     return line
 
 

@@ -56,7 +56,7 @@ def test_a_raspberry_pi():
     assert state["free_bytes"] == 24_500_000 * 1024
     assert (state["load1"], state["python"], state["clock_offset_s"]) == (0.52, "3.11.2", 100)
     assert state["memory_available_bytes"] == 3457068 * 1024
-    assert set(state["reasons"]) == {"battery"}
+    assert set(state["reasons"]) == {"battery", "oom_kills"}
 
 
 def test_a_phone_names_its_chip():
@@ -121,3 +121,11 @@ def test_it_goes_over_any_transport():
         found = probe.probe(transport, kind="local", emulated=True, workdir="/tmp")
     assert (found.kind, found.emulated) == ("local", True)
     assert abs(found.state["clock_offset_s"]) <= 5
+
+
+def test_the_kernels_count_of_what_its_oom_killer_ended():
+    assert record(PI + b"oom_kills=3\n").state["oom_kills"] == 3
+    assert record(PI + b"oom_kills=-1\n").state["oom_kills"] is None
+    with LocalTransport() as transport:
+        here = probe.probe(transport, kind="local", emulated=False, workdir="/").state["oom_kills"]
+    assert isinstance(here, int)

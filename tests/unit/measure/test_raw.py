@@ -52,6 +52,10 @@ def test_a_whole_raw_run_is_read(tmp_path):
         ({"engine": None}, "engine"),
         ({"memory": {"peak_rss_bytes": 0}}, "memory.peak_rss_bytes"),
         ({"samples": 4}, "samples.npy has"),
+        ({"state": {"before": {"temperature_c": 5000}}}, "state.before.temperature_c"),
+        ({"state": {"during": [{"frequency_khz": -1}]}}, "state.during.0.frequency_khz"),
+        ({"state": {"during": [{}] * 1001}}, "state.during"),
+        ({"state": {"reasons": {"x": "y" * 5000}}}, "state.reasons.x"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, change, said):
@@ -97,3 +101,9 @@ def test_a_cut_array_is_refused(tmp_path):
     (tmp_path / "samples.npy").write_bytes(whole[:-4])
     with pytest.raises(UnparsableOutput, match=r"samples\.npy"):
         read_raw(tmp_path, CELL)
+
+
+def test_a_raw_run_of_before_there_were_readings_still_reads(tmp_path):
+    write(tmp_path, good() | {"state": {"before": {"load1": 0.5, "memory_available_bytes": 10}, "after": {}}})
+    state = read_raw(tmp_path, CELL).run.state
+    assert (state.before.load1, state.during, state.after.load1) == (0.5, [], None)

@@ -53,3 +53,26 @@ def test_evidence_is_json_even_without_an_interval():
     assert evidence["median_ci95_ms"] is None
     assert evidence["relative_half_width"] is None
     assert evidence["undelegated_operators"] is None
+
+
+@pytest.mark.parametrize(
+    ("emulated", "delegation", "interval", "label"),
+    [
+        (False, WHOLE, TIGHT, "throttled"),
+        (False, WHOLE, WIDE, "throttled"),
+        (False, PART, TIGHT, "fallback"),
+        (True, WHOLE, TIGHT, "emulated"),
+    ],
+)
+def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, delegation, interval, label):
+    found = judge(
+        emulated=emulated,
+        threads=1,
+        threads_in_force=1,
+        delegation=delegation,
+        interval=interval,
+        throttling=["the firmware says: throttled"],
+    )
+    assert found.label == label
+    assert found.evidence["throttling"] == ["the firmware says: throttled"]
+    assert ("the firmware says: throttled: cool the device" in found.advice) == (label == "throttled")

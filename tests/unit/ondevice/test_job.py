@@ -18,6 +18,7 @@ JOB = {
     "min_seconds": 0.0,
     "max_seconds": 1.0,
     "no_instructions": "",
+    "no_state": "",
 }
 
 

@@ -37,3 +37,29 @@ def test_garbage_collection_is_off_inside_and_back_after():
 
 def test_overhead_is_small_and_not_negative():
     assert 0 <= timing.overhead() < 100_000
+
+
+def test_pauses_stand_between_calls_and_are_in_no_sample():
+    events = []
+
+    def call():
+        events.append("call")
+        time.sleep(0.002)
+
+    def pause():
+        events.append("pause")
+        time.sleep(0.05)
+
+    samples = timing.steady(call, min_runs=1, min_seconds=0.9, max_seconds=10, pause=pause)
+    pauses = events.count("pause")
+    assert 2 <= pauses <= 3
+    assert samples.max() < 40_000_000
+    assert events.count("call") == len(samples) + pauses  # the call after a pause is not a sample
+
+
+def test_a_long_call_needs_no_second_one_after_a_pause():
+    calls = []
+    samples = timing.steady(
+        lambda: calls.append(time.sleep(0.13)), min_runs=4, min_seconds=0, max_seconds=10, pause=lambda: None
+    )
+    assert len(calls) == len(samples) == 4

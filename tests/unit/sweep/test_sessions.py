@@ -1,11 +1,13 @@
 """Sessions over a device whose openings the test controls: reconnecting and giving up are error paths."""
 
 import contextlib
+import threading
+import time
 
 import pytest
 
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError
+from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
 from edgerig.spec import LocalDevice
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
@@ -18,13 +20,14 @@ class Bench:
 
     def __init__(self, failures=0):
         self.failures, self.openings, self.open = failures, 0, 0
+        self.error = DeviceError
 
     @contextlib.contextmanager
     def __call__(self, spec):
         self.openings += 1
         if self.failures:
             self.failures -= 1
-            raise DeviceError("no route", hint="plug it in")
+            raise self.error("no route", hint="plug it in")
         self.open += 1
         try:
             yield OpenDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
@@ -42,6 +45,7 @@ def bench(monkeypatch):
 
 def test_a_device_is_opened_once_for_all_its_cells(bench):
     held = DeviceSessions()
+    held.setup(None)
     assert held.device(SPEC) is held.device(SPEC)
     assert (bench.openings, bench.open) == (1, 1)
     held.teardown(None)
@@ -70,3 +74,33 @@ def test_a_dead_device_is_given_up_with_its_first_error(bench):
         held.device(SPEC)
     assert caught.value.hint == "plug it in"
     assert bench.openings == 2
+
+
+@pytest.mark.parametrize("refused", [HostKeyUnknown, HostKeyMismatch])
+def test_a_host_key_that_is_refused_is_not_tried_again(bench, refused):
+    bench.failures, bench.error = 1, refused
+    held = DeviceSessions()
+    for _ in range(2):
+        with pytest.raises(refused) as caught:
+            held.device(SPEC)
+        assert caught.value.hint == "plug it in"
+    assert bench.openings == 1
+
+
+def test_a_device_stays_open_until_its_cell_has_tidied_up(bench):
+    held, begun, tidied = DeviceSessions(), threading.Event(), []
+    held.setup(None)
+
+    def cell():
+        with held.at_work():
+            held.device(SPEC)
+            begun.set()
+            time.sleep(0.3)
+            tidied.append(bench.open)
+
+    thread = threading.Thread(target=cell)
+    thread.start()
+    begun.wait()
+    held.teardown(None)
+    thread.join()
+    assert (tidied, bench.open) == ([1], 0)

@@ -1,0 +1,68 @@
+"""The state of the device around one cell: the runner's readings, completed by the probes before and after the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgerig.measure.raw import RawReading, RawState
+from edgerig.measure.throttling import words
+from edgerig.results import CellState, DeviceRecord, Reading
+
+NOT_ASKED = "asked before and after a cell only"
+NO_SERVICE = "a thermal status is told by Android only"
+NOT_READ = "the runner did not read it"
+
+
+def cell_state(raw: RawState, before: DeviceRecord | None, after: DeviceRecord | None) -> CellState:
+    """One reading a moment, and a reason for every value that is missing in any of them."""
+    first, last = _reading(raw.before, before), _reading(raw.after, after)
+    during = tuple(_reading(reading, None) for reading in raw.during)
+    every = [reading for reading in (first, *during, last) if reading is not None]
+    reasons = {}
+    for name in Reading.model_fields:
+        if not every or any(getattr(reading, name) is None for reading in every):
+            reasons[name] = _reason(name, raw, before, after)
+    if not during:
+        reasons["during"] = raw.reason or raw.reasons.get("during", NOT_READ)
+    return CellState(before=first, during=tuple(d for d in during if d is not None), after=last, reasons=reasons)
+
+
+def _reading(raw: RawReading | None, probed: DeviceRecord | None) -> Reading | None:
+    """The runner's reading where there is one, the probe's where it alone knows; None: neither."""
+    if raw is None and probed is None:
+        return None
+    known: dict[str, Any] = {} if probed is None else probed.state
+    battery = known.get("battery") or {}
+    flags = known.get("throttled")
+    values: dict[str, Any] = {
+        "at_s": None,
+        "load1": known.get("load1"),
+        "memory_available_bytes": known.get("memory_available_bytes"),
+        "throttled": None if flags is None else tuple(flags),
+        "thermal_status": known.get("thermal_status"),
+        "battery_percent": battery.get("percent"),
+        "battery_status": battery.get("status"),
+    }
+    if raw is not None:
+        told = raw.model_dump(exclude={"at_ns", "throttled_bits"})
+        values |= {name: value for name, value in told.items() if value is not None}
+        values["at_s"] = None if raw.at_ns is None else raw.at_ns / 1e9
+        if raw.throttled_bits is not None:
+            values["throttled"] = words(raw.throttled_bits)
+    return Reading(**values)
+
+
+def _reason(name: str, raw: RawState, before: DeviceRecord | None, after: DeviceRecord | None) -> str:
+    """Why `name` is missing: in the words of whoever was to tell it."""
+    key = {"throttled": "throttled_bits", "at_s": "during"}.get(name, name)
+    told = raw.reasons.get(key)
+    if told:
+        return told
+    probed = after or before
+    known: dict[str, str] = {} if probed is None else probed.state.get("reasons", {})
+    if name == "thermal_status":
+        asked = probed is not None and name in probed.state
+        return known.get(name, NOT_ASKED if asked else NO_SERVICE)
+    if name.startswith("battery_"):
+        return known.get("battery", NOT_ASKED)
+    return raw.reason or NOT_READ

@@ -1,0 +1,65 @@
+"""No root is needed for an emulated device: another user, with a home and a cache of its own, sweeps over it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from e2e.commands import QUICK, Edgerig, Ended
+
+from edgerig.cache import cache_root
+from edgerig.devices.bundle import bundle
+
+pytestmark = pytest.mark.e2e
+
+NOBODY = 65534
+SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["int8-static"]\ndevices = ["qemu-rpi4"]\n' + QUICK
+
+
+@pytest.fixture
+def home():
+    """A folder of the other user's, with copies of what is expensive to make: the bundle, and built models."""
+    with tempfile.TemporaryDirectory(prefix="edgerig-user-", dir="/tmp") as folder:
+        cache = Path(folder) / ".cache" / "edgerig"
+        made = bundle("aarch64").folder
+        shutil.copytree(made / "root", cache / "bundles" / made.name / "root", symlinks=True)
+        shutil.copy(made / "manifest.json", cache / "bundles" / made.name)
+        for pointer in made.parent.glob("*.key"):
+            shutil.copy(pointer, cache / "bundles")
+        for kind in ("artifact", "data", "reference", "native"):
+            if (cache_root() / kind).is_dir():
+                shutil.copytree(cache_root() / kind, cache / kind, ignore=shutil.ignore_patterns(".*"))
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder], check=True)
+        yield Path(folder)
+
+
+def as_ordinary_user(home: Path, *command: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    """`command` with nothing of this environment; by somebody else where this is root."""
+    switch = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+    return subprocess.run(
+        [*(switch if os.geteuid() == 0 else []), *command],
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def test_an_ordinary_user_sweeps_over_an_emulated_pi(home):
+    seen = as_ordinary_user(home, sys.executable, "-c", "import edgerig", timeout=60)
+    if seen.returncode != 0 and "Permission denied" in seen.stderr + seen.stdout:
+        pytest.skip(f"other users may not read {sys.executable} or this checkout")
+    sweep = Edgerig(home).sweep_file(SWEEP)
+    done = as_ordinary_user(home, sys.executable, "-m", "edgerig", "sweep", sweep, timeout=300)
+    ended = Ended(done.returncode, done.stdout, done.stderr, home)
+    assert ended.code == 0, done.stderr
+    (cell,) = ended.cells.values()
+    assert (cell["status"], cell["verdict"]["label"]) == ("ok", "emulated")
+    assert cell["accuracy"]["value"] > 0.98
+    assert cell["cost"]["instructions"] > 100_000
+    assert ended.run.stat().st_uid == (NOBODY if os.geteuid() == 0 else os.geteuid())

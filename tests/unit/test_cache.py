@@ -1,0 +1,103 @@
+"""The cache's temporary folders and its pruning, on real files and with a maker that is really killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgerig import cache
+from edgerig.cache import prune, temporary_folder, used
+
+MAKER = """
+import sys, time
+from pathlib import Path
+from edgerig.cache import temporary_folder
+with temporary_folder(Path(sys.argv[1]), ".making-") as folder:
+    (folder / "half").write_bytes(b"x")
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def entry(root, name, size, seconds):
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / "file").write_bytes(os.urandom(size))
+    age(folder, seconds)
+    return folder
+
+
+def test_a_temporary_folder_goes_unless_it_was_renamed(tmp_path):
+    with temporary_folder(tmp_path / "kind", ".x-") as folder:
+        (folder / "file").write_bytes(b"1")
+    assert not folder.exists()
+    with temporary_folder(tmp_path / "kind", ".x-") as folder:
+        folder.rename(tmp_path / "kind" / "made")
+    assert [path.name for path in (tmp_path / "kind").iterdir()] == ["made"]
+
+
+def test_what_a_killed_maker_left_is_removed_and_what_a_living_one_makes_is_not(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", MAKER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as maker:
+        left = tmp_path / os.path.basename(maker.stdout.readline().strip())
+        age(left, 3600)
+        with temporary_folder(tmp_path, ".making-"):
+            assert (left / "half").exists(), "its maker lives"
+        maker.send_signal(signal.SIGKILL)
+        maker.wait()
+    with temporary_folder(tmp_path, ".other-"):
+        assert left.exists(), "another kind's is not ours to judge"
+    with temporary_folder(tmp_path, ".making-"):
+        assert not left.exists()
+
+
+def test_a_folder_just_made_may_not_be_locked_yet(tmp_path):
+    (tmp_path / ".making-new").mkdir()
+    with temporary_folder(tmp_path, ".making-"):
+        assert (tmp_path / ".making-new").exists()
+
+
+def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path):
+    day = 86400
+    old = entry(tmp_path, "artifact/old", 8192, 3 * day)
+    middle = entry(tmp_path, "bundles/middle", 8192, 2 * day)
+    young = entry(tmp_path, "vm/young", 8192, day)
+    now = entry(tmp_path, "data/now", 8192, 60)
+    lock = tmp_path / "bundles" / "aarch64.lock"
+    lock.touch()
+    age(lock, 9 * day)
+    found = prune(tmp_path, 20_000)
+    assert (found.removed, found.kept) == (2, 2)
+    assert (found.removed_bytes, found.kept_bytes) == (16384, 16384)
+    assert [path.exists() for path in (old, middle, young, now, lock)] == [False, False, True, True, True]
+    assert prune(tmp_path, 0).kept == 1
+    assert now.exists()
+
+
+def test_using_an_entry_saves_it(tmp_path):
+    first = entry(tmp_path, "artifact/first", 4096, 90_000)
+    second = entry(tmp_path, "artifact/second", 4096, 80_000)
+    used(first)
+    prune(tmp_path, 4096)
+    assert first.exists() and not second.exists()
+
+
+def test_a_single_file_is_an_entry_too(tmp_path):
+    (tmp_path / "native").mkdir()
+    library = tmp_path / "native" / "lib.so"
+    library.write_bytes(b"1")
+    age(library, 2 * cache.IN_USE_S)
+    assert prune(tmp_path, 0).removed == 1
+    assert not library.exists()
+
+
+@pytest.mark.parametrize("nothing", ["", "none"])
+def test_an_empty_cache_has_nothing_to_prune(tmp_path, nothing):
+    assert prune(tmp_path / nothing, 0).removed == 0
