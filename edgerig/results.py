@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 2
+QUANTILE_LEVELS = tuple(range(5, 100, 5))
+"""Of `Latency.quantiles_ms`, in percent."""
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
@@ -101,6 +103,7 @@ class Latency(Value):
     max_ms: float
     samples: int
     warmup_runs: int
+    quantiles_ms: tuple[float, ...] = Field(default=(), description="at 5, 10, …, 95 % of all samples; nearest-rank")
 
 
 class Memory(Value):
@@ -122,6 +125,11 @@ class Accuracy(Value):
     unit: str = Field(default="fraction", description='"fraction" of 1, such as top1\'s; "dB"; "" for a plain number')
     samples: int = 0
     reason: str = ""
+    delta: float | None = Field(
+        default=None, description="less the value of the fp32 variant of the same model, format, device and threads"
+    )
+    delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
+    delta_reason: str = ""
 
 
 class Parity(Value):

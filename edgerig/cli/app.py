@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from edgerig.cli import completion
 
+from edgerig.cli import complete
+
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
     no_args_is_help=True,
@@ -21,12 +23,21 @@ app = typer.Typer(
 SweepFile = Annotated[
     Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)
 ]
-Model = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or its file.")]
+Model = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model's name, or its file.", autocompletion=complete.models),
+]
 Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
-Format = Annotated[list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.")]
-Recipe = Annotated[list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".')]
-Device = Annotated[list[str] | None, typer.Option("--device", help='See "edgerig devices".')]
+Format = Annotated[
+    list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.", autocompletion=complete.formats)
+]
+Recipe = Annotated[
+    list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".', autocompletion=complete.recipes)
+]
+Device = Annotated[
+    list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=complete.devices)
+]
 Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
@@ -95,6 +106,28 @@ def report(
     from edgerig.cli import sweeping
 
     sweeping.rebuild(run)
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.json.")],
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, one row a decision.")] = False,
+    accuracy_drop: Annotated[
+        float | None, typer.Option("--accuracy-drop", help="Instead of the run's budget: 0.01 is one point.")
+    ] = None,
+    latency_p50_ms: Annotated[float | None, typer.Option("--latency-p50-ms", help="The median at most.")] = None,
+    size_bytes: Annotated[int | None, typer.Option("--size-bytes", help="The file at most.")] = None,
+) -> None:
+    """Print which variant of each model to ship to which device, and why.
+
+    Exit code 0 when every model has one on every device, 1 when some has none, 2 when the results cannot be read.
+    """
+    from edgerig.cli import showing
+
+    limits = {"accuracy_drop": accuracy_drop, "latency_p50_ms": latency_p50_ms, "size_bytes": size_bytes}
+    changed = {key: value for key, value in limits.items() if value is not None}
+    showing.show(run, showing.form_of(json, csv), changed)
 
 
 @app.command()

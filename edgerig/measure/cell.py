@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from edgerig.measure.cost import instructions
+from edgerig.measure.delta import with_delta
 from edgerig.measure.error import Outputs
 from edgerig.measure.latency import median_interval, summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
@@ -52,7 +53,11 @@ def figures(
         "first_inference_ms": run.first_inference_ns / 1e6,
         "latency": summarize(raw.samples_ns, run.warmup_runs),
         "memory": Memory(**run.memory.model_dump()),
-        "accuracy": metrics[model.metric[0]] if metrics else Accuracy(reason=_no_accuracy(model)),
+        "accuracy": (
+            with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)
+            if metrics
+            else Accuracy(reason=_no_accuracy(model))
+        ),
         "metrics": metrics,
         "parity": against,
         "delegation": delegation,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from edgerig.results import Latency
+from edgerig.results import QUANTILE_LEVELS, Latency
 
 MEDIAN_TOLERANCE = 0.02
 BLOCKS = 50
@@ -37,6 +37,7 @@ def summarize(samples_ns: npt.NDArray[np.int64], warmup_runs: int) -> Latency:
         max_ms=int(ordered[-1]) / 1e6,
         samples=len(ordered),
         warmup_runs=warmup_runs,
+        quantiles_ms=tuple(nearest_rank(ordered, level) / 1e6 for level in QUANTILE_LEVELS),
     )
 
 

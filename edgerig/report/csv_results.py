@@ -86,11 +86,11 @@ def render(results: Results) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_written(getter(cell)) for getter in COLUMNS.values()] for cell in ordered(results))
+    writer.writerows([written(getter(cell)) for getter in COLUMNS.values()] for cell in ordered(results))
     return text.getvalue().encode()
 
 
-def _written(field: Field) -> str:
+def written(field: Field) -> str:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers keep every digit."""
     if field is None:
         return ""

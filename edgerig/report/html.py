@@ -1,128 +1,116 @@
 """index.html: the results as one page that needs nothing but itself: no network, no folder beside it.
 
-Every text is escaped by Jinja2; figures travel as JSON in a script element that is not run. The page's own policy
-(CSP) allows no network at all and only the scripts written here, by their hashes.
+The first screen, what to ship and why, is written here and needs no script. What has a row or a point a cell is drawn
+by the page's script from `payload`, a page of the table at a time, so that 24,000 cells open as fast as 24.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import shlex
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
+from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
-from edgerig.report import figures, view
+from edgerig.report import assets, budget, decision, frameworks, groups, method, view
+from edgerig.report.decision import Decision
+from edgerig.report.pareto import dominated
+from edgerig.report.payload import payload, runs
 from edgerig.results import CellResult, Results
+
+SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "main.js")
+CARDS = 12
+"""So many decisions are shown as cards; more are rows of a table."""
+NAMED = 4
+"""Cells named with a group; all of them are a click away in the table."""
+GROUPS = 60
+"""Groups told of one kind; a run with more has the rest in its table."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A group as the page shows it: `key` finds its cells in the page's data."""
+
+    key: str
+    title: str
+    text: str
+    cells: tuple[CellResult, ...]
+    hint: str = ""
+    status: str = ""
 
 
 def render(results: Results) -> bytes:
-    """A self-contained UTF-8 HTML page."""
+    """A self-contained UTF-8 HTML page. Raises ResultsError when the run's budget is none."""
     cells = view.ordered(results)
+    allowed = budget.budget_of(results)
+    told = _told(cells)
+    decided = decision.decisions(results, allowed)
+    script = assets.inlined(*SCRIPTS)
     page = (
-        _environment()
+        assets.environment()
         .get_template("index.html.j2")
         .render(
             results=results,
             view=view,
             cells=cells,
-            columns=view.COLUMNS,
-            choices=view.choices(results),
+            budget=budget.said(allowed),
+            decisions=decided,
+            decided_on=_by_device(decided),
+            frameworks=frameworks.frameworks(results, allowed),
+            framework_name=frameworks.name,
             devices=view.by_device(results),
             models=view.by_model(cells),
+            told=told,
+            method=method.NOTES,
             command=shlex.join(results.run.command),
-            figures=_json(_figures(cells)),
-            css=_inlined("report.css"),
-            scripts=_scripts(),
-            policy=_policy(),
-            numbers={
-                cell.id: number for number, trouble in enumerate(view.troubles(results)) for cell in trouble.cells
-            },
-            statuses=[
-                status
-                for status in ("ok", "failed", "skipped", "unsupported")
-                if any(cell.status == status for cell in cells)
-            ],
+            css=assets.inlined("report.css"),
+            plotly=assets.plotly(),
+            data=assets.data(_data(cells, told)),
+            script=script,
+            policy=assets.policy(script),
+            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS},
         )
     )
     return page.encode("utf-8", "backslashreplace")
 
 
-def _figures(cells: Sequence[CellResult]) -> dict[str, Any]:
-    """The plots the page can show: `tradeoff[model][device]` and `size[model]`, by place in the page's choices."""
-    models = view.by_model(cells)
-    devices = list(dict.fromkeys(cell.device for cell in cells))
-    return {
-        "tradeoff": [
-            [_tradeoff([cell for cell in own if cell.device == device]) for device in devices]
-            for own in models.values()
-        ],
-        "size": [figures.sizes(own) for own in models.values()],
+def _by_device(decided: Sequence[Decision]) -> dict[str, list[Decision]]:
+    found: dict[str, list[Decision]] = {}
+    for each in decided:
+        found.setdefault(each.device, []).append(each)
+    return found
+
+
+def _data(cells: Sequence[CellResult], told: dict[str, list[Told]]) -> dict[str, Any]:
+    places = {cell.id: place for place, cell in enumerate(cells)}
+    members = {
+        group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in told.values() for group in kind
     }
+    return {**payload(cells, _beaten(cells)), "groups": members}
 
 
-def _tradeoff(cells: Sequence[CellResult]) -> dict[str, Any]:
-    plot = figures.tradeoff(cells)
-    return {"figure": plot.figure, "note": _plot_note(cells, plot)}
+def _beaten(cells: Sequence[CellResult]) -> list[str]:
+    """Ids of the cells that another variant of the same model on the same device dominates."""
+    own: dict[tuple[str, str], list[CellResult]] = {}
+    for cell in cells:
+        own.setdefault((cell.device, cell.model), []).append(cell)
+    return [identity for group in own.values() for identity in dominated(group)]
 
 
-def _plot_note(cells: Sequence[CellResult], plot: figures.Tradeoff) -> str:
-    """What the plot leaves out, in plain text."""
-    if not cells:
-        return "This model was not planned on this device."
-    if plot.figure is None:
-        return "Nothing to plot: no variant that ran has both figures."
-    missing = [f"{view.counted(len(plot.left_out), 'cell')} without both figures"] if plot.left_out else []
-    absent = sum(cell.status != "ok" for cell in cells)
-    missing += [f"{view.counted(absent, 'cell')} that did not run"] if absent else []
-    return f"Not shown: {' and '.join(missing)}; see the table." if missing else ""
+def _told(cells: Sequence[CellResult]) -> dict[str, list[Told]]:
+    """Kind → its groups, the first `GROUPS` of each."""
+    kinds = {"warning": groups.warnings, "note": groups.notes, "unmeasured": groups.unmeasured}
+    told = {
+        kind: [
+            Told(f"{kind}-{number}", group.title, group.text, group.cells)
+            for number, group in enumerate(find(cells)[:GROUPS])
+        ]
+        for kind, find in kinds.items()
+    }
+    return {**told, "trouble": [_trouble(n, found) for n, found in enumerate(groups.troubles(cells)[:GROUPS])]}
 
 
-def _json(value: Any) -> Markup:
-    """`value` as JSON that cannot end the script element around it, whatever its texts hold."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704
-
-
-@cache
-def _inlined(name: str) -> Markup:
-    """A file of ours beside the templates."""
-    return Markup(resources.files("edgerig.report").joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-@cache
-def _scripts() -> tuple[Markup, ...]:
-    """What the page runs, in order: Plotly, then the page's own script."""
-    return Markup(get_plotlyjs()), _inlined("report.js")  # noqa: S704
-
-
-@cache
-def _policy() -> str:
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in _scripts())
-    allowed = " ".join(f"'sha256-{found}'" for found in hashes)
-    # Plotly sets styles as it draws, and makes its image downloads as data or blob addresses.
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("edgerig.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _trouble(number: int, found: groups.Trouble) -> Told:
+    if found.error is None:
+        return Told(f"trouble-{number}", "no reason was recorded", "", found.cells, status=found.status)
+    title = f"{found.error.kind} while in {found.error.stage}"
+    return Told(f"trouble-{number}", title, found.error.message, found.cells, found.error.hint, found.status)

@@ -6,7 +6,10 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from edgerig.report import view
+from edgerig.report import budget, decision, frameworks, groups, method, view
+from edgerig.report.columns import COLUMNS
+from edgerig.report.decision import Decision
+from edgerig.report.frameworks import Framework
 from edgerig.results import CellResult, Results
 
 _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -18,15 +21,19 @@ _NAMED = 6
 
 
 def render(results: Results) -> bytes:
-    """UTF-8 Markdown, ended by a line feed."""
+    """UTF-8 Markdown, ended by a line feed. Raises ResultsError when the run's budget is none."""
+    cells = view.ordered(results)
+    allowed = budget.budget_of(results)
     blocks = [
         f"# edgerig report: {text(results.run.id)}",
         *_what_ran(results),
-        "## Which to ship",
-        _bullets(_headline(choice) for choice in view.choices(results)),
+        "## What to ship",
+        f"Budget: {text(budget.said(allowed))}.",
+        _bullets(_headline(decided) for decided in decision.decisions(results, allowed)),
+        *_frameworks(frameworks.frameworks(results, allowed)),
         *(block for device in view.by_device(results).items() for block in _device(results, *device)),
-        *_not_ok(results),
-        *_trust(results),
+        *_not_ok(cells),
+        *_trust(cells),
         "## Models",
         _models(results),
     ]
@@ -76,32 +83,42 @@ def _what_ran(results: Results) -> list[str]:
     ]
 
 
-def _headline(choice: view.Choice) -> str:
-    place = f"**{text(choice.model)}** on **{text(choice.device)}**"
-    if choice.smallest is None and choice.fastest is None and choice.smallest_reason == choice.fastest_reason:
-        return f"{place}: {text(choice.smallest_reason)}"
-    smallest = _chosen(choice.smallest, choice.smallest_reason)
-    fastest = _chosen(choice.fastest, choice.fastest_reason)
-    caution = f" Caution: {text(choice.caution)}." if choice.caution else ""
-    return f"{place}, within 1 point of fp32's accuracy: smallest {smallest}; fastest {fastest}.{caution}"
+def _headline(decided: Decision) -> str:
+    place = f"**{text(decided.model)}** on **{text(decided.device)}**"
+    if decided.pick is None:
+        return f"{place}: nothing. {text(decided.why)}"
+    how = "" if decided.state == "recommended" else " provisionally"
+    said = f"{place}: ship{how} **{text(decided.name(decided.pick))}** – {text(view.described(decided.pick))}. "
+    said += text(decided.why)
+    if decided.runner_up is not None:
+        said += f" Runner-up: **{text(decided.name(decided.runner_up))}**, {text(decided.versus)}."
+    if decided.cautions:
+        said += f" Caution: {text('; '.join(decided.cautions))}."
+    if decided.ruled_out:
+        said += f" Ruled out: {text(decided.ruled_out)}."
+    return said
 
 
-def _chosen(cell: CellResult | None, reason: str) -> str:
-    return text(reason) if cell is None else f"**{text(view.variant(cell))}** – {text(view.described(cell))}"
+def _frameworks(found: Sequence[Framework]) -> list[str]:
+    """Only where a model has several sources."""
+    if not found:
+        return []
+    told = (f"**{text(one.model)}** on **{text(one.device)}**: {text(one.finding)}" for one in found)
+    return ["## TensorFlow or PyTorch?", _bullets(told)]
 
 
 def _device(results: Results, name: str, cells: Sequence[CellResult]) -> list[str]:
     facts = view.device_facts(results, name)
-    rows = [[text(column.text(cell)) for column in view.COLUMNS] for cell in cells]
+    rows = [[text(column.text(cell)) for column in COLUMNS] for cell in cells]
     return [
         f"## Device: {text(name)}",
         f"{text(facts)}. {view.outcome(cells)}.",
-        _table([text(column.header) for column in view.COLUMNS], rows, [column.numeric for column in view.COLUMNS]),
+        _table([text(column.header) for column in COLUMNS], rows, [column.numeric for column in COLUMNS]),
     ]
 
 
-def _not_ok(results: Results) -> list[str]:
-    cells = view.not_ok(results)
+def _not_ok(every: Sequence[CellResult]) -> list[str]:
+    cells = groups.not_ok(every)
     if not cells:
         return ["## Failed, skipped and unsupported", "None: every planned cell ran."]
     rows = [
@@ -111,20 +128,20 @@ def _not_ok(results: Results) -> list[str]:
     return ["## Failed, skipped and unsupported", _table(["cell", "status", "reason", "hint"], rows, [False] * 4)]
 
 
-def _trust(results: Results) -> list[str]:
+def _trust(cells: Sequence[CellResult]) -> list[str]:
     return [
         "## Warnings",
-        _bullets(_group(group) for group in view.warnings(results)),
+        _bullets(_group(group) for group in groups.warnings(cells)),
         "## Notes of builders and engines",
-        _bullets(_group(group) for group in view.notes(results)),
+        _bullets(_group(group) for group in groups.notes(cells)),
         "## Not measured",
-        _bullets(_group(group) for group in view.unmeasured(results)),
+        _bullets(_group(group) for group in groups.unmeasured(cells)),
         "## How the figures were measured",
-        _bullets(f"**{name}**: {told}" for name, told in view.NOTES),
+        _bullets(f"**{name}**: {told}" for name, told in method.NOTES),
     ]
 
 
-def _group(group: view.Group) -> str:
+def _group(group: groups.Group) -> str:
     cells = ", ".join(text(cell.id) for cell in group.cells[:_NAMED])
     if len(group.cells) > _NAMED:
         cells += f" and {len(group.cells) - _NAMED} more"

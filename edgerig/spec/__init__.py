@@ -22,7 +22,7 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.model import ModelSpec, TensorSpec, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
-from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
+from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
 from edgerig.spec.toml import AS_IS, PACKAGE, FormatName, Layout, Source, Strict, nearest, parse, read_toml
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Source",
     "SshDevice",
     "Strict",
+    "SweepBudget",
     "SweepSpec",
     "TableSpec",
     "TensorSpec",

@@ -37,6 +37,15 @@ class BuildSettings(Strict):
     """Builds at once (None: one a core)."""
 
 
+class SweepBudget(Strict):
+    """What a variant may cost and still be recommended. A limit that is None is none."""
+
+    accuracy_drop: float = Field(default=0.01, ge=0, le=1)
+    """Against fp32: 0.01 is one point of a share; of a metric that is no share, 1 % of fp32's value."""
+    latency_p50_ms: float | None = Field(default=None, gt=0)
+    size_bytes: PositiveInt | None = None
+
+
 class SweepSpec(Strict):
     """A sweep: the product of models, formats, recipes, devices and threads, thinned by `select` globs."""
 
@@ -55,6 +64,7 @@ class SweepSpec(Strict):
     options: dict[FormatName, dict[str, str]] = Field(default={})
     run: RunSettings = RunSettings()
     build: BuildSettings = BuildSettings()
+    budget: SweepBudget = SweepBudget()
 
     @property
     def names_recipes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgerig.results import (
+    QUANTILE_LEVELS,
     Accuracy,
     BuildRecord,
     CellResult,
@@ -90,12 +91,18 @@ def make_cell(model: str, format_name: str, recipe: str, device: str) -> CellRes
         "emulated": emulated,
     }
     scale = 1 if model == "digits_cnn" else 7
-    build = BuildRecord(seconds=9.1, cached=emulated, peak_rss_bytes=812_000_000, log="logs/build.log", key="ab12")
+    build = BuildRecord(
+        seconds=9.1,
+        cached=emulated,
+        peak_rss_bytes=812_000_000,
+        log="logs/build.log",
+        key="ab12",
+        constants={"int8": 30_000, "float32": 1_000} if "int8" in recipe else {"float32": 50_000},
+    )
     failed = error_of(format_name, recipe, device)
     if failed is not None:
         return CellResult.model_validate({**identity, "status": failed[0], "error": failed[1], "build": build})
     p50 = P50_MS[format_name, recipe] * scale * (90 if emulated else 1)
-    value = ACCURACY[recipe]
     return CellResult.model_validate(
         {
             **identity,
@@ -114,13 +121,14 @@ def make_cell(model: str, format_name: str, recipe: str, device: str) -> CellRes
                 max_ms=p50 * 6,
                 samples=5000,
                 warmup_runs=10,
+                quantiles_ms=tuple(p50 * (0.97 + 0.2 * (level / 100) ** 4) for level in QUANTILE_LEVELS),
             ),
             "memory": Memory(reason="the emulator's own memory hides the model's")
             if emulated
             else Memory(
                 peak_rss_bytes=41_000_000 * scale, runtime_rss_bytes=38_000_000, includes="runtime and interpreter"
             ),
-            "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.011, value + 0.008), samples=540)
+            "accuracy": _accuracy(recipe)
             if model == "digits_cnn"
             else Accuracy(reason="no labelled data came with this file"),
             "parity": Parity(relative_error=ERRORS[recipe], max_abs_error=0.3, samples=540, disagreement=0.002),
@@ -134,6 +142,15 @@ def make_cell(model: str, format_name: str, recipe: str, device: str) -> CellRes
             "raw": f"raw/{format_name}",
         }
     )
+
+
+def _accuracy(recipe: str) -> Accuracy:
+    value = ACCURACY[recipe]
+    found = Accuracy(metric="top1", value=value, ci95=(value - 0.011, value + 0.008), samples=540)
+    if recipe == "fp32":
+        return found.model_copy(update={"delta_reason": "this is the fp32 variant"})
+    delta = value - ACCURACY["fp32"]
+    return found.model_copy(update={"delta": delta, "delta_ci95": (delta - 0.006, delta + 0.006)})
 
 
 def _verdict(emulated: bool, format_name: str) -> Verdict:

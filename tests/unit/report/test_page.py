@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from edgerig.report import html as html_writer
-from edgerig.results import Results
+from edgerig.results import CellState, Reading, Results
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--no-sandbox",
@@ -22,49 +24,86 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+HOSTILE = "<script>alert(1)</script>"
+PLOTS = ("tradeoff", "distribution", "delta", "size")
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(BROWSER is None, reason="needs chromium")]
 
 
+def with_twins(results: Results) -> Results:
+    """The first model from Keras as well: the framework view has something to show."""
+    twins = [
+        cell.model_copy(update={"id": cell.id.replace("-torch-", "-keras-"), "source": "keras"})
+        for cell in results.cells[:12]
+    ]
+    return results.model_copy(update={"cells": (*results.cells, *twins)})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
 @pytest.fixture
-def opened(results: Results, tmp_path: Path) -> Iterator[tuple[object, list[str]]]:
+def opened(browser, results: Results, tmp_path: Path) -> Iterator[tuple[object, list[str]]]:
     """The page at a phone's width, and everything that went wrong or was asked for since it was opened."""
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(results))
     events: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        page = browser.new_page(viewport={"width": 400, "height": 800})
-        page.on("console", lambda message: events.append(message.text))
-        page.on("pageerror", lambda error: events.append(str(error)))
-        page.on("dialog", lambda dialog: (events.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: events.append(request.url) if request.url != file.as_uri() else None)
-        page.goto(file.as_uri())
-        yield page, events
-        browser.close()
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    page.on("console", lambda message: events.append(message.text))
+    page.on("pageerror", lambda error: events.append(str(error)))
+    page.on("dialog", lambda dialog: (events.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: events.append(request.url) if request.url != file.as_uri() else None)
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    yield page, events
+    page.close()
 
 
 def shown(page, column: str) -> list[str]:
-    """The texts of the table's column, top to bottom, without hidden rows."""
+    """The texts of the table's column, top to bottom."""
     return page.evaluate(
         """column => {
             const at = [...document.querySelectorAll('#table th')].findIndex(th => th.textContent === column);
-            return [...document.querySelectorAll('#table tbody tr:not([hidden])')].map(tr => tr.cells[at].textContent);
+            return [...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[at].textContent);
         }""",
         column,
     )
 
 
-def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(opened) -> None:
+def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(opened, results: Results) -> None:
     page, events = opened
-    for model in (0, 1):
-        for device in (0, 1):
-            page.select_option("#model", index=model)
-            page.select_option("#device", index=device)
-            page.wait_for_function("document.querySelectorAll('#tradeoff .point').length > 8")
+    models = list(dict.fromkeys(cell.model for cell in results.cells))
+    for model in models:
+        for device in results.devices:
+            page.select_option("#model", label=model)
+            page.select_option("#device", label=device)
+            assert page.inner_text("#tradeoff-of") == f"{model} on {device}"
+            assert page.locator("#tradeoff .point").count() > 8
             assert page.locator("#size .bars .point").count() >= 9
+            timed = device == "local"
+            assert page.locator("#distribution .scatterlayer .trace").count() == (13 if timed else 0)
+            assert page.locator("#distribution").is_visible() == timed
+            assert (page.locator("#delta .point").count() > 5) == (model == "digits_cnn")
     assert page.evaluate("document.documentElement.scrollWidth") == 400
     assert events == []
+
+
+def test_no_plot_shows_an_emulated_latency(opened) -> None:
+    page, _ = opened
+    page.select_option("#device", label=HOSTILE)
+    assert page.text_content("#tradeoff .xtitle").startswith("million instructions")
+    assert "An emulator's time is not drawn." in page.inner_text("#distribution-note")
+
+
+def test_dominated_variants_are_faint(opened) -> None:
+    page, _ = opened
+    opacities = page.evaluate("document.getElementById('tradeoff').data.flatMap(trace => trace.marker.opacity)")
+    assert {0.3, 1} == set(opacities)
 
 
 def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened) -> None:
@@ -82,18 +121,140 @@ def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened) -> None:
     page.keyboard.press("Enter")
     assert header.get_attribute("aria-sort") == "none"
     assert shown(page, "p50 (ms)") == planned
+    page.locator("#table th", has_text="recipe").locator("button").click()
+    assert shown(page, "recipe") == sorted(shown(page, "recipe"))
     assert events == []
 
 
-def test_filters_combine(opened) -> None:
+def test_filters_combine_and_clear(opened) -> None:
     page, events = opened
     page.fill("#find", "ONNX int8")
     assert len(shown(page, "format")) == 8
     page.select_option("select[data-filter=status]", label="failed")
     assert set(shown(page, "status")) == {"failed"}
     assert page.inner_text("#shown") == "4 of 48 cells"
-    page.select_option("select[data-filter=device]", label="<script>alert(1)</script>")
+    page.select_option("select[data-filter=device]", label=HOSTILE)
     assert page.inner_text("#shown") == "2 of 48 cells"
     page.fill("#find", "no such text")
     assert page.inner_text("#shown") == "0 of 48 cells"
+    page.click("#clear")
+    assert page.inner_text("#shown") == "48 cells"
     assert events == []
+
+
+def test_every_planned_cell_says_why_it_has_no_figures(opened) -> None:
+    page, _ = opened
+    reasons = dict(zip(shown(page, "status"), shown(page, "reason or advice"), strict=True))
+    assert reasons["failed"].startswith("build: converter said:")
+    assert reasons["skipped"] == "deploy: the device went away"
+    assert reasons["unsupported"] == "build: executorch lowers fp16 for Linear weights only"
+
+
+def test_a_click_on_a_point_finds_its_variant(opened) -> None:
+    page, events = opened
+    # Plotly listens on a layer above its points: the click goes where the point is.
+    box = page.evaluate("""() => {
+        const plot = document.getElementById('tradeoff');
+        plot.scrollIntoView({block: 'center'});
+        const trace = plot.data.findIndex(one => one.name === 'int8-static · tflite');
+        const drawn = plot.querySelectorAll('.scatterlayer .trace')[trace];
+        const found = drawn.querySelector('.point').getBoundingClientRect();
+        return {x: found.x + found.width / 2, y: found.y + found.height / 2};
+    }""")
+    page.mouse.move(box["x"], box["y"])
+    page.wait_for_selector("#tradeoff .hoverlayer .hovertext")
+    page.mouse.click(box["x"], box["y"])
+    page.wait_for_function("document.getElementById('shown').textContent === '1 of 48 cells'")
+    assert (shown(page, "format"), shown(page, "recipe")) == (["tflite"], ["int8-static"])
+    assert events == []
+
+
+def test_buttons_lead_from_a_decision_to_its_plots_and_from_a_warning_to_its_cells(opened) -> None:
+    page, events = opened
+    page.locator(f'button.show[data-device="{HOSTILE}"]').first.click()
+    assert page.input_value("#device") == HOSTILE
+    page.locator("details", has_text="noisy").locator("summary").click()
+    page.locator('button[data-group="warning-0"]').click()
+    assert set(shown(page, "verdict")) == {"noisy"}
+    assert page.inner_text("#shown") == "6 of 48 cells (warning 0)"
+    assert events == []
+
+
+def test_the_matrix_colours_within_a_row_and_names_what_did_not_run(opened) -> None:
+    page, _ = opened
+    rows = page.evaluate(
+        "[...document.querySelectorAll('#matrix tbody tr')].map(tr => [...tr.cells].map(td => td.textContent))"
+    )
+    assert len(rows) == 4
+    assert rows[0][0] == "digits_cnn on local"
+    assert rows[2][0] == f"digits_cnn on {HOSTILE}"
+    assert "failed" in rows[0] and "unsupported" in rows[0] and "skipped" in rows[2]
+    assert page.locator("#matrix tr:nth-child(1) td.best").inner_text() == "0.0129"
+    page.select_option("#figure", label="accuracy")
+    assert page.locator("#matrix td", has_text="97.0 %").first.evaluate("td => td.style.backgroundColor")
+    page.locator("#matrix td button", has_text="unsupported").first.click()
+    assert shown(page, "status") == ["unsupported"]
+
+
+def test_a_printed_page_shows_every_cell_in_light_colours(opened) -> None:
+    page, _ = opened
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.getElementById('tradeoff').layout.font.color") == "#1b1f24"
+    assert page.locator("#clear").is_hidden()
+    assert len(shown(page, "model")) == 48
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(browser, results: Results, tmp_path: Path, scheme: str) -> None:
+    """axe-core: no finding that is serious or critical, with and without the framework view."""
+    file = tmp_path / "index.html"
+    file.write_bytes(html_writer.render(with_twins(results)))
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    found = axe.Axe().run(page).response
+    grave = [
+        (violation["id"], violation["impact"], [node["html"][:200] for node in violation["nodes"][:3]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    page.close()
+    assert len(found["passes"]) > 20
+    assert grave == [], json.dumps(grave, indent=1)
+
+
+def test_device_state_is_drawn_and_throttling_marked(browser, results: Results, tmp_path: Path) -> None:
+    hot = Reading(temperature_c=80.0, frequency_khz=600_000, throttled=("throttled",))
+    state = CellState(before=Reading(temperature_c=40.0, frequency_khz=1_500_000), during=(hot,), after=hot)
+    first = results.cells[0].model_copy(update={"state": state})
+    file = tmp_path / "index.html"
+    file.write_bytes(html_writer.render(results.model_copy(update={"cells": (first, *results.cells[1:])})))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    drawn = page.evaluate("document.getElementById('state').data.map(one => [one.y.slice(0, 3), one.marker.symbol[0]])")
+    assert drawn == [[[40, 80, 80], "x"], [[1.5, 0.6, 0.6], "x"]]
+    page.select_option("#device", label=HOSTILE)
+    assert page.locator("#state").is_hidden()
+    assert page.inner_text("#state-note").startswith("Nothing was read: during: the cell did not run")
+    page.close()
+
+
+def test_many_cells_are_paged(browser, results: Results, tmp_path: Path) -> None:
+    many = [
+        cell.model_copy(update={"id": f"{cell.id}{n}", "threads": n}) for n in range(1, 9) for cell in results.cells
+    ]
+    file = tmp_path / "index.html"
+    file.write_bytes(html_writer.render(results.model_copy(update={"cells": tuple(many)})))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert (page.inner_text("#shown"), page.inner_text("#page")) == ("384 cells", "Page 1 of 4")
+    first = shown(page, "device")
+    for _ in range(3):
+        page.click("#next")
+    assert page.inner_text("#page") == "Page 4 of 4"
+    assert (len(first), len(shown(page, "device"))) == (100, 84)
+    assert page.locator("#next").is_disabled()
+    page.close()

@@ -1,0 +1,156 @@
+"""`edgerig show`: what to ship, in a terminal and for scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+from rich.markup import escape
+
+from edgerig.cli.listing import print_table, table
+from edgerig.errors import ConfigError
+from edgerig.report import view
+from edgerig.report.budget import budget_of, said
+from edgerig.report.csv_results import written
+from edgerig.report.decision import Decision, decisions
+from edgerig.report.read import read_results
+from edgerig.results import CellResult
+from edgerig.spec import SweepBudget, parse
+
+NOTHING_TO_SHIP = 1
+"""Exit code when some model has no variant to recommend on some device."""
+Form = Literal["table", "json", "csv"]
+COLOURS = {"recommended": "green", "provisional": "yellow", "none": "red"}
+FIELDS = (
+    "device", "model", "emulated", "state", "cell", "source", "format", "recipe", "threads", "size_bytes",
+    "latency_p50_ms", "instructions", "accuracy_metric", "accuracy", "verdict", "why",
+    "runner_up", "runner_up_versus", "cautions", "ruled_out",
+)  # fmt: skip
+
+
+def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
+    """Prints the decisions of the results in `run` under its budget, with `changed` limits on top."""
+    results = read_results(run)
+    budget = parse(SweepBudget, {**budget_of(results).model_dump(), **changed}, "command line")
+    found = decisions(results, budget)
+    if form == "json":
+        document = {
+            "run": results.run.id,
+            "budget": budget.model_dump(mode="json"),
+            "decisions": [_record(decided) for decided in found],
+        }
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    elif form == "csv":
+        typer.echo(_csv(found), nl=False)
+    else:
+        typer.echo(f"{results.run.id}: {view.outcome(results.cells)}")
+        typer.echo(f"budget: {said(budget)}")
+        _print(found)
+    if any(decided.pick is None for decided in found) or not found:
+        sys.exit(NOTHING_TO_SHIP)
+
+
+def form_of(as_json: bool, as_csv: bool) -> Form:
+    """Raises ConfigError when both are asked for."""
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv exclude each other", hint="give one of them")
+    return "json" if as_json else "csv" if as_csv else "table"
+
+
+def _print(found: list[Decision]) -> None:
+    """The choices in a table, then the reasons: sentences do not fit between columns."""
+    shown = table("device", "model", "ship", "cost", "size", "accuracy", "runner-up")
+    for decided in found:
+        pick = decided.pick
+        colour = COLOURS[decided.state]
+        name = "nothing" if pick is None else decided.name(pick)
+        shown.add_row(
+            _cell(decided.device) + (" (emulated)" if decided.emulated else ""),
+            _cell(decided.model),
+            f"[bold {colour}]{_cell(name)}[/]" + (" (provisionally)" if decided.state == "provisional" else ""),
+            view.MISSING if pick is None else _cost(pick),
+            view.MISSING if pick is None else view.kilobytes(pick.size_bytes),
+            view.MISSING if pick is None else view.accuracy(pick),
+            view.MISSING if decided.runner_up is None else _cell(decided.name(decided.runner_up)),
+        )
+    print_table(shown)
+    for decided in found:
+        typer.echo("")
+        for line in _reasons(decided):
+            typer.echo(_printable(line))
+
+
+def _cost(cell: CellResult) -> str:
+    if not cell.emulated:
+        return f"p50 {view.significant(cell.latency.p50_ms if cell.latency else None)} ms"
+    count = cell.cost.instructions
+    return view.MISSING if count is None else f"{view.significant(count)} instructions"
+
+
+def _reasons(decided: Decision) -> list[str]:
+    lines = [f"{decided.model} on {decided.device}: {decided.why}"]
+    if decided.runner_up is not None:
+        lines.append(f"  runner-up: {decided.name(decided.runner_up)}, {decided.versus}")
+    lines += [f"  caution: {caution}" for caution in decided.cautions]
+    if decided.pick is not None and decided.ruled_out:
+        lines.append(f"  ruled out: {decided.ruled_out}")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal obeys: a device may be called anything."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _record(decided: Decision) -> dict[str, Any]:
+    """The decision under `FIELDS`' names; what is not known is None."""
+    pick = decided.pick
+    known = {
+        "device": decided.device,
+        "model": decided.model,
+        "emulated": decided.emulated,
+        "state": decided.state,
+        "why": decided.why,
+        "runner_up": None if decided.runner_up is None else decided.runner_up.id,
+        "runner_up_versus": decided.versus,
+        "cautions": list(decided.cautions),
+        "ruled_out": decided.ruled_out,
+        **({} if pick is None else _figures(pick)),
+    }
+    return {field: known.get(field) for field in FIELDS}
+
+
+def _figures(cell: CellResult) -> dict[str, Any]:
+    """An emulated latency is left out: it must not be compared with anything."""
+    return {
+        "cell": cell.id,
+        "source": cell.source,
+        "format": cell.format,
+        "recipe": cell.recipe,
+        "threads": cell.threads,
+        "size_bytes": cell.size_bytes,
+        "latency_p50_ms": None if cell.latency is None or cell.emulated else cell.latency.p50_ms,
+        "instructions": cell.cost.instructions,
+        "accuracy_metric": cell.accuracy.metric,
+        "accuracy": cell.accuracy.value,
+        "verdict": cell.verdict.label if cell.verdict else None,
+    }
+
+
+def _csv(found: list[Decision]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for decided in found:
+        record = {**_record(decided), "cautions": "; ".join(decided.cautions)}
+        writer.writerow([written(record[field]) for field in FIELDS])
+    return text.getvalue()

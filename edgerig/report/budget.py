@@ -1,0 +1,38 @@
+"""The budget a run's decisions are made under, as its results carry it."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from edgerig.errors import ResultsError
+from edgerig.report import view
+from edgerig.results import Results
+from edgerig.spec import SweepBudget
+
+
+def budget_of(results: Results) -> SweepBudget:
+    """`run.spec.budget`, or the default one where a run has none. Raises ResultsError when it is no budget."""
+    try:
+        return SweepBudget.model_validate(results.run.spec.get("budget", {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in ("run", "spec", "budget", *first["loc"]))
+        raise ResultsError(
+            f"results of {results.run.id}: {where}: {first['msg']}", hint="mend [budget] in the run's results"
+        ) from error
+
+
+def points(budget: SweepBudget) -> str:
+    """The accuracy a variant may lose: `"1 point"`."""
+    allowed = 100 * budget.accuracy_drop
+    return f"{allowed:.4g} point" if allowed == 1 else f"{allowed:.4g} points"
+
+
+def said(budget: SweepBudget) -> str:
+    """The whole of it, in one line."""
+    limits = [f"accuracy at most {points(budget)} below fp32's"]
+    if budget.latency_p50_ms is not None:
+        limits.append(f"p50 at most {view.significant(budget.latency_p50_ms)} ms")
+    if budget.size_bytes is not None:
+        limits.append(f"at most {view.kilobytes(budget.size_bytes)}")
+    return ", ".join(limits)

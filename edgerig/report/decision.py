@@ -1,0 +1,321 @@
+"""What should ship: of each model on each device the variant to recommend under a budget, the next best, and why. Pure.
+
+The rule, which the reports state as well:
+
+1. Ruled out is what did not run, computes something else on the device (`wrong`), or breaks a limit of the budget.
+2. On a real device the lowest median latency wins. Variants whose median is not told apart from it (their 95 %
+   intervals overlap, or they are within `SAME_TIME`) are as fast; of those the better measured wins, then the smaller.
+3. On an emulated device no latency counts: the fewest instructions win (within `SAME_COUNT` the smaller file), and
+   where none were counted the smallest file.
+
+What the data cannot answer (no accuracy, a latency limit on an emulator, a noisy median) is said, and makes a
+recommendation provisional.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from edgerig.report import metric, view
+from edgerig.report.budget import points
+from edgerig.report.versus import Basis, against
+from edgerig.results import Accuracy, CellResult, Results
+from edgerig.spec import SweepBudget
+
+SAME_TIME = 0.02
+"""Medians this close are as fast: the tolerance a stable median is known to (`measure.latency.MEDIAN_TOLERANCE`)."""
+SAME_COUNT = 0.001
+"""Counts this close are the same: what runs were seen to differ by (`results.Cost`)."""
+
+State = Literal["recommended", "provisional", "none"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What accuracy is held against; `words` names it, `{}` standing for its value."""
+
+    accuracy: Accuracy
+    words: str
+
+    def __str__(self) -> str:
+        value = view.significant(metric.shown(self.accuracy, self.accuracy.value or 0.0))
+        return self.words.format(value + metric.suffix(self.accuracy))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`pick` and `runner_up` are None where there is none. Each text is one sentence, or empty."""
+
+    device: str
+    model: str
+    emulated: bool
+    state: State
+    why: str
+    pick: CellResult | None = None
+    runner_up: CellResult | None = None
+    versus: str = ""
+    """The runner-up against the pick, in figures."""
+    cautions: tuple[str, ...] = ()
+    ruled_out: str = ""
+    """How many variants are out for which reason."""
+    several_sources: bool = False
+    basis: Basis = "latency"
+    tied: frozenset[str] = frozenset()
+    """Ids of the cells that are not told apart from the cheapest, the pick among them."""
+
+    def name(self, cell: CellResult) -> str:
+        return view.variant(cell, with_source=self.several_sources)
+
+
+def decisions(results: Results, budget: SweepBudget) -> list[Decision]:
+    """One for every model on every device, in order."""
+    return [decide(cells, budget, held_to) for cells, held_to in compared(results)]
+
+
+def compared(results: Results) -> list[tuple[list[CellResult], Reference | None]]:
+    """The cells of each model on each device, in order, and what their accuracy is held against."""
+    cells = view.ordered(results)
+    anywhere = {model: _best_accuracy(_fp32(own)) for model, own in view.by_model(cells).items()}
+    return [
+        (own, _reference(own, anywhere[model]))
+        for on_device in view.by_device(results).values()
+        for model, own in view.by_model(on_device).items()
+    ]
+
+
+def _reference(cells: Sequence[CellResult], elsewhere: Accuracy | None) -> Reference | None:
+    """The best fp32 accuracy among `cells` (one model, one device), else the same model's on any device
+    (`elsewhere`), else the best accuracy among `cells`; None where no accuracy is known."""
+    for found, words in (
+        (_best_accuracy(_fp32(cells)), "fp32's {}"),
+        (elsewhere, "fp32's {} on another device"),
+        (_best_accuracy(cells), "the best, {} (no fp32 was measured)"),
+    ):
+        if found is not None:
+            return Reference(found, words)
+    return None
+
+
+def _fp32(cells: Sequence[CellResult]) -> list[CellResult]:
+    return [cell for cell in cells if cell.recipe == "fp32"]
+
+
+def _best_accuracy(cells: Sequence[CellResult]) -> Accuracy | None:
+    known = [cell.accuracy for cell in cells if _sound(cell) and cell.accuracy.value is not None]
+    return max(known, key=metric.goodness, default=None)
+
+
+def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Decision:
+    """The decision among `cells`, at least one, all of one model on one device."""
+    first = cells[0]
+    plain = Decision(
+        first.device,
+        first.model,
+        first.emulated,
+        "none",
+        "",
+        several_sources=len({cell.source for cell in cells}) > 1,
+    )
+    out = {cell.id: reason for cell in cells if (reason := _ruled_out(cell, budget, held_to))}
+    kept = [cell for cell in cells if cell.id not in out]
+    plain = replace(plain, ruled_out=_counted(out))
+    if not kept:
+        return replace(plain, why=f"No variant can be recommended: {plain.ruled_out}.")
+    basis = _basis(kept)
+    pick, tied = _best(kept, basis)
+    others = [cell for cell in kept if cell.id != pick.id]
+    second = _best(others, basis)[0] if others else None
+    unanswered = _unanswered(pick, budget, held_to)
+    return replace(
+        plain,
+        state="provisional" if unanswered else "recommended",
+        why=_why(pick, len(tied), len(kept), basis, budget, held_to)
+        + _gain(plain, pick, _baseline(cells, basis), basis),
+        pick=pick,
+        runner_up=second,
+        basis=basis,
+        tied=frozenset(cell.id for cell in tied),
+        versus="" if second is None else against(pick, second, basis, same=second.id in {c.id for c in tied}),
+        cautions=(*unanswered, *_cautions(pick, kept, budget)),
+    )
+
+
+def _sound(cell: CellResult) -> bool:
+    return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
+
+
+def _ruled_out(cell: CellResult, budget: SweepBudget, held_to: Reference | None) -> str:
+    """Why the cell may not be recommended, worded to follow a number of variants; "" when it may."""
+    if cell.status != "ok":
+        return cell.status
+    if not _sound(cell):
+        return "computing something else on the device"
+    if held_to is not None:
+        lost = metric.lost_points(cell.accuracy, held_to.accuracy)
+        if lost is None:
+            return "without an accuracy to compare"
+        if lost > 100 * budget.accuracy_drop + 1e-9:  # 0.98 - 0.97 is a little more than 0.01
+            return f"losing more than {points(budget)}"
+    if budget.size_bytes is not None and (cell.size_bytes is None or cell.size_bytes > budget.size_bytes):
+        return f"larger than {view.kilobytes(budget.size_bytes)}"
+    if cell.emulated:
+        return ""
+    if cell.latency is None:
+        return "not timed"
+    if budget.latency_p50_ms is not None and cell.latency.p50_ms > budget.latency_p50_ms:
+        return f"slower than {view.significant(budget.latency_p50_ms)} ms"
+    return ""
+
+
+def _counted(out: dict[str, str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in Counter(out.values()).most_common())
+
+
+def _basis(kept: Sequence[CellResult]) -> Basis:
+    if not kept[0].emulated:
+        return "latency"
+    return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
+
+
+_LABELS = ("stable", "fallback", "emulated", "throttled", "noisy")
+"""The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
+
+
+def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[CellResult]]:
+    """The best of `kept`, and all that its basis does not tell apart from the first."""
+    cost = _COSTS[basis]
+    lowest = min(kept, key=lambda cell: (cost(cell), cell.id))
+    tied = [cell for cell in kept if _same(lowest, cell, basis)]
+    return min(tied, key=lambda cell: (_measured(cell), cell.size_bytes or 0, cost(cell), cell.id)), tied
+
+
+_COSTS: dict[Basis, Callable[[CellResult], float]] = {
+    "latency": lambda cell: float("inf") if cell.latency is None else cell.latency.p50_ms,
+    "instructions": lambda cell: float("inf") if cell.cost.instructions is None else cell.cost.instructions,
+    "size": lambda cell: float("inf") if cell.size_bytes is None else cell.size_bytes,
+}
+
+
+def _measured(cell: CellResult) -> tuple[int, str]:
+    return view.rank(cell.verdict.label if cell.verdict else "", _LABELS)
+
+
+def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:
+    """Whether the basis does not tell the two apart."""
+    cost = _COSTS[basis]
+    lower, upper = sorted((one, other), key=cost)
+    if basis == "size":
+        return cost(lower) == cost(upper)
+    if basis == "instructions":
+        return cost(upper) <= cost(lower) * (1 + SAME_COUNT)
+    if cost(upper) <= cost(lower) * (1 + SAME_TIME):
+        return True
+    below, above = median_interval(lower), median_interval(upper)
+    return below is not None and above is not None and above[0] <= below[1]
+
+
+def median_interval(cell: CellResult) -> tuple[float, float] | None:
+    """The 95 % interval of the median in ms, as the verdict's evidence has it."""
+    found = cell.verdict.evidence.get("median_ci95_ms") if cell.verdict else None
+    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
+        return float(found[0]), float(found[1])
+    return None
+
+
+def _baseline(cells: Sequence[CellResult], basis: Basis) -> CellResult | None:
+    """The cheapest fp32 variant that ran: what there is without any quantization."""
+    sound = [cell for cell in _fp32(cells) if _sound(cell)]
+    return min(sound, key=lambda cell: (_COSTS[basis](cell), cell.id), default=None)
+
+
+def _why(pick: CellResult, tied: int, kept: int, basis: Basis, budget: SweepBudget, held_to: Reference | None) -> str:
+    """The first half of the sentence: what it is best at, and among how many."""
+    limits = [f"within {points(budget)} of {held_to}"] if held_to is not None else []
+    limits += [text for text in (_other_limits(budget, pick.emulated),) if text]
+    within = f" {' and '.join(limits)}" if limits else ""
+    best = _ALIKE[basis].format(tied) if tied > 1 else _BEST[basis]
+    return f"The only variant{within}" if kept == 1 else f"{best} of {kept:,} variants{within}"
+
+
+def _gain(plain: Decision, pick: CellResult, baseline: CellResult | None, basis: Basis) -> str:
+    """The other half: what it brings over the best fp32 variant."""
+    if baseline is None:
+        return f": {view.described(pick)}."
+    if baseline.id == pick.id:
+        return f": {view.described(pick)}; no quantized one is better."
+    gain = against(baseline, pick, basis, same=_same(baseline, pick, basis))
+    return f"; against the best fp32, {plain.name(baseline)}: {gain}."
+
+
+_BEST: dict[Basis, str] = {
+    "latency": "Fastest",
+    "instructions": "Fewest instructions (an emulator's time is not ranked)",
+    "size": "Smallest (an emulator's time is not ranked, and no instructions were counted)",
+}
+_ALIKE: dict[Basis, str] = {
+    "latency": "Best measured, then smallest, of the {} that are not told apart from the fastest",
+    "instructions": "Smallest of the {} with the fewest instructions (an emulator's time is not ranked)",
+    "size": _BEST["size"],
+}
+
+
+def _other_limits(budget: SweepBudget, emulated: bool) -> str:
+    limits = []
+    if budget.latency_p50_ms is not None and not emulated:
+        limits.append(f"{view.significant(budget.latency_p50_ms)} ms")
+    if budget.size_bytes is not None:
+        limits.append(view.kilobytes(budget.size_bytes))
+    return f"at most {' and '.join(limits)}" if limits else ""
+
+
+def _unanswered(pick: CellResult, budget: SweepBudget, held_to: Reference | None) -> tuple[str, ...]:
+    """What the budget asks and the data does not answer."""
+    found = []
+    if held_to is None:
+        why = pick.accuracy.reason or "no reason was recorded"
+        error = pick.parity.relative_error
+        known = (
+            ""
+            if error is None
+            else f"; its outputs differ from the source's by {view.significant(error, 2)} (relative error)"
+        )
+        found.append(f"accuracy was not measured ({why}){known}")
+    if budget.latency_p50_ms is not None and pick.emulated:
+        found.append(
+            f"whether it stays within {view.significant(budget.latency_p50_ms)} ms only a real device can tell"
+        )
+    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled"):
+        found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
+    return tuple(found)
+
+
+def _cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
+    found = []
+    if pick.verdict is not None and pick.verdict.label == "fallback":
+        found.append(pick.verdict.advice)
+    interval = median_interval(pick)
+    limit = budget.latency_p50_ms
+    if limit is not None and interval is not None and not pick.emulated and interval[1] > limit:
+        found.append(f"its median may be up to {view.significant(interval[1])} ms, above the limit")
+    if unsure := _unsure_accuracy(kept, budget):
+        found.append(unsure)
+    return tuple(found)
+
+
+def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
+    """What to say when the accuracies are known less exactly than the drop they are held to."""
+    widths = [
+        ((accuracy.ci95[1] - accuracy.ci95[0]) * 50, accuracy.samples)
+        for accuracy in (cell.accuracy for cell in kept)
+        if accuracy.ci95 is not None and metric.is_share(accuracy)
+    ]
+    widest = max(widths, default=(0.0, 0))
+    if widest[0] <= 100 * budget.accuracy_drop:
+        return ""
+    return (
+        f"accuracy is known to about ±{view.significant(widest[0], 2)} points only "
+        f"({view.counted(widest[1], 'sample')}), the budget allows {points(budget)}"
+    )

@@ -1,0 +1,99 @@
+"""What is to be told of several cells at once: warnings, notes, gaps, failures; the same words together. Pure.
+
+Words that differ in their figures alone count as the same: a run of thousands of cells has a handful of things to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edgerig.report.columns import COLUMNS
+from edgerig.report.view import MISSING, rank
+from edgerig.results import CellResult, ErrorRecord
+
+_FIGURE = re.compile(r"\d[\d.,]*(?:e[+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that share something to be told: `title` is what about, `text` what it is, in the first cell's figures."""
+
+    title: str
+    text: str
+    cells: tuple[CellResult, ...]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Cells that did not run for the same reason; `error` is the first one's, None where none was recorded."""
+
+    status: str
+    error: ErrorRecord | None
+    cells: tuple[CellResult, ...]
+
+
+def without_figures(text: str, cell: CellResult) -> str:
+    """`text` with the cell's own id and every number taken out: what two cells' words are compared by."""
+    return _FIGURE.sub("#", text.replace(cell.id, "@"))
+
+
+def warnings(cells: Sequence[CellResult]) -> list[Group]:
+    """Every verdict but "stable", the gravest first."""
+    told = [
+        (cell.verdict.label, cell.verdict.advice or "no advice was recorded", cell)
+        for cell in cells
+        if cell.verdict is not None and cell.verdict.label != "stable"
+    ]
+    return _groups(
+        sorted(told, key=lambda item: rank(item[0], ("wrong", "fallback", "throttled", "noisy", "emulated")))
+    )
+
+
+def notes(cells: Sequence[CellResult]) -> list[Group]:
+    """What builders and engines said of how a cell was built and run."""
+    told = [
+        (who, note, cell)
+        for cell in cells
+        for who, noted in (("build", cell.build), ("engine", cell.engine))
+        if noted is not None
+        for note in noted.notes
+    ]
+    return _groups(sorted(told, key=lambda item: item[0]))
+
+
+def unmeasured(cells: Sequence[CellResult]) -> list[Group]:
+    """What cells that ran did not measure, and why."""
+    return _groups(
+        (column.header, column.reason(cell) or "no reason was recorded", cell)
+        for column in COLUMNS
+        if column.numeric and column.key != "interval"
+        for cell in cells
+        if cell.status == "ok" and column.text(cell) == MISSING
+    )
+
+
+def troubles(cells: Sequence[CellResult]) -> list[Trouble]:
+    """Everything that is not ok, failures first."""
+    groups: dict[tuple[str, ...], list[CellResult]] = {}
+    for cell in not_ok(cells):
+        error = cell.error
+        told = () if error is None else (error.stage, error.kind, without_figures(error.message, cell))
+        groups.setdefault((cell.status, *told), []).append(cell)
+    return [Trouble(same[0].status, same[0].error, tuple(same)) for same in groups.values()]
+
+
+def not_ok(cells: Sequence[CellResult]) -> list[CellResult]:
+    """Failed cells first, then skipped, then unsupported ones."""
+    return sorted(
+        (cell for cell in cells if cell.status != "ok"),
+        key=lambda cell: rank(cell.status, ("failed", "skipped", "unsupported")),
+    )
+
+
+def _groups(told: Iterable[tuple[str, str, CellResult]]) -> list[Group]:
+    groups: dict[tuple[str, str], list[tuple[str, CellResult]]] = {}
+    for title, text, cell in told:
+        groups.setdefault((title, without_figures(text, cell)), []).append((text, cell))
+    return [Group(title, same[0][0], tuple(cell for _, cell in same)) for (title, _), same in groups.items()]

@@ -1,0 +1,57 @@
+"""How each figure of a report was measured, and how far to trust it."""
+
+from __future__ import annotations
+
+NOTES: tuple[tuple[str, str], ...] = (
+    (
+        "What to ship",
+        "what breaks the budget or computes something else on the device is ruled out. Of the rest the lowest median "
+        "latency wins; where medians are not told apart (their 95 % intervals overlap, or they are within 2 %) the "
+        "better measured, then the smaller file. On an emulated device no latency counts: the fewest instructions win, "
+        "and where none were counted the smallest file. A recommendation is provisional where the data leaves a part "
+        "of the budget open.",
+    ),
+    ("Size", "the file as it ships; 1 kB is 1,000 bytes."),
+    (
+        "Latency",
+        "one inference at batch size 1 in the steady state, by the device's monotonic clock around the "
+        "inference alone: no file loading, no warm-up, no network. Percentiles are nearest-rank; every sample "
+        "is kept in the run's folder. Loading and first inference are in results.csv.",
+    ),
+    (
+        "Emulated",
+        "an emulator's clock says nothing of the device it stands for. Such latencies are marked, left out of "
+        "plots and never ranked; size, accuracy and relative error are real.",
+    ),
+    (
+        "Accuracy",
+        "on the device itself, with its 95 % interval. Where two intervals overlap widely, this data does not "
+        "show a difference.",
+    ),
+    (
+        "Relative error",
+        "‖built − source‖ / ‖source‖ over all outputs of the samples: it shows the damage quantization "
+        "does before accuracy moves.",
+    ),
+    ("Delegated", "operators on the runtime's fast backend, of all it executes. The others run on slower kernels."),
+    (
+        "Peak memory",
+        "resident memory of a process of its own that loads the model and infers, runtime included; "
+        "1 MB is 1,000,000 bytes.",
+    ),
+    (
+        "Instructions",
+        "what one inference executes on an emulated processor, on one thread: a cost to compare builds by, the same in "
+        "every run for LiteRT and ExecuTorch, not a time.",
+    ),
+    (
+        "Verdict",
+        "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
+        "operators ran outside the fast backend, or with another thread count than was asked for. throttled: the "
+        "device held its processor back meanwhile. emulated: "
+        "not a latency to compare at all. wrong: the device computes something else than the file did when it was "
+        "built; such a cell is never recommended.",
+    ),
+    ("–", "not measured, never zero; the reasons are listed."),
+)
+"""As (name, text)."""

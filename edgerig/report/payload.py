@@ -1,0 +1,154 @@
+"""The cells as the page's script reads them: by column, texts and numbers said once. Pure.
+
+A page of 24,000 cells must open at once and stay small, so a text stands once in its column's `texts` and is meant by
+its place (`at`, one a cell), and a number has no more digits than a plot shows. The script puts every text on the page
+as text, never as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from edgerig.report import look, metric, view
+from edgerig.report.columns import COLUMNS, Column
+from edgerig.report.state import states
+from edgerig.results import QUANTILE_LEVELS, CellResult, Latency
+
+Json = dict[str, Any]
+
+_DIGITS = 5
+"""Significant digits of a number that is drawn or sorted by."""
+
+
+def payload(cells: Sequence[CellResult], beaten: Iterable[str]) -> Json:
+    """Of `cells`, in their order. `beaten` are the ids of dominated ones."""
+    dominated = set(beaten)
+    return {
+        "ids": [cell.id for cell in cells],
+        "columns": [_column(column, cells) for column in (_DEVICE, *COLUMNS, _NOTE)],
+        "emulated": [int(cell.emulated) for cell in cells],
+        "dominated": [int(cell.id in dominated) for cell in cells],
+        "accuracy": _accuracies(cells),
+        "delta": _deltas(cells),
+        "error": [rounded(cell.parity.relative_error) for cell in cells],
+        "latency": _latencies(cells),
+        "constants": _constants(cells),
+        "state": _states(cells),
+        "colours": {name: look.colour(name) for name in dict.fromkeys(cell.recipe for cell in cells)},
+        "symbols": {name: look.symbol(name) for name in dict.fromkeys(cell.format for cell in cells)},
+        "order": {"format": view.FORMATS, "recipe": view.RECIPES},
+    }
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")
+
+
+def encoded(values: Sequence[str]) -> Json:
+    """`{"texts": [each once], "at": [place of each value]}`."""
+    places: dict[str, int] = {}
+    at = [places.setdefault(value, len(places)) for value in values]
+    return {"texts": list(places), "at": at}
+
+
+def runs(places: Sequence[int]) -> list[int]:
+    """Ascending `places` as start, length, start, length, …: cells of a group mostly stand together."""
+    found: list[int] = []
+    for place in places:
+        if found and place == found[-2] + found[-1]:
+            found[-1] += 1
+        else:
+            found += [place, 1]
+    return found
+
+
+def _note(cell: CellResult) -> str:
+    if cell.status != "ok":
+        return view.reason(cell)
+    return cell.verdict.advice if cell.verdict else ""
+
+
+_DEVICE = Column("device", "device", lambda cell: cell.device, lambda cell: cell.device)
+_NOTE = Column("note", "reason or advice", _note, _note)
+
+
+def _column(column: Column, cells: Sequence[CellResult]) -> Json:
+    """`sort` is given where it is a number; text columns sort by their texts. `why` says why a number is missing."""
+    written: Json = {"key": column.key, "header": column.header, "numeric": column.numeric}
+    written |= encoded([column.text(cell) for cell in cells])
+    if column.numeric:
+        keys = [column.sort(cell) for cell in cells]
+        written["sort"] = [rounded(key) if isinstance(key, float) else key for key in keys]
+        why = [
+            "" if key is not None or cell.status != "ok" else column.reason(cell)
+            for key, cell in zip(keys, cells, strict=True)
+        ]
+        if any(why):
+            written["why"] = encoded(why)
+    return written
+
+
+def _accuracies(cells: Sequence[CellResult]) -> Json:
+    """`low` and `high` bound the 95 % interval, in the metric's unit as it is shown."""
+    return {
+        "metric": encoded([(cell.accuracy.metric or "") + metric.suffix(cell.accuracy) for cell in cells]),
+        "low": [_end(cell, 0) for cell in cells],
+        "high": [_end(cell, 1) for cell in cells],
+    }
+
+
+def _end(cell: CellResult, which: int) -> float | None:
+    ends = cell.accuracy.ci95
+    return None if ends is None else rounded(metric.shown(cell.accuracy, ends[which]))
+
+
+def _deltas(cells: Sequence[CellResult]) -> Json:
+    """Against the fp32 variant beside each, on the same samples; in points."""
+    return {
+        "value": [_points(cell.accuracy.delta) for cell in cells],
+        "low": [_points(cell.accuracy.delta_ci95[0] if cell.accuracy.delta_ci95 else None) for cell in cells],
+        "high": [_points(cell.accuracy.delta_ci95[1] if cell.accuracy.delta_ci95 else None) for cell in cells],
+    }
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else rounded(100 * share)
+
+
+def _latencies(cells: Sequence[CellResult]) -> Json:
+    """`quantiles` are per mille of the median. Null where there is none, or an emulator's: never drawn."""
+    drawn = [None if cell.emulated else cell.latency for cell in cells]
+    return {
+        "levels": QUANTILE_LEVELS,
+        "quantiles": [_quantiles(latency) for latency in drawn],
+        "p99": [rounded(latency.p99_ms) if latency else None for latency in drawn],
+        "min": [rounded(latency.min_ms) if latency else None for latency in drawn],
+        "samples": [latency.samples if latency else 0 for latency in drawn],
+    }
+
+
+def _quantiles(latency: Latency | None) -> list[int] | None:
+    if latency is None or len(latency.quantiles_ms) != len(QUANTILE_LEVELS) or not latency.p50_ms:
+        return None
+    return [round(1000 * value / latency.p50_ms) for value in latency.quantiles_ms]
+
+
+def _states(cells: Sequence[CellResult]) -> Json:
+    found = states(cells)
+    return {**found, "throttled": encoded(found["throttled"]), "reasons": encoded(found["reasons"])}
+
+
+def _constants(cells: Sequence[CellResult]) -> Json:
+    """Bytes of each file by the dtype of its constants, and what is left: dtype's place, bytes, dtype's place, …"""
+    places: dict[str, int] = {look.REST: 0}
+    files: list[list[int] | None] = []
+    for cell in cells:
+        if cell.size_bytes is None or cell.build is None:
+            files.append(None)
+            continue
+        known = {name: size for name, size in cell.build.constants.items() if size > 0}
+        rest = max(0, cell.size_bytes - sum(known.values()))
+        parts = [(places.setdefault(name, len(places)), size) for name, size in known.items()]
+        files.append([number for part in (*parts, (0, rest)) for number in part])
+    return {"dtypes": list(places), "colours": [look.dtype_colour(name) for name in places], "bytes": files}

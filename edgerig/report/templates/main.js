@@ -1,0 +1,40 @@
+// What happens when the page opens, and what its parts do to one another.
+
+async function open() {
+  const cells = new Cells(JSON.parse(await unpacked("data")));
+  const table = new Table(cells);
+  const pick = (place) => {
+    if (place === undefined) return;
+    const wanted = Object.fromEntries(["device", "model", "source", "format", "recipe"].map((key) => [key, cells.text(key, place)]));
+    table.show({ wanted });
+    byId("cells").scrollIntoView();
+  };
+  new Matrix(cells, pick);
+  const script = element("script");
+  script.textContent = await unpacked("plotly");
+  document.head.append(script);
+  if (cells.count) connect(cells, table, new Plots(cells, pick));
+}
+
+function connect(cells, table, plots) {
+  for (const button of document.querySelectorAll("button.show")) {
+    button.addEventListener("click", () => {
+      const { group, model, device } = button.dataset;
+      if (group === undefined) plots.choose(model, device);
+      else table.show({ places: cells.group(group), label: group.replace("-", " ") });
+      byId(group === undefined ? "tradeoff-title" : "cells").scrollIntoView();
+    });
+  }
+  for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) {
+    window.addEventListener(event, () => {
+      plots.print(printing);
+      table.print(printing);
+    });
+  }
+  document.documentElement.dataset.ready = "yes";
+}
+
+open().catch((error) => {
+  byId("trouble").hidden = false;
+  byId("trouble").textContent = `The plots and tables could not be shown (${error.message}). A browser of 2023 or newer can; the same figures are in report.md and results.csv beside this page.`;
+});

@@ -1,0 +1,78 @@
+"""What is told of several cells at once."""
+
+from __future__ import annotations
+
+from edgerig.report import groups, view
+from edgerig.results import CellResult, Results, Verdict
+
+
+def changed(cell: CellResult, **fields: object) -> CellResult:
+    return cell.model_copy(update=fields)
+
+
+def test_warnings_and_reasons_are_grouped(results: Results) -> None:
+    cells = view.ordered(results)
+    assert [(group.title, len(group.cells)) for group in groups.warnings(cells)] == [("noisy", 6), ("emulated", 18)]
+    told = {(group.title, group.text): len(group.cells) for group in groups.unmeasured(cells)}
+    assert told == {
+        ("instructions", "not emulated"): 20,
+        ("accuracy", "no labelled data came with this file"): 19,
+        ("delegated", "the runtime does not tell"): 12,
+        ("peak memory (MB)", "the emulator's own memory hides the model's"): 18,
+    }
+
+
+def test_words_that_differ_in_their_figures_alone_are_one_group(results: Results) -> None:
+    advice = ("known to ±3.2% only", "known to ±11% only", "too few samples")
+    cells = [
+        changed(cell, verdict=Verdict(label="noisy", evidence={}, advice=text))
+        for cell, text in zip(results.cells[:3], advice, strict=True)
+    ]
+    found = [(group.text, len(group.cells)) for group in groups.warnings(cells)]
+    assert found == [("known to ±3.2% only", 2), ("too few samples", 1)]
+
+
+def test_the_gravest_warning_is_told_first(results: Results) -> None:
+    labels = ("noisy", "emulated", "wrong", "fallback")
+    cells = [
+        changed(cell, verdict=Verdict(label=label, evidence={}, advice="x"))
+        for cell, label in zip(results.cells[:4], labels, strict=True)
+    ]
+    assert [group.title for group in groups.warnings(cells)] == ["wrong", "fallback", "noisy", "emulated"]
+
+
+def test_troubles_hold_every_cell_that_is_not_ok_once(results: Results) -> None:
+    cells = view.ordered(results)
+    troubles = groups.troubles(cells)
+    assert [(trouble.status, len(trouble.cells)) for trouble in troubles] == [
+        ("failed", 4),
+        ("skipped", 2),
+        ("unsupported", 4),
+    ]
+    assert [cell for trouble in troubles for cell in trouble.cells] == groups.not_ok(cells)
+
+
+def test_failures_that_differ_in_their_cell_and_figures_alone_are_one_trouble(results: Results) -> None:
+    failed = [cell for cell in results.cells if cell.status == "failed"][:2]
+    cells = [
+        changed(cell, error=cell.error.model_copy(update={"message": f"{cell.id}: ended by signal {number}"}))
+        for number, cell in enumerate(failed)
+        if cell.error is not None
+    ]
+    (trouble,) = groups.troubles(cells)
+    assert trouble.cells == tuple(cells)
+    assert trouble.error == cells[0].error
+
+
+def test_what_builders_and_engines_noted_is_told_once_with_its_cells(results: Results) -> None:
+    first, second = [cell for cell in results.cells if cell.status == "ok" and cell.build and cell.engine][:2]
+    assert first.build is not None
+    assert first.engine is not None
+    silent = first.engine.model_copy(update={"notes": ()})
+    noted = (
+        changed(first, build=first.build.model_copy(update={"notes": ("Conv left in float",)}), engine=silent),
+        changed(second, engine=silent.model_copy(update={"notes": ("one thread",)})),
+    )
+    found = groups.notes(noted)
+    told = {(group.title, group.text): [cell.id for cell in group.cells] for group in found}
+    assert told == {("build", "Conv left in float"): [first.id], ("engine", "one thread"): [second.id]}
