@@ -11,8 +11,6 @@ from typer.core import TyperGroup
 
 from edgerig.cli import completion
 
-from edgerig.cli import complete
-
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
     no_args_is_help=True,
@@ -25,18 +23,18 @@ SweepFile = Annotated[
 ]
 Model = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A model's name, or its file.", autocompletion=complete.models),
+    typer.Option("--model", help="A model's name, or its file.", autocompletion=completion.models),
 ]
 Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
 Format = Annotated[
-    list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.", autocompletion=complete.formats)
+    list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.", autocompletion=completion.formats)
 ]
 Recipe = Annotated[
-    list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".', autocompletion=complete.recipes)
+    list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".', autocompletion=completion.recipes)
 ]
 Device = Annotated[
-    list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=complete.devices)
+    list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=completion.devices)
 ]
 Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
@@ -110,7 +108,7 @@ def report(
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.json.")],
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.json.", autocompletion=completion.runs)],
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, one row a decision.")] = False,
     accuracy_drop: Annotated[

@@ -30,6 +30,27 @@ def models(incomplete: str) -> list[str]:
     return []
 
 
+def devices(incomplete: str) -> list[str]:
+    from edgerig import spec
+    from edgerig.errors import EdgerigError
+
+    with contextlib.suppress(EdgerigError, OSError):
+        return _starting(incomplete, spec.known_devices())
+    return []
+
+
+def formats(incomplete: str) -> list[str]:
+    from edgerig import spec
+
+    return _starting(incomplete, spec.load_formats())
+
+
+def recipes(incomplete: str) -> list[str]:
+    from edgerig import spec
+
+    return _starting(incomplete, spec.load_recipes())
+
+
 def cells(incomplete: str) -> list[str]:
     """Cell ids of the newest run under `reports/`."""
     import json
