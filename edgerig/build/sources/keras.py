@@ -35,7 +35,7 @@ from edgerig.spec import ModelSpec, TensorSpec
 Tensors = tuple[TensorSpec, ...]
 SEED = 0
 """For layers initialised at random: a model's processes must all see the same weights."""
-SETTLING_SAMPLES = 8
+SETTLING_SAMPLES = 16
 """As many random inputs as an untrained network's batch norms take their statistics from."""
 SETTLING_SIZE = 64
 """The length given to an axis the architecture leaves open, while they do."""

@@ -27,10 +27,19 @@ def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def zero_padded(assembly: Assembly, value: Value, pads: Pads, fill: float = 0.0) -> Value:
-    """`value` (channels first) with `pads` around its spatial axes; torch counts them from the last axis."""
+def zero_padded(assembly: Assembly, value: Value, pads: Pads) -> Value:
+    """`value`, channels first, with `pads` around its spatial axes; torch counts them from the last axis.
+
+    XNNPACK lays out an image that comes straight from a permutation wrongly when a padding and a dynamically quantized
+    convolution follow ("Propagating input shapes failed" at run time). Pooling by single elements in between, which
+    changes nothing, makes it take the image as one.
+    """
     flat = [length for pair in reversed(pads) for length in pair]
-    return assembly.call(functional.pad, value, flat, "constant", fill, first=True) if any(flat) else value
+    if not any(flat):
+        return value
+    if len(value.shape) == 4 and not value.channels_first:
+        value = assembly.call(functional.max_pool2d, assembly.first(value), 1, first=True)
+    return assembly.call(functional.pad, assembly.first(value), flat, "constant", 0.0, first=True)
 
 
 def convolution(assembly: Assembly, layer: Any, value: Value) -> Value:
@@ -122,14 +131,17 @@ def _depthwise_weight(kernel: torch.Tensor) -> torch.Tensor:
 def _convolved(
     assembly: Assembly, layer: Any, value: Value, weight: torch.Tensor, bias: torch.Tensor | None, groups: int
 ) -> Value:
-    value = assembly.first(value)
     strides, dilation = tuple(layer.strides), tuple(layer.dilation_rate)
     pads = _pads(layer, value.spatial, dilation)
     own = tuple(before for before, _ in pads)
     if any(before != after for before, after in pads):
         value, own = zero_padded(assembly, value, pads), tuple(0 for _ in pads)
     return assembly.module(
-        layer, lambda: _module(weight, bias, groups, strides, own, dilation), value, first=True, variant=own
+        layer,
+        lambda: _module(weight, bias, groups, strides, own, dilation),
+        assembly.first(value),
+        first=True,
+        variant=own,
     )
 
 

@@ -36,7 +36,7 @@ def permute(assembly: Assembly, layer: Any, value: Value) -> Value:
 
 def zero_padding(assembly: Assembly, layer: Any, value: Value) -> Value:
     """ZeroPadding1D, ZeroPadding2D."""
-    return zero_padded(assembly, assembly.first(value), _pairs(layer.padding))
+    return zero_padded(assembly, value, _pairs(layer.padding))
 
 
 def cropping(assembly: Assembly, layer: Any, value: Value) -> Value:
