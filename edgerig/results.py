@@ -101,6 +101,10 @@ class Latency(Value):
     max_ms: float
     samples: int
     warmup_runs: int
+    process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    control_ms: float | None = Field(
+        default=None, description="median time of a computation that is always the same, beside the timed loops"
+    )
 
 
 class Memory(Value):
