@@ -168,7 +168,9 @@ def _instructions(
         absent = _absent("instructions", was.instructions, now.instructions, minimum, now)
         return absent or MetricChange(metric="instructions", label="not compared", minimum=minimum)
     other = _other_hardware(on, there)
-    found = _relative(was.instructions, now.instructions, (was.instructions_spread or 0) + (now.instructions_spread or 0))
+    found = _relative(
+        was.instructions, now.instructions, (was.instructions_spread or 0) + (now.instructions_spread or 0)
+    )
     if other or found is None:
         return MetricChange(
             metric="instructions",

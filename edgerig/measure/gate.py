@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from edgerig.measure.compare import CellChange, Comparison, MetricChange
+from edgerig.measure.compare import CellChange, Comparison
 from edgerig.measure.evidence import latency_margin
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
+from edgerig.measure.told import told
 from edgerig.results import Value
 from edgerig.spec.budget import Budget
 
@@ -103,29 +104,6 @@ def _outcome(change: CellChange, here: CellSnapshot | None) -> Check:
     if change.base_status == "ok":
         return Check(cell=change.id, name="outcome", outcome="fail", message=change.reason)
     return Check(cell=change.id, name="outcome", outcome="left out", message=f"not ok before either: {change.reason}")
-
-
-def told(metric: MetricChange) -> str:
-    """A change in a line: figures, effect, interval, p, reason."""
-    if metric.effect is None or metric.base is None or metric.new is None:
-        return f"{metric.label}: {metric.reason}" if metric.reason else metric.label
-    line = f"{metric.label}: {metric.base:.6g} → {metric.new:.6g}, {effect_told(metric)}"
-    return f"{line}; {metric.reason}" if metric.reason else line
-
-
-def effect_told(metric: MetricChange) -> str:
-    """The effect with its interval, p and minimum, as `+10.2 % [+9.1, +11.4] %, p 0.001 (counts from 5 %)`."""
-    if metric.effect is None or metric.low is None or metric.high is None:
-        return ""
-    if metric.metric == "parity":
-        return f"{metric.effect:+.4g} (counts from {metric.minimum:g})"
-    unit = "points" if metric.metric == "accuracy" else "%"
-    text = f"{100 * metric.effect:+.2f} {unit}"
-    if metric.low != metric.high:
-        text += f" [{100 * metric.low:+.2f}, {100 * metric.high:+.2f}]"
-    if metric.p is not None:
-        text += f", p {metric.p:.2g}"
-    return f"{text} (counts from {100 * metric.minimum:g} {unit})"
 
 
 def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-import tomli_w
+import tomlkit
 from pydantic import ValidationError
 
 from edgerig.errors import ConfigError, ResultsError
@@ -34,7 +34,7 @@ def render(found: Snapshot) -> bytes:
         for name, cell in sorted(found.cells.items())
         if cell.status != "skipped"
     }
-    return (_HEAD + "\n" + tomli_w.dumps(document)).encode("utf-8", "backslashreplace")
+    return (_HEAD + "\n" + tomlkit.dumps(document)).encode("utf-8", "backslashreplace")
 
 
 def read_baseline(path: Path) -> Snapshot:
