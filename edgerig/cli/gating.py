@@ -77,6 +77,15 @@ def _folder(run: Path) -> Path:
     return run if run.is_dir() else run.parent
 
 
+def _printable(text: str) -> str:
+    """On one line and without what would steer the terminal: a message may quote a converter, or a stranger's file."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _line(text: str) -> str:
+    return escape(_printable(text))
+
+
 def _selected(run: Snapshot, select: list[str], origin: str) -> Snapshot:
     chosen = _chosen(run, select)
     if not chosen.cells:
@@ -109,12 +118,13 @@ def _print_matrix(found: Comparison) -> None:
     shown = table("cell", "", *compare_view.METRICS)
     for cell in found.cells:
         if cell.metrics:
-            shown.add_row(escape(cell.id), cell.label, *(escape(compare_view.short(metric)) for metric in cell.metrics))
+            shown.add_row(_line(cell.id), cell.label, *(escape(compare_view.short(metric)) for metric in cell.metrics))
         else:
-            shown.add_row(escape(cell.id), cell.label, escape(cell.reason))
+            shown.add_row(_line(cell.id), cell.label, _line(cell.reason))
     print_table(shown)
     for row in compare_view.changed(found):
-        typer.echo(f"{row.metric.label}: {row.cell.id}: {row.metric.metric}: {compare_view.described(row.metric)}")
+        told = f"{row.cell.id}: {row.metric.metric}: {compare_view.described(row.metric)}"
+        typer.echo(f"{row.metric.label}: {_printable(told)}")
     typer.echo(compare_view.headline(found))
 
 
@@ -123,7 +133,7 @@ def _print_checks(found: GateResult) -> None:
     if noted:
         shown = table("", "cell", "check", "found")
         for check in noted:
-            shown.add_row(check.outcome, escape(check.cell), check.name, escape(check.message))
+            shown.add_row(check.outcome, _line(check.cell), check.name, _line(check.message))
         print_table(shown)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
     typer.echo(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
@@ -133,7 +143,7 @@ def _end(found: GateResult) -> None:
     if found.outcome == "fail":
         first = found.of("fail")[0]
         raise GateFailed(
-            f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}",
+            _printable(f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}"),
             hint="if the change is meant: edgerig baseline update, and commit the file",
         )
     if found.outcome == "inconclusive":

@@ -143,7 +143,7 @@ def _changed(
 
 
 def _relative(was: float, now: float, margin: float = 0.0) -> Difference | None:
-    """now / was - 1, give or take `margin` (of the figures' own unit); None where there is nothing to be relative to."""
+    """now / was - 1, give or take `margin` (in the figures' unit); None where there is nothing to be relative to."""
     if was == 0:
         return Difference(0.0, 0.0, 0.0, None) if now == 0 else None
     return Difference(now / was - 1, (now - margin) / was - 1, (now + margin) / was - 1, None)

@@ -33,10 +33,10 @@ class Difference:
 def latency_ratio(base: LatencySnapshot, new: LatencySnapshot) -> Difference:
     """The relative change of the median latency.
 
-    The effect is the ratio of the geometric means of the processes' medians, less one. Its interval adds, as independent
-    errors of the log ratio, (a) what one run's samples say of its own median: a bootstrap of the ratio over stretches of
-    each process' samples (`measure/latency.py`), and (b) what they cannot say: two processes with the same file
-    differ, so the pooled spread of the processes' medians, by Student's t for their number.
+    The effect is the ratio of the geometric means of the processes' medians, less one. Its interval adds, as
+    independent errors of the log ratio, (a) what one run's samples say of its own median: a bootstrap of the ratio over
+    stretches of each process' samples (`measure/latency.py`), and (b) what they cannot say: two processes with the same
+    file differ, so the pooled spread of the processes' medians, by Student's t for their number.
     """
     ours, theirs = np.log(new.process_p50_ms), np.log(base.process_p50_ms)
     centre = float(ours.mean() - theirs.mean())

@@ -1,4 +1,4 @@
-"""A run against a baseline and a budget → checks, each passed, failed, inconclusive or left out with its reason. Pure."""
+"""A run against a baseline and a budget → checks: passed, failed, inconclusive, or left out with a reason. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATUS_OF: dict[str, Outcome] = {
 
 
 class Check(Value):
-    """One thing a cell was held to. `name` is `outcome`, a metric's, or `limit.<key>`; `message` says what was found."""
+    """One thing a cell was held to: `name` is `outcome`, a metric's, or `limit.<key>`; `message` is what was found."""
 
     cell: str
     name: str

@@ -84,7 +84,7 @@ def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
 
 
 def block_medians(samples_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The medians of up to `BLOCKS` consecutive stretches of at least 5 samples each (of all, where there are fewer)."""
+    """The medians of up to `BLOCKS` consecutive stretches of at least 5 samples each (one of all, of fewer)."""
     return np.array([np.median(part) for part in np.array_split(samples_ns, max(1, _count(samples_ns)))])
 
 

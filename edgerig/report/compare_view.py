@@ -26,8 +26,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     ("inconclusive", "the data allows both; the reason stands beside it. It is not the same as same."),
     (
         "latency",
-        "ratio of the medians; the interval is a block bootstrap over the raw samples of both runs, widened by how much "
-        "the processes of one run differ. Emulated latency is never compared.",
+        "ratio of the medians; the interval is a block bootstrap over the raw samples of both runs, widened by how "
+        "much the processes of one run differ. Emulated latency is never compared.",
     ),
     ("accuracy", "on the same samples: McNemar's exact test, and Agresti and Min's interval of the change."),
     ("size, memory, parity, instructions", "they repeat, so any change above the minimum is one of the build."),
