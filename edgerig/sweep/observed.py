@@ -88,6 +88,7 @@ def _inside(run: Path, relative: str, what: str) -> Path:
     try:
         folder = (run / relative).resolve()
         if folder.is_relative_to(run.resolve()):
+            folder.exists()  # raises where no file can have that name
             return folder
     except (OSError, ValueError, RuntimeError) as error:  # a name no file can have, a loop of links
         raise ResultsError(f"{run / 'results.json'}: {what}: {relative!r}: {error}", hint=_REMAKE) from error
