@@ -27,13 +27,13 @@ _UNTIMED = ("noisy", "throttled", "wrong")
 
 
 class MetricChange(Value):
-    """`effect`, `low` and `high` are relative to the base (0.05: 5 % more), for accuracy and parity absolute.
-
-    They are None where nothing could be compared, which `reason` then explains.
+    """`effect`, `low` and `high` are relative to the base (0.05: 5 % more); with `unit` "points" (a share of right
+    answers) and "" (a relative error) they are absolute. They are None where nothing could be compared; `reason` says why.
     """
 
     metric: Metric
     label: Label
+    unit: Literal["%", "points", ""] = "%"
     base: float | None = None
     new: float | None = None
     effect: float | None = None
@@ -190,7 +190,8 @@ def _parity(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricChang
         return absent or MetricChange(metric="parity", label="not compared", minimum=minimum)
     change = now.relative_error - was.relative_error
     found = Difference(change, change, change, None)
-    return _changed("parity", was.relative_error, now.relative_error, found, minimum)
+    changed = _changed("parity", was.relative_error, now.relative_error, found, minimum)
+    return changed.model_copy(update={"unit": ""})
 
 
 def _accuracy(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricChange:
@@ -198,7 +199,8 @@ def _accuracy(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricCha
     if old is None or new is None:
         absent = _absent("accuracy", old.value if old else None, new.value if new else None, minimum, now)
         return absent or MetricChange(metric="accuracy", label="not compared", minimum=minimum)
-    values = (old.value, new.value)
+    sign = -1 if new.higher_is_better else 1
+    told = "points" if new.unit == "fraction" else "%"
     if (old.metric, old.samples, old.dataset) != (new.metric, new.samples, new.dataset):
         reason = (
             f"not of the same data: {old.metric} of {old.samples} samples ({old.dataset}) in the base, "
@@ -209,13 +211,18 @@ def _accuracy(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricCha
         )
     if was.outputs_sha256 is not None and was.outputs_sha256 == now.outputs_sha256:
         none = Difference(0.0, 0.0, 0.0, 1.0)
-        return _changed("accuracy", *values, none, minimum, "every output of every sample is the same", sign=-1)
+        same = _changed("accuracy", old.value, new.value, none, minimum, "every output is the same", sign=sign)
+        return same.model_copy(update={"unit": told})
     found, reason = _accuracy_change(old, new)
     if found is None:
         return MetricChange(
             metric="accuracy", label="inconclusive", base=old.value, new=new.value, minimum=minimum, reason=reason
         )
-    return _changed("accuracy", *values, found, minimum, reason, sign=-1)
+    if told == "%":
+        scale = abs(old.value) or 1.0
+        found = Difference(found.effect / scale, found.low / scale, found.high / scale, found.p)
+    changed = _changed("accuracy", old.value, new.value, found, minimum, reason, sign=sign)
+    return changed.model_copy(update={"unit": told})
 
 
 def _accuracy_change(old: AccuracySnapshot, new: AccuracySnapshot) -> tuple[Difference | None, str]:

@@ -122,6 +122,8 @@ def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
     if key == "accuracy":
         if cell.accuracy is None:
             return "inconclusive", f"not measured: {cell.reasons.get('accuracy', 'no reason recorded')}"
+        if cell.accuracy.unit != "fraction":
+            return "inconclusive", f"{cell.accuracy.metric} is no share of right answers to hold to a floor"
         found = cell.accuracy.value
         return ("pass" if found >= limit else "fail"), f"{found:.6g}, at least {limit:g} is asked for"
     value: float | None = getattr(cell, key)

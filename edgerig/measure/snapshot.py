@@ -40,11 +40,16 @@ class LatencySnapshot(Value):
 
 
 class AccuracySnapshot(Value):
-    """`wrong` are the indices of the samples that were not classified right, None where that is not known."""
+    """The model's first metric, in its own `unit`.
+
+    `wrong` are the indices of the samples that were not classified right, None where that is not known.
+    """
 
     metric: str
     value: Annotated[float, Field(allow_inf_nan=False)]
     ci95: tuple[float, float] | None = None
+    higher_is_better: bool = True
+    unit: str = "fraction"
     samples: Annotated[int, Field(ge=1)]
     dataset: str
     wrong: tuple[Amount, ...] | None = None
@@ -164,7 +169,14 @@ def _accuracy(
     if raw is not None and labels is not None and found.metric == "top1":
         wrong = _wrong(raw.outputs, labels[: found.samples])
     return AccuracySnapshot(
-        metric=found.metric, value=found.value, ci95=found.ci95, samples=found.samples, dataset=dataset, wrong=wrong
+        metric=found.metric,
+        value=found.value,
+        ci95=found.ci95,
+        higher_is_better=found.higher_is_better,
+        unit=found.unit,
+        samples=found.samples,
+        dataset=dataset,
+        wrong=wrong,
     )
 
 

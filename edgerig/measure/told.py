@@ -17,12 +17,11 @@ def effect_told(metric: MetricChange) -> str:
     """The effect with its interval, p and minimum, as `+10.2 % [+9.1, +11.4] %, p 0.001 (counts from 5 %)`."""
     if metric.effect is None or metric.low is None or metric.high is None:
         return ""
-    if metric.metric == "parity":
+    if not metric.unit:
         return f"{metric.effect:+.4g} (counts from {metric.minimum:g})"
-    unit = "points" if metric.metric == "accuracy" else "%"
-    text = f"{100 * metric.effect:+.2f} {unit}"
+    text = f"{100 * metric.effect:+.2f} {metric.unit}"
     if metric.low != metric.high:
         text += f" [{100 * metric.low:+.2f}, {100 * metric.high:+.2f}]"
     if metric.p is not None:
         text += f", p {metric.p:.2g}"
-    return f"{text} (counts from {100 * metric.minimum:g} {unit})"
+    return f"{text} (counts from {100 * metric.minimum:g} {metric.unit})"

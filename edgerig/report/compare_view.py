@@ -71,9 +71,9 @@ def short(metric: MetricChange) -> str:
     mark = MARKS[metric.label]
     if metric.effect is None or metric.label == "not compared":
         return mark
-    if metric.metric == "parity":
+    if not metric.unit:
         return f"{mark} {metric.effect:+.2g}"
-    return f"{mark} {100 * metric.effect:+.1f} {'pt' if metric.metric == 'accuracy' else '%'}"
+    return f"{mark} {100 * metric.effect:+.1f} {'pt' if metric.unit == 'points' else '%'}"
 
 
 def described(metric: MetricChange) -> str:

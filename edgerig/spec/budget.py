@@ -19,7 +19,7 @@ class Minimums(Strict):
     """The smallest change that counts, on top of the evidence for it. What is smaller is `same`.
 
     `size`, `latency`, `memory` and `instructions` are relative (0.05: 5 % more); `accuracy` is a drop and `parity` a
-    rise of the relative error, both absolute (0.01: one point).
+    rise of the relative error, both absolute (0.01: one point). A metric that is no share, such as psnr, is relative.
     """
 
     size: Share = 0.01

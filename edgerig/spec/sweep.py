@@ -30,7 +30,7 @@ class RunSettings(Strict):
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
-    """Deadline of one cell's run on its device."""
+    """Deadline of each of a cell's processes on its device."""
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""

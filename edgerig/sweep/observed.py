@@ -64,7 +64,7 @@ def _raw(run: Path, cell: CellResult) -> Raw | None:
 
 
 def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
-    """The labels of the cell's model, None where the run kept none."""
+    """The classes of the samples of the cell's model, None where the run kept none."""
     for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source a model
         file = _inside(run, f"data/{name}", f'cell "{cell.id}": model') / "labels.npy"
         if file.is_file():
@@ -76,9 +76,7 @@ def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
     except (OSError, ValueError, EOFError) as error:
         raise ResultsError(f"{file}: not a readable array: {error}", hint="repeat the sweep") from error
     if labels.ndim != 1 or labels.dtype != np.int64:
-        raise ResultsError(
-            f"{file}: holds {labels.dtype} of shape {labels.shape}, expected int64 (N,)", hint="repeat the sweep"
-        )
+        return None  # target values, not classes: there is no right or wrong of a single sample
     found: npt.NDArray[np.int64] = labels
     return found
 

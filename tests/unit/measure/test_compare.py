@@ -215,6 +215,28 @@ def test_cells_of_one_run_only_and_failed_ones_are_listed() -> None:
     assert found.reason == "ok in the base, failed now: build: no memory"
 
 
+@pytest.mark.parametrize(
+    ("now", "higher_is_better", "label"),
+    [(40.0, True, "same"), (35.0, True, "regressed"), (35.0, False, "improved"), (45.0, False, "regressed")],
+)
+def test_a_metric_that_is_no_share_is_relative_and_has_its_direction(now, higher_is_better, label) -> None:
+    def measured(value: float) -> CellSnapshot:
+        found = AccuracySnapshot(
+            metric="psnr",
+            value=value,
+            ci95=(value - 0.1, value + 0.1),
+            higher_is_better=higher_is_better,
+            unit="dB",
+            samples=50,
+            dataset="d",
+        )
+        return cell(accuracy=found, outputs_sha256=f"{value}")
+
+    found = change(measured(40.0), measured(now), "accuracy")
+    assert (found.label, found.unit) == (label, "%")
+    assert found.effect == pytest.approx(now / 40 - 1)
+
+
 def test_mcnemar_as_published() -> None:
     """The exact binomial p of 3 against 12 discordant pairs: 2 * P(X <= 3), X ~ B(15, 1/2)."""
     found = paired_accuracy(tuple(range(12)), tuple(range(100, 103)), 200)
