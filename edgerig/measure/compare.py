@@ -28,7 +28,7 @@ _UNTIMED = ("noisy", "throttled", "wrong")
 
 class MetricChange(Value):
     """`effect`, `low` and `high` are relative to the base (0.05: 5 % more); with `unit` "points" (a share of right
-    answers) and "" (a relative error) they are absolute. They are None where nothing could be compared; `reason` says why.
+    answers) and "" (a relative error) they are absolute. None where nothing could be compared; `reason` says why.
     """
 
     metric: Metric
