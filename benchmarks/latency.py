@@ -135,7 +135,7 @@ def _measure(device: OpenDevice, built: Built, settings: RunSettings, into: Path
     inputs = [np.ones(tensor.shape, np.float32) for tensor in built.artifact.inputs]
     run_on_device(device, cell, built.artifact, built.file, inputs, THREADS, settings, into, device.transport.probe())
     raw = read_raw(into, cell)
-    return raw.run, summarize(raw.samples_ns, raw.run.warmup_runs)
+    return raw.run, summarize(raw.processes_ns, raw.run.warmup_runs)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@
     │   ├── HostKeyUnknown       5   its SSH host key was never accepted
     │   ├── HostKeyMismatch      5   its SSH host key is not the one accepted; it was not spoken to
     │   └── DeployMismatch       5   what arrived on the device is not what was sent
-    └── RunError                 6   the runner did not give a usable raw run
-        ├── RunTimeout           6   it passed its deadline and was killed
-        ├── RunnerCrashed        6   its process died
-        └── UnparsableOutput     6   what it wrote is not a raw run
+    ├── RunError                 6   the runner did not give a usable raw run
+    │   ├── RunTimeout           6   it passed its deadline and was killed
+    │   ├── RunnerCrashed        6   its process died
+    │   └── UnparsableOutput     6   what it wrote is not a raw run
+    ├── GateFailed               7   a run is worse than its baseline or over its budget
+    └── GateInconclusive         8   a gate's checks can be told neither way
 
 A message says what happened, where (file, key or cell) and observed against expected; `hint` says what to do next.
 """
@@ -114,6 +116,14 @@ class RunnerCrashed(RunError):
 
 class UnparsableOutput(RunError):
     pass
+
+
+class GateFailed(EdgerigError):
+    exit_code = 7
+
+
+class GateInconclusive(EdgerigError):
+    exit_code = 8
 
 
 def error_class(kind: str) -> type[EdgerigError]:

@@ -104,6 +104,10 @@ class Latency(Value):
     samples: int
     warmup_runs: int
     quantiles_ms: tuple[float, ...] = Field(default=(), description="at 5, 10, …, 95 % of all samples; nearest-rank")
+    process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    control_ms: float | None = Field(
+        default=None, description="median time of a computation that is always the same, beside the timed loops"
+    )
 
 
 class Memory(Value):

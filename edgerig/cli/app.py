@@ -152,6 +152,52 @@ def recipes() -> None:
     listing.recipes()
 
 
+Baseline = Annotated[Path, typer.Argument(help="A run's folder, or a baseline file.")]
+Into = Annotated[Path | None, typer.Option("--out", help="Folder for the files.", show_default="the run's folder")]
+
+
+@app.command()
+def compare(
+    base: Baseline,
+    new: Annotated[Path, typer.Argument(help="A run's folder.")],
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts; writes no files.")] = False,
+    out: Into = None,
+) -> None:
+    """Tell what changed from one run to another and how sure that is; writes compare.html and compare.md."""
+    from edgerig.cli import gating
+
+    gating.compare_runs(base, new, json, out)
+
+
+@app.command()
+def gate(
+    new: Annotated[Path, typer.Argument(help="A run's folder.")],
+    baseline: Annotated[Path | None, typer.Option("--baseline", help="A run's folder, or a baseline file.")] = None,
+    budget: Annotated[Path | None, typer.Option("--budget", help="A budget's TOML.")] = None,
+    select: Annotated[list[str] | None, typer.Option("--select", help="Hold only these cells to it (globs).")] = None,
+    out: Into = None,
+) -> None:
+    """Pass (0), fail (7) or be inconclusive (8); writes junit.xml, verdict.json and gate.md."""
+    from edgerig.cli import gating
+
+    gating.gate_run(new, baseline, budget, select or ["*"], out)
+
+
+baseline_app = typer.Typer(help="Record what later runs are held to.", no_args_is_help=True)
+app.add_typer(baseline_app, name="baseline")
+
+
+@baseline_app.command()
+def update(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    file: Annotated[Path, typer.Option("--file", help="The baseline to write.")] = Path("baseline.toml"),
+) -> None:
+    """Record a run as the baseline, in a text file to review and commit."""
+    from edgerig.cli import gating
+
+    gating.update_baseline(run, file)
+
+
 devices_app = typer.Typer(help="List the devices, or look at one and make it ready.", no_args_is_help=False)
 app.add_typer(devices_app, name="devices")
 DeviceName = Annotated[str, typer.Argument(help="A device file's name, or an address (ssh://…, adb:SERIAL).")]

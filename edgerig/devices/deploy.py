@@ -12,7 +12,7 @@ import secrets
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +58,12 @@ def run_on_device(
 
     `before` is the device as probed before: a runner's death is told from what has changed since.
 
-    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`. The device is left without
-    the job's folder. Raises DeviceError, RunError.
+    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`, and for each further process
+    of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. The device is left without the job's
+    folder. Raises DeviceError, RunError.
     """
     into.mkdir(parents=True, exist_ok=True)
+    share = settings.share()
     job = Job(
         cell=cell,
         engine=artifact.engine,
@@ -70,14 +72,15 @@ def run_on_device(
         sha256=artifact.sha256,
         threads=threads,
         inputs=[f"input_{index}.npy" for index in range(len(inputs))],
-        warmup_runs=settings.warmup_runs,
-        min_runs=settings.min_runs,
-        min_seconds=settings.min_seconds,
-        max_seconds=settings.max_seconds,
+        warmup_runs=share.warmup_runs,
+        min_runs=share.min_runs,
+        min_seconds=share.min_seconds,
+        max_seconds=share.max_seconds,
         no_instructions=device.no_instructions,
         no_state=device.no_state,
+        timing_only=False,
     )
-    (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
+    _write_job(job, into)
     with _folder(device) as remote:
         with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
             write_runner(Path(temporary) / "runner.pyz")
@@ -86,10 +89,49 @@ def run_on_device(
             for local in [into / "job.json", *sorted(Path(temporary).iterdir())]:
                 device.transport.push(local, f"{remote}/{local.name}")
         device.transport.push(file, f"{remote}/{artifact.file}")
-        done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{remote}/job.json"], settings.timeout_s)
-        (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
-        raise_death(device, remote, cell, done, settings.timeout_s, before)
+        _start(device, job, remote, remote, settings.timeout_s, into, before)
         _fetch(device, remote, cell, len(inputs[0]), into)
+        for number in range(1, settings.repeats):
+            _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
+
+
+def _write_job(job: Job, into: Path) -> None:
+    (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
+
+
+def _start(
+    device: OpenDevice, job: Job, remote: str, folder: str, timeout_s: float, into: Path, before: DeviceRecord
+) -> None:
+    """Runs the job in the device's `folder`; the runner is the one in `remote`."""
+    done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{folder}/job.json"], timeout_s)
+    (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
+    raise_death(device, folder, job.cell, done, timeout_s, before)
+
+
+def _repeat(
+    device: OpenDevice, job: Job, remote: str, name: str, timeout_s: float, into: Path, before: DeviceRecord
+) -> None:
+    """One more process for the timing alone, in a folder of its own below the job's."""
+    own, folder = into / name, f"{remote}/{name}"
+    own.mkdir(exist_ok=True)
+    _write_job(
+        replace(
+            job,
+            artifact=f"../{job.artifact}",
+            inputs=[f"../{file}" for file in job.inputs],
+            no_instructions="this process was for the timing alone",
+            timing_only=True,
+        ),
+        own,
+    )
+    made = device.transport.run(["mkdir", folder], COMMAND_TIMEOUT_S)
+    if made.returncode != 0:
+        raise DeviceError(f"folder {folder} could not be made on the device", hint="is there space?")
+    device.transport.push(own / "job.json", f"{folder}/job.json")
+    _start(device, job, remote, folder, timeout_s, own, before)
+    device.transport.pull(f"{folder}/raw.json", own / "raw.json", RAW_LIMIT_BYTES)
+    parse_raw((own / "raw.json").read_bytes(), job.cell)
+    device.transport.pull(f"{folder}/samples.npy", own / "samples.npy", SAMPLES_LIMIT_BYTES)
 
 
 @contextlib.contextmanager

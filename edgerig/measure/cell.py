@@ -51,7 +51,7 @@ def figures(
         "runtime_import_ms": run.runtime_import_ns / 1e6,
         "load_ms": run.load_ns / 1e6,
         "first_inference_ms": run.first_inference_ns / 1e6,
-        "latency": summarize(raw.samples_ns, run.warmup_runs),
+        "latency": summarize(raw.processes_ns, run.warmup_runs, raw.controls_ns),
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": (
             with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,14 @@ def nearest_rank(ordered: npt.NDArray[np.int64], percent: float) -> int:
     return int(ordered[max(math.ceil(percent / 100 * len(ordered)), 1) - 1])
 
 
-def summarize(samples_ns: npt.NDArray[np.int64], warmup_runs: int) -> Latency:
-    """Percentiles and moments in milliseconds; `std_ms` is the population's standard deviation of these samples."""
-    ordered = np.sort(samples_ns)
+def summarize(
+    processes_ns: Sequence[npt.NDArray[np.int64]], warmup_runs: int, controls_ns: Sequence[int] = ()
+) -> Latency:
+    """Percentiles and moments in milliseconds over the samples of all processes (at least one sample each).
+
+    `std_ms` is the population's standard deviation of these samples.
+    """
+    ordered = np.sort(np.concatenate(processes_ns))
     return Latency(
         p50_ms=nearest_rank(ordered, 50) / 1e6,
         p90_ms=nearest_rank(ordered, 90) / 1e6,
@@ -38,6 +44,8 @@ def summarize(samples_ns: npt.NDArray[np.int64], warmup_runs: int) -> Latency:
         samples=len(ordered),
         warmup_runs=warmup_runs,
         quantiles_ms=tuple(nearest_rank(ordered, level) / 1e6 for level in QUANTILE_LEVELS),
+        process_p50_ms=tuple(nearest_rank(np.sort(samples), 50) / 1e6 for samples in processes_ns),
+        control_ms=float(np.median(controls_ns)) / 1e6 if controls_ns else None,
     )
 
 
@@ -59,11 +67,11 @@ def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
     of Statistics 17(3), 1989). Percentile interval, fixed seed. `relative_half_width` is half the interval over the
     median of the stretches' medians. Stretches hold at least 5 samples; fewer than 5 stretches give no interval.
     """
-    blocks = min(BLOCKS, len(samples_ns) // 5)
+    blocks = _count(samples_ns)
     if blocks < 5:
         median = float(np.median(samples_ns)) / 1e6
         return MedianInterval(median, median, math.inf, 0)
-    medians = np.array([np.median(part) for part in np.array_split(samples_ns, blocks)])
+    medians = block_medians(samples_ns)
     interval = stats.bootstrap(
         (medians,),
         np.median,
@@ -74,3 +82,12 @@ def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
     ).confidence_interval
     low, high, centre = float(interval.low), float(interval.high), float(np.median(medians))
     return MedianInterval(low / 1e6, high / 1e6, (high - low) / 2 / max(centre, 1.0), blocks)
+
+
+def block_medians(samples_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The medians of up to `BLOCKS` consecutive stretches of at least 5 samples each (one of all, of fewer)."""
+    return np.array([np.median(part) for part in np.array_split(samples_ns, max(1, _count(samples_ns)))])
+
+
+def _count(samples_ns: npt.NDArray[np.int64]) -> int:
+    return min(BLOCKS, len(samples_ns) // 5)

@@ -14,6 +14,7 @@ from edgerig.errors import RunError, UnparsableOutput
 from edgerig.results import TensorRecord
 
 RAW_LIMIT_BYTES = 4 * 2**20
+MAX_REPEATS = 100
 SAMPLES_LIMIT_BYTES = 256 * 2**20
 Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
 Text = Annotated[str, Field(max_length=4000)]
@@ -92,6 +93,7 @@ class RawRun(_Device):
     warmup_runs: int = Field(ge=0)
     samples: int = Field(ge=1)
     timer_overhead_ns: Nanoseconds
+    control_ns: list[Nanoseconds] = Field(default=[], max_length=2)
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: RawState = RawState(reason="the runner read no state")
@@ -103,11 +105,20 @@ class _FailedRun(_Device):
 
 @dataclass(frozen=True)
 class Raw:
-    """A whole raw run: `samples_ns` (S,) int64 and one float32 (N, …) array an output tensor."""
+    """A whole raw run: one float32 (N, …) array an output tensor, and the samples of every process it was timed in.
+
+    `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls_ns` their control computations.
+    """
 
     run: RawRun
-    samples_ns: npt.NDArray[np.int64]
+    processes_ns: tuple[npt.NDArray[np.int64], ...]
     outputs: list[npt.NDArray[np.float32]]
+    controls_ns: tuple[int, ...] = ()
+
+    @property
+    def samples_ns(self) -> npt.NDArray[np.int64]:
+        """Every sample, process after process."""
+        return np.concatenate(self.processes_ns)
 
 
 def parse_raw(text: bytes, cell: str) -> RawRun:
@@ -139,18 +150,57 @@ def _of_cell(run: RawRun, cell: str) -> RawRun:
 
 def read_raw(folder: Path, cell: str) -> Raw:
     """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
-    try:
-        run = parse_raw((folder / "raw.json").read_bytes(), cell)
-    except OSError as error:
-        raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
-    samples = _array(folder / "samples.npy", "<i8", (run.samples,), cell)
-    if samples.min() < 0:
-        raise UnparsableOutput(f"{cell}: samples.npy holds a negative duration")
+    run = _read_run(folder, cell)
+    processes, controls, states = [_samples(folder, run)], list(run.control_ns), [run.state]
+    for number in range(1, MAX_REPEATS):
+        repeat = folder / f"repeat-{number}"
+        if not repeat.is_dir():
+            break
+        again = _read_run(repeat, cell)
+        processes.append(_samples(repeat, again))
+        controls += again.control_ns
+        states.append(again.state)
+    run = run.model_copy(update={"state": _one_state(states)})
     outputs = [
         _array(folder / f"output_{index}.npy", "<f4", (None, *tensor.shape[1:]), cell)
         for index, tensor in enumerate(run.engine.outputs)
     ]
-    return Raw(run, samples, outputs)
+    return Raw(run, tuple(processes), outputs, tuple(controls))
+
+
+def _one_state(states: list[RawState]) -> RawState:
+    """The states of processes that ran one after the other: from before the first to after the last.
+
+    Each one's clock began with itself, so that those after the first are set behind the one before; what lies between
+    two processes, their imports and warm-ups, is not counted.
+    """
+    readings: list[RawReading] = []
+    offset = 0
+    for state in states:
+        own = [reading for reading in (state.before, *state.during, state.after) if reading is not None]
+        readings += [
+            reading if reading.at_ns is None else reading.model_copy(update={"at_ns": reading.at_ns + offset})
+            for reading in own
+        ]
+        offset = max((reading.at_ns or 0 for reading in readings), default=0)
+    first, last = states[0], states[-1]
+    if len(states) == 1 or first.before is None or last.after is None:
+        return first
+    return first.model_copy(update={"during": readings[1:-1], "after": readings[-1]})
+
+
+def _read_run(folder: Path, cell: str) -> RawRun:
+    try:
+        return parse_raw((folder / "raw.json").read_bytes(), cell)
+    except OSError as error:
+        raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
+
+
+def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
+    samples = _array(folder / "samples.npy", "<i8", (run.samples,), run.cell)
+    if samples.min() < 0:
+        raise UnparsableOutput(f"{run.cell}: samples.npy holds a negative duration")
+    return samples
 
 
 def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:

@@ -6,11 +6,12 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "inputs": [FILE.npy, …],              one (N, …) float32 array a tensor, in the file's own layout
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
-     "no_state": ""}                       why there is no state of the device to be read; "": read it
+     "no_state": "",                       why there is no state of the device to be read; "": read it
+     "timing_only": false}                 one more process for the timing: no memory pass, no count, no outputs
 
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
-`markers.count` gives them, `state` as `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of
-`state.Sensors`, or `{"reason"}`.
+`markers.count` gives them, `control_ns` as `timing.control` does, before and after the timed loop, `state` as
+`main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `state.Sensors`, or `{"reason"}`.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` (float32, (N, …)) the outputs.
 """
 
@@ -39,6 +40,7 @@ class Job:
     max_seconds: float
     no_instructions: str
     no_state: str
+    timing_only: bool
 
 
 def read_job(path: str) -> Job:

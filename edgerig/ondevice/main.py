@@ -25,6 +25,8 @@ from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.state import Reading, Sensors
 
+_TIMING_ONLY = "this process was for the timing alone"
+
 
 def main() -> None:
     if len(sys.argv) != 2:
@@ -52,7 +54,9 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     illegal.record_to(os.path.join(folder, illegal.FILE))
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
-    memory_found = memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
+    memory_found: dict[str, Any] = {"reason": _TIMING_ONLY}
+    if not job.timing_only:
+        memory_found = memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
     lifeline.hold()
 
     created = time.perf_counter_ns()
@@ -65,10 +69,13 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     for _ in range(job.warmup_runs):
         engine.invoke()
     instructions = _instructions(job, description, engine)
+    control = [timing.control()]
     samples, state = _timed(job, engine)
+    control.append(timing.control())
     np.save(os.path.join(folder, "samples.npy"), samples)
-    for index, output in enumerate(evaluate(engine, inputs)):
-        np.save(os.path.join(folder, f"output_{index}.npy"), output)
+    if not job.timing_only:
+        for index, output in enumerate(evaluate(engine, inputs)):
+            np.save(os.path.join(folder, f"output_{index}.npy"), output)
 
     return {
         "schema": SCHEMA,
@@ -80,6 +87,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "warmup_runs": job.warmup_runs,
         "samples": len(samples),
         "timer_overhead_ns": timing.overhead(),
+        "control_ns": control,
         "memory": memory_found,
         "instructions": instructions,
         "state": state,
@@ -123,6 +131,8 @@ def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Ca
 
 def _instructions(job: Job, description: Description, engine: Engine) -> dict[str, Any]:
     """Counted before the timed loop: what ran until then is the same in every run, however fast the emulator is."""
+    if job.timing_only:
+        return {"reason": _TIMING_ONLY}
     if job.no_instructions:
         return {"reason": job.no_instructions}
     if description.threads != 1:

@@ -59,7 +59,7 @@ def _bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items) or "Nothing."
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
     rule = ["---:" if right else "---" for right in numeric]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
@@ -113,7 +113,7 @@ def _device(results: Results, name: str, cells: Sequence[CellResult]) -> list[st
     return [
         f"## Device: {text(name)}",
         f"{text(facts)}. {view.outcome(cells)}.",
-        _table([text(column.header) for column in COLUMNS], rows, [column.numeric for column in COLUMNS]),
+        table([text(column.header) for column in COLUMNS], rows, [column.numeric for column in COLUMNS]),
     ]
 
 
@@ -125,7 +125,7 @@ def _not_ok(every: Sequence[CellResult]) -> list[str]:
         [text(cell.id), cell.status, text(view.reason(cell)), text(cell.error.hint if cell.error else "")]
         for cell in cells
     ]
-    return ["## Failed, skipped and unsupported", _table(["cell", "status", "reason", "hint"], rows, [False] * 4)]
+    return ["## Failed, skipped and unsupported", table(["cell", "status", "reason", "hint"], rows, [False] * 4)]
 
 
 def _trust(cells: Sequence[CellResult]) -> list[str]:
@@ -159,4 +159,4 @@ def _models(results: Results) -> str:
         ]
         for model in results.models.values()
     ]
-    return _table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)
+    return table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)

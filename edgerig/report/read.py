@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,7 +67,7 @@ def _text(file: Path) -> str:
 
 def _document(file: Path, text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
     except json.JSONDecodeError as error:
         what = "ends early" if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg else "is not JSON"
         raise ResultsError(
@@ -83,6 +84,20 @@ def _document(file: Path, text: str) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    """Nothing here is counted beyond 64 bits, and what is larger breaks whoever computes with it."""
+    if len(digits) > 20 or abs(int(digits)) >= 2**63:
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return int(digits)
 
 
 def _migrated(file: Path, document: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,20 +15,36 @@ from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse,
 
 
 class RunSettings(Strict):
-    """How a cell is timed: warm-up, then until both `min_runs` and `min_seconds` are met, never past `max_seconds`."""
+    """How a cell is timed: warm-up, then until both `min_runs` and `min_seconds` are met, never past `max_seconds`.
+
+    The three are of the cell's `repeats` processes together, an equal share each; the warm-up is done in each.
+    """
 
     warmup_runs: int = Field(default=10, ge=0, le=10_000)
     min_runs: PositiveInt = 50
     min_seconds: float = Field(default=1.0, ge=0, le=3600)
     max_seconds: float = Field(default=150.0, gt=0, le=3600)
+    repeats: int = Field(default=3, ge=1, le=100)
+    """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (memory lies
+    otherwise), which no number of samples from one of them shows and every comparison needs to know."""
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
-    """Deadline of one cell's run on its device."""
+    """Deadline of each of a cell's processes on its device."""
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
-        return self.model_copy(update={"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0})
+        return self.model_copy(update={"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1})
+
+    def share(self) -> Self:
+        """What one of the `repeats` processes does."""
+        return self.model_copy(
+            update={
+                "min_runs": math.ceil(self.min_runs / self.repeats),
+                "min_seconds": self.min_seconds / self.repeats,
+                "max_seconds": self.max_seconds / self.repeats,
+            }
+        )
 
 
 class BuildSettings(Strict):

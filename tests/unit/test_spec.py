@@ -125,3 +125,10 @@ def test_a_missing_ready_file_or_dataset_is_named(tmp_path, missing):
 def test_every_shipped_file_loads():
     assert all(m.folder.is_dir() for name in spec.known_models() for m in spec.load_models(name).values())
     assert all(spec.load_device(name).name == name for name in spec.known_devices())
+
+
+def test_a_process_does_its_share_of_the_timing() -> None:
+    settings = spec.RunSettings(repeats=4, min_runs=50, min_seconds=2.0, max_seconds=100.0, warmup_runs=7)
+    share = settings.share()
+    assert (share.min_runs, share.min_seconds, share.max_seconds, share.warmup_runs) == (13, 0.5, 25.0, 7)
+    assert settings.on_emulator().repeats == 1

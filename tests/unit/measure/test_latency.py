@@ -14,7 +14,7 @@ def test_nearest_rank_takes_a_sample_that_was_seen(percent, expected):
 
 
 def test_summary_is_in_milliseconds_and_keeps_the_counts():
-    found = summarize(np.array([3_000_000, 1_000_000, 2_000_000]), warmup_runs=7)
+    found = summarize([np.array([3_000_000, 1_000_000, 2_000_000])], warmup_runs=7)
     assert (found.min_ms, found.p50_ms, found.max_ms) == (1.0, 2.0, 3.0)
     assert found.mean_ms == 2.0
     assert found.std_ms == pytest.approx(math.sqrt(2 / 3))

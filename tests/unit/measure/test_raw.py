@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgerig.errors import RunError, UnparsableOutput
+from edgerig.measure import raw as raw_module
 from edgerig.measure.raw import read_raw
 
 CELL = "m-torch-tflite-fp32@local/t1"
@@ -107,3 +108,16 @@ def test_a_raw_run_of_before_there_were_readings_still_reads(tmp_path):
     write(tmp_path, good() | {"state": {"before": {"load1": 0.5, "memory_available_bytes": 10}, "after": {}}})
     state = read_raw(tmp_path, CELL).run.state
     assert (state.before.load1, state.during, state.after.load1) == (0.5, [], None)
+
+
+def test_states_of_processes_one_after_the_other_are_one() -> None:
+    def reading(at_ns: int) -> raw_module.RawReading:
+        return raw_module.RawReading(at_ns=at_ns, cpu=0)
+
+    first = raw_module.RawState(before=reading(0), during=[reading(5)], after=reading(10), reasons={"a": "b"})
+    second = raw_module.RawState(before=reading(1), after=reading(7))
+    joined = raw_module._one_state([first, second])
+    assert (joined.before.at_ns, [each.at_ns for each in joined.during], joined.after.at_ns) == (0, [5, 10, 11], 17)
+    assert joined.reasons == {"a": "b"}
+    assert raw_module._one_state([first]) == first
+    assert raw_module._one_state([raw_module.RawState(reason="emulated")] * 2).reason == "emulated"

@@ -19,6 +19,7 @@ JOB = {
     "max_seconds": 1.0,
     "no_instructions": "",
     "no_state": "",
+    "timing_only": False,
 }
 
 

@@ -1,0 +1,185 @@
+"""Does the gate catch what it should, and leave alone what did not change?
+
+    python benchmarks/gate.py [--trials 20] [--only identical --only slower …]
+
+Every trial is what a user does: `edgerig sweep` of a build, `edgerig gate NEW --baseline BASE` against the run before.
+
+| trial | new run | the gate should |
+|---|---|---|
+| identical | the same build once more, on this machine | not fail |
+| slower | two more layers, about 10 % slower, on this machine | fail or be inconclusive, never call it same |
+| calibration | int8-static calibrated on images too dark or bright | fail by accuracy, parity, or a build refused |
+| operator | one more layer, about 2 % more instructions, emulated | fail by instructions |
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from gate_variants import BASE, MODEL, ONE_OPERATOR, SLOWER, Variant, miscalibrated, write
+from ratios import machine
+
+from edgerig import process
+from edgerig.errors import BuildError, EdgerigError, GateFailed, GateInconclusive
+
+SWEEP_DEADLINE_S = 3600.0
+LOCAL = 'formats = ["tflite", "executorch"]\nrecipes = ["fp32"]\ndevices = ["local"]\n[run]\nrepeats = 5\n'
+INT8 = 'formats = ["tflite"]\nrecipes = ["int8-static"]\ndevices = ["local"]\n[run]\nrepeats = 1\nmin_seconds = 0.1\n'
+EMULATED = 'formats = ["tflite", "executorch"]\nrecipes = ["int8-static"]\ndevices = ["qemu-rpi4"]\n[run]\nlimit = 50\n'
+TOO_DARK, TOO_BRIGHT = (0.80, 0.95), (2.0, 4.0)
+"""Brightness of the wrong calibration images: the ranges are clipped, or mostly unused."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One gate: its verdict, and what `edgerig compare` said of each cell."""
+
+    verdict: dict[str, Any]
+    cells: list[dict[str, Any]]
+
+    def metric(self, name: str) -> list[dict[str, Any]]:
+        return [metric for cell in self.cells for metric in cell["metrics"] if metric["metric"] == name]
+
+    def failed_by(self) -> list[str]:
+        return sorted({check["name"] for check in self.verdict["checks"] if check["outcome"] == "fail"})
+
+
+class Workshop:
+    """Sweeps and gates in a folder of their own. Raises EdgerigError when a command cannot be run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._written: dict[str, Path] = {}
+
+    def sweep(self, variant: Variant, settings: str, *, may_fail: bool = False) -> Path:
+        """The folder of a new run of the variant."""
+        if variant.name not in self._written:
+            self._written[variant.name] = write(variant, self.folder)
+        where = self._written[variant.name]
+        (where / "sweep.toml").write_text(f'models = ["{MODEL}"]\n{settings}', encoding="utf-8")
+        command = [sys.executable, "-m", "edgerig", "sweep", "sweep.toml", "--out", "runs"]
+        done = process.run(command, timeout_s=SWEEP_DEADLINE_S, cwd=where)
+        if done.returncode != 0 and not (may_fail and done.returncode == 1):
+            raise BuildError(f"the sweep of {variant.name} failed:\n{done.stderr[-2000:].decode(errors='replace')}")
+        return max((where / "runs").iterdir())
+
+    def gate(self, new: Path, base: Path) -> Trial:
+        edgerig = [sys.executable, "-m", "edgerig"]
+        done = process.run([*edgerig, "gate", str(new), "--baseline", str(base)], timeout_s=120)
+        if done.returncode not in (0, GateFailed.exit_code, GateInconclusive.exit_code):
+            raise BuildError(f"the gate ended with {done.returncode}: {done.stderr[-2000:].decode(errors='replace')}")
+        verdict = json.loads((new / "verdict.json").read_text(encoding="utf-8"))
+        told = process.run([*edgerig, "compare", str(base), str(new), "--json"], timeout_s=120)
+        return Trial(verdict, json.loads(told.stdout)["cells"])
+
+
+def identical_and_slower(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
+    """In turn, so that each pair of runs lies close together and the machine's moods fall on both kinds of trial."""
+    workshop.sweep(SLOWER, LOCAL)  # builds, so that no trial is timed beside a hot compiler
+    base = workshop.sweep(BASE, LOCAL)
+    for _ in range(trials):
+        slower = workshop.sweep(SLOWER, LOCAL)
+        yield "slower", workshop.gate(slower, base)
+        again = workshop.sweep(BASE, LOCAL)
+        yield "identical", workshop.gate(again, base)
+        base = again
+
+
+def calibration(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
+    base = workshop.sweep(BASE, INT8)
+    for number in range(trials):
+        low, high = TOO_DARK if number % 2 else TOO_BRIGHT
+        scale = low + (high - low) * number / max(1, trials - 1)
+        yield "calibration", workshop.gate(workshop.sweep(miscalibrated(scale), INT8, may_fail=True), base)
+
+
+def operator(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
+    base = workshop.sweep(BASE, EMULATED)
+    for _ in range(trials):
+        yield "operator", workshop.gate(workshop.sweep(ONE_OPERATOR, EMULATED), base)
+
+
+KINDS: dict[str, Callable[[Workshop, int], Iterator[tuple[str, Trial]]]] = {
+    "local": identical_and_slower,
+    "calibration": calibration,
+    "operator": operator,
+}
+
+
+def kept(kind: str, trial: Trial) -> bool:
+    """Did the gate do what it should?"""
+    failed = trial.failed_by()
+    if kind == "identical":
+        return not failed
+    if kind == "slower":
+        return all(metric["label"] in ("regressed", "inconclusive") for metric in trial.metric("latency"))
+    if kind == "calibration":
+        return bool({"accuracy", "parity", "outcome"} & set(failed))
+    return all(metric["label"] == "regressed" for metric in trial.metric("instructions")) and bool(failed)
+
+
+def run(trials: int, kinds: Sequence[str], folder: Path) -> dict[str, list[Trial]]:
+    workshop, found = Workshop(folder), dict[str, list[Trial]]()
+    for name in kinds:
+        for kind, trial in KINDS[name](workshop, trials):
+            found.setdefault(kind, []).append(trial)
+            by = ", ".join(trial.failed_by())
+            print(f"{kind} {len(found[kind])}: {trial.verdict['outcome']}{f' by {by}' if by else ''}", file=sys.stderr)
+    return found
+
+
+def report(kind: str, trials: Sequence[Trial]) -> list[str]:
+    """A line of outcomes, and one a metric that says how large the change was."""
+    outcomes = Counter(trial.verdict["outcome"] for trial in trials)
+    by = Counter(name for trial in trials for name in trial.failed_by())
+    right = sum(kept(kind, trial) for trial in trials)
+    lines = [
+        f"{kind}: {right} of {len(trials)} as they should be; gate: "
+        + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        + (f"; failed by {', '.join(f'{name} {count}' for name, count in by.items())}" if by else "")
+    ]
+    shown = {"identical": "latency", "slower": "latency", "calibration": "parity", "operator": "instructions"}[kind]
+    cells = sorted({cell["id"] for trial in trials for cell in trial.cells})
+    for name in cells:
+        metrics = [m for t in trials for c in t.cells if c["id"] == name for m in c["metrics"] if m["metric"] == shown]
+        effects = [metric["effect"] for metric in metrics if metric["effect"] is not None]
+        if effects:
+            labels = ", ".join(f"{count} {label}" for label, count in Counter(m["label"] for m in metrics).items())
+            unit, scale = ("", 1.0) if shown == "parity" else (" %", 100.0)
+            low, middle, high = (scale * each(effects) for each in (min, median, max))
+            lines.append(f"  {name} {shown}: {labels}; change median {middle:+.3g}{unit} [{low:+.3g}, {high:+.3g}]")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20, help="of each kind (default 20)")
+    parser.add_argument("--only", action="append", choices=[*KINDS], help="local is identical and slower")
+    arguments = parser.parse_args()
+    if arguments.trials < 1:
+        parser.error("--trials must be at least 1")
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgerig-gate-") as temporary:
+            print(machine(), flush=True)
+            found = run(arguments.trials, arguments.only or list(KINDS), Path(temporary))
+    except EdgerigError as error:
+        print(f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+        sys.exit(error.exit_code)
+    for kind, trials in found.items():
+        print(*report(kind, trials), sep="\n")
+    print(machine())
+    if not all(kept(kind, trial) for kind, trials in found.items() for trial in trials):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""`compare`, `gate` and `baseline`: what two runs, or a run and a budget, have to say to each other."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+
+from edgerig.cli.listing import print_table, table
+from edgerig.errors import ConfigError, GateFailed, GateInconclusive, NothingSelected
+from edgerig.measure.compare import Comparison, compare
+from edgerig.measure.gate import GateResult, judge_run
+from edgerig.measure.snapshot import Snapshot
+from edgerig.report import (
+    baseline,
+    compare_html,
+    compare_markdown,
+    compare_view,
+    gate_annotations,
+    gate_junit,
+    gate_summary,
+    gate_verdict,
+    replace_file,
+)
+from edgerig.spec.budget import load_budget
+from edgerig.sweep.observed import observe
+
+
+def compare_runs(base: Path, new: Path, as_json: bool, out: Path | None) -> None:
+    found = compare(observe(base), observe(new))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+        return
+    _print_matrix(found)
+    into = out or _folder(new)
+    replace_file(into / "compare.md", compare_markdown.render(found))
+    typer.echo(str(replace_file(into / "compare.html", compare_html.render(found))))
+
+
+def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str], out: Path | None) -> None:
+    """Raises GateFailed or GateInconclusive after everything was written."""
+    if base is None and budget is None:
+        raise ConfigError("there is nothing to hold the run to", hint="give --baseline, --budget, or both")
+    rules = load_budget(budget)
+    run = _selected(observe(new), select, str(new))
+    comparison = None if base is None else compare(_chosen(observe(base), select), run, rules.minimums)
+    found = judge_run(run, comparison, rules)
+    exit_code = {"pass": 0, "fail": GateFailed.exit_code, "inconclusive": GateInconclusive.exit_code}[found.outcome]
+    into = out or _folder(new)
+    summary = gate_summary.render(found, comparison)
+    replace_file(into / "junit.xml", gate_junit.render(found, run.started))
+    replace_file(into / "verdict.json", gate_verdict.render(found, exit_code))
+    typer.echo(str(replace_file(into / "gate.md", summary)), err=True)
+    _tell_github(found, summary)
+    _print_checks(found)
+    _end(found)
+
+
+def update_baseline(run: Path, file: Path) -> None:
+    if file.suffix != ".toml":
+        raise ConfigError(f"--file {file}: a baseline is a .toml file", hint="such as baseline.toml")
+    found = observe(run)
+    replace_file(file, baseline.render(found))
+    skipped = sum(cell.status == "skipped" for cell in found.cells.values())
+    typer.echo(f"{file}: {len(found.cells) - skipped} cells of run {found.run}")
+    for name, cell in found.cells.items():
+        if cell.status in ("failed", "skipped"):
+            typer.echo(f"warning: {name} is {cell.status}: the baseline promises nothing of it", err=True)
+
+
+def _folder(run: Path) -> Path:
+    """Where a run's own files are, given its folder or its results.json."""
+    return run if run.is_dir() else run.parent
+
+
+def _printable(text: str) -> str:
+    """On one line and without what would steer the terminal: a message may quote a converter, or a stranger's file."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _line(text: str) -> str:
+    return escape(_printable(text))
+
+
+def _selected(run: Snapshot, select: list[str], origin: str) -> Snapshot:
+    chosen = _chosen(run, select)
+    if not chosen.cells:
+        raise NothingSelected(f"{origin}: no cell matches --select {' '.join(select)}", hint="see results.csv for ids")
+    return chosen
+
+
+def _chosen(run: Snapshot, select: list[str]) -> Snapshot:
+    kept = {name: cell for name, cell in run.cells.items() if any(fnmatch.fnmatchcase(name, glob) for glob in select)}
+    return run.model_copy(update={"cells": kept})
+
+
+def _tell_github(found: GateResult, summary: bytes) -> None:
+    """Annotations and the job's summary, where GitHub's runner reads them."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(gate_annotations.render(found))
+        sys.stdout.flush()
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        try:
+            with open(file, "ab") as stream:
+                stream.write(summary)
+        except OSError as error:
+            raise ConfigError(
+                f"GITHUB_STEP_SUMMARY={file}: cannot be written: {error.strerror}", hint="unset it outside of a job"
+            ) from error
+
+
+def _print_matrix(found: Comparison) -> None:
+    shown = table("cell", "", *compare_view.METRICS)
+    for cell in found.cells:
+        if cell.metrics:
+            shown.add_row(_line(cell.id), cell.label, *(escape(compare_view.short(metric)) for metric in cell.metrics))
+        else:
+            shown.add_row(_line(cell.id), cell.label, _line(cell.reason))
+    print_table(shown)
+    for row in compare_view.changed(found):
+        told = f"{row.cell.id}: {row.metric.metric}: {compare_view.described(row.metric)}"
+        typer.echo(f"{row.metric.label}: {_printable(told)}")
+    typer.echo(compare_view.headline(found))
+
+
+def _print_checks(found: GateResult) -> None:
+    noted = [*found.of("fail"), *found.of("inconclusive")]
+    if noted:
+        shown = table("", "cell", "check", "found")
+        for check in noted:
+            shown.add_row(check.outcome, _line(check.cell), check.name, _line(check.message))
+        print_table(shown)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
+    typer.echo(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
+
+
+def _end(found: GateResult) -> None:
+    if found.outcome == "fail":
+        first = found.of("fail")[0]
+        raise GateFailed(
+            _printable(f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}"),
+            hint="if the change is meant: edgerig baseline update, and commit the file",
+        )
+    if found.outcome == "inconclusive":
+        raise GateInconclusive(
+            f"gate {gate_summary.told(found)}: the data allows both",
+            hint='quiet the device or raise run.repeats and run.min_seconds; inconclusive = "pass" in the budget lets '
+            "it through",
+        )

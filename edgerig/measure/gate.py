@@ -1,0 +1,157 @@
+"""A run against a baseline and a budget → checks: passed, failed, inconclusive, or left out with a reason. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
+
+from edgerig.measure.compare import CellChange, Comparison
+from edgerig.measure.evidence import latency_margin
+from edgerig.measure.snapshot import CellSnapshot, Snapshot
+from edgerig.measure.told import told
+from edgerig.results import Value
+from edgerig.spec.budget import Budget
+
+Outcome = Literal["pass", "fail", "inconclusive", "left out"]
+OUTCOMES: tuple[Outcome, ...] = ("fail", "inconclusive", "pass", "left out")
+_STATUS_OF: dict[str, Outcome] = {
+    "regressed": "fail",
+    "inconclusive": "inconclusive",
+    "improved": "pass",
+    "same": "pass",
+    "not compared": "left out",
+}
+
+
+class Check(Value):
+    """One thing a cell was held to: `name` is `outcome`, a metric's, or `limit.<key>`; `message` is what was found."""
+
+    cell: str
+    name: str
+    outcome: Outcome
+    message: str
+
+
+class GateResult(Value):
+    """`outcome` follows the budget's rule for what is inconclusive; `rule` is that rule."""
+
+    run: str
+    base: str | None
+    rule: Literal["fail", "pass"]
+    outcome: Literal["pass", "fail", "inconclusive"]
+    checks: tuple[Check, ...]
+
+    def counts(self) -> dict[Outcome, int]:
+        found = Counter(check.outcome for check in self.checks)
+        return {outcome: found[outcome] for outcome in OUTCOMES if found[outcome]}
+
+    def of(self, outcome: Outcome) -> list[Check]:
+        return [check for check in self.checks if check.outcome == outcome]
+
+
+def judge_run(new: Snapshot, comparison: Comparison | None, budget: Budget) -> GateResult:
+    """Holds `new` to the budget's limits and, where there is a `comparison` with a baseline, to that."""
+    checks = (*_compared(new, comparison), *_limited(new, budget), *_unmatched(new, budget))
+    failed = any(check.outcome == "fail" for check in checks)
+    open_ = any(check.outcome == "inconclusive" for check in checks)
+    decided = any(check.outcome != "left out" for check in checks)
+    outcome: Literal["pass", "fail", "inconclusive"] = "pass"
+    if failed:
+        outcome = "fail"
+    elif not decided or (open_ and budget.inconclusive == "fail"):
+        outcome = "inconclusive"
+    return GateResult(
+        run=new.run,
+        base=None if comparison is None else comparison.base,
+        rule=budget.inconclusive,
+        outcome=outcome,
+        checks=checks,
+    )
+
+
+def _compared(new: Snapshot, comparison: Comparison | None) -> Iterator[Check]:
+    if comparison is None:
+        for name, cell in new.cells.items():
+            yield _ran(name, cell)
+        return
+    for change in comparison.cells:
+        here = new.cells.get(change.id)
+        yield _outcome(change, here)
+        for metric in change.metrics:
+            yield Check(cell=change.id, name=metric.metric, outcome=_STATUS_OF[metric.label], message=told(metric))
+
+
+def _ran(name: str, cell: CellSnapshot) -> Check:
+    """A cell that no baseline knows."""
+    if cell.status == "ok" and cell.verdict == "wrong":
+        message = "the verdict is wrong: on the device it computes something else than when it was built"
+        return Check(cell=name, name="outcome", outcome="fail", message=message)
+    if cell.status == "ok":
+        return Check(cell=name, name="outcome", outcome="pass", message="ok")
+    why = cell.reasons.get("status", "")
+    outcome: Outcome = "left out" if cell.status == "unsupported" else "fail"
+    return Check(cell=name, name="outcome", outcome=outcome, message=f"{cell.status}{': ' + why if why else ''}")
+
+
+def _outcome(change: CellChange, here: CellSnapshot | None) -> Check:
+    if here is None:
+        gone = change.base_status == "ok"
+        message = f"{change.base_status} in the baseline, missing in this run"
+        return Check(cell=change.id, name="outcome", outcome="fail" if gone else "left out", message=message)
+    if change.base_status is None or here.status == "ok":
+        return _ran(change.id, here)
+    if change.base_status == "ok":
+        return Check(cell=change.id, name="outcome", outcome="fail", message=change.reason)
+    return Check(cell=change.id, name="outcome", outcome="left out", message=f"not ok before either: {change.reason}")
+
+
+def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
+    for name, cell in new.cells.items():
+        limits = budget.limits(name)
+        for key, limit in limits.model_dump(exclude_none=True).items():
+            if cell.status == "ok":
+                outcome, message = _held(cell, key, limit)
+                yield Check(cell=name, name=f"limit.{key}", outcome=outcome, message=message)
+
+
+def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
+    """One limit of one cell. `key` is a field of `Limits`."""
+    if key.startswith("latency_"):
+        return _latency_held(cell, key.removeprefix("latency_"), limit)
+    if key == "accuracy":
+        if cell.accuracy is None:
+            return "inconclusive", f"not measured: {cell.reasons.get('accuracy', 'no reason recorded')}"
+        if cell.accuracy.unit != "fraction":
+            return "inconclusive", f"{cell.accuracy.metric} is no share of right answers to hold to a floor"
+        found = cell.accuracy.value
+        return ("pass" if found >= limit else "fail"), f"{found:.6g}, at least {limit:g} is asked for"
+    value: float | None = getattr(cell, key)
+    if value is None:
+        metric = {"peak_memory_bytes": "memory", "relative_error": "parity"}.get(key, key)
+        return "inconclusive", f"not measured: {cell.reasons.get(metric, 'no reason recorded')}"
+    return ("pass" if value <= limit else "fail"), f"{value:,.6g}, at most {limit:,.6g} is allowed"
+
+
+def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Outcome, str]:
+    """By the median's interval, which stands for the other percentiles' too."""
+    if cell.emulated:
+        return "left out", "emulated: its time says nothing of the device"
+    if cell.latency is None:
+        return "inconclusive", "not measured"
+    value: float = getattr(cell.latency, percentile)
+    margin = latency_margin(cell.latency)
+    message = f"{value:.6g} ms ± {margin:.1%}, at most {limit:g} ms is allowed"
+    if cell.verdict in ("noisy", "throttled", "wrong"):
+        return "inconclusive", f"the cell is {cell.verdict}: {message}"
+    if value * (1 - margin) > limit:
+        return "fail", message
+    return ("pass" if value * (1 + margin) <= limit else "inconclusive"), message
+
+
+def _unmatched(new: Snapshot, budget: Budget) -> Iterator[Check]:
+    """A block that holds for no cell is most likely a glob with a slip in it, which must not pass as a promise kept."""
+    for block in budget.cells:
+        if not any(block.holds_for(name) for name in new.cells):
+            message = f'the budget\'s match = "{block.match}" holds for no cell of this run'
+            yield Check(cell=block.match, name="budget", outcome="inconclusive", message=message)

@@ -1,0 +1,202 @@
+"""What a comparison needs to know of a run: small enough to be kept in a repository as a baseline.
+
+A snapshot of a run's folder also holds the medians of stretches of its samples, for the bootstrap; a baseline file
+holds the interval they give instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from edgerig.measure.error import Outputs
+from edgerig.measure.latency import block_medians, median_interval
+from edgerig.measure.raw import Raw
+from edgerig.results import CellResult, Results, Status, Value
+
+SNAPSHOT_VERSION = 1
+WRONG_LIMIT = 500
+"""Samples listed by index as wrongly classified; of more, a baseline file says only how many."""
+Milliseconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+Amount = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class LatencySnapshot(Value):
+    """`half_width` is half of the 95 % interval of the run's median over the median, from its samples alone."""
+
+    p50_ms: Milliseconds
+    p90_ms: Milliseconds
+    p99_ms: Milliseconds
+    process_p50_ms: tuple[Milliseconds, ...] = Field(min_length=1, max_length=100)
+    half_width: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    control_ms: Milliseconds | None = None
+    blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
+    """Medians of consecutive stretches of each process' samples; of a run's folder only."""
+
+
+class AccuracySnapshot(Value):
+    """The model's first metric, in its own `unit`.
+
+    `wrong` are the indices of the samples that were not classified right, None where that is not known.
+    """
+
+    metric: str
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    ci95: tuple[float, float] | None = None
+    higher_is_better: bool = True
+    unit: str = "fraction"
+    samples: Annotated[int, Field(ge=1)]
+    dataset: str
+    wrong: tuple[Amount, ...] | None = None
+
+
+class CellSnapshot(Value):
+    device: str
+    emulated: bool
+    status: Status
+    verdict: str | None = None
+    undelegated: Amount | None = None
+    size_bytes: Amount | None = None
+    peak_memory_bytes: Amount | None = None
+    relative_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    instructions: Amount | None = None
+    instructions_spread: Amount | None = None
+    outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
+    latency: LatencySnapshot | None = None
+    accuracy: AccuracySnapshot | None = None
+    reasons: dict[str, str] = Field(default={}, exclude=True)
+    """Why a figure is None, by metric; `status` for a cell that is not ok. Of a run's folder only."""
+
+
+class DeviceSnapshot(Value):
+    kind: str
+    emulated: bool
+    cpu: str | None = None
+
+
+class Snapshot(Value):
+    schema_version: Literal[1] = 1
+    run: str
+    started: str
+    devices: dict[str, DeviceSnapshot]
+    cells: dict[str, CellSnapshot]
+
+
+def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArray[np.int64] | None]) -> Snapshot:
+    """The snapshot of `results`; `raws` and `labels` go by cell id and may lack cells whose raw run is not at hand."""
+    return Snapshot(
+        run=results.run.id,
+        started=results.run.started,
+        devices={
+            name: DeviceSnapshot(kind=device.kind, emulated=device.emulated, cpu=device.cpu)
+            for name, device in results.devices.items()
+        },
+        cells={
+            cell.id: _cell(cell, _dataset(results, cell), raws.get(cell.id), labels.get(cell.id))
+            for cell in results.cells
+        },
+    )
+
+
+def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
+    found = cell.delegation
+    left = None if found.total is None or found.delegated is None else found.total - found.delegated
+    reasons = {
+        "memory": cell.memory.reason,
+        "accuracy": cell.accuracy.reason,
+        "parity": cell.parity.reason,
+        "instructions": cell.cost.reason,
+        "status": "" if cell.error is None else f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}",
+    }
+    return CellSnapshot(
+        device=cell.device,
+        emulated=cell.emulated,
+        status=cell.status,
+        verdict=None if cell.verdict is None else cell.verdict.label,
+        undelegated=left,
+        size_bytes=cell.size_bytes,
+        peak_memory_bytes=cell.memory.peak_rss_bytes,
+        relative_error=cell.parity.relative_error,
+        instructions=cell.cost.instructions,
+        instructions_spread=cell.cost.spread,
+        outputs_sha256=None if raw is None else _fingerprint(raw.outputs),
+        latency=_latency(cell, raw),
+        accuracy=_accuracy(cell, dataset, raw, labels),
+        reasons={key: reason for key, reason in reasons.items() if reason},
+    )
+
+
+def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
+    """None for an emulated cell too: its time is no latency, and no baseline should keep it."""
+    found = cell.latency
+    if found is None or cell.emulated or found.p50_ms <= 0:
+        return None
+    interval = None if raw is None else median_interval(raw.samples_ns)
+    return LatencySnapshot(
+        p50_ms=found.p50_ms,
+        p90_ms=found.p90_ms,
+        p99_ms=found.p99_ms,
+        process_p50_ms=found.process_p50_ms or (found.p50_ms,),
+        half_width=_recorded_width(cell) if interval is None or not interval.blocks else interval.relative_half_width,
+        control_ms=found.control_ms,
+        blocks_ms=() if raw is None else _blocks(raw),
+    )
+
+
+def _blocks(raw: Raw) -> tuple[tuple[float, ...], ...]:
+    blocks = tuple(tuple(float(ns) / 1e6 for ns in block_medians(samples)) for samples in raw.processes_ns)
+    return blocks if all(each and min(each) > 0 for each in blocks) else ()
+
+
+def _recorded_width(cell: CellResult) -> float | None:
+    """As the verdict's evidence has it, for a run whose raw samples are not at hand."""
+    width = None if cell.verdict is None else cell.verdict.evidence.get("relative_half_width")
+    return float(width) if isinstance(width, int | float) and 0 <= width <= 10 else None
+
+
+def _accuracy(
+    cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None
+) -> AccuracySnapshot | None:
+    found = cell.accuracy
+    if found.value is None or found.metric is None or found.samples < 1:
+        return None
+    wrong = None
+    if raw is not None and labels is not None and found.metric == "top1":
+        wrong = _wrong(raw.outputs, labels[: found.samples])
+    return AccuracySnapshot(
+        metric=found.metric,
+        value=found.value,
+        ci95=found.ci95,
+        higher_is_better=found.higher_is_better,
+        unit=found.unit,
+        samples=found.samples,
+        dataset=dataset,
+        wrong=wrong,
+    )
+
+
+def _wrong(outputs: Outputs, labels: npt.NDArray[np.int64]) -> tuple[int, ...] | None:
+    if len(outputs) != 1 or outputs[0].ndim != 2 or len(outputs[0]) != len(labels):
+        return None
+    return tuple(int(index) for index in np.flatnonzero(outputs[0].argmax(axis=1) != labels))
+
+
+def _dataset(results: Results, cell: CellResult) -> str:
+    """What the evaluation data is known by: its fingerprint, else where it came from."""
+    model = results.models.get(f"{cell.model}-{cell.source}") or results.models.get(cell.model)
+    told = (model.dataset if model is not None else None) or "unknown"
+    fingerprint = re.search(r"sha256 [0-9a-f]{8,64}", told)
+    return fingerprint.group() if fingerprint else told
+
+
+def _fingerprint(outputs: Outputs) -> str:
+    digest = hashlib.sha256()
+    for array in outputs:
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,93 @@
+"""A run's folder or a baseline file → the snapshot a comparison works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from edgerig.errors import ResultsError, RunError
+from edgerig.measure.raw import Raw, read_raw
+from edgerig.measure.snapshot import Snapshot, snapshot
+from edgerig.report.baseline import read_baseline
+from edgerig.report.read import read_results
+from edgerig.results import CellResult, Results
+
+_REMAKE = "`edgerig report` writes it anew from the run's saved raw runs"
+
+
+def observe(path: Path) -> Snapshot:
+    """The snapshot of the run's folder `path`, of a results.json alone, or of a baseline file (.toml).
+
+    A folder's raw runs and labels are read where they are there; without them the comparison falls back to what
+    results.json says and tells so. Raises ResultsError when what is there is damaged.
+    """
+    if path.suffix == ".toml":
+        return read_baseline(path)
+    results = read_results(path)
+    if not path.is_dir():
+        return _alone(results, path)
+    try:
+        raws = {cell.id: raw for cell in results.cells if (raw := _raw(path, cell)) is not None}
+        labels = {cell.id: _labels(path, cell) for cell in results.cells if cell.id in raws}
+        return snapshot(results, raws, labels)
+    except ValidationError as error:
+        raise _no_figures(path / "results.json", error) from error
+
+
+def _alone(results: Results, path: Path) -> Snapshot:
+    try:
+        return snapshot(results, {}, {})
+    except ValidationError as error:
+        raise _no_figures(path, error) from error
+
+
+def _no_figures(file: Path, error: ValidationError) -> ResultsError:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return ResultsError(f"{file}: {where}: {first['msg']} (given: {first['input']!r})", hint=_REMAKE)
+
+
+def _raw(run: Path, cell: CellResult) -> Raw | None:
+    """The cell's raw run, None when it was not kept."""
+    if cell.status != "ok" or cell.raw is None:
+        return None
+    folder = _inside(run, cell.raw, f'cell "{cell.id}": raw')
+    if not (folder / "raw.json").is_file():
+        return None
+    try:
+        return read_raw(folder, cell.raw.removeprefix("raw/"))  # runs of schema 1 knew the cell by another id
+    except (RunError, UnicodeError) as error:
+        raise ResultsError(f"{folder}: {error}", hint="the raw run is damaged: repeat the sweep") from error
+
+
+def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
+    """The classes of the samples of the cell's model, None where the run kept none."""
+    for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source a model
+        file = _inside(run, f"data/{name}", f'cell "{cell.id}": model') / "labels.npy"
+        if file.is_file():
+            break
+    else:
+        return None
+    try:
+        labels = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ResultsError(f"{file}: not a readable array: {error}", hint="repeat the sweep") from error
+    if labels.ndim != 1 or labels.dtype != np.int64:
+        return None  # target values, not classes: there is no right or wrong of a single sample
+    found: npt.NDArray[np.int64] = labels
+    return found
+
+
+def _inside(run: Path, relative: str, what: str) -> Path:
+    """A folder of the run. What results.json says is not trusted to stay in there."""
+    try:
+        folder = (run / relative).resolve()
+        if folder.is_relative_to(run.resolve()):
+            folder.exists()  # raises where no file can have that name
+            return folder
+    except (OSError, ValueError, RuntimeError) as error:  # a name no file can have, a loop of links
+        raise ResultsError(f"{run / 'results.json'}: {what}: {relative!r}: {error}", hint=_REMAKE) from error
+    raise ResultsError(f"{run / 'results.json'}: {what}: {relative!r} lies outside the run's folder", hint=_REMAKE)

@@ -1,0 +1,100 @@
+"""The CI files to copy: valid, and their own lines run as they stand there; the gate's trials, once each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KIT = ROOT / "docs" / "ci"
+pytestmark = pytest.mark.e2e
+
+
+def github_steps() -> dict[str, str]:
+    workflow = yaml.safe_load((KIT / "github-actions.yml").read_text())
+    return {step["name"]: step["run"] for step in workflow["jobs"]["sweep"]["steps"] if "run" in step}
+
+
+def gitlab_lines() -> list[str]:
+    return yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
+
+
+def test_both_files_run_the_same_two_commands() -> None:
+    steps = github_steps()
+    assert [steps["Sweep"], steps["Gate"]] == gitlab_lines()
+
+
+def test_what_they_keep_and_upload_is_what_is_written() -> None:
+    steps = yaml.safe_load((KIT / "github-actions.yml").read_text())["jobs"]["sweep"]["steps"]
+    cache = next(step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@"))
+    assert f"EDGERIG_CACHE=$PWD/{cache['path']}" in github_steps()["Install"]
+    upload = next(step for step in steps if step.get("uses", "").startswith("actions/upload-artifact@"))
+    assert (upload["if"], upload["with"]["path"]) == ("always()", "reports")
+    assert yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["artifacts"]["when"] == "always"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A repository's root as the kit asks for it, after its first sweep and baseline."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("sweep.toml", "budget.toml"):
+        shutil.copyfile(KIT / name, folder / name)
+    assert shell(folder, github_steps()["Sweep"]).returncode == 0
+    (run,) = (folder / "reports").iterdir()
+    done = shell(folder, f"edgerig baseline update {run}")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`line` as a CI runner starts it, with the `edgerig` of this environment on PATH."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-e", "-c", line],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+def test_the_kits_gate_passes_a_run_against_its_own_baseline(checkout: Path) -> None:
+    summary = checkout / "summary.md"
+    done = shell(checkout, github_steps()["Gate"], GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "edgerig gate: passed" in summary.read_text()
+    (run,) = (checkout / "reports").iterdir()
+    counts = json.loads((run / "verdict.json").read_text())["counts"]
+    assert counts["pass"] >= 4 * 4  # size, accuracy, parity and instructions of each cell
+    assert counts["left out"] >= 4  # no emulated latency is gated
+
+
+def test_the_kits_gate_fails_what_is_over_budget(checkout: Path) -> None:
+    budget = (checkout / "budget.toml").read_text()
+    try:
+        (checkout / "budget.toml").write_text(budget.replace("20_000_000", "1_000"))
+        done = shell(checkout, gitlab_lines()[1])
+    finally:
+        (checkout / "budget.toml").write_text(budget)
+    assert done.returncode == 7
+    assert "limit.instructions" in done.stdout
+
+
+def test_the_gate_keeps_its_promises_once_each() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "gate.py"), "--trials", "1"],
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in ("identical", "slower", "calibration", "operator"):
+        assert f"{kind}: 1 of 1 as they should be" in done.stdout

@@ -1,0 +1,257 @@
+"""A run read for a comparison: whatever was done to its files, the answer is a figure or a clear refusal."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgerig.cli import gating
+from edgerig.errors import EdgerigError, GateFailed, GateInconclusive, ResultsError
+from edgerig.measure.compare import compare
+from edgerig.report import baseline
+from edgerig.results import (
+    Accuracy,
+    CellResult,
+    DeviceRecord,
+    Environment,
+    HostInfo,
+    Latency,
+    ModelRecord,
+    Parity,
+    Results,
+    RunInfo,
+    Verdict,
+)
+from edgerig.sweep.observed import observe
+
+CELL = "net-torch-tflite-fp32@local/t1"
+SAMPLES = 40
+TENSOR = {"name": "logits", "shape": [1, 4], "dtype": "float32"}
+
+
+def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: int = 3) -> Path:
+    """A run's folder as a sweep leaves it, of one cell timed in `processes` processes."""
+    generator = np.random.default_rng(3)
+    labels = np.arange(SAMPLES, dtype=np.int64) % 4
+    outputs = np.eye(4, dtype=np.float32)[labels]
+    outputs[:wrong] = outputs[:wrong, ::-1]
+    raw = folder / "raw" / CELL
+    medians = []
+    for number in range(processes):
+        own = raw if number == 0 else raw / f"repeat-{number}"
+        own.mkdir(parents=True)
+        samples = (p50_ns * generator.normal(1.0, 0.003, 400)).astype("<i8")
+        medians.append(float(np.median(samples)) / 1e6)
+        np.save(own / "samples.npy", samples)
+        document = {
+            "schema": 1,
+            "cell": CELL,
+            "engine": {"inputs": [], "outputs": [TENSOR], "runtime": "r", "version": "1", "threads": 1},
+            "runtime_import_ns": 1,
+            "load_ns": 1,
+            "first_inference_ns": 1,
+            "warmup_runs": 1,
+            "samples": len(samples),
+            "timer_overhead_ns": 1,
+            "control_ns": [118_000, 118_100],
+            "memory": {},
+        }
+        (own / "raw.json").write_text(json.dumps(document))
+    np.save(raw / "output_0.npy", outputs)
+    (folder / "data" / "net-torch").mkdir(parents=True)
+    np.save(folder / "data" / "net-torch" / "labels.npy", labels)
+    value = 1 - wrong / SAMPLES
+    times = {"p50_ms": medians[0], "p90_ms": 0.02, "p99_ms": 0.03, "mean_ms": 0.01, "std_ms": 0.0, "min_ms": 0.01}
+    cell = CellResult.model_validate(
+        {
+            "id": CELL,
+            "model": "net",
+            "source": "torch",
+            "format": "tflite",
+            "recipe": "fp32",
+            "device": "local",
+            "threads": 1,
+            "emulated": False,
+            "status": "ok",
+            "size_bytes": 1000,
+            "latency": Latency(
+                **times,
+                max_ms=0.1,
+                samples=400 * processes,
+                warmup_runs=1,
+                process_p50_ms=tuple(medians),
+                control_ms=0.118,
+            ),
+            "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.1, 1.0), samples=SAMPLES),
+            "parity": Parity(relative_error=0.01, max_abs_error=0.1, samples=SAMPLES, disagreement_reason="fp32"),
+            "verdict": Verdict(label="stable", evidence={"relative_half_width": 0.001}, advice=""),
+            "raw": f"raw/{CELL}",
+        }
+    )
+    host = HostInfo(cpu="cpu", cores=2, memory_bytes=None, os="os", governor=None)
+    results = Results(
+        run=RunInfo(id=folder.name, started="2026-01-01T00:00:00+00:00", seed=0, command=("edgerig",), spec={}),
+        environment=Environment(edgerig="0", python="3", tools={}, host=host),
+        devices={"local": DeviceRecord(kind="local", emulated=False, cpu="cpu")},
+        models={
+            "net-torch": ModelRecord(
+                model="net",
+                description="",
+                source="torch",
+                licence="",
+                dataset="d: 40 samples, sha256 0123456789abcdef",
+            )
+        },
+        cells=(cell,),
+    )
+    (folder / "results.json").write_text(results.model_dump_json(indent=1))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run")
+
+
+def changed(run: Path, **fields) -> Path:
+    document = json.loads((run / "results.json").read_text())
+    document["cells"][0] |= fields
+    (run / "results.json").write_text(json.dumps(document))
+    return run
+
+
+def test_a_runs_folder_gives_samples_and_answers(run: Path) -> None:
+    cell = observe(run).cells[CELL]
+    assert [len(blocks) for blocks in cell.latency.blocks_ms] == [50, 50, 50]
+    assert len(cell.latency.process_p50_ms) == 3
+    assert cell.accuracy.wrong == (0, 1)
+    assert cell.accuracy.dataset == "sha256 0123456789abcdef"
+    assert cell.outputs_sha256
+
+
+def test_results_alone_and_a_baseline_file_compare_too(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "baseline.toml"
+    file.write_bytes(baseline.render(observe(run)))
+    for base in (run / "results.json", file):
+        (found,) = compare(observe(base), observe(run)).cells
+        assert {each.metric: each.label for each in found.metrics}["latency"] == "same"
+        assert found.label in ("same", "inconclusive")
+    assert observe(file).cells[CELL].accuracy.wrong == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"raw": "../../etc"}, "outside the run's folder"),
+        ({"raw": "/etc"}, "outside the run's folder"),
+        ({"raw": "raw/\0"}, "null"),
+        ({"raw": "x" * 5000}, "too long"),
+        ({"model": "../../../etc"}, "outside the run's folder"),
+        ({"size_bytes": 10**30}, "too large"),
+        ({"size_bytes": -5}, "size_bytes"),
+        ({"threads": "many"}, r"cells\[0\].threads"),
+    ],
+)
+def test_a_hostile_file_is_refused_with_its_place(run: Path, fields: dict, said: str) -> None:
+    with pytest.raises(ResultsError, match=said) as caught:
+        observe(changed(run, **fields))
+    assert caught.value.hint
+
+
+def test_numbers_no_computer_holds_are_refused(run: Path) -> None:
+    text = (run / "results.json").read_text()
+    for number in ("1e999", "-1e999", "NaN", "Infinity", "9" * 400, "9" * 5000):
+        (run / "results.json").write_text(text.replace('"size_bytes": 1000', f'"size_bytes": {number}'))
+        with pytest.raises(ResultsError):
+            observe(run)
+
+
+def test_damaged_raw_runs_and_labels_are_refused(run: Path) -> None:
+    for file in ("samples.npy", "output_0.npy", "raw.json", "repeat-1/samples.npy", "repeat-2/raw.json"):
+        path = run / "raw" / CELL / file
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        with pytest.raises(ResultsError, match="damaged|" + path.name):
+            observe(run)
+        path.write_bytes(content)
+    np.save(run / "data" / "net-torch" / "labels.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ResultsError, match=r"labels\.npy"):
+        observe(run)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(run: Path, tmp_path: Path) -> None:
+    (run / "raw").rename(tmp_path / "elsewhere")
+    (run / "raw").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ResultsError, match="outside"):
+        observe(run)
+
+
+def test_wherever_a_file_is_cut_or_altered_there_is_no_traceback(run: Path, tmp_path: Path) -> None:
+    """Some 600 damages of a real file, by a fixed seed: bytes cut, flipped, doubled, replaced by what JSON uses."""
+    generator = random.Random(11)
+    good = tmp_path / "baseline.toml"
+    good.write_bytes(baseline.render(observe(run)))
+    refused = 0
+    for original in (run / "results.json", good):
+        content = original.read_bytes()
+        damages = [content[:end] for end in range(0, len(content), max(1, len(content) // 100))]
+        for _ in range(200):
+            at, length = generator.randrange(len(content)), generator.randrange(1, 12)
+            filling = generator.choice([b"", b"null", b'"', b"[" * 50, b"{}", b"-1", b"1e999", b"\xff\x00", b"9" * 30])
+            damages.append(content[:at] + filling + content[at + length :])
+        for damage in damages:
+            original.write_bytes(damage)
+            try:
+                compare(observe(run), observe(run if original.name == "results.json" else good))
+            except EdgerigError as error:
+                refused += 1
+                assert error.message
+        original.write_bytes(content)
+    assert refused > 300
+
+
+def gate(new: Path, base: Path, **environment: str) -> dict:
+    try:
+        gating.gate_run(new, base, None, ["*"], None)
+    except (GateFailed, GateInconclusive) as error:
+        assert error.exit_code == json.loads((new / "verdict.json").read_text())["exit_code"]
+    return json.loads((new / "verdict.json").read_text())
+
+
+def test_the_gate_writes_its_files_and_tells_github(run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    slow = write_run(tmp_path / "slow", p50_ns=12_000)
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert gate(run, run)["outcome"] == "pass"
+    verdict = gate(slow, run)
+    assert (verdict["outcome"], verdict["exit_code"]) == ("fail", 7)
+    assert [check["name"] for check in verdict["checks"] if check["outcome"] == "fail"] == ["latency"]
+    assert (slow / "junit.xml").is_file()
+    assert f"::error title=fail%3A {CELL}::latency: regressed" in capsys.readouterr().out
+    assert "edgerig gate: passed" in summary.read_text()
+    assert "edgerig gate: failed" in summary.read_text()
+
+
+def test_an_old_run_is_compared_by_its_new_ids(run: Path, tmp_path: Path) -> None:
+    """Schema 1 knew neither the source in an id nor processes."""
+    old = write_run(tmp_path / "old", processes=1)
+    document = json.loads((old / "results.json").read_text())
+    document["schema_version"] = 1
+    document["models"] = {"net": {key: v for key, v in document["models"]["net-torch"].items() if key != "model"}}
+    document["cells"][0] |= {"id": "net-tflite-fp32@local/t1", "raw": "raw/net-tflite-fp32@local/t1"}
+    for key in ("process_p50_ms", "control_ms"):
+        del document["cells"][0]["latency"][key]
+    (old / "results.json").write_text(json.dumps(document))
+    (old / "raw" / CELL).parent.rename(old / "raw" / "net-tflite-fp32@local")
+    raw = old / "raw" / "net-tflite-fp32@local" / "t1" / "raw.json"
+    raw.write_text(raw.read_text().replace(CELL, "net-tflite-fp32@local/t1"))
+    (old / "data" / "net-torch").rename(old / "data" / "net")
+    (found,) = compare(observe(old), observe(run)).cells
+    assert found.id == CELL
+    assert {each.metric: each.label for each in found.metrics}["accuracy"] == "same"
+    assert observe(old).cells[CELL].accuracy.wrong == (0, 1)
