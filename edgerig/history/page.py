@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import html
 import math
-from functools import cache
-from importlib import resources
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from edgerig.history import words
 from edgerig.history.trends import Trend, Trends
-from edgerig.report import offline
+from edgerig.report import assets
 
+PACKAGE = "edgerig.history"
 _WIDTH, _HEIGHT = 120, 24
 _MOST_TICKS = 8
 _ACCENT, _FAINT, _CHANGE = "#0072B2", "#999999", "#D55E00"
@@ -27,9 +23,9 @@ _ACCENT, _FAINT, _CHANGE = "#0072B2", "#999999", "#D55E00"
 def render(found: Trends) -> bytes:
     """A self-contained UTF-8 HTML page."""
     shown = [trend for trend in found.trends if trend.values]
-    scripts = (offline.plotly(), _own("history.js"))
+    script = assets.inlined("unpack.js") + assets.inlined("history.js", package=PACKAGE)
     page = (
-        _environment()
+        assets.environment(PACKAGE)
         .get_template("history.html.j2")
         .render(
             found=found,
@@ -37,11 +33,11 @@ def render(found: Trends) -> bytes:
             notes=words.notes(found.trends),
             words=words,
             spark=lambda trend: _spark(trend, found),
-            figures=offline.json_data([_figure(trend, found) for trend in shown]),
-            css=offline.style(),
-            own_css=_own("history.css"),
-            scripts=scripts,
-            policy=offline.policy(scripts),
+            data=assets.data([_figure(trend, found) for trend in shown]),
+            plotly=assets.plotly(),
+            css=assets.inlined("report.css") + assets.inlined("history.css", package=PACKAGE),
+            script=script,
+            policy=assets.policy(script),
         )
     )
     return page.encode("utf-8", "backslashreplace")
@@ -152,20 +148,3 @@ def _levels(trend: Trend) -> dict[str, Any]:
         "line": {"color": _ACCENT, "width": 1.5, "shape": "hvh"},
         "hoverinfo": "skip",
     }
-
-
-@cache
-def _own(name: str) -> Markup:
-    return Markup(resources.files("edgerig.history").joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("edgerig.history"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

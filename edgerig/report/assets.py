@@ -20,9 +20,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 
-def inlined(*names: str) -> Markup:
-    """Files of ours beside the templates, one after the other."""
-    folder = resources.files("edgerig.report").joinpath("templates")
+def inlined(*names: str, package: str = "edgerig.report") -> Markup:
+    """Files beside a package's templates, one after the other."""
+    folder = resources.files(package).joinpath("templates")
     return Markup("".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names))  # noqa: S704
 
 
@@ -57,10 +57,10 @@ def _digest(text: str) -> str:
 
 
 @cache
-def environment() -> Environment:
-    """Of our templates; every text is escaped."""
+def environment(package: str = "edgerig.report") -> Environment:
+    """Of a package's templates; every text is escaped."""
     return Environment(
-        loader=PackageLoader("edgerig.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -17,7 +17,7 @@ from edgerig.report.pareto import dominated
 from edgerig.report.payload import payload, runs
 from edgerig.results import CellResult, Results
 
-SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "main.js")
+SCRIPTS = ("unpack.js", "data.js", "table.js", "matrix.js", "plots.js", "main.js")
 CARDS = 12
 """So many decisions are shown as cards; more are rows of a table."""
 NAMED = 4

@@ -1,7 +1,7 @@
-"use strict";
-(() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+async function open() {
+  const figures = JSON.parse(await unpacked("data"));
   if (!figures.length) return;
+  runPlotly(await unpacked("plotly"));
   const rows = [...document.querySelectorAll("#trends tbody tr")];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let chosen = 0;
@@ -35,4 +35,6 @@
   window.addEventListener("beforeprint", () => { printing = true; draw(); });
   window.addEventListener("afterprint", () => { printing = false; draw(); });
   draw();
-})();
+}
+
+open();

@@ -10,9 +10,7 @@ async function open() {
     byId("cells").scrollIntoView();
   };
   new Matrix(cells, pick);
-  const script = element("script");
-  script.textContent = await unpacked("plotly");
-  document.head.append(script);
+  runPlotly(await unpacked("plotly"));
   if (cells.count) connect(cells, table, new Plots(cells, pick));
 }
 

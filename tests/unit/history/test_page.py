@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -35,8 +37,8 @@ def page(run, cell) -> str:
 def test_names_from_outside_are_text_everywhere(page):
     assert HOSTILE not in page
     assert page.count("&lt;script&gt;alert(1)") > 5
-    figures = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.S)
-    data = json.loads(figures.group(1))
+    packed = re.search(r'<script type="application/octet-stream" id="data">(.*?)</script>', page, re.S)
+    data = json.loads(gzip.decompress(base64.b64decode(packed.group(1))))
     hovers = [text for figure in data for trace in figure["data"] for text in trace.get("hovertext", [])]
     assert hovers
     assert not any("<script" in text for text in hovers)
@@ -76,11 +78,12 @@ def test_a_browser_draws_it_and_nothing_is_fetched(page, tmp_path):
         view.on("dialog", lambda dialog: (events.append(dialog.message), dialog.dismiss()))
         view.on("request", lambda request: events.append(request.url) if request.url != file.as_uri() else None)
         view.goto(file.as_uri())
-        view.wait_for_function("document.querySelectorAll('#trend .point').length === 20")
+        view.locator("#trend .point").nth(19).wait_for(state="attached")
+        assert view.locator("#trend .point").count() == 20
         assert view.inner_text("#chosen") == PLAIN
         view.locator("#trends button").nth(1).focus()
         view.keyboard.press("Enter")
-        view.wait_for_function(f"document.getElementById('chosen').textContent.startsWith({json.dumps(HOSTILE)})")
+        view.locator("#chosen", has_text=HOSTILE).wait_for()
         assert view.evaluate("document.documentElement.scrollWidth") == 400
         browser.close()
     assert events == []
