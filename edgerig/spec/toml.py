@@ -71,6 +71,8 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
                 hints.append(nearest(str(item["loc"][-1]), _keys_at(cls, item["loc"][:-1])))
             else:
                 message = item["msg"].removeprefix("Value error, ")
+                if item["type"] == "model_type":
+                    message = f"a table is needed, with keys out of: {', '.join(_keys_at(cls, item['loc']))}"
                 given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
                 lines.append(f'{origin}: key "{key}": {message}{given}' if key else f"{origin}: {message}")
         raise ConfigError(

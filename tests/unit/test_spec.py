@@ -95,6 +95,7 @@ MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshap
         (MODEL.format(shape="[1, 4]", more=""), 'needs the keys "inputs" and "outputs"'),
         ('source = "torch"\nfactory = "/etc/passwd"', 'key "factory"'),
         ('source = "pytorch"', 'key "source"'),
+        ('source = "onnx"\nfile = "net.onnx"\ndataset.images = "photos"', "a table is needed, with keys out of: "),
         ('name = "other"\nsource = "torch"', "needs exactly one of factory, file"),
     ],
 )
