@@ -34,6 +34,11 @@ def count(model: SourceModel) -> Counts:
     uncounted: set[str] = set()
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(layer, keras.Sequential):
+            (outputs,) = arguments
+            for inner in layer.layers:
+                outputs = call(inner, outputs)
+            return outputs
         outputs = layer(*arguments, **options)
         if isinstance(layer, keras.Model) and hasattr(layer, "operations"):
             return outputs  # a graph inside the graph: its own calls are seen one by one
