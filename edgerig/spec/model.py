@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
@@ -118,6 +119,8 @@ class ModelSpec(Strict):
                 f'model "{self.name}": files are missing from {self._cache}: {", ".join(amiss)}',
                 hint=f"edgerig models fetch {self.name}",
             )
+        if self.files:
+            used(self._cache)
 
     @property
     def _cache(self) -> Path:
