@@ -20,7 +20,8 @@
     │   ├── RunnerCrashed        6   its process died
     │   └── UnparsableOutput     6   what it wrote is not a raw run
     ├── GateFailed               7   a run is worse than its baseline or over its budget
-    └── GateInconclusive         8   a gate's checks can be told neither way
+    ├── GateInconclusive         8   a gate's checks can be told neither way
+    └── FetchError               9   a model's file cannot be fetched, or is not the one it should be
 
 A message says what happened, where (file, key or cell) and observed against expected; `hint` says what to do next.
 """
@@ -124,6 +125,10 @@ class GateFailed(EdgerigError):
 
 class GateInconclusive(EdgerigError):
     exit_code = 8
+
+
+class FetchError(EdgerigError):
+    exit_code = 9
 
 
 def error_class(kind: str) -> type[EdgerigError]:

@@ -129,6 +129,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
                 hint="name one of its sources, or leave --source out",
             )
         for model in chosen or list(offered.values())[:1]:
+            model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
     if sweep.dataset is not None and all(file_source(Path(name)) is None for name in sweep.models):

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgerig.spec.files import PublishedFigure
+
 SCHEMA_VERSION = 2
 QUANTILE_LEVELS = tuple(range(5, 100, 5))
 """Of `Latency.quantiles_ms`, in percent."""
@@ -291,6 +293,7 @@ class ModelRecord(Value):
     licence: str
     dataset: str | None = Field(description="where the evaluation data came from, with its fingerprint")
     no_accuracy_reason: str = ""
+    published: tuple[PublishedFigure, ...] = Field(default=(), description="what others reported of the model")
 
 
 class Results(Value):

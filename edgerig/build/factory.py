@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,11 @@ from typing import Any
 from edgerig.errors import BuildError
 
 
-def call_factory(folder: Path, factory: str, *arguments: Any) -> Any:
+def call_factory(folder: Path, factory: str, *arguments: Any, fetched: Path | None = None) -> Any:
     """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns.
+
+    It is called with `arguments`; where there are none and it must be given something, with `fetched`, the folder of
+    the model's fetched files.
 
     The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
     file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
@@ -36,9 +40,18 @@ def call_factory(folder: Path, factory: str, *arguments: Any) -> Any:
             state = "has no function" if found is None else f"has a {type(found).__name__}, not a function,"
             raise BuildError(f'factory "{factory}": {file} {state} "{function}"', hint=_functions_of(module))
         try:
-            return found(*arguments)
+            return found(*(arguments or _given(found, fetched)))
         except (Exception, SystemExit) as error:  # whatever the user's code may do must cost this model only
             raise _wrapped(error, file, factory, f"{function}() failed", arguments) from error
+
+
+def _given(function: Callable[..., Any], fetched: Path | None) -> tuple[Path, ...]:
+    """`fetched`, for a function that must be given something and a model that has such files."""
+    needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty and p.kind in _ORDERED]
+    return (fetched,) if needed and fetched is not None else ()
+
+
+_ORDERED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _execute(file: Path, factory: str) -> ModuleType:
@@ -80,7 +93,11 @@ def _lies_beside(name: str, module: ModuleType, folder: Path) -> bool:
 
 
 def _called(arguments: tuple[Any, ...]) -> str:
-    return f"it is called with {len(arguments)} arguments" if arguments else "it is called without arguments"
+    return (
+        f"it is called with {len(arguments)} arguments"
+        if arguments
+        else ("it is called without arguments, or with the folder of fetched files")
+    )
 
 
 def _wrapped(error: BaseException, file: Path, factory: str, what: str, arguments: tuple[Any, ...] = ()) -> BuildError:

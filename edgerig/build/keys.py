@@ -53,6 +53,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "what": "data",
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
         "layout": spec.dataset_layout,
+        "files": [file.sha256 for file in spec.files],
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -62,7 +63,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
     if spec.path is not None:
         parts["file"] = _model_file(spec.path, spec)
     if spec.dataset is not None:
-        parts["dataset"] = datasets.content(spec.dataset, spec.folder)
+        parts["dataset"] = datasets.content(spec.dataset, spec.located)
         if spec.dataset.factory is not None:
             parts["code"] = code(spec)
     return digest(parts)
@@ -131,7 +132,8 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "factory": spec.factory,
         "application": spec.application,
         "file": None if spec.path is None else _model_file(spec.path, spec),
-        "reads": [_known_file(spec.folder / path, spec) for path in spec.reads],
+        "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
+        "files": [file.sha256 for file in spec.files],
         "code": code(spec),
         "weights": spec.weights_sha256,
         "inputs": [t.model_dump(mode="json") for t in spec.inputs],

@@ -149,7 +149,7 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         finished = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],
-            env=_environment(),
+            env=environment(),
             timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S,
             output=folder / START_LOG,
         )
@@ -159,7 +159,7 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
         replies = {name: reply for name in names if (reply := _read(folder / f"{name}.reply.json")) is not None}
     died_at = next((name for name in names if name not in replies), None)
     if died_at is not None:
-        error = _death(finished, request.timeout_s, _tail(logs / f"{died_at}.log") or _tail(logs / START_LOG))
+        error = _death(finished, request.timeout_s, tail(logs / f"{died_at}.log") or tail(logs / START_LOG))
         replies[died_at] = Reply(failure=Failure.of(error))
     return replies
 
@@ -190,7 +190,7 @@ def _read(path: Path) -> Reply | None:
         return None
 
 
-def _tail(path: Path, lines: int = 3, limit: int = 400) -> str:
+def tail(path: Path, lines: int = 3, limit: int = 400) -> str:
     """The last lines of a log, "" when there are none."""
     try:
         said = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -199,7 +199,7 @@ def _tail(path: Path, lines: int = 3, limit: int = 400) -> str:
     return "\n".join(line[:limit] for line in said[-lines:])
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with the frameworks held to one thread (two contend 40× slower on a busy machine) and off any GPU."""
     return {
         **os.environ,

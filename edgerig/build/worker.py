@@ -45,6 +45,7 @@ from edgerig.results import Artifact
 from edgerig.spec import (
     AS_IS,
     BINARY,
+    DatasetSpec,
     FormatSpec,
     Layout,
     ModelSpec,
@@ -122,7 +123,7 @@ def prepare(request: PrepareRequest) -> Prepared:
         dataset = (
             random_dataset(fits, request.seed)
             if spec.dataset is None
-            else open_dataset(spec.dataset, spec.folder, fits)
+            else open_dataset(_located(spec, spec.dataset), spec.folder, fits, spec.fetched)
         )
         written = write_dataset(dataset, fits, staged, spec.dataset.max_gib if spec.dataset else math.inf)
         prepared = Prepared(
@@ -143,12 +144,17 @@ def prepare(request: PrepareRequest) -> Prepared:
     return prepared
 
 
+def _located(spec: ModelSpec, dataset: DatasetSpec) -> DatasetSpec:
+    """`dataset`, its npz from where it lies: it may be a fetched file."""
+    return dataset if dataset.npz is None else dataset.model_copy(update={"npz": spec.located(dataset.npz)})
+
+
 def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
     """The model's input as its dataset holds it: in `layout`, where both are known."""
     if "any" in (tensor.layout, layout):
-        return Tensor(tensor.name, tensor.shape, tensor.layout)
+        return Tensor(tensor.name, tensor.shape, tensor.layout, range=tensor.range)
     shape = axes_in(tensor.shape, tensor.layout, layout)
-    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout))
+    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout), tensor.range)
 
 
 def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, ...]]) -> Fits:

@@ -129,14 +129,6 @@ def show(
 
 
 @app.command()
-def models() -> None:
-    """List the models: your own folder ./models first, then the shipped ones."""
-    from edgerig.cli import listing
-
-    listing.models()
-
-
-@app.command()
 def formats() -> None:
     """Show for each format, recipe and source whether it is supported, and why not."""
     from edgerig.cli import listing
@@ -196,6 +188,47 @@ def update(
     from edgerig.cli import gating
 
     gating.update_baseline(run, file)
+
+
+models_app = typer.Typer(help="List the models, look at one, or fetch its files.", no_args_is_help=False)
+app.add_typer(models_app, name="models")
+ModelName = Annotated[
+    str, typer.Argument(help="A model's name, its folder, or a model's file.", autocompletion=completion.models)
+]
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List the models: your own folder ./models first, then the shipped ones."""
+    if context.invoked_subcommand is None:
+        from edgerig.cli import models as commands
+
+        commands.listing()
+
+
+@models_app.command("show")
+def card(
+    name: ModelName,
+    source: Annotated[str | None, typer.Option("--source", help="Which of its sources to count in.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Print a model's card: size, layers, tensors, files, published and last measured figures."""
+    from edgerig.cli import models as commands
+
+    commands.show(name, source, json)
+
+
+@models_app.command()
+def fetch(
+    name: ModelName,
+    mirror: Annotated[
+        Path | None, typer.Option("--from", help="A folder that holds the files, at any depth; nothing is downloaded.")
+    ] = None,
+) -> None:
+    """Bring a model's files into the cache; each is accepted by its sha256 alone."""
+    from edgerig.cli import models as commands
+
+    commands.fetch(name, mirror)
 
 
 devices_app = typer.Typer(help="List the devices, or look at one and make it ready.", no_args_is_help=False)

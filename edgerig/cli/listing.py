@@ -25,17 +25,6 @@ def cells(file: Path | None, flags: dict[str, Any]) -> None:
             typer.echo(cell.id)
 
 
-def models() -> None:
-    shown = table("model", "source", "input", "dataset", "description")
-    for name in spec.known_models():
-        offered = spec.load_models(name)
-        model = next(iter(offered.values()))
-        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in model.inputs)
-        data = "none" if model.dataset is None else str(model.dataset.factory or model.dataset.npz)
-        shown.add_row(name, ", ".join(offered), shapes, escape(data), escape(model.description))
-    print_table(shown)
-
-
 def formats() -> None:
     """One row for each format, source and recipe; a reason wherever the answer is no."""
     shown = table("format", "source", "recipe", "supported", "what it does, or why not")

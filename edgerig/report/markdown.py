@@ -10,6 +10,7 @@ from edgerig.report import budget, decision, frameworks, groups, method, view
 from edgerig.report.columns import COLUMNS
 from edgerig.report.decision import Decision
 from edgerig.report.frameworks import Framework
+from edgerig.report.published import against_published
 from edgerig.results import CellResult, Results
 
 _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -36,6 +37,7 @@ def render(results: Results) -> bytes:
         *_trust(cells),
         "## Models",
         _models(results),
+        *_published(results),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
 
@@ -160,3 +162,14 @@ def _models(results: Results) -> str:
         for model in results.models.values()
     ]
     return table(["model", "description", "source", "licence", "dataset"], rows, [False] * 5)
+
+
+def _published(results: Results) -> list[str]:
+    rows = [
+        [text(row.model), text(row.what), text(row.published), text(row.measured), text(row.source)]
+        for row in against_published(results)
+    ]
+    if not rows:
+        return []
+    header = ["model", "published", "figure", "measured here", "source"]
+    return ["## Measured against published", table(header, rows, [False] * 5)]

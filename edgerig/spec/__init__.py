@@ -20,6 +20,7 @@ from edgerig.spec.device import (
     load_device,
     split_ssh_address,
 )
+from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.model import ModelSpec, TensorSpec, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
@@ -36,6 +37,7 @@ __all__ = [
     "BuildSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "FileSpec",
     "FilesSpec",
     "FormatName",
     "FormatSpec",
@@ -45,6 +47,8 @@ __all__ = [
     "LocalDevice",
     "Lowering",
     "ModelSpec",
+    "PublicPage",
+    "PublishedFigure",
     "QemuSystemDevice",
     "QemuUserDevice",
     "RecipeSpec",
@@ -57,6 +61,7 @@ __all__ = [
     "TableSpec",
     "TensorSpec",
     "file_source",
+    "file_state",
     "known_devices",
     "known_models",
     "load_device",
@@ -67,5 +72,6 @@ __all__ = [
     "nearest",
     "parse",
     "read_toml",
+    "sha256_of",
     "split_ssh_address",
 ]

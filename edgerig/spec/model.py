@@ -7,8 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
+from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
     Factory,
@@ -26,12 +28,16 @@ from edgerig.spec.toml import (
 
 
 class TensorSpec(Strict):
-    """A named tensor of the source model at batch size 1; `layout` says what a 4-D shape's axes are."""
+    """A named tensor of the source model at batch size 1; `layout` says what a 4-D shape's axes are.
+
+    `range` is where an input's values lie, such as 0 to 255 for pixels: random samples are drawn evenly from it.
+    """
 
     name: str = Field(min_length=1)
     shape: tuple[PositiveInt, ...] = Field(min_length=1)
     dtype: Literal["float32"] = "float32"
     layout: Layout = "any"
+    range: tuple[float, float] | None = None
 
     @model_validator(mode="after")
     def _batch_one(self) -> Self:
@@ -39,6 +45,8 @@ class TensorSpec(Strict):
             raise ValueError(f"shape {list(self.shape)} must start with batch size 1")
         if self.layout != "any" and len(self.shape) != 4:
             raise ValueError(f'layout "{self.layout}" needs a shape of four axes, not {len(self.shape)}')
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range {list(self.range)} must be [smallest, largest]")
         return self
 
 
@@ -61,6 +69,9 @@ class ModelSpec(Strict):
     weights_sha256: Sha256 | None = None
     reads: tuple[Path, ...] = ()
     """Other files the factory reads: a build is made anew when they change."""
+    files: tuple[FileSpec, ...] = ()
+    """Fetched files. A path elsewhere in the model that is the name of one of them means the fetched copy."""
+    published: tuple[PublishedFigure, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     dataset: DatasetSpec | None = None
@@ -84,7 +95,36 @@ class ModelSpec(Strict):
     @property
     def path(self) -> Path | None:
         """`file`, from where it is looked for."""
-        return None if self.file is None else self.folder / self.file
+        return None if self.file is None else self.located(self.file)
+
+    def located(self, path: Path) -> Path:
+        """A path of the model's, from where it is looked for: among the fetched files, else in its folder."""
+        fetched = self.fetched
+        if fetched is not None and str(path) in {file.name for file in self.files}:
+            return fetched / path
+        return self.folder / path
+
+    @property
+    def fetched(self) -> Path | None:
+        """The folder of its fetched files; None for a model that has none."""
+        return fetched_folder(self.name) if self.files else None
+
+    def require_files(self) -> None:
+        """Raises ConfigError unless every fetched file is there, with the bytes it should have."""
+        amiss = [
+            f"{file.name} ({state})" for file in self.files if (state := file_state(file, self._cache)) != "fetched"
+        ]
+        if amiss:
+            raise ConfigError(
+                f'model "{self.name}": files are missing from {self._cache}: {", ".join(amiss)}',
+                hint=f"edgerig models fetch {self.name}",
+            )
+        if self.files:
+            used(self._cache)
+
+    @property
+    def _cache(self) -> Path:
+        return fetched_folder(self.name)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -95,6 +135,9 @@ class ModelSpec(Strict):
             raise ValueError(f"a {self.source} model needs exactly one of {', '.join(allowed)}; given: {given}")
         if self.factory is not None and not (self.inputs and self.outputs):
             raise ValueError(f'a {self.source} model from a factory needs the keys "inputs" and "outputs"')
+        names = [file.name for file in self.files]
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f'"files" names {repeated} twice')
         if self.bound_factor != 1 and not self.bound_reason:
             raise ValueError('"bound_factor" needs "bound_reason" beside it')
         if self.weights is not None and self.weights_sha256 is None:

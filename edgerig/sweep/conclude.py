@@ -132,4 +132,5 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         licence=spec.licence,
         dataset=dataset,
         no_accuracy_reason=spec.no_accuracy_reason,
+        published=spec.published,
     )

@@ -8,6 +8,7 @@ depends on.
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +29,22 @@ DECODERS = {"npz": "numpy", "factory": "scikit-learn", "images": "pillow", "tabl
 """The distribution that turns each kind's files into numbers."""
 
 
-def open_dataset(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
-    """The dataset of a model in `folder`. Raises DatasetError."""
-    dataset: Dataset = load_object(REGISTRY[spec.kind])(spec, folder, fits)
+def open_dataset(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | None = None) -> Dataset:
+    """The dataset of a model in `folder`, whose fetched files are in `fetched`. Raises DatasetError."""
+    more = {"fetched": fetched} if spec.factory is not None else {}
+    dataset: Dataset = load_object(REGISTRY[spec.kind])(spec, folder, fits, **more)
     return dataset
 
 
-def content(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
+def content(spec: DatasetSpec, located: Callable[[Path], Path]) -> dict[str, Any]:
     """Everything the decoded data follows from but a factory's code: settings, decoder, each file's name and sha256.
 
-    Raises DatasetError for a file or folder that is not there.
+    `located` says where a path of the model's lies. Raises DatasetError for a file or folder that is not there.
     """
     return {
         "spec": spec.model_dump(mode="json", exclude={"max_gib"}),
         "decoder": importlib.metadata.version(DECODERS[spec.kind]),
-        "files": {str(path): _content(folder / path) for path in _paths(spec)},
+        "files": {str(path): _content(located(path)) for path in _paths(spec)},
     }
 
 

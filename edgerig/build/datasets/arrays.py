@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
 from edgerig.errors import DatasetError
@@ -62,10 +62,10 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
     return _dataset(spec, fits, str(path), path.name, found, _shapes(members), batches)
 
 
-def open_factory(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
+def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | None = None) -> Dataset:
     """The arrays of the mapping the factory returns; memory-mapped ones are never held whole."""
     where = str(spec.factory)
-    table = call_factory(folder, where)
+    table = call_factory(folder, where, fetched=fetched)
     if not isinstance(table, Mapping):
         raise DatasetError(
             f"{where}: gave a {type(table).__name__}, not a mapping",
@@ -87,17 +87,26 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
 
 
 def random_dataset(fits: Fits, seed: int) -> Dataset:
-    """Standard-normal inputs; calibration from a stream of its own, so that the two never share a sample."""
+    """Inputs spread evenly over their range, or standard-normal where none is known.
+
+    Calibration has a stream of its own, so that the two never share a sample.
+    """
 
     def split(stream: int) -> Split:
         def batches() -> Iterator[Batch]:
             rng = np.random.default_rng([seed, stream])
-            arrays = [rng.standard_normal((RANDOM_SAMPLES, *t.shape[1:]), dtype=np.float32) for t in fits.inputs]
-            yield Batch(list(arrays), None, _unnamed)
+            yield Batch([_drawn(rng, tensor) for tensor in fits.inputs], None, _unnamed)
 
         return Split(RANDOM_SAMPLES, batches)
 
     return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1))
+
+
+def _drawn(rng: np.random.Generator, tensor: Tensor) -> Array:
+    size = (RANDOM_SAMPLES, *tensor.shape[1:])
+    if tensor.range is None:
+        return rng.standard_normal(size, dtype=np.float32)
+    return rng.uniform(*tensor.range, size).astype(np.float32)
 
 
 Shapes = Callable[[list[str]], list[tuple[tuple[int, ...], np.dtype[Any]]]]

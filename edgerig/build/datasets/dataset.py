@@ -18,12 +18,14 @@ DEFAULT_CALIBRATION = 256
 @dataclass(frozen=True)
 class Tensor:
     """An input of the model at batch size 1, as the dataset holds it; `layout` "any" where nobody said what its axes
-    are. `order` transposes it to the model's own layout (a twin's), () where it is in that already."""
+    are. `order` transposes it to the model's own layout (a twin's), () where it is in that already.
+    `range` is where its values lie, if known."""
 
     name: str
     shape: tuple[int, ...]
     layout: Layout = "any"
     order: tuple[int, ...] = ()
+    range: tuple[float, float] | None = None
 
     @property
     def of_model(self) -> tuple[int, ...]:

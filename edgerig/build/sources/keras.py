@@ -114,7 +114,7 @@ def _bring(spec: ModelSpec) -> keras.Model:
         if spec.application is not None:
             _settle_batch_norms(model)
     else:
-        weights = spec.folder / spec.weights
+        weights = spec.located(spec.weights)
         known_bytes(spec, weights)
         try:
             model.load_weights(weights)
@@ -127,7 +127,7 @@ def _bring(spec: ModelSpec) -> keras.Model:
 
 
 def _made(spec: ModelSpec, factory: str) -> keras.Model:
-    model = call_factory(spec.folder, factory)
+    model = call_factory(spec.folder, factory, fetched=spec.fetched)
     if not isinstance(model, keras.Model):
         raise BuildError(
             f'factory "{factory}" of model "{spec.name}" gave a {type(model).__module__}.{type(model).__name__}, '

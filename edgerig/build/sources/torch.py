@@ -38,14 +38,14 @@ def load(spec: ModelSpec) -> SourceModel:
             f'model "{spec.name}": no factory to make the network with',
             hint=f'give "factory" in {spec.folder / "model.toml"}',
         )
-    module = call_factory(spec.folder, spec.factory)
+    module = call_factory(spec.folder, spec.factory, fetched=spec.fetched)
     if not isinstance(module, nn.Module):
         raise BuildError(
             f'factory "{spec.factory}" of model "{spec.name}" gave a {type(module).__name__}, not a torch.nn.Module',
             hint="return the network itself, an instance, not its class",
         )
     if spec.weights is not None:
-        _load_weights(module, spec, spec.folder / spec.weights)
+        _load_weights(module, spec, spec.located(spec.weights))
     module.eval().requires_grad_(False)
 
     def infer(inputs: Arrays) -> Arrays:

@@ -150,3 +150,17 @@ def test_an_interrupt_is_not_swallowed(tmp_path: Path) -> None:
     write(tmp_path, "model.py", "def create():\n    raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         call_factory(tmp_path, "model.py:create")
+
+
+def test_a_function_with_a_parameter_gets_the_folder_of_fetched_files(tmp_path: Path) -> None:
+    write(tmp_path, "model.py", "def create(fetched, scale=2):\n    return fetched, scale\n")
+    assert call_factory(tmp_path, "model.py:create", fetched=tmp_path / "cache") == (tmp_path / "cache", 2)
+    write(tmp_path, "plain.py", "def create():\n    return 1\n")
+    assert call_factory(tmp_path, "plain.py:create", fetched=tmp_path / "cache") == 1
+
+
+def test_a_function_that_wants_fetched_files_of_a_model_without_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "model.py", "def create(fetched):\n    return fetched\n")
+    with pytest.raises(BuildError, match="missing 1 required positional argument: 'fetched'") as caught:
+        call_factory(tmp_path, "model.py:create")
+    assert "fetched files" in caught.value.hint

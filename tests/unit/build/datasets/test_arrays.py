@@ -168,3 +168,12 @@ def test_without_a_dataset_inputs_are_random_seeded_and_apart_from_calibration(t
     assert found[0][0] == found[1][0] != found[2][0]
     assert [array.shape for array in found[0][1]] == [(RANDOM_SAMPLES, 4), (RANDOM_SAMPLES, 2, 2)]
     assert not np.isin(found[0][2][0], found[0][1][0]).any()
+
+
+def test_random_inputs_of_a_known_range_fill_it(tmp_path):
+    wanted = Fits((Tensor("image", (1, 32, 32, 3), range=(0, 255)),), (1, 3), "inputs", 3)
+    write_dataset(random_dataset(wanted, 0), wanted, tmp_path, 1)
+    (array,) = load_arrays(tmp_path, "input")
+    assert 0 <= array.min() < 5
+    assert 250 < array.max() <= 255
+    assert abs(array.mean() - 127.5) < 5

@@ -1,0 +1,122 @@
+"""Bringing a model's files into the cache: from their public addresses, or from a folder that mirrors them.
+
+A file is accepted by its sha256 alone, wherever it comes from, and appears under its name only once it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgerig.errors import ConfigError, FetchError
+from edgerig.spec import FileSpec, ModelSpec, file_state, sha256_of
+from edgerig.spec.files import fetched_folder
+
+CONNECT_TIMEOUT_S = 20.0
+"""Until a server answers, and between two pieces of what it sends."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One file in its place; `origin` is its address, or the path it was copied from, or "" when it was there."""
+
+    file: FileSpec
+    path: Path
+    origin: str
+
+
+def fetch(model: ModelSpec, mirror: Path | None = None) -> Iterator[Fetched]:
+    """Brings every file of the model that is not in the cache, from below `mirror` where given; one result a file.
+
+    Raises FetchError when a file cannot be had or is not the one it should be, ConfigError when there is nowhere to
+    look or to put it. What was brought before stays.
+    """
+    if mirror is not None and not mirror.is_dir():
+        raise ConfigError(f"{mirror}: no such folder", hint="give --from the folder that holds the model's files")
+    folder = fetched_folder(model.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cache folder {folder} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
+        ) from error
+    for file in model.files:
+        if file_state(file, folder) == "fetched":
+            yield Fetched(file, folder / file.name, "")
+        elif mirror is not None:
+            yield Fetched(file, folder / file.name, _copy(file, mirror, folder))
+        else:
+            yield Fetched(file, folder / file.name, _download(file, model.name, folder))
+
+
+def _copy(file: FileSpec, mirror: Path, folder: Path) -> str:
+    """Copies the file from wherever below `mirror` one of its name has its sha256; gives that path."""
+    candidates = sorted(path for path in mirror.rglob(file.name) if path.is_file())
+    found = {path: sha256_of(path) for path in candidates}
+    right = next((path for path, digest in found.items() if digest == file.sha256), None)
+    if right is None and candidates:
+        first = candidates[0]
+        raise FetchError(
+            f"{first} ({first.stat().st_size:,} bytes) has sha256 {found[first]}, "
+            f"{file.name} ({file.size_bytes:,} bytes) has {file.sha256}",
+            hint="it is cut short, damaged or another version: bring the right one",
+        )
+    if right is None:
+        raise FetchError(f"{mirror}: no file {file.name} in it or below", hint=_where_from(file))
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".copy-", delete=False) as temporary:
+        copy = Path(temporary.name)
+    try:
+        shutil.copyfile(right, copy)
+        os.replace(copy, folder / file.name)
+    finally:
+        copy.unlink(missing_ok=True)
+    return str(right)
+
+
+def _download(file: FileSpec, model: str, folder: Path) -> str:
+    """Downloads the file; gives its address."""
+    if file.url is None:
+        raise FetchError(f"{file.name}: it has no public address of its own", hint=_where_from(file))
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    by_hand = f"bring {file.name} by hand and say where it lies: edgerig models fetch {model} --from FOLDER"
+    try:
+        pooch.retrieve(
+            file.url,
+            known_hash=f"sha256:{file.sha256}",
+            fname=file.name,
+            path=folder,
+            downloader=pooch.HTTPDownloader(progressbar=False, timeout=CONNECT_TIMEOUT_S),
+        )
+    except requests.RequestException as error:
+        raise FetchError(
+            f"{file.url}: cannot be downloaded: {type(error).__name__}: {_reason(error)}",
+            hint=f"is there a network, and a proxy to set? Else {by_hand}",
+        ) from error
+    except ValueError as error:  # pooch's answer to a wrong checksum: its first sentence has both
+        raise FetchError(
+            f"{file.url}: {str(error).split('. ')[0]}",
+            hint=f"the download was cut short or the file has changed there: try again, or {by_hand}",
+        ) from error
+    except OSError as error:
+        raise FetchError(
+            f"{folder / file.name}: cannot be written: {error.strerror}", hint="is there space in the cache folder?"
+        ) from error
+    return file.url
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, which names what went wrong and not the library's own objects."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).split("\n")[0][:300]
+
+
+def _where_from(file: FileSpec) -> str:
+    return file.note or f"it is to be had from {file.url}"

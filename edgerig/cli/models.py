@@ -1,0 +1,71 @@
+"""`edgerig models …`: what there is, what a model is, and its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+
+from edgerig import spec
+from edgerig.cli.listing import print_table, table
+from edgerig.errors import ConfigError
+
+OWN = "own"
+FETCHED = "fetched"
+
+
+def listing() -> None:
+    shown = table("model", "source", "input", "dataset", "files", "description")
+    for name in spec.known_models():
+        offered = spec.load_models(name)
+        model = next(iter(offered.values()))
+        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in model.inputs)
+        shown.add_row(
+            name, ", ".join(offered), shapes, escape(data_of(model)), escape(_files(model)), escape(model.description)
+        )
+    print_table(shown)
+
+
+def fetch(name: str, mirror: Path | None) -> None:
+    from edgerig.build.fetch import fetch as fetch_files
+
+    model = next(iter(spec.load_models(name).values()))
+    if not model.files:
+        raise ConfigError(f'model "{name}" has no files to fetch', hint="all it needs is in its folder")
+    for each in fetch_files(model, mirror):
+        how = f"from {each.origin}" if each.origin else "was there"
+        typer.echo(f"{each.file.name}: {how} ({each.file.size_bytes:,} bytes, sha256 as expected)")
+    typer.echo(f"{name} is ready: edgerig sweep --model {name}")
+
+
+def show(name: str, source: str | None, as_json: bool) -> None:
+    from edgerig.build.card import network_facts, uncounted
+    from edgerig.cli.card import Card, print_card
+    from edgerig.report.latest import latest
+
+    offered = spec.load_models(name)
+    model = next((each for each in offered.values() if source in (None, each.source)), None)
+    if model is None:
+        raise ConfigError(f'model "{name}" has no source "{source}"', hint=f"it has: {', '.join(offered)}")
+    facts = network_facts(model) if _files(model) in (OWN, FETCHED) else uncounted(model)
+    card = Card(model, list(offered), facts, latest(Path("reports"), model.name), data_of(model))
+    if as_json:
+        typer.echo(card.json())
+    else:
+        print_card(card)
+
+
+def data_of(model: spec.ModelSpec) -> str:
+    """The kind of its dataset and what it is read from."""
+    if model.dataset is None:
+        return "none"
+    named = model.dataset.factory or model.dataset.npz
+    return f"{model.dataset.kind} {named}" if named else model.dataset.kind
+
+
+def _files(model: spec.ModelSpec) -> str:
+    if model.fetched is None:
+        return OWN
+    fetched = all(spec.file_state(file, model.fetched) == "fetched" for file in model.files)
+    return FETCHED if fetched else f"edgerig models fetch {model.name}"

@@ -1,0 +1,92 @@
+"""What a model's folder does not hold itself: files fetched from public addresses, and figures others published."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, StringConstraints, model_validator
+
+from edgerig.cache import cache_root
+from edgerig.spec.toml import FormatName, Sha256, Strict
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=200)]
+"""A plain name: the file lies in the model's own folder of the cache, and nowhere above it."""
+FileState = Literal["fetched", "absent", "damaged"]
+
+
+class FileSpec(Strict):
+    """A file the model needs and its folder does not hold: a `[[files]]` row.
+
+    `edgerig models fetch` brings it into the cache; nothing else ever does. Without a `url`, `note` says how it is had.
+    """
+
+    name: FileName
+    url: Url | None = None
+    sha256: Sha256
+    size_bytes: PositiveInt
+    licence: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _obtainable(self) -> Self:
+        if self.url is None and not self.note:
+            raise ValueError(f'file "{self.name}" needs a "url", or a "note" that says where it comes from')
+        return self
+
+
+class PublicPage(Strict):
+    """Where a published figure stands."""
+
+    title: str = Field(min_length=1)
+    url: Url
+
+
+class PublishedFigure(Strict):
+    """What somebody else reported of the model: a `[[published]]` row.
+
+    `value` is in `unit` ("%" or "1"); a figure may be of one variant (`format`, `recipe`) or of all.
+    """
+
+    what: str = Field(min_length=1)
+    metric: str = ""
+    value: float | None = None
+    unit: Literal["%", "1", ""] = ""
+    size_bytes: PositiveInt | None = None
+    format: FormatName | None = None
+    recipe: str | None = None
+    source: PublicPage
+
+    @model_validator(mode="after")
+    def _a_figure(self) -> Self:
+        if (self.value is None) != (not self.metric) or (self.value is None) != (not self.unit):
+            raise ValueError('"metric", "value" and "unit" go together')
+        if self.value is None and self.size_bytes is None:
+            raise ValueError('give "metric", "value" and "unit", or "size_bytes"')
+        return self
+
+
+def fetched_folder(model: str) -> Path:
+    """Where the fetched files of the model `model` lie."""
+    return cache_root() / "models" / model
+
+
+def sha256_of(path: Path) -> str:
+    """Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_state(file: FileSpec, folder: Path) -> FileState:
+    """Is the file in `folder`, with exactly the bytes it should have?"""
+    path = folder / file.name
+    try:
+        if path.stat().st_size != file.size_bytes:
+            return "damaged"
+        return "fetched" if sha256_of(path) == file.sha256 else "damaged"
+    except FileNotFoundError:
+        return "absent"
+    except OSError:
+        return "damaged"
