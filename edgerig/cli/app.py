@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from edgerig.cli import completion
+from edgerig.cli import completion, subcommands
+from edgerig.cli.flags import (
+    Base,
+    BaselineOption,
+    Dataset,
+    Device,
+    Format,
+    Limit,
+    Model,
+    Option,
+    Out,
+    Recipe,
+    Run,
+    Select,
+    Source,
+    SweepFile,
+    Threads,
+    overrides,
+)
 
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
@@ -17,30 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-
-SweepFile = Annotated[
-    Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)
-]
-Model = Annotated[
-    list[str] | None,
-    typer.Option("--model", help="A model's name, or its file.", autocompletion=completion.models),
-]
-Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
-Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
-Format = Annotated[
-    list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.", autocompletion=completion.formats)
-]
-Recipe = Annotated[
-    list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".', autocompletion=completion.recipes)
-]
-Device = Annotated[
-    list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=completion.devices)
-]
-Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
-Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
-Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
 
 
 @app.command()
@@ -64,7 +57,19 @@ def sweep(
     """Build every variant, run every cell, write the reports. Lists repeat: --model a --model b."""
     from edgerig.cli import sweeping
 
-    flags = _overrides(model, source, dataset, format, recipe, device, threads, select, option, limit, out)
+    flags = overrides(
+        models=model,
+        sources=source,
+        dataset=dataset,
+        formats=format,
+        recipes=recipe,
+        devices=device,
+        threads=threads,
+        select=select,
+        options=option,
+        limit=limit,
+        out=out,
+    )
     if resume is not None:
         if file is not None or flags:
             from edgerig.errors import ConfigError
@@ -93,12 +98,22 @@ def plan(
     """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
 
-    listing.cells(file, _overrides(model, source, dataset, format, recipe, device, threads, select, None, None, None))
+    flags = overrides(
+        models=model,
+        sources=source,
+        dataset=dataset,
+        formats=format,
+        recipes=recipe,
+        devices=device,
+        threads=threads,
+        select=select,
+    )
+    listing.cells(file, flags)
 
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=completion.runs)],
+    run: Run,
 ) -> None:
     """Rebuild every report of a run from its raw runs."""
     from edgerig.cli import sweeping
@@ -108,7 +123,7 @@ def report(
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.json.", autocompletion=completion.runs)],
+    run: Run,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, one row a decision.")] = False,
     accuracy_drop: Annotated[
@@ -144,14 +159,13 @@ def recipes() -> None:
     listing.recipes()
 
 
-Baseline = Annotated[Path, typer.Argument(help="A run's folder, or a baseline file.")]
 Into = Annotated[Path | None, typer.Option("--out", help="Folder for the files.", show_default="the run's folder")]
 
 
 @app.command()
 def compare(
-    base: Baseline,
-    new: Annotated[Path, typer.Argument(help="A run's folder.")],
+    base: Base,
+    new: Run,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts; writes no files.")] = False,
     out: Into = None,
 ) -> None:
@@ -163,8 +177,8 @@ def compare(
 
 @app.command()
 def gate(
-    new: Annotated[Path, typer.Argument(help="A run's folder.")],
-    baseline: Annotated[Path | None, typer.Option("--baseline", help="A run's folder, or a baseline file.")] = None,
+    new: Run,
+    baseline: BaselineOption = None,
     budget: Annotated[Path | None, typer.Option("--budget", help="A budget's TOML.")] = None,
     select: Annotated[list[str] | None, typer.Option("--select", help="Hold only these cells to it (globs).")] = None,
     out: Into = None,
@@ -173,113 +187,6 @@ def gate(
     from edgerig.cli import gating
 
     gating.gate_run(new, baseline, budget, select or ["*"], out)
-
-
-baseline_app = typer.Typer(help="Record what later runs are held to.", no_args_is_help=True)
-app.add_typer(baseline_app, name="baseline")
-
-
-@baseline_app.command()
-def update(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    file: Annotated[Path, typer.Option("--file", help="The baseline to write.")] = Path("baseline.toml"),
-) -> None:
-    """Record a run as the baseline, in a text file to review and commit."""
-    from edgerig.cli import gating
-
-    gating.update_baseline(run, file)
-
-
-models_app = typer.Typer(help="List the models, look at one, or fetch its files.", no_args_is_help=False)
-app.add_typer(models_app, name="models")
-ModelName = Annotated[
-    str, typer.Argument(help="A model's name, its folder, or a model's file.", autocompletion=completion.models)
-]
-
-
-@models_app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
-    """List the models: your own folder ./models first, then the shipped ones."""
-    if context.invoked_subcommand is None:
-        from edgerig.cli import models as commands
-
-        commands.listing()
-
-
-@models_app.command("show")
-def card(
-    name: ModelName,
-    source: Annotated[str | None, typer.Option("--source", help="Which of its sources to count in.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
-) -> None:
-    """Print a model's card: size, layers, tensors, files, published and last measured figures."""
-    from edgerig.cli import models as commands
-
-    commands.show(name, source, json)
-
-
-@models_app.command()
-def fetch(
-    name: ModelName,
-    mirror: Annotated[
-        Path | None, typer.Option("--from", help="A folder that holds the files, at any depth; nothing is downloaded.")
-    ] = None,
-) -> None:
-    """Bring a model's files into the cache; each is accepted by its sha256 alone."""
-    from edgerig.cli import models as commands
-
-    commands.fetch(name, mirror)
-
-
-devices_app = typer.Typer(help="List the devices, or look at one and make it ready.", no_args_is_help=False)
-app.add_typer(devices_app, name="devices")
-DeviceName = Annotated[str, typer.Argument(help="A device file's name, or an address (ssh://…, adb:SERIAL).")]
-
-
-@devices_app.callback(invoke_without_command=True)
-def devices(context: typer.Context) -> None:
-    """List the devices: your own folder ./devices first, then the shipped ones."""
-    if context.invoked_subcommand is None:
-        from edgerig.cli import devices as commands
-
-        commands.listing()
-
-
-@devices_app.command()
-def probe(
-    name: DeviceName, json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False
-) -> None:
-    """Reach a device and print what it is and the state it is in."""
-    from edgerig.cli import devices as commands
-
-    commands.probe(name, json)
-
-
-@devices_app.command()
-def provision(name: DeviceName) -> None:
-    """Build the device's bundle and bring it there; nothing is pushed when it is already there."""
-    from edgerig.cli import devices as commands
-
-    commands.provision(name)
-
-
-@devices_app.command()
-def doctor(name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None) -> None:
-    """Say what is missing on this host and on the device, and the command that mends it."""
-    from edgerig.cli import devices as commands
-
-    commands.doctor(name)
-
-
-@devices_app.command()
-def clean(
-    name: DeviceName,
-    keep_mib: Annotated[int, typer.Option("--keep-mib", min=0, help="Keep this much of what was used last.")] = 0,
-) -> None:
-    """Remove what earlier sweeps left in the device's store."""
-    from edgerig.cli import devices as commands
-
-    commands.clean(name, keep_mib)
 
 
 @app.command("clean")
@@ -300,62 +207,9 @@ def schema() -> None:
     listing.schema()
 
 
-class _ModelOrCommand(TyperGroup):
-    """`history MODEL` is `history show MODEL`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        first = args[:1] and args[0] not in {*self.commands, "--help"}
-        return super().parse_args(ctx, ["show", *args] if first else args)
-
-
-history_app = typer.Typer(
-    cls=_ModelOrCommand,
-    no_args_is_help=True,
-    help="Trends of a model over runs: `edgerig history MODEL` (or `history show MODEL`), and `history add RUN…`.",
-)
-app.add_typer(history_app, name="history")
-Runs = Annotated[
-    list[Path], typer.Argument(help="Runs' folders, or their results.json.", autocompletion=completion.runs)
-]
-
-
-@history_app.command("show")
-def history_show(
-    model: Annotated[str, typer.Argument(help="A model's name.", autocompletion=completion.models)],
-    at: Annotated[str, typer.Option("--at", help="The history's folder, or an fsspec URL.")] = "reports/history",
-    cell: Annotated[
-        list[str] | None,
-        typer.Option("--cell", help="Only cells whose id matches this glob.", autocompletion=completion.cells),
-    ] = None,
-    metric: Annotated[
-        str,
-        typer.Option(help="latency_p50_ms, size_bytes, accuracy, instructions, memory."),
-    ] = "latency_p50_ms",
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page, one file for offline reading.")] = None,
-) -> None:
-    """A trend a cell over the runs, and where its level changed."""
-    from edgerig.cli import history
-
-    history.show(model, at, cell or [], metric, json, html)
-
-
-@history_app.command("add")
-def history_add(
-    runs: Runs,
-    to: Annotated[
-        str | None, typer.Option("--to", help="Folder or fsspec URL.", show_default="history/ beside the run")
-    ] = None,
-) -> None:
-    """Add runs to a history. A run that is in it already is replaced."""
-    from edgerig.cli import history
-
-    history.add(runs, to)
-
-
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=completion.runs)],
+    run: Run,
     to: Annotated[
         str,
         typer.Option(
@@ -374,6 +228,15 @@ def export(
     exporting.export(run, to, out)
 
 
+for _group, _name in (
+    (subcommands.baseline_app, "baseline"),
+    (subcommands.models_app, "models"),
+    (subcommands.devices_app, "devices"),
+    (subcommands.history_app, "history"),
+):
+    app.add_typer(_group, name=_name)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from edgerig import __version__
@@ -387,49 +250,6 @@ def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     pass
-
-
-def _overrides(
-    model: list[str] | None,
-    source: list[str] | None,
-    dataset: Path | None,
-    format: list[str] | None,
-    recipe: list[str] | None,
-    device: list[str] | None,
-    threads: list[int] | None,
-    select: list[str] | None,
-    option: list[str] | None,
-    limit: int | None,
-    out: Path | None,
-) -> dict[str, Any]:
-    """The flags that were given, as keys of a sweep's TOML."""
-    given = {
-        "models": model,
-        "sources": source,
-        "dataset": dataset,
-        "formats": format,
-        "recipes": recipe,
-        "devices": device,
-        "threads": threads,
-        "select": select,
-        "out": out,
-        "options": _options(option) if option else None,
-        "run": None if limit is None else {"limit": limit},
-    }
-    return {key: value for key, value in given.items() if value not in (None, [])}
-
-
-def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
-    from edgerig.errors import ConfigError
-
-    table: dict[str, dict[str, str]] = {}
-    for pair in pairs:
-        path, equals, value = pair.partition("=")
-        format_name, dot, key = path.partition(".")
-        if not (equals and dot and key and value):
-            raise ConfigError(f"--option {pair!r} is not FORMAT.KEY=VALUE", hint="such as executorch.backend=portable")
-        table.setdefault(format_name, {})[key] = value
-    return table
 
 
 def main() -> None:

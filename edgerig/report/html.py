@@ -15,6 +15,7 @@ from edgerig.report import assets, budget, decision, frameworks, groups, method,
 from edgerig.report.decision import Decision
 from edgerig.report.pareto import dominated
 from edgerig.report.payload import payload, runs
+from edgerig.report.published import against_published
 from edgerig.results import CellResult, Results
 
 SCRIPTS = ("unpack.js", "data.js", "table.js", "matrix.js", "plots.js", "main.js")
@@ -57,6 +58,7 @@ def render(results: Results) -> bytes:
             decided_on=_by_device(decided),
             frameworks=frameworks.frameworks(results, allowed),
             framework_name=frameworks.name,
+            published=against_published(results),
             devices=view.by_device(results),
             models=view.by_model(cells),
             told=told,

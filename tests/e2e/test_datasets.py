@@ -59,7 +59,7 @@ def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig):
     done = sweep(edgerig, *chosen)
     assert done.code == 0, done.err
     for cell in done.cells.values():
-        assert cell["accuracy"] == cell["metrics"]["auc"]
+        assert cell["accuracy"]["value"] == cell["metrics"]["auc"]["value"]
         assert (cell["accuracy"]["samples"], cell["accuracy"]["unit"]) == (40, "")
         own = cell["metrics"]["own.py:spread"]
         assert own["ci95"][0] < own["value"] < own["ci95"][1]
