@@ -70,7 +70,7 @@ class Workshop:
         done = process.run(command, timeout_s=SWEEP_DEADLINE_S, cwd=where)
         if done.returncode != 0 and not (may_fail and done.returncode == 1):
             raise BuildError(f"the sweep of {variant.name} failed:\n{done.stderr[-2000:].decode(errors='replace')}")
-        return max((where / "runs").iterdir())
+        return max(file.parent for file in (where / "runs").glob("*/run.json"))
 
     def gate(self, new: Path, base: Path) -> Trial:
         edgerig = [sys.executable, "-m", "edgerig"]
