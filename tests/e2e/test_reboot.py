@@ -73,7 +73,7 @@ def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edge
         reset(monitor)
     _, err = sweep.communicate(timeout=500)
     assert sweep.returncode == 1, err
-    (run,) = (edgerig.folder / "reports").iterdir()
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
     cells = json.loads((run / "results.json").read_text())["cells"]
     failed = [cell for cell in cells if cell["status"] != "ok"]
     assert [cell["error"]["kind"] for cell in failed] == ["Unreachable"], err
