@@ -6,8 +6,8 @@ import base64
 import gzip
 import json
 import re
-import shutil
 
+import browser as chromium
 import pyarrow as pa
 import pytest
 
@@ -18,7 +18,6 @@ from edgerig.report import parquet_results
 
 HOSTILE = "<script>alert(1)</script>"
 PLAIN = "digits_cnn-torch-tflite-fp32@local/t1"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture
@@ -63,15 +62,12 @@ def test_the_same_history_gives_the_same_page(run, cell):
 
 
 @pytest.mark.integration
-@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+@chromium.needed
 def test_a_browser_draws_it_and_nothing_is_fetched(page, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     file = tmp_path / "history.html"
     file.write_text(page, encoding="utf-8")
     events: list[str] = []
-    with playwright.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=BROWSER, args=flags)
+    with chromium.running() as browser:
         view = browser.new_page(viewport={"width": 400, "height": 800})
         view.on("console", lambda message: events.append(message.text))
         view.on("pageerror", lambda error: events.append(str(error)))
@@ -85,5 +81,9 @@ def test_a_browser_draws_it_and_nothing_is_fetched(page, tmp_path):
         view.keyboard.press("Enter")
         view.locator("#chosen", has_text=HOSTILE).wait_for()
         assert view.evaluate("document.documentElement.scrollWidth") == 400
-        browser.close()
+        view.close()
+        found = {
+            scheme: chromium.grave_findings(browser, file, scheme, "#trend .point") for scheme in ("light", "dark")
+        }
     assert events == []
+    assert found == {"light": [], "dark": []}

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import browser as chromium
 import pytest
 from lxml import etree
 
@@ -144,3 +145,13 @@ def test_the_page_is_self_contained_and_escaped() -> None:
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "+10.00 % [+9.00, +11.00], p 0.001 (counts from 5 %)" in page
     assert etree.fromstring(page.encode(), etree.HTMLParser()).findall(".//table")
+
+
+@pytest.mark.integration
+@chromium.needed
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(tmp_path: Path, scheme: str) -> None:
+    file = tmp_path / "compare.html"
+    file.write_bytes(compare_html.render(comparison()))
+    with chromium.running() as running:
+        assert chromium.grave_findings(running, file, scheme, "h1") == []

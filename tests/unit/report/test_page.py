@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser as chromium
 import pytest
 
 from edgerig.report import html as html_writer
 from edgerig.results import CellState, Reading, Results
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "<script>alert(1)</script>"
 PLOTS = ("tradeoff", "distribution", "delta", "size")
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(BROWSER is None, reason="needs chromium")]
+pytestmark = [pytest.mark.integration, chromium.needed]
 
 
 def with_twins(results: Results) -> Results:
@@ -41,10 +29,8 @@ def with_twins(results: Results) -> Results:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield running
-        running.close()
+    with chromium.running() as found:
+        yield found
 
 
 @pytest.fixture
@@ -210,17 +196,7 @@ def test_the_page_is_accessible(browser, results: Results, tmp_path: Path, schem
     """axe-core: no finding that is serious or critical, with and without the framework view."""
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(with_twins(results)))
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)
-    page.goto(file.as_uri())
-    page.wait_for_selector("html[data-ready]")
-    found = axe.Axe().run(page).response
-    grave = [
-        (violation["id"], violation["impact"], [node["html"][:200] for node in violation["nodes"][:3]])
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-    page.close()
-    assert len(found["passes"]) > 20
+    grave = chromium.grave_findings(browser, file, scheme, "html[data-ready]")
     assert grave == [], json.dumps(grave, indent=1)
 
 
