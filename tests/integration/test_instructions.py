@@ -121,7 +121,7 @@ def first(edgerig: Edgerig) -> dict[str, dict[str, int]]:
 
 
 def cell(file_format: str, recipe: str, device: str = "qemu-rpi4") -> str:
-    return f"digits_cnn-{file_format}-{recipe}@{device}/t1"
+    return f"digits_cnn-torch-{file_format}-{recipe}@{device}/t1"
 
 
 def test_every_cell_is_counted(first: dict[str, dict[str, int]]) -> None:

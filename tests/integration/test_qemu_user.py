@@ -137,8 +137,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 
 @pytest.mark.parametrize("file_format", ["tflite", "executorch", "onnx"])
 def test_what_an_emulated_cell_measures(file_format: str, sweep: dict[str, dict]) -> None:
-    cell = sweep[f"digits_cnn-{file_format}-int8-static@qemu-rpi4/t2"]
-    local = sweep[f"digits_cnn-{file_format}-int8-static@local/t2"]
+    cell = sweep[f"digits_cnn-torch-{file_format}-int8-static@qemu-rpi4/t2"]
+    local = sweep[f"digits_cnn-torch-{file_format}-int8-static@local/t2"]
     assert (cell["status"], cell["emulated"], cell["verdict"]["label"]) == ("ok", True, "emulated")
     assert cell["engine"]["threads"] == 2
     # arm64's integer kernels do not round as x86's do: near, and measured there, but not the same by rights.
@@ -152,5 +152,5 @@ def test_what_an_emulated_cell_measures(file_format: str, sweep: dict[str, dict]
 
 @pytest.mark.parametrize("file_format", ["tflite", "executorch", "onnx"])
 def test_no_time_is_spent_timing_an_emulator(file_format: str, sweep: dict[str, dict]) -> None:
-    latency = sweep[f"digits_cnn-{file_format}-int8-static@qemu-rpi4/t2"]["latency"]
+    latency = sweep[f"digits_cnn-torch-{file_format}-int8-static@qemu-rpi4/t2"]["latency"]
     assert (latency["samples"], latency["warmup_runs"]) == (5, 1)
