@@ -65,7 +65,7 @@ class Variant:
 
 
 BASE = Variant("base")
-SLOWER = Variant("slower", layers=((128, 3), (128, 3)))
+SLOWER = Variant("slower", layers=((128, 3), (128, 3), (128, 1)))
 ONE_OPERATOR = Variant("one-operator", layers=((128, 1),))
 
 

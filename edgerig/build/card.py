@@ -57,7 +57,7 @@ def network_facts(model: ModelSpec) -> NetworkFacts:
         (folder / "model.json").write_text(model.model_dump_json(), encoding="utf-8")
         finished = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.card_worker", str(folder)],
-            env=environment(),
+            env={**environment(), "TMPDIR": temporary},
             timeout_s=TIMEOUT_S,
             output=folder / LOG,
         )

@@ -71,7 +71,10 @@ def _copy(file: FileSpec, mirror: Path, folder: Path) -> str:
         copy = Path(temporary.name)
     try:
         shutil.copyfile(right, copy)
+        copy.chmod(0o644)  # a temporary file is its maker's alone, the cache may be shared
         os.replace(copy, folder / file.name)
+    except OSError as error:
+        raise FetchError(f"{right}: cannot be copied to {folder}: {error.strerror}", hint="is there space?") from error
     finally:
         copy.unlink(missing_ok=True)
     return str(right)

@@ -38,12 +38,13 @@ def version(distribution: str) -> str:
 
 
 def code(spec: ModelSpec) -> dict[str, str]:
-    """Path in the model's folder → sha256 of its Python: all beside the model's factory and beside the dataset's."""
+    """Path in the model's folder → sha256 of its Python: all beside its factory and its dataset's, packages too."""
     files: set[Path] = set()
     for factory in (spec.factory, spec.dataset.factory if spec.dataset else None):
         if factory is not None:
             named = (spec.folder / factory.partition(":")[0]).resolve()
             files |= {named, *named.parent.glob("*.py")}
+            files |= {file for found in named.parent.glob("*/__init__.py") for file in found.parent.rglob("*.py")}
     return {os.path.relpath(path, spec.folder): _known_file(path, spec) for path in sorted(files)}
 
 
@@ -54,6 +55,8 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
         "layout": spec.dataset_layout,
         "files": [file.sha256 for file in spec.files],
+        "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
+        "application": spec.application,
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -76,7 +79,8 @@ def reference_key(spec: ModelSpec, data: str) -> str:
             "what": "reference",
             "model": _model(spec),
             "data": data,
-            "framework": [version(tool) for tool in FRAMEWORKS[spec.source]],
+            "framework": _framework(spec),
+            "reader": {path.name: file_digest(path) for path in (*_sources(), BUILD / "inference.py")},
         }
     )
 
@@ -98,12 +102,13 @@ def artifact_key(
             "options": options,
             "calibration": calibration if recipe.calibration else None,
             "tools": {tool: version(tool) for tool in format_spec.tools},
+            "framework": _framework(spec),
             "builder": {
                 str(path.relative_to(BUILD)): file_digest(path)
                 for path in (
-                    BUILD / "formats" / f"{format_spec.name}.py",
+                    *sorted((BUILD / "formats").glob("*.py")),
                     *sorted((BUILD / "routes").rglob("*.py")),
-                    *sorted((BUILD / "sources").glob("*.py")),
+                    *_sources(),
                     BUILD / "check.py",
                     BUILD / "worker.py",
                 )
@@ -124,6 +129,14 @@ def ready_key(spec: ModelSpec) -> str:
             "reader": file_digest(BUILD / "ready.py"),
         }
     )
+
+
+def _framework(spec: ModelSpec) -> list[str]:
+    return [version(tool) for tool in FRAMEWORKS[spec.source]]
+
+
+def _sources() -> list[Path]:
+    return sorted((BUILD / "sources").glob("*.py"))
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from edgerig.build.artifact import record
+from edgerig.build.onnx_weights import ONE_FILE, external_files
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Description
@@ -51,6 +52,10 @@ def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> A
     """Copies the file into `staged`. Raises BuildError (see `inspect`)."""
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a ready file', hint="give the path of a file")
+    if spec.source == "onnx" and (beside := external_files(spec.path)):
+        raise BuildError(
+            f"{spec.path}: its weights are in other files ({', '.join(beside)}), a device gets one", hint=ONE_FILE
+        )
     described = inspect(spec.path, format_spec)
     copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
     return record(

@@ -69,6 +69,10 @@ class Prepared(Strict):
     origin: str
     inputs: tuple[TensorSpec, ...] = ()
 
+    def same_data(self, other: Prepared) -> bool:
+        """Is this of the same data, and of the same network's outputs on it?"""
+        return (self.data_key, self.reference_key) == (other.data_key, other.reference_key)
+
 
 class BuiltVariant(Strict):
     """`seconds` is the builder's own time; the first variant of a process also pays for what its recipes share."""

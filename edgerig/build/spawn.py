@@ -44,10 +44,9 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: P
     data_key = keys.data_key(model, seed)
     known = store.meta("data", data_key)
     if known is not None:
-        prepared = Prepared.model_validate(known)
         wanted = None if model.ready else keys.reference_key(model, data_key)
-        if prepared.reference_key == wanted and (wanted is None or store.find("reference", wanted) is not None):
-            return prepared
+        if wanted is None or store.find("reference", wanted) is not None:
+            return Prepared.model_validate(known).model_copy(update={"reference_key": wanted})
     request = PrepareRequest(model=model, seed=seed, store=store.root, data_key=data_key, timeout_s=timeout_s)
     reply = _run(request, ["prepare"], logs)["prepare"]
     if reply.prepared is None:
@@ -149,7 +148,7 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         finished = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],
-            env=environment(),
+            env={**environment(), "TMPDIR": temporary},
             timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S,
             output=folder / START_LOG,
         )

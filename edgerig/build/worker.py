@@ -45,7 +45,6 @@ from edgerig.results import Artifact
 from edgerig.spec import (
     AS_IS,
     BINARY,
-    DatasetSpec,
     FormatSpec,
     Layout,
     ModelSpec,
@@ -123,7 +122,7 @@ def prepare(request: PrepareRequest) -> Prepared:
         dataset = (
             random_dataset(fits, request.seed)
             if spec.dataset is None
-            else open_dataset(_located(spec, spec.dataset), spec.folder, fits, spec.fetched)
+            else open_dataset(spec.dataset, spec.folder, fits, spec.fetched, spec.located)
         )
         written = write_dataset(dataset, fits, staged, spec.dataset.max_gib if spec.dataset else math.inf)
         prepared = Prepared(
@@ -136,17 +135,12 @@ def prepare(request: PrepareRequest) -> Prepared:
             origin=dataset.origin,
             inputs=() if source is None else source.spec.inputs,
         )
-        if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
-            with store.staging("reference") as reference:
-                _infer(source, staged, reference)
-                store.commit("reference", reference_key, reference, {})
-        store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
+        data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
+    if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
+        with store.staging("reference") as reference:
+            _infer(source, data, reference)  # on what is stored, were it another process' data
+            store.commit("reference", reference_key, reference, {})
     return prepared
-
-
-def _located(spec: ModelSpec, dataset: DatasetSpec) -> DatasetSpec:
-    """`dataset`, its npz from where it lies: it may be a fetched file."""
-    return dataset if dataset.npz is None else dataset.model_copy(update={"npz": spec.located(dataset.npz)})
 
 
 def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:

@@ -110,9 +110,13 @@ def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
     for name, cell in new.cells.items():
         limits = budget.limits(name)
         for key, limit in limits.model_dump(exclude_none=True).items():
+            if cell.status == "unsupported":
+                continue
             if cell.status == "ok":
                 outcome, message = _held(cell, key, limit)
-                yield Check(cell=name, name=f"limit.{key}", outcome=outcome, message=message)
+            else:
+                outcome, message = "inconclusive", f"the cell is {cell.status}: there is nothing to hold to it"
+            yield Check(cell=name, name=f"limit.{key}", outcome=outcome, message=message)
 
 
 def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
@@ -122,6 +126,8 @@ def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
     if key == "accuracy":
         if cell.accuracy is None:
             return "inconclusive", f"not measured: {cell.reasons.get('accuracy', 'no reason recorded')}"
+        if not cell.accuracy.higher_is_better:
+            return "inconclusive", f"{cell.accuracy.metric} is the better the lower: a floor says nothing of it"
         if cell.accuracy.unit != "fraction":
             return "inconclusive", f"{cell.accuracy.metric} is no share of right answers to hold to a floor"
         found = cell.accuracy.value

@@ -60,11 +60,13 @@ def measured_text(figure: PublishedFigure, cells: Iterable[CellResult]) -> str:
     parts = []
     if figure.value is not None:
         scale = 100 if figure.unit == "%" else 1
-        values = [
-            cell.accuracy.value * scale
+        taken = [
+            accuracy
             for cell in spoken_of
-            if cell.accuracy.value is not None and (cell.accuracy.metric or "").lower() == figure.metric.lower()
+            for accuracy in (cell.metrics.values() or (cell.accuracy,))
+            if (accuracy.metric or "").lower() == figure.metric.lower()
         ]
+        values = [accuracy.value * scale for accuracy in taken if accuracy.value is not None]
         parts.append(_span([f"{value:.1f} %" if figure.unit == "%" else f"{value:.3f}" for value in sorted(values)]))
     if figure.size_bytes is not None:
         sizes = sorted({cell.size_bytes for cell in spoken_of if cell.size_bytes is not None})

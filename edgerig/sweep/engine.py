@@ -174,6 +174,13 @@ class _Sweep:
         )
 
     def _prepared(self, model: str, cells: list[Cell], result: Prepared | Failure) -> None:
+        before = self.run.prepared(model)
+        if before is not None and isinstance(result, Prepared) and not before.same_data(result):
+            result = Failure(
+                kind="ConfigError",
+                message=f"{model}, its data or edgerig changed since this run began: old and new cells do not mix",
+                hint="start a new sweep",
+            )
         if isinstance(result, Failure):
             for cell in cells:
                 self._record(pipeline.not_built(cell, result, "prepare"))

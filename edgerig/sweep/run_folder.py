@@ -149,17 +149,30 @@ class RunFolder:
         wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
         wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
-        for path in wanted:
-            shutil.copyfile(path, folder / path.name)
-        (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
+        with self._writing():
+            for path in wanted:
+                _copy_whole(path, folder / path.name)
+            (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
     def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store) -> None:
         """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`."""
         folder = store.find("artifact", artifact.key)
         target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
         if folder is not None and not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(folder / artifact.file, target)
+            with self._writing():
+                target.parent.mkdir(exist_ok=True)
+                _copy_whole(folder / artifact.file, target)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what the disk refuses into a ConfigError that says how to go on."""
+        try:
+            yield
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be written: {error.strerror}",
+                hint=f"make space, then go on with: edgerig sweep --resume {self.path}",
+            ) from error
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
@@ -180,6 +193,13 @@ class RunFolder:
 
     def reference(self, model: str) -> list[npt.NDArray[np.float32]] | None:
         return load_arrays(self.path / "data" / model, "output") or None
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Under another name first: a copy cut short by a kill must not pass for the whole."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)
 
 
 class Journal:

@@ -1,7 +1,9 @@
 """A sweep may be killed at any point; nothing known is lost and nothing is done twice."""
 
 import json
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from e2e.commands import QUICK, children, processes, runner_of, send, wait_for
@@ -107,3 +109,21 @@ def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig):
     assert "12 s" in error["message"]
     assert "run.timeout_s" in error["hint"]
     assert victim not in processes("runner.pyz")
+
+
+def test_a_model_that_changed_is_not_mixed_into_an_old_run(edgerig):
+    """Its cells of before and after would be held against one another's reference."""
+    folder = edgerig.folder / "models" / "net"
+    shutil.copytree(Path(__file__).parents[2] / "models" / "digits_cnn", folder)
+    file = edgerig.sweep_file(SWEEP.replace("digits_cnn", "net"))
+    assert edgerig("sweep", file, "--format", "onnx").code == 0
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
+    lines = (run / "journal.jsonl").read_text().splitlines()
+    (run / "journal.jsonl").write_text(lines[0] + "\n")
+    with (folder / "model.py").open("a") as code:
+        code.write("# another model\n")
+    resumed = edgerig("sweep", "--resume", str(run))
+    assert resumed.code == 1
+    assert "changed since this run began" in resumed.err
+    cells = json.loads((run / "results.json").read_text())["cells"]
+    assert sorted(cell["status"] for cell in cells) == ["failed", "ok"]

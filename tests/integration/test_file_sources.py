@@ -15,10 +15,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from edgerig.build.ready import adopt
 from edgerig.build.routes import find_route
 from edgerig.build.source import load_source
 from edgerig.errors import BuildError, ConfigError, UnsupportedRecipe
-from edgerig.spec import ModelSpec, load_models
+from edgerig.spec import ModelSpec, load_formats, load_models
 
 pytestmark = pytest.mark.integration
 
@@ -240,3 +241,36 @@ def test_an_exported_graph_does_not_tell_where_its_author_works(tmp_path: Path) 
     assert str(source.spec.folder).encode() not in content
     graph = onnx.load(out).graph
     assert not any(node.metadata_props or node.doc_string for node in graph.node)
+
+
+def test_no_part_of_an_exported_program_runs_code(tmp_path: Path) -> None:
+    """Every member torch would unpickle, replaced by a hostile pickle: refused or read without running it."""
+    whole, marker = tmp_path / "whole.pt2", tmp_path / "ran"
+    torch.export.save(torch.export.export(network(), (torch.zeros(SHAPE),)), whole)
+    hostile = pickle.dumps(Hostile(marker))
+    with zipfile.ZipFile(whole) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    root = next(iter(members)).partition("/")[0]
+    places = ("sample_inputs/model.pt", "constants/custom_obj_0", "constants/opaque_obj_0", "constants/model.pt")
+    for place in places:
+        path = tmp_path / "net.pt2"
+        with zipfile.ZipFile(path, "w") as copy:
+            for name, content in {**members, f"{root}/data/{place}": hostile}.items():
+                copy.writestr(name, content)
+        with pytest.raises(BuildError):
+            load_source(from_file(path))
+        assert not marker.exists(), place
+
+
+def test_onnx_weights_elsewhere_are_told_of(tmp_path: Path) -> None:
+    path = exported(tmp_path / "net.onnx", [1, 8])
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(BuildError, match=r"weights\.bin, whose changes would go unnoticed"):
+        load_source(from_file(path))
+    (tmp_path / "model.toml").write_text(
+        'source = "onnx"\nfile = "net.onnx"\nreads = ["weights.bin"]\nno_accuracy_reason = "a test"\n', encoding="utf-8"
+    )
+    assert load_source(load_models(str(tmp_path))["onnx"]).spec.inputs[0].shape == (1, 8)
+    (spec,) = load_models(str(path)).values()
+    with pytest.raises(BuildError, match="a device gets one"):
+        adopt(spec, load_formats()["onnx"], "key", tmp_path)

@@ -29,8 +29,19 @@ DECODERS = {"npz": "numpy", "factory": "scikit-learn", "images": "pillow", "tabl
 """The distribution that turns each kind's files into numbers."""
 
 
-def open_dataset(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | None = None) -> Dataset:
-    """The dataset of a model in `folder`, whose fetched files are in `fetched`. Raises DatasetError."""
+def open_dataset(
+    spec: DatasetSpec,
+    folder: Path,
+    fits: Fits,
+    fetched: Path | None = None,
+    located: Callable[[Path], Path] | None = None,
+) -> Dataset:
+    """The dataset of a model in `folder`, whose fetched files are in `fetched`.
+
+    `located` says where a path of it lies (None: below `folder`). Raises DatasetError.
+    """
+    if located is not None:
+        spec = _located(spec, located)
     more = {"fetched": fetched} if spec.factory is not None else {}
     dataset: Dataset = load_object(REGISTRY[spec.kind])(spec, folder, fits, **more)
     return dataset
@@ -46,6 +57,18 @@ def content(spec: DatasetSpec, located: Callable[[Path], Path]) -> dict[str, Any
         "decoder": importlib.metadata.version(DECODERS[spec.kind]),
         "files": {str(path): _content(located(path)) for path in _paths(spec)},
     }
+
+
+def _located(spec: DatasetSpec, located: Callable[[Path], Path]) -> DatasetSpec:
+    """`spec` with each of its paths from where it lies: it may be a fetched file."""
+    if spec.npz is not None:
+        return spec.model_copy(update={"npz": located(spec.npz)})
+    for kind in ("images", "audio", "table"):
+        own = getattr(spec, kind)
+        if own is not None:
+            paths = {name: located(value) for name, value in own if isinstance(value, Path)}
+            return spec.model_copy(update={kind: own.model_copy(update=paths)})
+    return spec
 
 
 def _paths(spec: DatasetSpec) -> list[Path]:

@@ -55,7 +55,7 @@ def open_folder(
         _refuse_overlap(samples, chosen)
         calibration = Split(len(chosen), lambda: _batches(chosen, fits, read))
     evaluation = Split(len(samples), lambda: _batches(samples, fits, read))
-    return Dataset(str(folder), f"{spec.kind} in {files.folder}", evaluation, calibration)
+    return Dataset(str(folder), f"{spec.kind} in {folder.name}", evaluation, calibration)
 
 
 def _batches(samples: list[Sample], fits: Fits, read: Callable[[Path], npt.NDArray[np.float32]]) -> Iterator[Batch]:

@@ -171,15 +171,20 @@ def _labels(batch: Batch, fits: Fits, count: int, where: str, start: int) -> Arr
 
 def _values(labels: Array, fits: Fits, count: int, batch: Batch, where: str, start: int) -> Array:
     wanted = (count, *fits.output[1:])
-    if labels.dtype.kind not in "fiu" or (labels.shape != wanted and labels.size != math.prod(wanted)):
+    if labels.dtype.kind not in "fiu" or _longer_axes(labels.shape) != _longer_axes(wanted):
         raise DatasetError(
             f"{where}: labels have shape {labels.shape} and dtype {labels.dtype}, numbers of shape {wanted} are needed",
             hint="with labels = \"values\" a sample's label has the shape of the model's output",
         )
-    values = np.ascontiguousarray(labels, np.float32).reshape(wanted)
+    values = np.ascontiguousarray(labels, np.float32).reshape(wanted)  # axes of length 1 may come and go
     finite = np.isfinite(values).reshape(count, -1).all(axis=1)
     if not finite.all():
         bad = int(np.flatnonzero(~finite)[0])
         name = batch.names(bad) or f"sample {start + bad}"
         raise DatasetError(f"{where}: the label of {name} is NaN or infinite", hint="drop or mend that sample")
     return values
+
+
+def _longer_axes(shape: tuple[int, ...]) -> list[int]:
+    """The axes of more than one element: two shapes alike in these lie alike in memory."""
+    return [length for length in shape if length != 1]

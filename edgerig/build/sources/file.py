@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
 
+from edgerig.build.onnx_weights import ONE_FILE, external_files
 from edgerig.build.ready import inspect
 from edgerig.build.source import SourceModel, named_tensors
 from edgerig.errors import BuildError, UnsupportedRecipe
@@ -66,7 +67,7 @@ def _onnx_dtypes(path: Path) -> set[str]:
 def _static(spec: ModelSpec, path: Path) -> Path:
     """A copy of the ONNX file with its weights inside and its inputs' axes fixed: the batch at 1, the others as the
     model's `inputs` say. Raises BuildError."""
-    _require_external_data(path)
+    _require_external_data(spec, path)
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
@@ -98,18 +99,19 @@ def _static(spec: ModelSpec, path: Path) -> Path:
     return fixed
 
 
-def _require_external_data(path: Path) -> None:
-    """Raises BuildError naming the files of weights that the graph keeps beside it and that are not there."""
-    try:
-        graph = onnx.load(path, load_external_data=False).graph
-    except Exception as error:  # protobuf raises its own kinds on a broken file
-        raise BuildError(
-            f"{path}: not an ONNX file: {error}", hint="compare its size and checksum with the original"
-        ) from error
-    named = {entry.value for t in graph.initializer for entry in t.external_data if entry.key == "location"}
-    missing = sorted(name for name in named if not (path.parent / name).is_file())
+def _require_external_data(spec: ModelSpec, path: Path) -> None:
+    """Raises BuildError for a file of weights that is missing, or that no build would notice a change of."""
+    named = external_files(path)
+    missing = [name for name in named if not (path.parent / name).is_file()]
     if missing:
         raise BuildError(
             f"{path}: its weights are in other files, which are missing: {', '.join(missing)}",
-            hint=f"put them into {path.parent}, or save the model as one file: onnx.save(onnx.load(…), …)",
+            hint=f"put them into {path.parent}, or {ONE_FILE}",
+        )
+    known = {str(each) for each in spec.reads}
+    unknown = [name for name in named if name not in known and not name.startswith(path.name)]
+    if unknown:
+        raise BuildError(
+            f"{path}: its weights are in {', '.join(unknown)}, whose changes would go unnoticed",
+            hint=f'name them under "reads" in a model.toml, or {ONE_FILE}',
         )

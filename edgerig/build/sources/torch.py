@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,12 @@ from edgerig.build.source import Arrays, SourceModel, named_tensors
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec
 
+ARCHIVED = re.compile(
+    r"archive_format|archive_version|byteorder|\.data/\w+|models/[\w.-]+\.json"
+    r"|data/(weights|constants)/([\w.-]+_config\.json|(weight|tensor)_\d+)|data/sample_inputs/[\w.-]+\.pt"
+)
+"""What a .pt2 archive may hold below its folder: JSON, raw tensors, sample inputs. Script and opaque objects and the
+tensors of older layouts are pickles (torch/export/pt2_archive/constants.py)."""
 PICKLED = frozenset({".pt", ".pth", ".bin"})
 """Suffixes of state dicts written by `torch.save`."""
 REWRITE = "load it where you trust it and write safetensors.torch.save_file(model.state_dict(), path)"
@@ -109,6 +117,9 @@ def _is_torchscript(content: bytes) -> bool:
 def _exported(spec: ModelSpec, path: Path) -> SourceModel:
     """A program of `torch.export.save`. Raises BuildError; an archive with pickled parts is not opened."""
     _refuse_pickles(path)
+    # What else is a pickle in the archive (sample inputs) is read without running its code: where that fails, torch
+    # would try again with running it, unless this forbids it.
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
         program = torch.export.load(path)
     except Exception as error:  # torch raises zip's, json's and its own kinds
@@ -150,7 +161,8 @@ def _refuse_pickles(path: Path) -> None:
     entries = [entry for config in configs for entry in config.get("config", {}).values()]
     if not any(name.endswith("archive_format") for name in names):
         raise BuildError(f"{path}: not a .pt2 archive, or one of a torch before 2.8", hint=hint)
-    if any(entry.get("use_pickle") for entry in entries) or any("custom_obj" in Path(name).name for name in names):
+    loose = [name for name in names if not ARCHIVED.fullmatch(name.partition("/")[2])]
+    if loose or any(entry.get("use_pickle") for entry in entries):
         raise BuildError(
             f"{path}: parts of it are pickled, and a pickle runs code when it is opened",
             hint="make its weights contiguous tensors and leave script objects out, then export it again",

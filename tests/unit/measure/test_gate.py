@@ -134,3 +134,23 @@ def test_the_later_block_wins_key_by_key() -> None:
     limits, minimums = rules.limits(CELL), rules.minimums(CELL)
     assert (limits.size_bytes, limits.accuracy, minimums.size, minimums.latency) == (5, 0.9, 0.2, 0.05)
     assert rules.limits("net-torch-tflite-fp32@rpi4/t1").size_bytes == 10
+
+
+def test_a_limit_on_a_cell_that_does_not_run_never_passes_in_silence() -> None:
+    broken, other = cell(status="failed"), cell()
+    limits = [{"match": "*int8-static*", "limit": {"size_bytes": 5000}}]
+    new = run(cell=broken, other=other)
+    found = gate(new, run(cell=broken, other=other), cells=limits)
+    assert found.outcome == "inconclusive"
+    assert [check.message for check in found.of("inconclusive")] == [
+        "the cell is failed: there is nothing to hold to it"
+    ]
+
+
+def test_a_floor_is_not_held_to_a_metric_that_is_the_better_the_lower() -> None:
+    rate = AccuracySnapshot(
+        metric="errors", value=0.97, ci95=(0.9, 1.0), samples=540, dataset="d", wrong=(1,), higher_is_better=False
+    )
+    found = gate(run(cell=cell(accuracy=rate)), cells=[{"match": "*", "limit": {"accuracy": 0.9}}])
+    assert found.outcome == "inconclusive"
+    assert "the better the lower" in found.of("inconclusive")[0].message

@@ -71,6 +71,15 @@ def test_another_metric_is_not_compared() -> None:
     assert measured_text(auc, CELLS) == NOT_MEASURED
 
 
+def test_a_second_metric_is_found() -> None:
+    both = {
+        "top1": Accuracy(metric="top1", value=0.7, samples=10),
+        "top5": Accuracy(metric="top5", value=0.9, samples=10),
+    }
+    figure = PublishedFigure(what="target", metric="top5", value=89.0, unit="%", source=PAGE)
+    assert measured_text(figure, [cell("fp32", 0.7, 10, metrics=both)]) == "90.0 %"
+
+
 def published(results: Results) -> Results:
     """`results` with a published figure for its first model."""
     name, record = next(iter(results.models.items()))

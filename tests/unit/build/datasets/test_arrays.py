@@ -177,3 +177,11 @@ def test_random_inputs_of_a_known_range_fill_it(tmp_path):
     assert 0 <= array.min() < 5
     assert 250 < array.max() <= 255
     assert abs(array.mean() - 127.5) < 5
+
+
+def test_values_in_another_axis_order_are_refused_not_reshaped(tmp_path):
+    """A twin's targets, say: as many numbers, in another order."""
+    wanted = fits((1, 3, 2), labels="values", output=(1, 2, 4, 3))
+    with pytest.raises(DatasetError, match="numbers of shape"):
+        npz(tmp_path, wanted, {"labels": "values"}, **good(labels=np.ones((4, 3, 2, 4))))
+    npz(tmp_path, wanted, {"labels": "values"}, **good(labels=np.ones((4, 2, 4, 3))))
