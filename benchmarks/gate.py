@@ -7,7 +7,7 @@ Every trial is what a user does: `edgerig sweep` of a build, `edgerig gate NEW -
 | trial | new run | the gate should |
 |---|---|---|
 | identical | the same build once more, on this machine | not fail |
-| slower | two more layers, about 10 % slower, on this machine | fail or be inconclusive, never call it same |
+| slower | three more layers, about 11 % slower, on this machine | fail or be inconclusive, never call it same |
 | calibration | int8-static calibrated on images too dark or bright | fail by accuracy, parity, or a build refused |
 | operator | one more layer, about 2 % more instructions, emulated | fail by instructions |
 """
