@@ -160,15 +160,11 @@ def _model_file(path: Path, spec: ModelSpec) -> str:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
     elif path.suffix == ".onnx":
-        files = [
-            path,
-            *sorted(beside for beside in path.parent.glob(f"{glob.escape(path.name)}?*") if beside.is_file()),
-        ]
+        beside = path.parent.glob(f"{glob.escape(path.name)}?*")
+        files = [path, *sorted(file for file in beside if file.is_file())]
     else:
         files = [path]
-    return digest(
-        {"files": {os.path.relpath(file, path): _known_file(file, spec) for file in files if not file.is_dir()}}
-    )
+    return digest({"files": {os.path.relpath(file, path): _known_file(file, spec) for file in files}})
 
 
 def _known_file(path: Path, spec: ModelSpec) -> str:

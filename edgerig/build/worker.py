@@ -110,7 +110,7 @@ def prepare(request: PrepareRequest) -> Prepared:
     spec, store = request.model, Store(request.store)
     source = None
     if spec.ready and spec.path is not None:
-        described = inspect(spec.path, next(row for row in load_formats().values() if row.name == spec.source))
+        described = inspect(spec.path, load_formats()[spec.source])
         inputs = tuple(Tensor(tensor.name, tensor.shape) for tensor in described.inputs)
         fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
     else:

@@ -39,16 +39,7 @@ def write_reports(run: RunFolder) -> tuple[Results, list[Path]]:
 
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
-    known: dict[str, Any] = {
-        "id": cell.id,
-        "model": cell.model,
-        "source": cell.source,
-        "format": cell.format,
-        "recipe": cell.recipe,
-        "device": cell.device,
-        "threads": cell.threads,
-        "emulated": cell.emulated,
-    }
+    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(

@@ -16,7 +16,7 @@ from edgerig.build.datasets.dataset import Dataset, Fits
 from edgerig.build.store import file_digest
 from edgerig.errors import DatasetError
 from edgerig.registry import load_object
-from edgerig.spec import DatasetSpec, FilesSpec
+from edgerig.spec import DatasetSpec
 
 REGISTRY = {
     "factory": "edgerig.build.datasets.arrays:open_factory",
@@ -73,13 +73,10 @@ def _located(spec: DatasetSpec, located: Callable[[Path], Path]) -> DatasetSpec:
 
 def _paths(spec: DatasetSpec) -> list[Path]:
     """Every file and folder the dataset names."""
-    files = spec.images or spec.audio
-    found: list[Path | None] = [spec.npz]
-    if files is not None:
-        found += [getattr(files, name) for name in FilesSpec.model_fields if name not in ("scale", "mean", "std")]
-    if spec.table is not None:
-        found += [spec.table.file, spec.table.calibration_file]
-    return [path for path in found if path is not None]
+    if spec.npz is not None:
+        return [spec.npz]
+    own = spec.images or spec.audio or spec.table
+    return [] if own is None else [value for _, value in own if isinstance(value, Path)]
 
 
 def _content(path: Path) -> object:

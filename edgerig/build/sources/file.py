@@ -27,7 +27,7 @@ def load(spec: ModelSpec) -> SourceModel:
     if spec.path is None:
         raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
     path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
-    format_spec = next(row for row in load_formats().values() if row.name == spec.source)
+    format_spec = load_formats()[spec.source]
     described = inspect(path, format_spec, shown=spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
     inputs = spec.inputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.inputs], layout)
