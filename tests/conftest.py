@@ -1,9 +1,38 @@
-"""What every test relies on of the process pytest runs in."""
+"""What every test relies on of the process pytest runs in, and of the others that run beside it."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 # A shell starts what it puts in the background with SIGINT ignored, which a child inherits: Ctrl-C could not be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+DOOR, ROOM = Path(__file__), Path(__file__).with_name("browser.py")
+"""Two files to lock, nothing is written to them; any two of the checkout would do."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test marked `alone`, with its fixtures, runs while no other test of this checkout does."""
+    with _turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _turn(*, alone: bool) -> Iterator[None]:
+    """Tests share the room; one that wants it for itself holds the door, so that nobody else enters meanwhile."""
+    with DOOR.open("rb") as door, ROOM.open("rb") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # closing alone would leave it to children that were forked

@@ -88,6 +88,7 @@ def test_the_kits_gate_fails_what_is_over_budget(checkout: Path) -> None:
     assert "limit.instructions" in done.stdout
 
 
+@pytest.mark.alone
 def test_the_gate_keeps_its_promises_once_each() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "gate.py"), "--trials", "1"],

@@ -58,9 +58,11 @@ def test_it_is_small_enough_to_push(built: Bundle) -> None:
 
 
 def test_asking_again_costs_nothing(built: Bundle) -> None:
+    before = (built.folder / "manifest.json").stat().st_mtime_ns
     begin = time.monotonic()
     assert bundle(built.architecture.name) == built
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 5, "unpacking alone takes longer"
+    assert (built.folder / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_it_needs_no_library_of_the_device(built: Bundle) -> None:
