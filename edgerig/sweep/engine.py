@@ -11,6 +11,7 @@ a busy converter is worth nothing.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -84,11 +85,12 @@ def cluster(devices: list[str], builds: int) -> Iterator[Client]:
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.gil.enabled": False,
         "distributed.worker.daemon": False,
-        "logging.distributed": "error",
     }
+    # Not for the cluster's life alone: links that close after it say so as INFO, with a traceback.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     with (
         dask.config.set(quiet),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=40) as spec,
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=False) as spec,
         Client(spec) as client,
     ):
         client.register_plugin(DeviceSessions())

@@ -1,0 +1,12 @@
+"""The in-process cluster keeps its own affairs to itself."""
+
+import logging
+
+from edgerig.sweep.engine import cluster
+
+
+def test_what_closes_after_the_cluster_is_not_told():
+    """Its links close in the background, some after it, and tell of it as INFO with a traceback."""
+    with cluster(["local"], builds=1) as client:
+        assert client.submit(sum, [1, 2], resources={"device:local": 1}).result(timeout=30) == 3
+    assert logging.getLogger("distributed.batched").getEffectiveLevel() == logging.ERROR
