@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -82,10 +83,11 @@ def processes(*words: str) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Every descendant of `pid`."""
+    """Every descendant of `pid`, less those that end while they are looked at."""
     direct = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        direct += [int(child) for child in task.read_text().split()]
+        with contextlib.suppress(OSError):
+            direct += [int(child) for child in task.read_text().split()]
     return direct + [grandchild for child in direct for grandchild in children(child)]
 
 
