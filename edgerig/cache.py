@@ -97,6 +97,8 @@ class Pruned:
 def prune(root: Path, keep_bytes: int) -> Pruned:
     """Removes the entries below `root` that were used longest ago until at most `keep_bytes` are left; one used within
     the last hour stays. Raises OSError."""
+    for left in root.glob("*/.prune-*"):
+        _remove_if_left(left)
     now = time.time()
     found = (entry for kind in root.glob("[!.]*") for entry in kind.glob("[!.]*") if entry.suffix != ".lock")
     entries = sorted(((entry.stat().st_mtime, _size(entry), entry) for entry in found), reverse=True)
@@ -106,10 +108,9 @@ def prune(root: Path, keep_bytes: int) -> Pruned:
         full = full or kept_bytes + size > keep_bytes
         if full and now - last_used > IN_USE_S:
             removed, removed_bytes = removed + 1, removed_bytes + size
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            # Out of sight by a rename first: of an entry that is being removed nobody must find a part.
+            with temporary_folder(entry.parent, ".prune-") as doomed:
+                os.replace(entry, doomed / entry.name)
         else:
             kept, kept_bytes = kept + 1, kept_bytes + size
     return Pruned(removed, removed_bytes, kept, kept_bytes)

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 OUTPUT_LIMIT_BYTES = 64 * 2**20
+AFTER_END_S = 2.0
+"""How long an ended child's pipes are read on: one of its descendants, in a session of its own, may hold them open."""
 _live: set[int] = set()
 _elsewhere: list[Callable[[], None]] = []
 _lock = threading.Lock()
@@ -30,7 +32,8 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Finished:
-    """An ended child. `returncode` is negative for a signal; streams hold their first `OUTPUT_LIMIT_BYTES`."""
+    """An ended child. `returncode` is negative for a signal; streams hold their first `OUTPUT_LIMIT_BYTES`, and nothing
+    a survivor of its group wrote later than `AFTER_END_S` after it."""
 
     returncode: int
     stdout: bytes
@@ -81,7 +84,8 @@ def run(
             _kill_group(child.pid)
             child.wait()
         timed_out = expired.is_set()
-        captured = [drain.finish() for drain in streams] or [b"", b""]
+        last = time.monotonic() + AFTER_END_S
+        captured = [drain.finish(last) for drain in streams] or [b"", b""]
     if _stopping:
         raise Stopped(argv[0])
     return Finished(child.returncode, captured[0], captured[1], time.monotonic() - begin, timed_out)
@@ -174,14 +178,18 @@ class _Drain:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._kept = bytearray()
+        self._given_up = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        while chunk := self._stream.read1(65536):  # type: ignore[attr-defined]
-            self._kept += chunk[: OUTPUT_LIMIT_BYTES - len(self._kept)]
+        with self._stream:  # closed here alone: elsewhere closing would wait for the read that is under way
+            while (chunk := self._stream.read1(65536)) and not self._given_up:  # type: ignore[attr-defined]
+                self._kept += chunk[: OUTPUT_LIMIT_BYTES - len(self._kept)]
 
-    def finish(self) -> bytes:
-        self._thread.join()
-        self._stream.close()
+    def finish(self, last: float) -> bytes:
+        """What was read to the end of the stream, or until `last` on the monotonic clock: from then on the thread
+        waits alone for whoever still holds the pipe."""
+        self._thread.join(max(0.0, last - time.monotonic()))
+        self._given_up = True
         return bytes(self._kept)

@@ -24,7 +24,7 @@ from edgerig.devices.adb import AdbTransport
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import Transport
-from edgerig.errors import DeviceError
+from edgerig.errors import DeviceError, Unreachable
 from edgerig.spec import AdbDevice, QemuSystemDevice, QemuUserDevice, SshDevice
 
 pytestmark = pytest.mark.contract
@@ -254,6 +254,22 @@ def test_what_a_command_leaves_behind_is_ended(transport):
     assert (done.returncode, done.timed_out) == (0, False)
     assert time.monotonic() - begin < 30
     assert ends(transport, int(done.stdout))
+
+
+@pytest.mark.parametrize("then", ["exit 3", "sleep 300"])
+def test_a_daemon_that_holds_the_streams_is_not_waited_for(transport, folder, monkeypatch, then):
+    """It left the process group, so that neither the end nor the deadline reaches it."""
+    monkeypatch.setattr("edgerig.devices.ssh.channel.END_TIMEOUT_S", 3.0)
+    daemon = 'setsid sh -c \'echo $$ >"$1"; exec sleep 300\' sh "$1" & until [ -s "$1" ]; do sleep 0.1; done; echo said'
+    begin = time.monotonic()
+    try:
+        done = shell(transport, f"{daemon}; {then}", f"{folder}/pid", timeout_s=5)
+        assert (done.stdout, done.timed_out) == (b"said\n", then != "exit 3")
+    except Unreachable as error:  # adbd tells of a killed command's end only when its streams are closed
+        assert isinstance(transport, AdbTransport) and "deadline of 5 s" in error.message
+    finally:
+        assert time.monotonic() - begin < 60
+        shell(transport, 'kill -9 "$(cat "$1")"', f"{folder}/pid")
 
 
 def test_a_command_is_not_late_for_its_own_children(transport):

@@ -98,6 +98,26 @@ def test_a_single_file_is_an_entry_too(tmp_path):
     assert not library.exists()
 
 
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from edgerig import cache
+shutil.rmtree = lambda *given, **options: os.kill(os.getpid(), signal.SIGKILL)
+cache.prune(Path(sys.argv[1]), 0)
+"""
+
+
+def test_a_prune_that_is_killed_leaves_no_entry_in_part(tmp_path):
+    """Killed where the first file would be removed: the entry is out of sight by then."""
+    old = entry(tmp_path, "bundles/old", 8192, 90_000)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)]).returncode == -signal.SIGKILL
+    (left,) = (tmp_path / "bundles").iterdir()
+    assert left.name.startswith(".prune-") and (left / old.name / "file").exists()
+    age(left, 3600)
+    assert prune(tmp_path, 10**9).removed == 0
+    assert list((tmp_path / "bundles").iterdir()) == []
+
+
 @pytest.mark.parametrize("nothing", ["", "none"])
 def test_an_empty_cache_has_nothing_to_prune(tmp_path, nothing):
     assert prune(tmp_path / nothing, 0).removed == 0

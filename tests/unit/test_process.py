@@ -74,6 +74,23 @@ def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
+def daemon(pid):
+    """A shell's words: a process out of the group's reach, which holds the pipes and writes its number to `pid`."""
+    return f"setsid sh -c 'echo $$ >{pid}; exec sleep 300' & until [ -s {pid} ]; do :; done; echo said"
+
+
+@pytest.mark.parametrize(("then", "timed_out"), [("exit 3", False), ("sleep 300", True)])
+def test_a_daemon_that_holds_the_pipes_is_not_waited_for(tmp_path, monkeypatch, then, timed_out):
+    monkeypatch.setattr(process, "AFTER_END_S", 0.5)
+    begin = time.monotonic()
+    try:
+        done = process.run(["sh", "-c", f"{daemon(tmp_path / 'pid')}; {then}"], timeout_s=5.0)
+        assert time.monotonic() - begin < 20
+        assert (done.stdout, done.timed_out) == (b"said\n", timed_out)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
 def test_output_can_go_to_a_file(tmp_path):
     done = process.run(
         python("import sys; print('out'); sys.stderr.write('err')"), timeout_s=30, output=tmp_path / "log"
