@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ import sshd
 from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.adb import AdbTransport
+from edgerig.devices.bundle.provision import is_provisioned, tidy
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import Transport
@@ -392,6 +394,50 @@ def test_the_probe_tells_what_the_device_is(device, transport):
         assert record.memory_bytes is not None and record.memory_bytes > 2**20
     assert record.cpu and record.os
     assert isinstance(record.state.get("load1"), float)
+
+
+# Bundles
+
+KEYS = [f"{digit}{'0' * 15}" for digit in "1234"]
+# $1 a workdir, then the keys. Every bundle was used in 2020, but for the last; one that never became whole, a folder of
+# somebody else's, and two on their way.
+_BUNDLES = """\
+mkdir -p "$1/bundles" && cd "$1/bundles" || exit 1; shift
+for b; do mkdir -p "$b/bin" && cp "$(which sleep)" "$b/bin/sleep" && : >"$b/complete" || exit 1; done
+mkdir -p notes/x .new-old/root .new-fresh/root
+for f in */complete .new-old; do [ "$f" = "$b/complete" ] || touch -t 202001010000 "$f" || exit 1; done
+"""
+
+
+def test_bundles_that_nobody_uses_are_removed(transport, folder):
+    _, used, current, young = KEYS
+    assert shell(transport, _BUNDLES, folder, *KEYS).returncode == 0
+    argv = ["sh", "-c", 'echo $$ >"$1"; exec "$2" 300', "sh", f"{folder}/pid", f"{folder}/bundles/{used}/bin/sleep"]
+    runner = threading.Thread(target=transport.run, args=(argv, 120))
+    runner.start()
+    try:
+        waits = 'until [ -s "$1" ] && ls -l "/proc/$(cat "$1")/exe" | grep -q bin/sleep; do sleep 0.1; done'
+        assert shell(transport, waits, f"{folder}/pid").returncode == 0
+        removed, size = tidy(transport, folder, current)
+        assert removed == 1 and size > 0
+        assert listing(transport, f"{folder}/bundles") == sorted([".new-fresh", used, current, young, "notes"])
+    finally:
+        shell(transport, 'kill -9 "$(cat "$1")"', f"{folder}/pid")
+        runner.join(30)
+    assert tidy(transport, folder, current)[0] == 1
+    assert listing(transport, f"{folder}/bundles") == sorted([".new-fresh", current, young, "notes"])
+    assert tidy(transport, f"{folder}/nothing", current) == (0, 0)
+
+
+def test_a_bundle_that_is_asked_for_is_in_use(transport, folder):
+    first, second, *_ = KEYS
+    assert shell(transport, _BUNDLES, folder, first, second, "young").returncode == 0
+    name = 'printf %s "$2" >"$1" && touch -t 202001010000 "$1"'
+    assert shell(transport, name, f"{folder}/bundles/{first}/complete", first).returncode == 0
+    assert is_provisioned(transport, folder, first)
+    assert not is_provisioned(transport, folder, "absent")
+    assert tidy(transport, folder, "")[0] == 1
+    assert first in listing(transport, f"{folder}/bundles")
 
 
 def test_the_transport_works_on_after_every_kind_of_failure(transport, folder):

@@ -190,7 +190,7 @@ def test_an_unpacking_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(DeviceError, match="could not be unpacked") as caught:
         provision(Limited(), str(tmp_path), NATIVE)
-    assert "250 MB" in caught.value.hint
+    assert "300 MB" in caught.value.hint
     assert os.listdir(tmp_path / "bundles") == []
 
 

@@ -91,7 +91,7 @@ def architecture(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise DeviceError(
             f"there is no bundle for {name}, only for {', '.join(ARCHITECTURES)}",
-            hint='a 64-bit system is needed, or runtime = "system" in the device file',
+            hint='a 64-bit arm or x86 system is needed; over SSH, runtime = "system" does without a bundle',
         )
     return ARCHITECTURES[name]
 
@@ -103,8 +103,7 @@ def bundle(arch: str) -> Bundle:
     Raises DeviceError.
     """
     target = architecture(arch)
-    versions = {name: wheels.installed_version(name) for name in (*WHEELS, EXECUTORCH)}
-    pointer = cache_root() / "bundles" / f"{_request(target, versions)}.key"
+    versions, pointer = _wanted(target)
     found = _find(target, pointer)
     if found is not None:
         return found
@@ -120,10 +119,24 @@ def bundle(arch: str) -> Bundle:
     return found
 
 
-def _request(target: Architecture, versions: dict[str, str]) -> str:
-    """What decides which bundle is wanted, without asking the network; the compiler's file stands for its version."""
+def cached(arch: str | None) -> Bundle | None:
+    """The bundle `bundle(arch)` would give, if this host has built it; None too where it would raise DeviceError."""
+    try:
+        target = architecture(arch or "")
+        return _find(target, _wanted(target)[1])
+    except DeviceError:
+        return None
+
+
+def _wanted(target: Architecture) -> tuple[dict[str, str], Path]:
+    """The runtimes' versions, and the file that names the bundle which answers for them. Raises DeviceError.
+
+    Only what is known without the network decides. Debian's packages and the compiler are what they were when the
+    bundle was built: their updates alone make no new one.
+    """
+    versions = {name: wheels.installed_version(name) for name in (*WHEELS, EXECUTORCH)}
     parts = [target.name, str(userland.can_compile()), *(f"{name}={version}" for name, version in versions.items())]
-    return f"{target.name}-{_hashed([*parts, *_builder()])}"
+    return versions, cache_root() / "bundles" / f"{target.name}-{_hashed([*parts, *_builder()])}.key"
 
 
 def _builder() -> list[str]:
@@ -159,7 +172,7 @@ def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bun
             _archive(made / "root", made / "archive.tar.gz")
             manifest = _manifest(parts, key, made, time.monotonic() - begin)
             (made / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is what a clean-up left of one
+            shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is no bundle, and in the way
             os.replace(made, folder)
         (work / "key").write_text(key, encoding="ascii")
         os.replace(work / "key", pointer)

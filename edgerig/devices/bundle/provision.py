@@ -1,7 +1,7 @@
 """Bringing the bundle to a device, over whatever transport reaches it, and once only.
 
-    <workdir>/bundles/<key>/       the bundle, `complete` in it
-                      .new-*/      one on its way; removed at the end, or by a later provisioning when its host died
+    <workdir>/bundles/<key>/       the bundle, `complete` in it: its time is when it was last used
+                      .new-*/      one on its way in or out; removed at the end, or by `tidy` when its host died
 
 A bundle is pushed as one archive beside a static busybox of the device's architecture, which unpacks it: the device
 needs a kernel and a file system, no tar, no gzip and no Python. It is checked by being started, and gets its name by
@@ -11,6 +11,7 @@ a rename as the very last step: what has the name is whole. Two hosts may provis
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 
@@ -25,6 +26,10 @@ UNPACK_TIMEOUT_S = 600.0
 START_TIMEOUT_S = 300.0
 """On the slowest device there is, an emulated one on a busy host."""
 STALE_MINUTES = 120
+UNUSED_MINUTES = 24 * 60
+"""A bundle not used for so long is no longer wanted by its host: another host's version may share the device."""
+SPACE_MB = 300
+"""What a bundle takes while it is brought: unpacked, packed, and packed in the store of what was pushed."""
 SAID_LIMIT = 400
 
 # Run by the bundle's own Python, so that a rename is only reached by a bundle that starts. The rename of a folder onto
@@ -43,6 +48,23 @@ except OSError:
         raise
 print("ready", key)
 """
+# $1 the bundles' folder, $2 the key to keep, $3 and $4 after how many minutes what is on its way, and a bundle, may go.
+# What has a key for its name is whole, so the name goes first. Of a process /proc tells which program it is.
+_TIDY = """\
+cd "$1" 2>/dev/null || exit 0
+find . -maxdepth 1 -name '.new-*' -type d -mmin "+$3" -exec rm -rf {} \\;
+here=$(pwd -P); running=$(ls -l /proc/[0-9]*/exe 2>/dev/null)
+for b in *; do
+  [ "$b" != "$2" ] && [ -n "$(find "$b/complete" -mmin "+$4" 2>/dev/null)" ] || continue
+  case $running in *" -> $here/$b/"*) continue ;; esac
+  s=$(du -sk "$b")
+  mv "$b" ".new-$$-$b" && rm -rf ".new-$$-$b" && echo "removed ${s%%[!0-9]*}"
+done
+exit 0
+"""
+_REMOVED = re.compile(rb"removed ([0-9]{0,12})")
+# The touch must not keep a bundle from being used: a clock or a file system may refuse it.
+_USE = 'touch -c "$1" 2>/dev/null; exec cat "$1"'
 
 
 def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
@@ -53,7 +75,9 @@ def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
     found = bundle(arch)
     root = f"{workdir}/bundles/{found.key}"
     python = found.python(root)
-    if not _complete(transport, root, found.key):
+    if not is_provisioned(transport, workdir, found.key):
+        with contextlib.suppress(DeviceError):  # what cannot be removed is no reason to bring nothing
+            tidy(transport, workdir, found.key)
         _bring(transport, found, f"{workdir}/bundles", root)
     return OpenDevice(
         transport=transport,
@@ -64,8 +88,19 @@ def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
     )
 
 
-def _complete(transport: Transport, root: str, key: str) -> bool:
-    said = transport.run(["cat", f"{root}/complete"], COMMAND_TIMEOUT_S)
+def tidy(transport: Transport, workdir: str, key: str) -> tuple[int, int]:
+    """Removes what hosts that died left on its way, and every bundle but `key` that was not used for a day and that
+    nothing runs from. How many bundles, and their bytes. Raises DeviceError."""
+    arguments = [f"{workdir}/bundles", key, str(STALE_MINUTES), str(UNUSED_MINUTES)]
+    said = _do(transport, ["sh", "-c", _TIDY, "tidy", *arguments], "looked for", UNPACK_TIMEOUT_S).stdout
+    sizes = [int(size or 0) * 1024 for size in _REMOVED.findall(said)]
+    return len(sizes), sum(sizes)
+
+
+def is_provisioned(transport: Transport, workdir: str, key: str) -> bool:
+    """Whether the bundle `key` is there, which counts as using it. Raises DeviceError."""
+    file = f"{workdir}/bundles/{key}/complete"
+    said = transport.run(["sh", "-c", _USE, "use", file], COMMAND_TIMEOUT_S)
     return said.returncode == 0 and said.stdout.decode("ascii", "replace").strip() == key
 
 
@@ -89,13 +124,6 @@ def _bring(transport: Transport, found: Bundle, bundles: str, root: str) -> None
         said = _do(transport, finish, "started", START_TIMEOUT_S).stdout
         if said.decode("ascii", "replace").strip() != f"ready {found.key}":
             raise DeviceError(f"the bundle's Python said {said[:SAID_LIMIT]!r} instead of being ready")
-        _do(transport, [busybox, "find", bundles, *_STALE], "tidied up after")
-
-
-_STALE = (
-    *("-mindepth", "1", "-maxdepth", "1", "-name", ".new-*", "-mmin", f"+{STALE_MINUTES}"),
-    *("-exec", "rm", "-rf", "{}", ";"),
-)
 
 
 @contextlib.contextmanager
@@ -124,9 +152,9 @@ def _do(transport: Transport, argv: Sequence[str], what: str, timeout_s: float =
 
 def _hint(said: str) -> str:
     if "No space left" in said:
-        return "free some space on the device: a bundle needs 250 MB in its workdir"
+        return f"free some space on the device: a bundle needs {SPACE_MB} MB in its workdir"
     if "Permission denied" in said:
         return 'is "workdir" writable, and not on a file system mounted noexec? set it in the device file'
     if "Exec format error" in said or "ELF" in said:
         return "the system is not of the architecture its kernel names; a 64-bit userland is needed"
-    return 'is "workdir" in the device file a writable folder with 250 MB of space, not mounted noexec?'
+    return f'is "workdir" in the device file a writable folder with {SPACE_MB} MB of space, not mounted noexec?'
