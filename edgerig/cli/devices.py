@@ -12,15 +12,10 @@ from rich.markup import escape
 
 from edgerig import spec
 from edgerig.cli.listing import print_table, table
-from edgerig.devices import open_device, reach
-from edgerig.devices.doctor import Finding, host_findings
-from edgerig.errors import EdgerigError
+from edgerig.devices import link_to, open_device
+from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.results import DeviceRecord
-from edgerig.spec import DeviceSpec
-
-LEAST_FREE_BYTES = 500 * 2**20
-"""What a device needs: the bundle, packed and unpacked, a model and its inputs."""
-ARCHITECTURES = ("aarch64", "x86_64")
+from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
 
 
 def listing() -> None:
@@ -38,9 +33,9 @@ def listing() -> None:
 
 
 def probe(name: str, as_json: bool) -> None:
-    device = spec.load_device(name)
-    with reach(device) as transport:
-        record = transport.probe()
+    from edgerig.devices.installed import described
+
+    record = described(spec.load_device(name), name)
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
         return
@@ -66,7 +61,7 @@ def doctor(name: str | None) -> None:
         device = spec.load_device(each)
         findings = host_findings(device)
         if all(finding.ok for finding in findings):
-            findings += _device_findings(device)
+            findings = list(dict.fromkeys([*findings, *device_findings(device, each)]))
         typer.echo(f"{each} ({device.kind})")
         for finding in findings:
             typer.echo(f"  {'ok     ' if finding.ok else 'MISSING'} {finding.what}")
@@ -78,17 +73,25 @@ def doctor(name: str | None) -> None:
 
 
 def clean(name: str, keep_mib: int) -> None:
+    from edgerig.devices.bundle import cached
+    from edgerig.devices.bundle.provision import tidy
     from edgerig.devices.content_store import clean as clean_store
 
     device = spec.load_device(name)
-    workdir = getattr(device, "workdir", None)
-    if workdir is None:
-        typer.echo(f"{name} keeps nothing between sweeps")
+    if not isinstance(device, SshDevice | AdbDevice):
+        typer.echo(
+            f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0"
+        )
         return
-    with reach(device) as transport:
-        cleaned = clean_store(transport, workdir, keep_mib * 2**20)
-    removed, kept = cleaned.removed_bytes / 2**20, cleaned.kept_bytes / 2**20
-    typer.echo(f"{name}: {cleaned.removed} files of {removed:.1f} MiB removed, {kept:.1f} MiB kept")
+    with link_to(device) as link:
+        current = cached(link.probe().arch) if device.runtime == "bundle" else None
+        cleaned = clean_store(link, device.workdir, keep_mib * 2**20)
+        bundles, bundle_bytes = tidy(link, device.workdir, current.key if current else "")
+    removed, kept = (cleaned.removed_bytes + bundle_bytes) / 2**20, cleaned.kept_bytes / 2**20
+    typer.echo(
+        f"{name}: {cleaned.removed} files and {bundles} old bundles of {removed:.1f} MiB removed; "
+        f"{kept:.1f} MiB of files kept"
+    )
 
 
 def address(device: DeviceSpec) -> str:
@@ -111,33 +114,13 @@ def architecture(device: DeviceSpec) -> str:
     return "aarch64" if device.kind.startswith("qemu") else "asked on probing"
 
 
-def _device_findings(device: DeviceSpec) -> list[Finding]:
-    try:
-        with reach(device) as transport:
-            record = transport.probe()
-    except EdgerigError as error:
-        return [Finding(f"reaching it: {error.message}", False, error.hint)]
-    found = [Finding(f"reached: {record.cpu or 'cpu unknown'}, {record.os or 'system unknown'}", True)]
-    if record.arch not in ARCHITECTURES:
-        found.append(Finding(f"architecture {record.arch}: no bundle is made for it", False, 'use runtime = "system"'))
-    free = record.state.get("free_bytes")
-    if isinstance(free, int) and free < LEAST_FREE_BYTES:
-        found.append(
-            Finding(
-                f"{free / 2**20:.0f} MiB free, {LEAST_FREE_BYTES / 2**20:.0f} MiB are needed",
-                False,
-                f"edgerig devices clean {device.name} --keep-mib 0, or free space on the device",
-            )
-        )
-    return found
-
-
 def _facts(record: DeviceRecord) -> list[tuple[str, str]]:
     known: dict[str, Any] = record.model_dump(mode="json", exclude={"state"})
-    rows = [(key, "unknown" if value is None else str(value)) for key, value in known.items()]
     reasons = record.state.get("reasons", {})
-    for key, value in record.state.items():
-        if key != "reasons":
-            missing = reasons.get(key, "") if isinstance(reasons, dict) else ""
-            rows.append((key, f"unknown: {missing}" if value is None else json.dumps(value)))
-    return rows
+
+    def shown(key: str, value: Any) -> str:
+        if value is None:
+            return f"unknown: {reasons[key]}" if reasons.get(key) else "unknown"
+        return value if isinstance(value, str) else json.dumps(value)
+
+    return [(key, shown(key, value)) for key, value in {**known, **record.state}.items() if key != "reasons"]

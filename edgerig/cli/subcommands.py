@@ -109,7 +109,7 @@ def clean(
     name: DeviceName,
     keep_mib: Annotated[int, typer.Option("--keep-mib", min=0, help="Keep this much of what was used last.")] = 0,
 ) -> None:
-    """Remove what earlier sweeps left in the device's store."""
+    """Remove what earlier sweeps left on the device: stored files, and bundles no longer used."""
     from edgerig.cli import devices as commands
 
     commands.clean(name, keep_mib)

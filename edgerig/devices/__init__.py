@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import Transport
+from edgerig.devices.transport import Link
 from edgerig.registry import load_object
-from edgerig.spec import DeviceSpec
+from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
 
 OPENERS = {
     "local": "edgerig.devices.local:open_local",
@@ -22,7 +20,7 @@ OPENERS = {
     "qemu-system": "edgerig.devices.qemu.system:open_qemu_system",
 }
 LINKS = {"ssh": "edgerig.devices.ssh:SshTransport", "adb": "edgerig.devices.adb:AdbTransport"}
-"""Kinds that can be reached without being made ready."""
+"""Devices that stand by themselves, reached without being made ready."""
 
 
 def open_device(spec: DeviceSpec) -> AbstractContextManager[OpenDevice]:
@@ -31,12 +29,7 @@ def open_device(spec: DeviceSpec) -> AbstractContextManager[OpenDevice]:
     return opened
 
 
-@contextlib.contextmanager
-def reach(spec: DeviceSpec) -> Iterator[Transport]:
-    """The device's transport, with nothing pushed where that can be avoided. Raises DeviceError on entering."""
-    if spec.kind in LINKS:
-        with load_object(LINKS[spec.kind])(spec) as transport:
-            yield transport
-    else:
-        with open_device(spec) as opened:
-            yield opened.transport
+def link_to(spec: SshDevice | AdbDevice) -> Link:
+    """The way to the device, yet to be entered; nothing is pushed."""
+    link: Link = load_object(LINKS[spec.kind])(spec)
+    return link

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from edgerig import process
-from edgerig.cache import cache_root
+from edgerig.cache import cache_root, temporary_folder
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.host import cpu_model, memory_bytes
 from edgerig.devices.native import executorch_runner
@@ -25,15 +25,16 @@ from edgerig.results import DeviceRecord
 from edgerig.spec import LocalDevice
 
 KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR")
+WORKDIR_PREFIX = "edgerig-device-"
 
 
 @contextlib.contextmanager
 def open_local(spec: LocalDevice) -> Iterator[OpenDevice]:
     library = executorch_runner(cache_root() / "native")
-    with LocalTransport() as transport, tempfile.TemporaryDirectory(prefix="edgerig-device-") as workdir:
+    with LocalTransport() as transport, temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as workdir:
         yield OpenDevice(
             transport=transport,
-            workdir=workdir,
+            workdir=str(workdir),
             # -I: neither the working folder nor PYTHONPATH nor user packages get into a measurement.
             python=(sys.executable, "-I"),
             executorch_library=str(library.path) if library.path else None,

@@ -49,3 +49,11 @@ class Transport(Protocol):
 
     def probe(self) -> DeviceRecord:
         """What the device is and the state it is in now."""
+
+
+class Link(Transport, Protocol):
+    """A transport to a device that stands by itself: reaching it makes nothing ready."""
+
+    def prepare(self) -> str:
+        """Makes the device's workdir, if it is not there, and gives the kernel's name for its architecture
+        (`uname -m`). Raises DeviceError when the workdir cannot be used."""

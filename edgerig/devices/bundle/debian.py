@@ -75,12 +75,7 @@ def _private_state(folder: Path, architecture: str, suite: str) -> list[str]:
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
     sources = folder / "edgerig.sources"
-    stanzas = list(sources_of(suite, machine_sources(Path("/etc/apt"))))
-    if not stanzas:
-        raise DeviceError(
-            "this machine's apt configuration names no Debian archive",
-            hint="run edgerig on Debian or in a Debian container",
-        )
+    stanzas = archive_of(suite)
     sources.write_text("\n".join("".join(f"{k}: {v}\n" for k, v in stanza.items()) for stanza in stanzas))
     options = {
         "Dir::State": folder,
@@ -96,6 +91,17 @@ def _private_state(folder: Path, architecture: str, suite: str) -> list[str]:
         "APT::Sandbox::User": "",  # as root, apt would otherwise want the folder to be open to its own user
     }
     return [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+
+
+def archive_of(suite: str) -> list[Stanza]:
+    """Where this machine's apt would find `suite`. Raises DeviceError when it is told of no Debian archive."""
+    stanzas = list(sources_of(suite, machine_sources(Path("/etc/apt"))))
+    if not stanzas:
+        raise DeviceError(
+            "this machine's apt configuration names no Debian archive (Ubuntu's will not do)",
+            hint='run edgerig on Debian or in a Debian container; over SSH, runtime = "system" does without a bundle',
+        )
+    return stanzas
 
 
 def sources_of(suite: str, stanzas: Iterable[Stanza]) -> Iterator[Stanza]:

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 
 from edgerig import process
-from edgerig.cache import cache_root
+from edgerig.cache import cache_root, temporary_folder
 from edgerig.devices.bundle import bundle
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.local import LocalTransport
+from edgerig.devices.local import WORKDIR_PREFIX, LocalTransport
 from edgerig.devices.qemu import cpuinfo
 from edgerig.devices.qemu.instructions import instruction_counter
 from edgerig.errors import DeviceError
@@ -40,8 +40,8 @@ def open_qemu_user(spec: QemuUserDevice) -> Iterator[OpenDevice]:
     version = _version(qemu)
     found = bundle(ARCH)
     counter = instruction_counter(qemu, cache_root() / "native")
-    with tempfile.TemporaryDirectory(prefix="edgerig-device-") as folder:
-        files, workdir = Path(folder) / "files", Path(folder) / "work"
+    with temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as folder:
+        files, workdir = folder / "files", folder / "work"
         cpuinfo.write_files(cpuinfo.CPUS[spec.cpu], files)
         workdir.mkdir()
         emulator = (*counter.prefix, qemu, *counter.arguments, "-cpu", spec.cpu, "-L", str(files))

@@ -123,7 +123,7 @@ def vm_image(cache: Path) -> VmImage:
 
     Raises DeviceError naming the package to install when a tool is missing, or what failed.
     """
-    folder = cache / f"debian-{_key()}"
+    folder = _place(cache)
     image = VmImage(folder / "kernel", folder / "initrd", folder / "root.ext4")
     if not folder.is_dir():
         try:
@@ -135,6 +135,11 @@ def vm_image(cache: Path) -> VmImage:
             ) from error
     used(folder)
     return image
+
+
+def is_made(cache: Path) -> bool:
+    """Whether `vm_image` would find the image under `cache`."""
+    return _place(cache).is_dir()
 
 
 def bundle_disk(bundle: Bundle, cache: Path) -> Path:
@@ -180,6 +185,10 @@ def make_disk(tree: Path, disk: Path, size_mib: int, label: str) -> None:
     options = "root_owner=0:0,lazy_itable_init=1,nodiscard"
     argv = [tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-E", options]
     _run([*argv, "-L", label, "-d", str(tree), str(disk), f"{size_mib}M"], DISK_DEADLINE_S)
+
+
+def _place(cache: Path) -> Path:
+    return cache / f"debian-{_key()}"
 
 
 def _key() -> str:

@@ -18,7 +18,7 @@ from edgerig.devices.ssh.channel import Command, LinkLost
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.link import Link, connect
 from edgerig.devices.ssh.upload import download, upload
-from edgerig.devices.transport import CommandResult
+from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.results import DeviceRecord
 from edgerig.spec import SshDevice
@@ -47,19 +47,14 @@ mkdir -p -m 700 "$1" || exit 1
 def open_ssh(spec: SshDevice) -> Iterator[OpenDevice]:
     """Raises DeviceError (Unreachable, HostKeyUnknown, HostKeyMismatch) when the device is not to be had."""
     with SshTransport(spec) as transport:
-        made = transport.run(["sh", "-c", _MAKE_WORKDIR, "workdir", spec.workdir], COMMAND_TIMEOUT_S)
-        if made.returncode != 0:
-            raise DeviceError(
-                f"{spec.name}: folder {spec.workdir} cannot be used: {_tail(made)}",
-                hint=f'set "workdir" in the device file of {spec.name} to a folder of the user',
-            )
+        arch = transport.prepare()
         if spec.runtime == "system":
-            yield _with_own_python(spec, transport)
+            yield with_own_python(spec, transport)
         else:
             # Only now: the bundle's builder is not needed for a device that brings its own Python.
             from edgerig.devices.bundle.provision import provision
 
-            yield provision(transport, spec.workdir, transport.arch())
+            yield provision(transport, spec.workdir, arch)
 
 
 class SshTransport:
@@ -105,8 +100,13 @@ class SshTransport:
             python=self._spec.python,
         )
 
-    def arch(self) -> str:
-        """The kernel's name for the architecture, `aarch64` or `x86_64`."""
+    def prepare(self) -> str:
+        made = self.run(["sh", "-c", _MAKE_WORKDIR, "workdir", self._spec.workdir], COMMAND_TIMEOUT_S)
+        if made.returncode != 0:
+            raise DeviceError(
+                f"{self._spec.name}: folder {self._spec.workdir} cannot be used: {_tail(made)}",
+                hint='set "workdir" in the device file to a folder of the user',
+            )
         asked = self.run(["uname", "-m"], COMMAND_TIMEOUT_S)
         arch = asked.stdout.decode("ascii", "replace").strip()
         if asked.returncode != 0 or not re.fullmatch(r"\w{1,20}", arch):
@@ -141,8 +141,8 @@ class SshTransport:
         )
 
 
-def _with_own_python(spec: SshDevice, transport: SshTransport) -> OpenDevice:
-    """The device with the Python it has, checked for what a runner needs."""
+def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
+    """The device with the Python it has, checked for what a runner needs. Raises DeviceError."""
     asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON], PYTHON_TIMEOUT_S)
     try:
         version, found = json.loads(asked.stdout[:4096])

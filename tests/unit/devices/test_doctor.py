@@ -1,0 +1,105 @@
+"""What this host lacks for a device, told from the programs that are really there. The rest of the doctor is tested on
+real devices, in tests/integration/test_doctor.py."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from edgerig.devices import bundle as bundles
+from edgerig.devices.bundle import cached, debian
+from edgerig.devices.bundle.userland import ARCHITECTURES
+from edgerig.devices.doctor import host_findings
+from edgerig.spec import AdbDevice, LocalDevice, QemuUserDevice, SshDevice
+
+BUILDERS = ("apt-get", "dpkg-deb")
+LOCAL = LocalDevice(name="here", kind="local")
+EMULATED = QemuUserDevice(name="pi", kind="qemu-user", cpu="cortex-a72")
+SSH = SshDevice(name="board", kind="ssh", host="board.invalid")
+ADB = AdbDevice(name="phone", kind="adb")
+UBUNTU = """\
+Types: deb
+URIs: http://archive.ubuntu.com/ubuntu/
+Suites: noble noble-updates noble-backports
+Components: main restricted universe multiverse
+Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg
+"""
+DEBIAN = UBUNTU.replace("noble", "trixie").replace("ubuntu", "debian")
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A Debian host with an empty cache; gives a function that installs programs."""
+    monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("CXX", raising=False)
+    (tmp_path / "bin").mkdir()
+    apt_of(tmp_path, monkeypatch, DEBIAN)
+
+    def install(*programs):
+        for program in programs:
+            (tmp_path / "bin" / program).symlink_to(shutil.which("true", path=os.defpath))
+
+    return install
+
+
+def apt_of(tmp_path, monkeypatch, sources):
+    read = debian.machine_sources
+    (tmp_path / "etc" / "sources.list.d").mkdir(parents=True)
+    (tmp_path / "etc" / "sources.list.d" / "system.sources").write_text(sources)
+    monkeypatch.setattr(debian, "machine_sources", lambda etc: read(tmp_path / "etc"))
+
+
+def fixes(spec):
+    return [finding.fix for finding in host_findings(spec) if not finding.ok]
+
+
+def keep_bundle(arch):
+    """As far as the cache can tell, the bundle for `arch` is built."""
+    _, pointer = bundles._wanted(ARCHITECTURES[arch])
+    folder = pointer.parent / f"key-{arch}"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"wheels": []}))
+    pointer.write_text(folder.name)
+    assert cached(arch).key == folder.name
+
+
+@pytest.mark.parametrize("spec", [LOCAL, EMULATED])
+def test_a_c_compiler_is_not_enough(host, monkeypatch, spec):
+    host("gcc", "qemu-aarch64", "aarch64-linux-gnu-g++", *BUILDERS)
+    assert fixes(spec) == ["sudo apt-get install g++"]
+    host("clang++")
+    assert fixes(spec) == []
+    monkeypatch.setenv("CXX", "no-such-compiler -O2")
+    assert fixes(spec) == ["unset CXX, or name a C++ compiler there"]
+    monkeypatch.setenv("CXX", "gcc -O2")
+    assert fixes(spec) == []
+
+
+def test_what_a_bundle_is_built_with_is_not_needed_once_it_is_built(host):
+    host("g++", "qemu-aarch64")
+    needed = ["sudo apt-get install apt", "sudo apt-get install dpkg"]
+    assert fixes(EMULATED) == [*needed, "sudo apt-get install g++-aarch64-linux-gnu"]
+    assert fixes(SSH) == needed, "which compiler is known when the device has told its architecture"
+    keep_bundle("x86_64")
+    assert len(fixes(EMULATED)) == 3
+    keep_bundle("aarch64")
+    assert fixes(EMULATED) == fixes(SSH) == []
+
+
+@pytest.mark.parametrize("spec", [SSH, ADB, EMULATED])
+def test_apt_that_knows_no_debian_archive_is_named(host, tmp_path, monkeypatch, spec):
+    host("g++", "adb", "qemu-aarch64", "aarch64-linux-gnu-g++", *BUILDERS)
+    assert fixes(spec) == []
+    shutil.rmtree(tmp_path / "etc")
+    monkeypatch.undo()
+    monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    apt_of(tmp_path, monkeypatch, UBUNTU)
+    (remedy,) = fixes(spec)
+    assert "Debian container" in remedy
+
+
+def test_a_device_with_its_own_python_needs_no_bundle(host):
+    assert fixes(SSH.model_copy(update={"runtime": "system"})) == []
