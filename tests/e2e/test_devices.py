@@ -16,7 +16,7 @@ DEVICES = ("local", "qemu-vm", "android", "qemu-rpi4", "qemu-rpi5")
 SWEEP = """
 models = ["digits_cnn", "digits_vit", {more}]
 recipes = ["fp32", "int8-static", "as-is"]
-select = ["digits_cnn-*-fp32@*", "digits_cnn-*-int8-static@*", "digits_vit-*-int8-static@*", "kws_*-tflite-as-is@*"]
+select = ["digits_cnn-*-int8-static@*", "digits_vit-*-fp32@*", "kws_*-tflite-as-is@*"]
 devices = [{devices}]
 out = "reports"
 {dataset}
@@ -49,7 +49,7 @@ def test_every_cell_on_every_device_is_ok(sweep):
     cells = sweep.cells
     assert {cell["device"] for cell in cells.values()} == set(DEVICES)
     assert all(cell["status"] == "ok" for cell in cells.values())
-    assert sum(cell["model"] == "digits_cnn" for cell in cells.values()) == 3 * 2 * len(DEVICES)
+    assert sum(cell["model"] == "digits_cnn" for cell in cells.values()) == 3 * len(DEVICES)
     assert sum(cell["model"] == "digits_vit" for cell in cells.values()) == 3 * len(DEVICES)
 
 
@@ -104,5 +104,5 @@ def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep):
 
 def test_arm64_builds_agree_with_their_source(sweep):
     for cell in sweep.cells.values():
-        if cell["model"] == "digits_cnn":
+        if cell["model"].startswith("digits_"):
             assert cell["parity"]["relative_error"] < (1e-4 if cell["recipe"] == "fp32" else 0.1), cell["id"]
