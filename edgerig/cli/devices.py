@@ -100,7 +100,7 @@ def address(device: DeviceSpec) -> str:
             user = f"{device.user}@" if device.user else ""
             return f"ssh://{user}{device.host}" + (f":{device.port}" if device.port else "")
         case "adb":
-            return f"adb:{device.serial}"
+            return f"adb:{device.serial or device.connect or 'the only one'}"
         case "qemu-user" | "qemu-system":
             return device.cpu
     return "this machine"

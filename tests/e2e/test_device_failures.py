@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import adbd
 import pytest
 import sshd
 from e2e.commands import QUICK, children, processes, wait_for
@@ -143,3 +144,71 @@ def test_ctrl_c_leaves_nothing_on_the_device(edgerig, remote):
     assert jobs(edgerig.folder) == []
     wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 10)
     assert {cell["status"] for cell in cells(edgerig.folder).values()} == {"skipped"}
+
+
+# The same over adb
+
+ADB_WORKDIR = "/data/local/tmp/edgerig"
+
+
+@pytest.fixture
+def phone(edgerig, monkeypatch):
+    """A real adbd, and the device file that leads to it."""
+    with adbd.adb_target("amd64") as target:
+        for key, value in target.environment.items():
+            monkeypatch.setenv(key, value)
+        (edgerig.folder / "devices").mkdir()
+        (edgerig.folder / "devices" / "phone.toml").write_text(f'kind = "adb"\nconnect = "{target.address}"\n')
+        yield target
+
+
+def adb_runner():
+    """The pid of the runner adbd has started, past its memory pass's fork; not the shells around it."""
+
+    def found():
+        started = [pid for pid in runners_there() if not children(pid)]
+        return started[0] if len(started) == 1 else None
+
+    return wait_for(lambda: quietly(found))
+
+
+def runners_there():
+    """Only a process of the device has its command line begin in the bundle."""
+    lines = {pid: quietly(Path(f"/proc/{pid}/cmdline").read_bytes) for pid in processes("runner.pyz")}
+    return [pid for pid, line in lines.items() if line and line.startswith(b"/data/")]
+
+
+def adb_jobs(phone):
+    done = phone.adb("-s", phone.address, "shell", f"ls {ADB_WORKDIR}")
+    assert done.returncode == 0, done
+    return [name for name in done.stdout.decode().split() if name.startswith("job-")]
+
+
+def test_ctrl_c_leaves_nothing_on_an_adb_device(edgerig, phone):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "30.0")), "--device", "phone")
+    adb_runner()
+    assert len(adb_jobs(phone)) == 1
+    sweep.send_signal(signal.SIGINT)
+    _, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130, err
+    assert "Traceback" not in err
+    assert adb_jobs(phone) == []
+    assert not runners_there()
+    assert {cell["status"] for cell in cells(edgerig.folder).values()} == {"skipped"}
+
+
+def test_an_adbd_that_dies_mid_run_costs_its_cell_and_leaves_nothing(edgerig, phone):
+    flags = ("--device", "phone", "--recipe", "fp32", "--recipe", "fp16")
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "5.0")), *flags)
+    victim = adb_runner()
+    phone.restart_adbd()
+    _, err = sweep.communicate(timeout=300)
+    assert sweep.returncode == 1, err
+    assert "Traceback" not in err
+    found = cells(edgerig.folder).values()
+    assert sorted(cell["status"] for cell in found) == ["failed", "ok"]
+    [failed] = [cell for cell in found if cell["status"] == "failed"]
+    assert failed["error"]["kind"] == "Unreachable"
+    assert failed["error"]["hint"]
+    assert victim not in runners_there()
+    assert adb_jobs(phone) == []

@@ -7,11 +7,13 @@ its SHA-256 is verified on the device, and a rename makes it visible. What was s
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import posixpath
 import secrets
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -21,7 +23,7 @@ import adbutils
 from edgerig import process
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
-from edgerig.devices.adb.shell import run_command
+from edgerig.devices.adb.shell import cut_stream, run_command
 from edgerig.devices.adb.state import android_record
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.transport import CommandResult
@@ -112,22 +114,11 @@ class AdbTransport:
         return run_command(self._open, self._serial, argv, timeout_s)
 
     def push(self, local: Path, remote: str) -> None:
-        try:
-            self._push(local, remote)
-        except Unreachable:  # once more, should the link only have been cut
-            self._push(local, remote)
+        process.check_not_stopping()  # nor is a copy from the store begun
+        _twice(lambda: self._push(local, remote))
 
     def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
-        temporary = local.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with temporary.open("wb") as file, self._stream(adb_sync.SERVICE) as connection:
-                adb_sync.receive_file(connection.conn, remote, file, limit_bytes)
-            os.replace(temporary, local)
-        except OSError as error:
-            raise DeviceError(f"{remote} could not be kept as {local}: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+        _twice(lambda: self._pull(remote, local, limit_bytes))
 
     def probe(self) -> DeviceRecord:
         return android_record(self, self._spec)
@@ -155,12 +146,26 @@ class AdbTransport:
         return adb_server.open_service(self._client, self._serial, service, timeout_s)
 
     @contextlib.contextmanager
-    def _stream(self, service: bytes) -> Iterator[adbutils.AdbConnection]:
-        connection = self._open(service, adb_sync.IDLE_TIMEOUT_S)
+    def _sync(self) -> Iterator[socket.socket]:
+        """A stream to the sync service; raises Stopped when the sweep is being interrupted."""
+        sock = self._open(adb_sync.SERVICE, adb_sync.IDLE_TIMEOUT_S).conn
         try:
-            yield connection
+            with process.ended_by_stop(functools.partial(cut_stream, sock), refuse=True):
+                yield sock
         finally:
-            connection.conn.close()
+            sock.close()
+
+    def _pull(self, remote: str, local: Path, limit_bytes: int) -> None:
+        temporary = local.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with temporary.open("wb") as file, self._sync() as sock:
+                adb_sync.receive_file(sock, remote, file, limit_bytes)
+            os.replace(temporary, local)
+        except OSError as error:
+            raise DeviceError(f"{remote} could not be kept as {local}: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
 
     def _push(self, local: Path, remote: str) -> None:
         try:
@@ -179,9 +184,9 @@ class AdbTransport:
     def _send(self, file: IO[bytes], part: str, mode: int) -> None:
         """The bytes to `part`; what came of them is removed when not all did, as adbd does only while it lives."""
         try:
-            with self._stream(adb_sync.SERVICE) as connection:
-                adb_sync.send_file(connection.conn, file, part, mode)
-        except DeviceError:
+            with self._sync() as sock:
+                adb_sync.send_file(sock, file, part, mode)
+        except (DeviceError, process.Stopped):
             with contextlib.suppress(DeviceError):  # over a link that is gone nothing can be removed
                 self.run(["rm", "-f", part], COMMAND_TIMEOUT_S)
             raise
@@ -221,6 +226,14 @@ class _Push:
             f"{self.remote} could not be written: {reasons.get(word, said or word)}",
             hint="is there space, and is the folder writable?",
         )
+
+
+def _twice(attempt: Callable[[], None]) -> None:
+    """Once more, should the link only have been cut."""
+    try:
+        attempt()
+    except Unreachable:
+        attempt()
 
 
 def _said(done: CommandResult) -> str:

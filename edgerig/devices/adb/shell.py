@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -29,6 +30,7 @@ OPEN_TIMEOUT_S = 20.0
 KILL_GRACE_S = 10.0
 AFTER_TRAILER_S = 5.0
 SHELL_SERVICE = b"shell,v2,raw:"
+_CLOSE = HEADER.pack(CLOSE_STDIN, 0)
 
 
 def run_command(
@@ -37,18 +39,27 @@ def run_command(
     """Runs `argv` on the device to its end or to the deadline, when it is killed there.
 
     `open_stream` opens a service of the device. Raises Unreachable when the link is lost, DeviceError when there is no
-    such program.
+    such program, Stopped when the sweep was interrupted meanwhile.
     """
     token = secrets.token_hex(16)
     line = command_line(argv, token=token, timeout_s=timeout_s)
     begin = time.monotonic()
     connection = open_stream(SHELL_SERVICE + line, OPEN_TIMEOUT_S)
+    conversation = _Conversation(connection.conn, serial, token)
     try:
-        return _Conversation(connection.conn, serial, token).follow(argv[0], begin, timeout_s)
+        # While a sweep is being interrupted a device may still be tidied up: only what was under way is ended.
+        with process.ended_by_stop(conversation.end, refuse=False):
+            return conversation.follow(argv[0], begin, timeout_s)
     finally:
         # Also on the way out with an error: closing ends the command on the device.
         with contextlib.suppress(OSError):
             connection.conn.close()
+
+
+def cut_stream(sock: socket.socket) -> None:
+    """Ends what reads and writes it, on whatever thread; closing alone would wake nobody."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Conversation:
@@ -79,6 +90,17 @@ class _Conversation:
         returncode = self._returncode(trailer, timed_out)
         return CommandResult(returncode, bytes(self._stdout.kept), bytes(stderr), seconds, timed_out)
 
+    def end(self) -> None:
+        """Has the device end the command, whose end `follow` is then told; from any thread.
+
+        Where no news of it come, the stream is cut: what tidies up next must not meet the command still at work.
+        """
+        with contextlib.suppress(OSError):
+            self._sock.sendall(_CLOSE)
+        cut = threading.Timer(KILL_GRACE_S, cut_stream, [self._sock])
+        cut.daemon = True
+        cut.start()
+
     def _returncode(self, trailer: Trailer | None, timed_out: bool) -> int:
         if trailer is not None and trailer.returncode is not None and not timed_out:
             return trailer.returncode
@@ -88,7 +110,7 @@ class _Conversation:
         """Closes standard input, which ends the command's process group, and waits for the news of it."""
         try:
             self._sock.settimeout(KILL_GRACE_S)
-            self._sock.sendall(HEADER.pack(CLOSE_STDIN, 0))
+            self._sock.sendall(_CLOSE)
         except OSError as error:
             raise self._unconfirmed(program, timeout_s) from error
         if not self._read_until(time.monotonic() + KILL_GRACE_S) or self._code is None:
