@@ -1,7 +1,7 @@
 """Where an SSH device is and how one logs in there: the device file first, then OpenSSH's own configuration.
 
-Of `~/.ssh/config` and `/etc/ssh/ssh_config` these are honoured: Host, Match, HostName, Port, User, IdentityFile,
-IdentitiesOnly, ProxyJump, ProxyCommand, UserKnownHostsFile, HostKeyAlias. `Include` is not followed.
+Of `~/.ssh/config` and `/etc/ssh/ssh_config` these are honoured: Host, Match, Include, HostName, Port, User,
+IdentityFile, IdentitiesOnly, ProxyJump, ProxyCommand, UserKnownHostsFile, HostKeyAlias.
 StrictHostKeyChecking is not honoured: host keys are always enforced.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import paramiko
 
+from edgerig.devices.ssh.include import expanded
 from edgerig.errors import ConfigError
 from edgerig.spec import SshDevice, split_ssh_address
 
@@ -28,7 +29,8 @@ class Endpoint:
     """A server to log in to. `keys` are offered in order, before the agent's unless `only_keys`.
 
     `known_as` is its name in `known_hosts`, the files host keys are looked up in (the first is the user's to add to).
-    `jump` is the server it is reached through, `proxy_command` the program whose streams are the link.
+    `jump` is the server it is reached through, `proxy_command` the program whose streams are the link. `name` is what
+    OpenSSH's configuration knows it as, `options` are what `ssh` must be told besides to take the same way.
     """
 
     host: str
@@ -40,6 +42,12 @@ class Endpoint:
     only_keys: bool = False
     jump: Endpoint | None = None
     proxy_command: tuple[str, ...] = ()
+    name: str = ""
+    options: tuple[str, ...] = ()
+
+    def by_hand(self, program: str, *flags: str) -> str:
+        """The command line by which `program`, `ssh` or one that takes its options, gets there."""
+        return shlex.join([program, *flags, *self.options, self.name])
 
     @property
     def address(self) -> str:
@@ -66,11 +74,10 @@ def _read_config(name: str, port: int | None, user: str | None) -> paramiko.SSHC
     config = paramiko.SSHConfig.from_text(asked)
     for path in (Path.home() / ".ssh" / "config", SYSTEM_CONFIG):
         try:
-            with path.open(encoding="utf-8", errors="surrogateescape") as file:
-                config.parse(file)
+            config.parse(expanded(path))
         except FileNotFoundError:
             continue
-        except (OSError, paramiko.SSHException) as error:
+        except (OSError, ValueError, paramiko.SSHException) as error:
             raise ConfigError(f"{path}: cannot be read: {error}", hint="mend the file, ssh reads it too") from error
     return config
 
@@ -87,6 +94,8 @@ def _resolve(
 ) -> Endpoint:
     if depth > MAX_JUMPS:
         raise ConfigError(f"{name}: more than {MAX_JUMPS} jump hosts", hint="does a ProxyJump lead back to itself?")
+    options = [*(["-p", str(port)] if port else []), *_identity(key, only=True), *_trusting(known_hosts)]
+    destination = f"{user}@{name}" if user else name
     config = _read_config(name, port, user)
     try:
         found = config.lookup(name)
@@ -95,9 +104,13 @@ def _resolve(
         raise ConfigError(
             f"the SSH configuration for {name} cannot be used: {error}", hint=f"look at what `ssh -G {name}` says"
         ) from error
-    jump = found.get("proxyjump") if jump is None else jump
-    through = None if jump is None or jump.lower() == "none" else _jump(jump, key, known_hosts, depth)
-    command = found.get("proxycommand") if through is None else None
+    chain = found.get("proxyjump") if jump is None else jump
+    through = None if chain is None or chain.lower() == "none" else _jump(chain, key, known_hosts, depth)
+    if through is not None and (key or known_hosts):
+        options += ["-o", f"ProxyCommand={_relay(through)}"]
+    elif jump is not None:
+        options += ["-o", f"ProxyJump={jump}"]
+    command = found.get("proxycommand") if chain is None else None
     configured_keys = tuple(Path(path).expanduser() for path in found.get("identityfile", ()))
     default_keys = tuple(Path.home() / ".ssh" / file for file in DEFAULT_KEYS)
     return Endpoint(
@@ -110,6 +123,8 @@ def _resolve(
         only_keys=key is not None or found.get("identitiesonly", "no").lower() == "yes",
         jump=through,
         proxy_command=tuple(shlex.split(command)) if command else (),
+        name=destination,
+        options=tuple(options),
     )
 
 
@@ -129,11 +144,31 @@ def _jump(chain: str, key: Path | None, known_hosts: Path | None, depth: int) ->
         jump=before or None,
         depth=depth + 1 + before.count(","),
     )
-    return replace(
-        found,
-        keys=found.keys if key is None else (*found.keys, key.expanduser()),
-        known_hosts=found.known_hosts if known_hosts is None else (known_hosts.expanduser(), *found.known_hosts),
-    )
+    if key is not None:
+        found = replace(
+            found, keys=(*found.keys, key.expanduser()), options=(*found.options, *_identity(key, only=False))
+        )
+    if known_hosts is not None:
+        files = (known_hosts.expanduser(), *found.known_hosts)
+        found = replace(found, known_hosts=files, options=(*found.options, *_trusting(*files)))
+    return found
+
+
+def _identity(key: Path | None, *, only: bool) -> list[str]:
+    if key is None:
+        return []
+    return ["-i", str(key.expanduser()), *(["-o", "IdentitiesOnly=yes"] if only else [])]
+
+
+def _trusting(*files: Path | None) -> list[str]:
+    # Quoted for ssh itself, to which a space begins the next file.
+    named = " ".join(f'"{file.expanduser()}"' for file in files if file is not None)
+    return ["-o", f"UserKnownHostsFile={named}"] if named else []
+
+
+def _relay(jump: Endpoint) -> str:
+    """ProxyJump as a ProxyCommand: `ssh` passes neither a key nor a known_hosts file it was told on to a jump host."""
+    return shlex.join(["ssh", *jump.options, jump.name]).replace("%", "%%") + " -W '[%h]:%p'"
 
 
 def _known_hosts(own: Path | None, configured: str | None) -> tuple[Path, ...]:

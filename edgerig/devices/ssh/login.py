@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm  # of paramiko's own dependency, which it lets through
 
 from edgerig.devices.ssh.config import Endpoint
 from edgerig.errors import Unreachable
@@ -39,8 +40,7 @@ def log_in(transport: paramiko.Transport, endpoint: Endpoint) -> None:
     if not transport.is_authenticated():
         raise Unreachable(
             f"{endpoint.address} refused the login; tried: {', '.join(tried) or 'nothing, there is no key'}",
-            hint=f"does `ssh -p {endpoint.port} {endpoint.user}@{endpoint.host} true` work? "
-            f"`ssh-copy-id -p {endpoint.port} {endpoint.user}@{endpoint.host}` installs your key; "
+            hint=f"does `{endpoint.by_hand('ssh')} true` work? `{endpoint.by_hand('ssh-copy-id')}` installs your key; "
             f"a password goes into {PASSWORD_VARIABLE}",
         )
 
@@ -77,7 +77,8 @@ def _from_file(path: Path, tried: list[str]) -> paramiko.PKey | None:
         return paramiko.PKey.from_path(path)
     except TypeError:  # how the cryptography library says that the file is encrypted and no passphrase was given
         tried.append(f"{path} (encrypted: `ssh-add {path}` first)")
-    except (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
+    except (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType, UnsupportedAlgorithm) as error:
+        # The last is what a FIDO key gives: its private half is in the hardware.
         tried.append(f"{path} (unusable: {error})")
     return None
 

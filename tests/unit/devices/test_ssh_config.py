@@ -1,5 +1,6 @@
 """Where a device is: its file, the address on the command line, and OpenSSH's configuration below both."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,33 @@ def test_a_configured_jump_can_be_switched_off(config):
     configured = endpoint_of(device()).jump
     assert configured is not None and configured.host == "gate"
     assert endpoint_of(device(proxy_jump="none")).jump is None
+
+
+def test_none_switches_a_proxy_command_off_too(config):
+    config("Host board\n ProxyCommand relay %h\n")
+    assert endpoint_of(device()).proxy_command == ("relay", "board")
+    assert endpoint_of(device(proxy_jump="none")).proxy_command == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({}, "ssh board"),
+        ({"user": "pi", "port": 2222}, "ssh -p 2222 pi@board"),
+        ({"key": "/k"}, "ssh -i /k -o IdentitiesOnly=yes board"),
+        ({"known_hosts": "/a b"}, "ssh -o 'UserKnownHostsFile=\"/a b\"' board"),
+        ({"proxy_jump": "me@gate:22,inner"}, "ssh -o ProxyJump=me@gate:22,inner board"),
+        ({"proxy_jump": "none"}, "ssh -o ProxyJump=none board"),
+        (
+            {"proxy_jump": "me@gate:24", "key": "/k"},
+            "ssh -i /k -o IdentitiesOnly=yes "
+            + shlex.join(["-o", "ProxyCommand=ssh -p 24 -i /k me@gate -W '[%h]:%p'", "board"]),
+        ),
+    ],
+)
+def test_the_way_by_hand_is_the_alias_and_what_the_device_file_says(config, table, expected):
+    config("Host board\n HostName 10.0.0.5\n Port 2022\n")
+    assert endpoint_of(device(**table)).by_hand("ssh") == expected
 
 
 @pytest.mark.parametrize("text", ["Host board\n Port many\n", "nonsense\n", "Host board\n ProxyJump board\n"])
