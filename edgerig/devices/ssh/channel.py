@@ -19,7 +19,7 @@ import paramiko
 
 from edgerig import process
 from edgerig.devices.ssh.command import MISSING, STARTED, Marked, command_line
-from edgerig.devices.ssh.link import CONNECT_TIMEOUT_S, Link
+from edgerig.devices.ssh.link import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, Link
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError
 
@@ -59,9 +59,10 @@ class Command:
         self._argv = argv
         self._begin = time.monotonic()
         self._deadline = self._begin + timeout_s
+        self._late = False
         self.channel = _start(link, line)
-        self._out = _Drain(self.channel.recv, token, take, self.channel.close)
-        self._err = _Drain(self.channel.recv_stderr, token, None, self.channel.close)
+        self._out = _Drain(self.channel.recv, token, take, self.end)
+        self._err = _Drain(self.channel.recv_stderr, token, None, self.end)
 
     def __enter__(self) -> Self:
         return self
@@ -72,8 +73,9 @@ class Command:
         self.end()
 
     def end(self) -> None:
-        """Closes the channel, on which the device kills the command; from any thread."""
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        """Closes the channel, on which the device kills the command; from any thread. Where the link does not take even
+        that, it is cut."""
+        with self._link.cut_after(CLOSE_TIMEOUT_S), contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.close()
 
     def line(self) -> bytes:
@@ -83,7 +85,12 @@ class Command:
 
     def send(self, pieces: Iterator[bytes]) -> bool:
         """Writes to its standard input and closes that; False when the command stopped listening before the end."""
-        guard = threading.Timer(max(0.0, self._deadline - time.monotonic()), self.channel.close)
+
+        def end_late() -> None:
+            self._late = True
+            self.end()
+
+        guard = threading.Timer(max(0.0, self._deadline - time.monotonic()), end_late)
         guard.daemon = True
         guard.start()
         try:
@@ -99,8 +106,9 @@ class Command:
     def finish(self) -> CommandResult:
         """Waits for the end, or makes it at the deadline. Raises what `take` raised."""
         self.channel.status_event.wait(max(0.0, self._deadline - time.monotonic()))
-        timed_out = not self.channel.status_event.is_set()
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # a dead link is found below
+        timed_out = self._late or not self.channel.status_event.is_set()
+        # A dead link is found below.
+        with self._link.cut_after(CLOSE_TIMEOUT_S), contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.shutdown_write()
         last = time.monotonic() + END_TIMEOUT_S
         self.channel.status_event.wait(END_TIMEOUT_S)
@@ -209,11 +217,16 @@ class _Drain:
 
 
 def _start(link: Link, line: bytes) -> paramiko.Channel:
+    with link.cut_after(2 * CONNECT_TIMEOUT_S):
+        return _open(link, line)
+
+
+def _open(link: Link, line: bytes) -> paramiko.Channel:
     try:
         channel = link.transport.open_session(timeout=CONNECT_TIMEOUT_S)
+    except paramiko.ChannelException as error:
+        raise _refused(link, error) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        if link.alive:
-            raise _refused(link, error) from error
         raise LinkLost(str(error), started=False) from error
     # paramiko waits for the answer without a limit; a closed channel ends the wait.
     guard = threading.Timer(CONNECT_TIMEOUT_S, channel.close)

@@ -3,6 +3,7 @@ enforced, logged in, watched, and closed with everything below it.
 
 Round numbers of the watch: a packet is sent after `KEEPALIVE_S` of silence, and the kernel gives a connection up when
 nothing was acknowledged for `DEAD_AFTER_S` (TCP_USER_TIMEOUT, tcp(7)), so a pulled cable is noticed within a minute.
+Through a jump host or a program the kernel sees the first hop alone: whoever writes there sets a limit (`cut_after`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import contextlib
 import logging
 import socket
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import paramiko
@@ -26,6 +28,8 @@ from edgerig.errors import DeviceError, Unreachable
 CONNECT_TIMEOUT_S = 15.0
 KEEPALIVE_S = 15
 DEAD_AFTER_S = 30.0
+CLOSE_TIMEOUT_S = 5.0
+"""How long a link has to take the word that something is closed."""
 # AES-GCM needs no separate MAC: the fastest of what OpenSSH and paramiko share. The CBC modes are left out.
 CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -63,27 +67,48 @@ class Transport(paramiko.Transport):
 
 @dataclass
 class Link:
-    """An open link; `below` closes what carries it, outermost last."""
+    """An open link; `below` closes what carries it, outermost last, down to the socket `carrier`."""
 
     endpoint: Endpoint
     transport: Transport
+    carrier: socket.socket
     below: list[Callable[[], None]] = field(default_factory=list)
+    _was_cut: bool = False
 
     @property
     def alive(self) -> bool:
-        return self.transport.is_active()
+        return self.transport.is_active() and not self._was_cut
 
     def close(self) -> None:
-        self.transport.close()
-        for close in self.below:
-            close()
+        with self.cut_after(CLOSE_TIMEOUT_S):
+            self.transport.close()
+            for close in self.below:
+                close()
+
+    def cut(self) -> None:
+        """Ends the link without a word; from any thread."""
+        self._was_cut = True
+        with contextlib.suppress(OSError):
+            self.carrier.shutdown(socket.SHUT_RDWR)
+
+    @contextlib.contextmanager
+    def cut_after(self, seconds: float) -> Iterator[None]:
+        """Cuts the link when what is inside takes longer: paramiko's writes wait without a limit, and while one does,
+        nothing else can be said, not even that a channel is closed."""
+        guard = threading.Timer(seconds, self.cut)
+        guard.daemon = True
+        guard.start()
+        try:
+            yield
+        finally:
+            guard.cancel()
 
 
 def connect(endpoint: Endpoint) -> Link:
     """Raises Unreachable, HostKeyUnknown, HostKeyMismatch; nothing stays open then."""
     below: list[Callable[[], None]] = []
     try:
-        sock = _dial(endpoint, below)
+        sock, carrier = _dial(endpoint, below)
         transport = Transport(sock)
         below.insert(0, transport.close)
         _secure(transport, endpoint)
@@ -97,12 +122,12 @@ def connect(endpoint: Endpoint) -> Link:
         raise Unreachable(
             f"{endpoint.address} cannot be reached: {_words(error)}",
             hint=f"is it switched on, in this network, and does sshd listen on port {endpoint.port}? "
-            f"`ssh -v -p {endpoint.port} {endpoint.user}@{endpoint.host} true` tells more",
+            f"`{endpoint.by_hand('ssh', '-v')} true` tells more",
         ) from error
     except BaseException:
         _close_all(below)
         raise
-    return Link(endpoint, transport, below[1:])
+    return Link(endpoint, transport, carrier, below[1:])
 
 
 def _secure(transport: Transport, endpoint: Endpoint) -> None:
@@ -119,26 +144,30 @@ def _secure(transport: Transport, endpoint: Endpoint) -> None:
     check_host_key(endpoint, known, shown.get_name(), shown.asbytes())
 
 
-def _dial(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket | paramiko.Channel:
-    """The stream to the server; what carries it is added to `below`."""
+def _dial(
+    endpoint: Endpoint, below: list[Callable[[], None]]
+) -> tuple[socket.socket | paramiko.Channel, socket.socket]:
+    """The stream to the server, and the socket that carries it in the end; what closes it is added to `below`."""
     if endpoint.jump is not None:
         jump = connect(endpoint.jump)
         below.append(jump.close)
         try:
-            return jump.transport.open_channel("direct-tcpip", (endpoint.host, endpoint.port), ("127.0.0.1", 0))
+            far = jump.transport.open_channel("direct-tcpip", (endpoint.host, endpoint.port), ("127.0.0.1", 0))
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise Unreachable(
                 f"{endpoint.address} cannot be reached through {endpoint.jump.address}: {_words(error)}",
                 hint="is it switched on, and can the jump host reach it?",
             ) from error
+        return far, jump.carrier
     if endpoint.proxy_command:
-        return _proxy(endpoint, below)
+        ours = _proxy(endpoint, below)
+        return ours, ours
     sock = socket.create_connection((endpoint.host, endpoint.port), timeout=CONNECT_TIMEOUT_S)
     below.append(sock.close)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER_S * 1000))
-    return sock
+    return sock, sock
 
 
 def _proxy(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket:
