@@ -1,11 +1,15 @@
 """SSH against real servers that are really killed, links that are really cut, and keys that are really wrong."""
 
+import base64
 import contextlib
 import getpass
+import itertools
 import os
 import pty
 import re
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -93,6 +97,39 @@ def parts(folder):
 def random_file(path, size):
     path.write_bytes(os.urandom(size))
     return path
+
+
+RELAY = """\
+import os, socket, sys, threading
+with open(sys.argv[3] + ".tmp", "w") as file:
+    file.write(str(os.getpid()))
+os.rename(file.name, sys.argv[3])
+link = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def up():
+    while data := os.read(0, 65536):
+        link.sendall(data)
+    os._exit(0)
+threading.Thread(target=up, daemon=True).start()
+while data := link.recv(65536):
+    os.write(1, data)
+"""
+
+
+def use_relay(home, tmp_path):
+    """From here on a ProxyCommand carries every link; its pid is in `relay.pid`."""
+    (tmp_path / "relay.py").write_text(RELAY)
+    command = f"{sys.executable} {tmp_path}/relay.py %h %p {tmp_path}/relay.pid"
+    (home / ".ssh" / "config").write_text(f"Host 127.0.0.1\n  ProxyCommand {command}\n")
+
+
+@contextlib.contextmanager
+def jumping(server, tmp_path):
+    """A jump host the server's own key is good for."""
+    with sshd.running(tmp_path / "jump") as jump:
+        sshd.trust(server.known_hosts, jump.port, jump.host_key)
+        with (jump.folder / "authorized_keys").open("a") as file:
+            file.write(Path(f"{server.client_key}.pub").read_text())
+        yield jump
 
 
 # Host keys
@@ -185,6 +222,34 @@ def test_an_encrypted_key_says_how_to_unlock_it(server, tmp_path):
         pass
 
 
+def test_a_fido_key_is_noted_and_the_next_one_tried(server, home, tmp_path):
+    """A file as `ssh-keygen -t ed25519-sk` writes it (OpenSSH's PROTOCOL.key, PROTOCOL.u2f); ssh-keygen reads it."""
+    hardware = tmp_path / "id_ed25519_sk"
+    write_fido_key(hardware)
+    shown = subprocess.run(["ssh-keygen", "-lf", hardware], capture_output=True, text=True, check=True).stdout
+    assert "ED25519-SK" in shown
+    with pytest.raises(Unreachable, match=f"{hardware} .*sk-ssh-ed25519"), SshTransport(spec_of(server, key=hardware)):
+        pass
+    (home / ".ssh" / "config").write_text(
+        f"Host 127.0.0.1\n  IdentityFile {hardware}\n  IdentityFile {server.client_key}\n"
+    )
+    with SshTransport(spec_of(server, key=None)) as transport:
+        assert transport.run(["true"], 30).returncode == 0
+
+
+def write_fido_key(path):
+    def string(content):
+        return struct.pack(">I", len(content)) + content
+
+    public = string(b"sk-ssh-ed25519@openssh.com") + string(os.urandom(32)) + string(b"ssh:")
+    private = struct.pack(">II", 7, 7) + public + b"\x01" + string(os.urandom(64)) + string(b"") + string(b"")
+    private += bytes(range(1, 1 + -len(private) % 8))
+    blob = b"openssh-key-v1\0" + string(b"none") * 2 + string(b"") + struct.pack(">I", 1)
+    text = base64.encodebytes(blob + string(public) + string(private)).decode()
+    path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n")
+    path.chmod(0o600)
+
+
 def test_a_key_of_the_agent_is_used(server, monkeypatch, tmp_path):
     socket_path = tmp_path / "agent"
     pid = os.popen(f"ssh-agent -a {socket_path} -s").read().split("SSH_AGENT_PID=")[1].split(";")[0]
@@ -207,18 +272,7 @@ def test_the_openssh_configuration_is_honoured(server, home, monkeypatch):
 
 
 def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_path):
-    relay = tmp_path / "relay.py"
-    relay.write_text(
-        "import socket, sys, threading, os\n"
-        f"open({str(tmp_path / 'relay.pid')!r}, 'w').write(str(os.getpid()))\n"
-        "link = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
-        "def up():\n"
-        "    while data := os.read(0, 65536): link.sendall(data)\n"
-        "    os._exit(0)\n"
-        "threading.Thread(target=up, daemon=True).start()\n"
-        "while data := link.recv(65536): os.write(1, data)\n"
-    )
-    (home / ".ssh" / "config").write_text(f"Host 127.0.0.1\n  ProxyCommand python3 {relay} %h %p\n")
+    use_relay(home, tmp_path)
     with SshTransport(spec_of(server)) as transport:
         assert transport.run(["echo", "through"], 30).stdout == b"through\n"
         pid = int((tmp_path / "relay.pid").read_text())
@@ -242,6 +296,48 @@ def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
         dead = spec_of(server, port=sshd.free_port(), proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
         with pytest.raises(Unreachable, match="through"), SshTransport(dead):
             pass
+
+
+def hinted(error):
+    """The command lines a hint gives; they must ask nobody, so there is no terminal."""
+    return re.findall("`(ssh.*?)`", error.hint)
+
+
+def by_hand(command):
+    return subprocess.run(
+        ["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, start_new_session=True
+    )
+
+
+def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path):
+    """Through the jump host, with the device file's own key and known_hosts; once the login is mended they work."""
+    allowed = server.folder / "authorized_keys"
+    kept = allowed.read_text()
+    allowed.write_text("")
+    with jumping(server, tmp_path) as jump:
+        known = tmp_path / "known hosts"
+        known.write_text(server.known_hosts.read_text())
+        spec = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}", known_hosts=known)
+        with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec):
+            pass
+        ssh, copy_id = hinted(caught.value)
+        assert by_hand(ssh).returncode == 255
+        allowed.write_text(kept)
+        logins = (jump.folder / "sshd.log").read_text().count("Accepted publickey")
+        for command in (ssh, copy_id):
+            done = by_hand(command)
+            assert done.returncode == 0, (command, done.stderr.decode())
+        assert (jump.folder / "sshd.log").read_text().count("Accepted publickey") > logins
+
+
+def test_the_command_for_a_server_that_does_not_answer_goes_the_configured_way(server):
+    server.kill()
+    with pytest.raises(Unreachable) as caught, SshTransport(spec_of(server)):
+        pass
+    [ssh] = hinted(caught.value)
+    assert ssh.startswith("ssh -v ") and by_hand(ssh).returncode == 255
+    server.start()
+    assert by_hand(ssh).returncode == 0
 
 
 def test_jump_hosts_that_lead_back_to_themselves_are_a_config_error(server, home):
@@ -365,7 +461,92 @@ def test_a_pull_cut_in_the_middle_is_done_again(server, tmp_path):
     assert parts(tmp_path) == []
 
 
+@pytest.fixture(params=["proxy command", "jump host"])
+def carried(request, server, home, tmp_path):
+    """A device that is reached through something real, and what freezes that."""
+    if request.param == "proxy command":
+        use_relay(home, tmp_path)
+        yield spec_of(server), lambda: os.kill(int((tmp_path / "relay.pid").read_text()), signal.SIGSTOP)
+        return
+    with jumping(server, tmp_path) as jump:
+
+        def freeze():
+            for pid in sshd.sessions(jump.process.pid):
+                os.kill(pid, signal.SIGSTOP)
+
+        yield spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}"), freeze
+
+
+def test_a_push_keeps_its_deadline_when_what_carries_the_link_freezes(carried, server, tmp_path, monkeypatch):
+    """No end is told. Where nothing more can be written the link is made anew and the push done again; where the window
+    was full before, it was too slow. Both at the deadline."""
+    spec, freeze = carried
+    deadlines = itertools.chain([4.0], itertools.repeat(60.0))
+    # By its name there: the package has a function of the same name.
+    monkeypatch.setattr(sys.modules["edgerig.devices.ssh.upload"], "_timeout", lambda size: next(deadlines))
+    sent = random_file(tmp_path / "sent", 60 * MB)
+    with SshTransport(spec) as transport:
+        thread = threading.Thread(target=lambda: (wait_until(lambda: parts(tmp_path)), freeze()))
+        thread.start()
+        begin = time.monotonic()
+        try:
+            transport.push(sent, f"{tmp_path}/arrived")
+            assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
+        except DeviceError as error:
+            assert "not taken within" in error.message
+        assert 4.0 < time.monotonic() - begin < 60
+        thread.join()
+        assert transport.run(["echo", "again"], 30).stdout == b"again\n"
+
+
+def stands_still(folder):
+    """Whether what arrives there has not grown for a while."""
+    [part] = parts(folder)
+    before = part.stat().st_size
+    time.sleep(0.5)
+    return part.stat().st_size == before
+
+
+def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, server, tmp_path, monkeypatch):
+    spec, freeze = carried
+    monkeypatch.setattr(process, "_stopping", False)  # which it is again after the test
+    sent = random_file(tmp_path / "sent", 60 * MB)
+    ended = []
+
+    def push():
+        try:
+            transport.push(sent, f"{tmp_path}/arrived")
+        except process.Stopped as stopped:
+            ended.append(stopped)
+
+    with SshTransport(spec) as transport:
+        thread = threading.Thread(target=push)
+        thread.start()
+        wait_until(lambda: parts(tmp_path))
+        freeze()
+        wait_until(lambda: stands_still(tmp_path))
+        begin = time.monotonic()
+        process.stop_all()
+        thread.join(20)
+        assert time.monotonic() - begin < 15
+        assert ended
+    assert time.monotonic() - begin < 25
+
+
 # Uploads
+
+
+def test_an_upload_keeps_a_window_in_flight(server, tmp_path):
+    """With 50 ms added to each round trip, 8 MB in pieces of 32 KiB would take 12 s one at a time."""
+    sent = random_file(tmp_path / "sent", 8 * MB)
+    with slow_link.slow_link(server.port, round_trip_s=0.05) as link:
+        trust_port(server, link.port)
+        with SshTransport(spec_of(server, port=link.port)) as transport:
+            begin = time.monotonic()
+            transport.push(sent, f"{tmp_path}/arrived")
+            assert time.monotonic() - begin < 6
+        assert link.carried > 8 * MB
+    assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
 
 
 def test_equal_content_is_not_sent_again(server, tmp_path):
