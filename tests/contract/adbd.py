@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Literal
 
 from adbd_inside import ADBD_PORT
+from ports import held_port
 
 from edgerig.cache import cache_root
 from edgerig.devices.bundle.debian import download, unpack
@@ -185,9 +186,10 @@ def adb_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str
 
     HOME is for the server's key alone: clients keep theirs, where the caches are.
     """
-    port = free_port()
-    environment = {"ANDROID_ADB_SERVER_PORT": str(port)}
-    with (folder / "server.log").open("wb") as log:
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(held_port())
+        environment = {"ANDROID_ADB_SERVER_PORT": str(port)}
+        log = stack.enter_context((folder / "server.log").open("wb"))
         server = subprocess.Popen(
             [binary("adb"), "-P", str(port), "nodaemon", "server"],
             env={**os.environ, **environment, "HOME": str(folder), "ADB_MDNS_AUTO_CONNECT": "0"},
@@ -195,11 +197,9 @@ def adb_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str
             stdout=log,
             stderr=log,
         )
-    try:
+        stack.callback(_end, server)
         wait_for_port(port, server)
         yield server, environment
-    finally:
-        _end(server)
 
 
 def wait_for_state(target: AdbTarget, state: str, seconds: float = 30.0) -> None:
@@ -217,16 +217,6 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A loopback port that is free now, and not one where an adb server looks for emulators by itself."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if not 5554 <= port <= 5686:
-            return port
 
 
 def binary(name: str) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ports import held_port
+
 START_DEADLINE_S = 20.0
 
 
@@ -94,16 +96,17 @@ def running(folder: Path, *options: str, before: tuple[str, ...] = ()) -> Iterat
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a root sshd insists on separating its privileges
-    server = Sshd(folder, free_port(), options, before=before)
-    for path in (server.host_key, server.client_key):
-        make_key(path)
-    shutil.copyfile(f"{server.client_key}.pub", folder / "authorized_keys")
-    trust(server.known_hosts, server.port, server.host_key)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+    with held_port() as port:
+        server = Sshd(folder, port, options, before=before)
+        for path in (server.host_key, server.client_key):
+            make_key(path)
+        shutil.copyfile(f"{server.client_key}.pub", folder / "authorized_keys")
+        trust(server.known_hosts, port, server.host_key)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def make_key(path: Path) -> None:
@@ -124,13 +127,6 @@ def binary(name: str) -> str:
     if found is None:
         raise RuntimeError(f"{name} is not installed: apt-get install openssh-server openssh-client")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def greets(port: int) -> bool:

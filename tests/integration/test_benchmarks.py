@@ -76,13 +76,16 @@ def test_startup_gives_a_ratio_and_where_the_time_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "link", "peers"),
-    [("transfer.py", "ssh", {"scp", "sftp"}), ("adb_transfer.py", "adb", {"adb push", "adb push, verified"})],
+    ("script", "link", "sides", "peers"),
+    [
+        ("transfer.py", "ssh", ["edgerig", "edgerig with connecting"], ["scp", "sftp"]),
+        ("adb_transfer.py", "adb", ["edgerig", "edgerig, there already"], ["adb push", "adb push, verified"]),
+    ],
 )
-def test_a_transfer_is_compared_with_each_peer(script: str, link: str, peers: set[str]) -> None:
+def test_a_transfer_is_compared_with_each_peer(script: str, link: str, sides: list[str], peers: list[str]) -> None:
     told = benchmark(script, "--rounds", "1", "--megabytes", "1", "--link", "loopback").stdout.splitlines()
     found = [match.groups() for line in told if (match := TRANSFER_LINE.fullmatch(line))]
-    assert {peer for *_, peer, _, _, _, _, _ in found} == peers
+    assert [(side, peer) for _, _, side, _, peer, *_ in found] == [(side, peer) for side in sides for peer in peers]
     for kind, name, _, ours, _, theirs, ratio, low, high, _ in found:
         assert (kind, name) == (link, "loopback")
         assert positive(ours, theirs, ratio, low, high)

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import slow_link
 import sshd
+from ports import held_port
 
 from edgerig import process
 from edgerig import spec as specs
@@ -175,7 +176,7 @@ def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server, tmp_p
 
 
 def test_nobody_listening_is_unreachable(server):
-    with pytest.raises(Unreachable, match="refused"), SshTransport(spec_of(server, port=sshd.free_port())):
+    with held_port() as port, pytest.raises(Unreachable, match="refused"), SshTransport(spec_of(server, port=port)):
         pass
 
 
@@ -293,9 +294,10 @@ def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
         with SshTransport(through) as transport:
             assert transport.run(["echo", "far"], 30).stdout == b"far\n"
         assert "Accepted publickey" in (jump.folder / "sshd.log").read_text()
-        dead = spec_of(server, port=sshd.free_port(), proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
-        with pytest.raises(Unreachable, match="through"), SshTransport(dead):
-            pass
+        with held_port() as port:
+            dead = spec_of(server, port=port, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
+            with pytest.raises(Unreachable, match="through"), SshTransport(dead):
+                pass
 
 
 def hinted(error):
@@ -418,7 +420,7 @@ def test_a_dead_link_does_not_keep_the_command_alive(server, tmp_path, monkeypat
                 target=lambda: (wait_until((tmp_path / "pid").exists), link.freeze(), frozen.set())
             ).start()
             script = 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300'
-            done = transport.run(["sh", "-c", script, "sh", f"{tmp_path}/pid"], 3.0)
+            done = transport.run(["sh", "-c", script, "sh", f"{tmp_path}/pid"], 8.0)
             assert done.timed_out and done.returncode == -9
             assert frozen.is_set()
             wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
@@ -811,10 +813,11 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server):
         assert set(environment.split()) <= {"LC_CTYPE"}
     bundles = sorted(os.listdir(f"{spec.workdir}/bundles"))
     assert len(bundles) == 1 and not bundles[0].startswith(".")
-    began = time.monotonic()
-    with open_device(spec) as again:
-        assert again.python == device.python
-    assert time.monotonic() - began < 5, "asked for, and found there"
+    with slow_link.slow_link(server.port) as link:
+        trust_port(server, link.port)
+        with open_device(spec_of(server, port=link.port)) as again:
+            assert again.python == device.python
+        assert link.carried < MB, "asked for, and found there"
     assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles
 
 
@@ -824,15 +827,3 @@ def test_an_address_on_the_command_line_is_a_device(server, home):
     spec = specs.load_device(f"ssh://{server.user}@127.0.0.1:{server.port}")
     with SshTransport(spec) as transport:
         assert transport.run(["true"], 30).returncode == 0
-
-
-def test_the_transfer_benchmark_prints_a_ratio_to_every_peer():
-    """In its shortest setting; no time is judged here."""
-    script = specs.PACKAGE.parent / "benchmarks" / "transfer.py"
-    argv = [sys.executable, str(script), "--rounds", "1", "--megabytes", "1", "--link", "loopback"]
-    done = process.run(argv, timeout_s=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr.decode()
-    number = r"\d+\.\d+"
-    line = rf"ssh loopback: (edgerig.*) {number} MB/s, (\w+) {number} MB/s, ratio {number} \[{number}, {number}\].*"
-    found = [match.groups() for match in re.finditer(line, done.stdout.decode())]
-    assert found == [(ours, peer) for ours in ("edgerig", "edgerig with connecting") for peer in ("scp", "sftp")]

@@ -1,0 +1,19 @@
+"""What `edgerig devices` says of a device."""
+
+import pytest
+
+from edgerig.cli.devices import address
+from edgerig.spec import AdbDevice
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"serial": "ABC"}, "adb:ABC"),
+        ({"connect": "phone.local:5555"}, "adb:phone.local:5555"),
+        ({"serial": "ABC", "connect": "phone.local:5555"}, "adb:ABC"),
+        ({}, "adb:the only one"),
+    ],
+)
+def test_the_address_of_an_adb_device_is_what_it_is_found_by(table, expected):
+    assert address(AdbDevice(name="phone", kind="adb", **table)) == expected
