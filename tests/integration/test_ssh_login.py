@@ -20,7 +20,7 @@ from ports import held_port
 from ssh_device import jumping, running, spec_of, use_relay, wait_until
 
 from edgerig.devices.ssh import SshTransport
-from edgerig.errors import ConfigError, HostKeyMismatch, HostKeyUnknown, Unreachable
+from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, Unreachable
 from edgerig.spec import SshDevice
 
 pytestmark = pytest.mark.integration
@@ -122,7 +122,7 @@ def test_a_fido_key_is_noted_and_the_next_one_tried(server, home, tmp_path):
     write_fido_key(hardware)
     shown = subprocess.run(["ssh-keygen", "-lf", hardware], capture_output=True, text=True, check=True).stdout
     assert "ED25519-SK" in shown
-    with pytest.raises(Unreachable, match=f"{hardware} .*sk-ssh-ed25519"), SshTransport(spec_of(server, key=hardware)):
+    with pytest.raises(DeviceError, match=f"{hardware} .*sk-ssh-ed25519"), SshTransport(spec_of(server, key=hardware)):
         pass
     (home / ".ssh" / "config").write_text(
         f"Host 127.0.0.1\n  IdentityFile {hardware}\n  IdentityFile {server.client_key}\n"
@@ -213,7 +213,7 @@ def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path)
         known = tmp_path / "known hosts"
         known.write_text(server.known_hosts.read_text())
         spec = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}", known_hosts=known)
-        with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec):
+        with pytest.raises(DeviceError, match="refused the login") as caught, SshTransport(spec):
             pass
         ssh, copy_id = hinted(caught.value)
         assert by_hand(ssh).returncode == 255
