@@ -21,25 +21,37 @@
     │   └── UnparsableOutput     6   what it wrote is not a raw run
     ├── GateFailed               7   a run is worse than its baseline or over its budget
     ├── GateInconclusive         8   a gate's checks can be told neither way
-    └── FetchError               9   a model's file cannot be fetched, or is not the one it should be
+    ├── FetchError               9   a model's file cannot be fetched, or is not the one it should be
+    └── InternalError            1   an exception nobody foresaw: edgerig's own fault
 
 A message says what happened, where (file, key or cell) and observed against expected; `hint` says what to do next.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import contextlib
+import traceback
+from pathlib import Path
+from typing import ClassVar, Self
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey or UTF-8 cannot hold; lines and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
 
 
 class EdgerigError(Exception):
-    """Base of all; `hint` is the next thing for the user to do ("" when there is none)."""
+    """Base of all; `hint` is the next thing for the user to do ("" when there is none).
+
+    Messages quote devices and files, so they are made printable here, for journal, reports and terminal alike.
+    """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        super().__init__(self.message)
+        self.hint = printable(hint)
 
     @property
     def kind(self) -> str:
@@ -129,6 +141,19 @@ class GateInconclusive(EdgerigError):
 
 class FetchError(EdgerigError):
     exit_code = 9
+
+
+class InternalError(EdgerigError):
+    @classmethod
+    def of(cls, error: Exception, kept: Path, where: str = "") -> Self:
+        """What to tell of `error`, met at `where`; its traceback is kept in the file `kept`, if it can be written."""
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+        return cls(
+            f"{where}{type(error).__name__}: {error}"[:1000],
+            hint=f"a fault of edgerig's own: please report it, with {kept}",
+        )
 
 
 def error_class(kind: str) -> type[EdgerigError]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -67,6 +68,30 @@ def write(path: Path, array: Array) -> None:
 def load_arrays(folder: Path, stem: str) -> list[Array]:
     """`<stem>_0.npy`, `<stem>_1.npy`, … of `folder`, memory-mapped; [] when there are none."""
     return [np.load(path, mmap_mode="r", allow_pickle=False) for path in stems(folder, stem)]
+
+
+def load_untrusted(path: Path, dtype: str, shape: tuple[int | None, ...]) -> Array:
+    """The array of `dtype` (such as "<f4") and `shape` (None: any length) in a file that anybody may have written.
+
+    Its header is held against these and against the file's size first, so that no more is allocated than there is.
+    Raises ValueError with what is wrong, OSError.
+    """
+    with path.open("rb") as file:
+        try:
+            found, fortran, kind = _header(file)
+        except Exception as error:  # NumPy has Python's own parser read the header, which may raise anything
+            raise ValueError(f"not a readable array: {type(error).__name__}: {error}"[:300]) from error
+        fits = len(found) == len(shape) and all(
+            type(length) is int and length >= 0 and wanted in (None, length)
+            for length, wanted in zip(found, shape, strict=True)
+        )
+        if kind.str != dtype or not fits:
+            raise ValueError(f"dtype {kind.str} and shape {found}, expected {dtype} and {shape}"[:300])
+        size, held = math.prod(found) * kind.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+        if size != held:
+            raise ValueError(f"{held} bytes of values, shape {found} takes {size}"[:300])
+        values = np.fromfile(file, kind)
+        return values.reshape(found, order="F" if fortran else "C")
 
 
 def pieces(array: Array) -> Iterator[Array]:

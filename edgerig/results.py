@@ -22,7 +22,9 @@ VerdictLabel = Literal["stable", "noisy", "throttled", "fallback", "emulated", "
 
 
 class Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A frozen value of finite numbers: JSON has no other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TensorRecord(Value):
@@ -125,7 +127,7 @@ class Accuracy(Value):
     """A metric over the evaluation samples; `value` and `ci95` are in `unit`."""
 
     metric: str | None = None
-    value: float | None = Field(default=None, allow_inf_nan=False)
+    value: float | None = None
     ci95: tuple[float, float] | None = None
     higher_is_better: bool = True
     unit: str = Field(default="fraction", description='"fraction" of 1, such as top1\'s; "dB"; "" for a plain number')

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from edgerig import npy
 from edgerig.devices.death import raise_death
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeployMismatch, DeviceError
+from edgerig.errors import DeployMismatch, DeviceError, UnparsableOutput
 from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, parse_raw, read_raw
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.results import Artifact, DeviceRecord
@@ -31,6 +31,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 COMMAND_TIMEOUT_S = 60.0
 LOG_LIMIT_BYTES = 2**20
 NPY_HEADER_BYTES = 4096
+DYNAMIC_LIMIT_BYTES = 2**30
+"""Of an output whose size is known only when it is there."""
 
 
 def write_runner(path: Path) -> None:
@@ -90,7 +92,7 @@ def run_on_device(
                 device.transport.push(local, f"{remote}/{local.name}")
         device.transport.push(file, f"{remote}/{artifact.file}")
         _start(device, job, remote, remote, settings.timeout_s, into, before)
-        _fetch(device, remote, cell, len(inputs[0]), into)
+        _fetch(device, remote, job.cell, artifact, len(inputs[0]), into)
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
 
@@ -151,14 +153,20 @@ def _folder(device: OpenDevice) -> Iterator[str]:
             device.transport.run(["rm", "-rf", remote], COMMAND_TIMEOUT_S)
 
 
-def _fetch(device: OpenDevice, remote: str, cell: str, samples: int, into: Path) -> None:
-    """Brings the raw run back and checks it."""
+def _fetch(device: OpenDevice, remote: str, cell: str, artifact: Artifact, samples: int, into: Path) -> None:
+    """Brings the raw run back and checks it: how large its outputs may be, the file says and not the device."""
     device.transport.pull(f"{remote}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
     raw = parse_raw((into / "raw.json").read_bytes(), cell)
+    there, here = ([tensor.shape for tensor in tensors] for tensors in (raw.engine.outputs, artifact.outputs))
+    if there != here:
+        raise UnparsableOutput(
+            f"{cell}: on the device the file's outputs have shapes {there}, here {here}"[:1000],
+            hint="is the runner on the device the one that was pushed?",
+        )
     device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
-    for index, tensor in enumerate(raw.engine.outputs):
-        expected = samples * 4 * math.prod(tensor.shape[1:]) + NPY_HEADER_BYTES
-        device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", expected)
+    for index, shape in enumerate(here):
+        limit = DYNAMIC_LIMIT_BYTES if -1 in shape else samples * 4 * math.prod(shape[1:]) + NPY_HEADER_BYTES
+        device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
     counts = [len(output) for output in read_raw(into, cell).outputs]
     if any(count != samples for count in counts):
         raise DeployMismatch(

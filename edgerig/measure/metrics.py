@@ -161,9 +161,8 @@ def _psnr(evidence: Evidence) -> tuple[float, Interval]:
     peak = float(evidence.targets.max()) - float(evidence.targets.min())
     if not value or not peak:
         raise Unmeasurable("PSNR is infinite: the outputs equal their targets, or the targets are all the same")
-    high, low = (math.inf, math.inf) if interval is None else interval  # the larger error is the lower ratio
-    bounds = (_decibel(peak**2, low), _decibel(peak**2, high))
-    return _decibel(peak**2, value), bounds if all(map(math.isfinite, bounds)) else None
+    low, high = (_decibel(peak**2, error) for error in reversed(interval or (0.0, 0.0)))  # more error, less ratio
+    return _decibel(peak**2, value), (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _sqnr(evidence: Evidence) -> tuple[float, Interval]:

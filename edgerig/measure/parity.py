@@ -24,6 +24,8 @@ def parity(
         )
     elif not all(np.isfinite(a).all() for a in outputs):
         found["reason"] = "the outputs hold NaN or infinite values"
+    elif not all(np.isfinite(a).all() for a in reference):
+        found["reason"] = "the source's own outputs hold NaN or infinite values"
     else:
         relative, found["max_abs_error"] = relative_error(outputs, reference)
         if math.isfinite(relative):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edgerig.errors import RunError, UnparsableOutput
+from edgerig.errors import RunError, UnparsableOutput, printable
+from edgerig.npy import load_untrusted
 from edgerig.results import TensorRecord
 
 RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
 SAMPLES_LIMIT_BYTES = 256 * 2**20
-Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
-Text = Annotated[str, Field(max_length=4000)]
+LONGEST_NS = 10**15
+Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
+Bytes = Annotated[int, Field(gt=0, le=2**53)]
+Operators = Annotated[int, Field(ge=0, le=10**9)]
+Text = Annotated[str, Field(max_length=4000), AfterValidator(printable)]
 
 
 class _Device(BaseModel):
@@ -26,20 +30,26 @@ class _Device(BaseModel):
 
 class RawEngine(_Device):
     inputs: list[TensorRecord] = Field(max_length=64)
-    outputs: list[TensorRecord] = Field(max_length=64)
+    outputs: list[TensorRecord] = Field(min_length=1, max_length=64)
     runtime: Text
     version: Text
     threads: int = Field(ge=0, le=4096)
-    delegated: int | None = Field(default=None, ge=0)
-    total: int | None = Field(default=None, ge=0)
+    delegated: Operators | None = None
+    total: Operators | None = None
     delegation_reason: Text = ""
     undelegated: list[Text] = Field(default=[], max_length=20)
     notes: list[Text] = Field(default=[], max_length=20)
 
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Self:
+        if self.delegated is not None and self.total is not None and self.delegated > self.total:
+            raise ValueError(f"{self.delegated} of {self.total} operators are delegated")
+        return self
+
 
 class RawMemory(_Device):
-    peak_rss_bytes: int | None = Field(default=None, gt=0)
-    runtime_rss_bytes: int | None = Field(default=None, gt=0)
+    peak_rss_bytes: Bytes | None = None
+    runtime_rss_bytes: Bytes | None = None
     includes: Text = ""
     reason: Text = ""
 
@@ -90,10 +100,10 @@ class RawRun(_Device):
     runtime_import_ns: Nanoseconds
     load_ns: Nanoseconds
     first_inference_ns: Nanoseconds
-    warmup_runs: int = Field(ge=0)
-    samples: int = Field(ge=1)
+    warmup_runs: int = Field(ge=0, le=10**9)
+    samples: int = Field(ge=1, le=SAMPLES_LIMIT_BYTES // 8)
     timer_overhead_ns: Nanoseconds
-    control_ns: list[Nanoseconds] = Field(default=[], max_length=2)
+    control_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: RawState = RawState(reason="the runner read no state")
@@ -162,7 +172,7 @@ def read_raw(folder: Path, cell: str) -> Raw:
         states.append(again.state)
     run = run.model_copy(update={"state": _one_state(states)})
     outputs = [
-        _array(folder / f"output_{index}.npy", "<f4", (None, *tensor.shape[1:]), cell)
+        _array(folder / f"output_{index}.npy", "<f4", (None, *(n if n >= 0 else None for n in tensor.shape[1:])), cell)
         for index, tensor in enumerate(run.engine.outputs)
     ]
     return Raw(run, tuple(processes), outputs, tuple(controls))
@@ -198,20 +208,19 @@ def _read_run(folder: Path, cell: str) -> RawRun:
 
 def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
     samples = _array(folder / "samples.npy", "<i8", (run.samples,), run.cell)
-    if samples.min() < 0:
-        raise UnparsableOutput(f"{run.cell}: samples.npy holds a negative duration")
+    shortest, longest = int(samples.min()), int(samples.max())
+    if shortest < 1 or longest > LONGEST_NS:
+        raise UnparsableOutput(
+            f"{run.cell}: samples.npy holds durations from {shortest} to {longest} ns",
+            hint="is the device's clock too coarse to time this model by?" if shortest == 0 else "",
+        )
     return samples
 
 
 def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UnparsableOutput(f"{cell}: {path.name} is not a readable array: {error}") from error
-    fits = len(array.shape) == len(shape) and all(w in (None, s) for s, w in zip(array.shape, shape, strict=True))
-    if array.dtype.str != dtype or not fits:
+        return load_untrusted(path, dtype, shape)
+    except (OSError, ValueError) as error:
         raise UnparsableOutput(
-            f"{cell}: {path.name} has dtype {array.dtype.str} and shape {array.shape}, expected {dtype} and {shape}"
-        )
-    found: npt.NDArray[Any] = array
-    return found
+            f"{cell}: {path.name}: {error}", hint="is the runner on the device the one that was pushed?"
+        ) from error

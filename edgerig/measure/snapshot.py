@@ -22,7 +22,9 @@ from edgerig.results import CellResult, Results, Status, Value
 SNAPSHOT_VERSION = 1
 WRONG_LIMIT = 500
 """Samples listed by index as wrongly classified; of more, a baseline file says only how many."""
-Milliseconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+WIDEST = 10.0
+"""Half an interval of more than ten times the median says no more than that nothing is known of it."""
+Milliseconds = Annotated[float, Field(gt=0, le=1e9)]
 Amount = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -33,7 +35,7 @@ class LatencySnapshot(Value):
     p90_ms: Milliseconds
     p99_ms: Milliseconds
     process_p50_ms: tuple[Milliseconds, ...] = Field(min_length=1, max_length=100)
-    half_width: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    half_width: Annotated[float, Field(ge=0, le=WIDEST)] | None = None
     control_ms: Milliseconds | None = None
     blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
     """Medians of consecutive stretches of each process' samples; of a run's folder only."""
@@ -46,7 +48,7 @@ class AccuracySnapshot(Value):
     """
 
     metric: str
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: float
     ci95: tuple[float, float] | None = None
     higher_is_better: bool = True
     unit: str = "fraction"
@@ -63,7 +65,7 @@ class CellSnapshot(Value):
     undelegated: Amount | None = None
     size_bytes: Amount | None = None
     peak_memory_bytes: Amount | None = None
-    relative_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    relative_error: Annotated[float, Field(ge=0)] | None = None
     instructions: Amount | None = None
     instructions_spread: Amount | None = None
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
@@ -142,7 +144,11 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
         p90_ms=found.p90_ms,
         p99_ms=found.p99_ms,
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
-        half_width=_recorded_width(cell) if interval is None or not interval.blocks else interval.relative_half_width,
+        half_width=(
+            _recorded_width(cell)
+            if interval is None or not interval.blocks
+            else min(interval.relative_half_width, WIDEST)
+        ),
         control_ms=found.control_ms,
         blocks_ms=() if raw is None else _blocks(raw),
     )
@@ -156,7 +162,7 @@ def _blocks(raw: Raw) -> tuple[tuple[float, ...], ...]:
 def _recorded_width(cell: CellResult) -> float | None:
     """As the verdict's evidence has it, for a run whose raw samples are not at hand."""
     width = None if cell.verdict is None else cell.verdict.evidence.get("relative_half_width")
-    return float(width) if isinstance(width, int | float) and 0 <= width <= 10 else None
+    return min(float(width), WIDEST) if isinstance(width, int | float) and width >= 0 else None
 
 
 def _accuracy(

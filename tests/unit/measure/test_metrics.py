@@ -75,6 +75,13 @@ def test_mse_psnr_and_sqnr_worked_by_hand():
     assert found["sqnr"].unit == "dB"
 
 
+@pytest.mark.parametrize("name", ["top1", "mse", "psnr", "sqnr"])
+def test_one_sample_has_a_figure(name):
+    found = measure(name, evidence([[0.1, 0.9]], [1] if name == "top1" else [[0.0, 1.0]]))
+    assert found.value is not None
+    assert (found.ci95 is None) == (name != "top1")
+
+
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one_for_many_samples():
     noise = RNG.normal(size=(400, 1))
     found = measure("mse", evidence(noise, np.zeros((400, 1))))

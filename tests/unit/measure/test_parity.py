@@ -38,6 +38,13 @@ def test_a_nan_is_never_a_relative_error():
     assert "NaN" in found.reason
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nor_is_one_of_the_source_itself(value):
+    found = parity(scores([0]), [np.full((1, 10), value, np.float32)], "", None, "")
+    assert (found.relative_error, found.max_abs_error) == (None, None)
+    assert "source's own outputs" in found.reason
+
+
 def test_a_reference_of_zeros_leaves_a_reason_not_an_infinity():
     found = parity(scores([1]), [np.zeros((1, 10), np.float32)], "", None, "no fp32")
     assert (found.relative_error, found.max_abs_error) == (None, 1.0)

@@ -1,6 +1,8 @@
 """A raw run is untrusted until it parses."""
 
 import json
+import random
+import struct
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from edgerig.measure.raw import read_raw
 CELL = "m-torch-tflite-fp32@local/t1"
 
 
+TENSOR = {"name": "x", "shape": [1, 2], "dtype": "float32", "scale": 0.0, "zero_point": 0}
+
+
 def good():
-    tensor = {"name": "x", "shape": [1, 2], "dtype": "float32", "scale": 0.0, "zero_point": 0}
     return {
         "schema": 1,
         "cell": CELL,
@@ -25,7 +29,7 @@ def good():
         "timer_overhead_ns": 40,
         "memory": {"peak_rss_bytes": 10, "includes": "all"},
         "state": {},
-        "engine": {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1},
+        "engine": {"inputs": [TENSOR], "outputs": [TENSOR], "runtime": "R", "version": "1", "threads": 1},
     }
 
 
@@ -52,7 +56,15 @@ def test_a_whole_raw_run_is_read(tmp_path):
         ({"samples": 0}, "samples"),
         ({"engine": None}, "engine"),
         ({"memory": {"peak_rss_bytes": 0}}, "memory.peak_rss_bytes"),
-        ({"samples": 4}, "samples.npy has"),
+        ({"samples": 4}, "samples.npy: dtype <i8 and shape (3,)"),
+        ({"samples": 10**12}, "samples"),
+        ({"warmup_runs": 10**30}, "warmup_runs"),
+        ({"memory": {"peak_rss_bytes": 10**30}}, "memory.peak_rss_bytes"),
+        ({"state": {"before": {"load1": float("nan")}}}, "state.before.load1"),
+        ({"engine": good()["engine"] | {"outputs": []}}, "engine.outputs"),
+        ({"engine": good()["engine"] | {"outputs": [TENSOR | {"scale": float("inf")}]}}, "engine.outputs.0.scale"),
+        ({"engine": good()["engine"] | {"total": 10**30}}, "engine.total"),
+        ({"engine": good()["engine"] | {"delegated": 3, "total": 2}}, "3 of 2 operators"),
         ({"state": {"before": {"temperature_c": 5000}}}, "state.before.temperature_c"),
         ({"state": {"during": [{"frequency_khz": -1}]}}, "state.during.0.frequency_khz"),
         ({"state": {"during": [{}] * 1001}}, "state.during"),
@@ -80,19 +92,104 @@ def test_the_engines_own_words_are_passed_on(tmp_path):
         read_raw(tmp_path, CELL)
 
 
-def test_negative_samples_and_foreign_arrays_are_refused(tmp_path):
-    write(tmp_path, good(), samples=(1, -2, 3))
-    with pytest.raises(UnparsableOutput, match="negative"):
+def test_what_a_device_says_does_nothing_to_a_terminal(tmp_path):
+    engine = good()["engine"] | {"version": "1\x1b[2J\u202e", "notes": ["a\rb"]}
+    write(tmp_path, good() | {"engine": engine})
+    run = read_raw(tmp_path, CELL).run
+    assert (run.engine.version, run.engine.notes) == ("1·[2J·", ["a·b"])
+    write(tmp_path, {"schema": 1, "error": {"type": "E", "message": "\x1b]0;title\x07"}})
+    with pytest.raises(RunError, match="·]0;title·"):
         read_raw(tmp_path, CELL)
+
+
+@pytest.mark.parametrize("samples", [(1, -2, 3), (1, 0, 3), (1, 2**62, 3)])
+def test_durations_no_clock_gives_are_refused(tmp_path, samples):
+    """Every report divides by a latency."""
+    write(tmp_path, good(), samples=samples)
+    with pytest.raises(UnparsableOutput, match=f"durations from {min(samples)} to {max(samples)} ns"):
+        read_raw(tmp_path, CELL)
+
+
+def test_foreign_arrays_are_refused(tmp_path):
     write(tmp_path, good(), output=((0.0, 1.0, 2.0),))
-    with pytest.raises(UnparsableOutput, match=r"output_0\.npy has"):
+    with pytest.raises(UnparsableOutput, match=r"output_0\.npy: dtype <f4 and shape \(1, 3\)"):
         read_raw(tmp_path, CELL)
+
+
+def header(text: str, version: int = 1) -> bytes:
+    return b"\x93NUMPY" + bytes((version, 0)) + struct.pack("<H" if version == 1 else "<I", len(text)) + text.encode()
+
+
+def described(shape: str, descr: str = "'<f4'") -> bytes:
+    return header(f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n")
+
+
+HOSTILE = {
+    "empty": b"",
+    "zip": b"PK\3\4" + bytes(100),
+    "pickle": b"\x80\x04\x95" + bytes(100),
+    "huge": described("(1000000000000, 2)"),
+    "beyond any machine": described(f"({10**300}, 2)"),
+    "negative": described("(-1, 2)") + bytes(8),
+    "a truth for a length": described("(True, 2)") + bytes(8),
+    "a float for a length": described("(1.0, 2)") + bytes(8),
+    "objects": described("(1, 2)", "'|O'") + bytes(16),
+    "a structure": described("(1, 2)", "[('a', '<f4')]") + bytes(8),
+    "an array in each": described("(1, 2)", "('<f4', (1,))") + bytes(8),
+    "other byte order": described("(1, 2)", "'>f4'") + bytes(8),
+    "one axis more": described("(1, 2, 1)") + bytes(8),
+    "one byte more": described("(1, 2)") + bytes(9),
+    "one byte less": described("(1, 2)") + bytes(7),
+    "no key": header("{}"),
+    "keys of two types": header("{1: 2, 'a': 3}"),
+    "a key that is none": header("{[]: 1}"),
+    "an unknown version": b"\x93NUMPY\x09\x00" + bytes(10),
+    "parentheses": header("(" * 9000),
+    "minuses": header("-" * 9000 + "1"),
+    "an open text": header("{'descr': '''"),
+    "indentation": header("  {}\n {"),
+    "a longer header than there is": described("(1, 2)")[:-9],
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_array_is_refused_before_it_is_loaded(tmp_path, content):
+    write(tmp_path, good())
+    (tmp_path / "output_0.npy").write_bytes(content)
+    with pytest.raises(UnparsableOutput, match=r"output_0\.npy: ") as caught:
+        read_raw(tmp_path, CELL)
+    assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_array_is_read_or_refused_and_nothing_else(tmp_path, seed):
+    write(tmp_path, good())
+    path, chance = tmp_path / "output_0.npy", random.Random(seed)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(500):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        path.write_bytes(damaged[: chance.choice((len(damaged), chance.randrange(len(damaged))))])
+        try:
+            assert read_raw(tmp_path, CELL).outputs[0].shape == (1, 2)
+        except UnparsableOutput:
+            refused += 1
+    assert 0 < refused < 500
+
+
+def test_an_array_in_fortran_order_and_one_of_free_length_are_read(tmp_path):
+    engine = good()["engine"] | {"outputs": [TENSOR | {"shape": [1, 2, -1]}]}
+    write(tmp_path, good() | {"engine": engine})
+    outputs = np.arange(24, dtype=np.float32).reshape(3, 2, 4)
+    np.save(tmp_path / "output_0.npy", np.asfortranarray(outputs))
+    assert np.array_equal(read_raw(tmp_path, CELL).outputs[0], outputs)
 
 
 def test_a_pickled_array_is_never_loaded(tmp_path):
     write(tmp_path, good())
     np.save(tmp_path / "samples.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(UnparsableOutput, match="not a readable array"):
+    with pytest.raises(UnparsableOutput, match=r"samples\.npy: dtype \|O"):
         read_raw(tmp_path, CELL)
 
 

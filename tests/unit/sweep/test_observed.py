@@ -33,6 +33,14 @@ SAMPLES = 40
 TENSOR = {"name": "logits", "shape": [1, 4], "dtype": "float32"}
 
 
+def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path):
+    run = write_run(tmp_path)
+    folders = (run / "raw" / CELL, *sorted((run / "raw" / CELL).glob("repeat-*")))
+    for folder, samples in zip(folders, np.split(np.repeat([1, 10**12], [648, 552]), 3), strict=True):
+        np.save(folder / "samples.npy", samples.astype("<i8"))
+    assert observe(run).cells[CELL].latency.half_width == 10.0
+
+
 def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: int = 3) -> Path:
     """A run's folder as a sweep leaves it, of one cell timed in `processes` processes."""
     generator = np.random.default_rng(3)
