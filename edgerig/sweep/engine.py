@@ -4,8 +4,9 @@ One worker of the cluster is the host, with a `build` resource for each build at
 own with one `device:NAME` resource, so that a device runs one cell at a time and none waits for another. The default
 cluster lives in this process and its tasks start child processes; in a farm the same tasks go to workers elsewhere.
 
-Cells of this very machine wait until nothing else works on it, neither a build nor an emulator: a figure taken beside
-a busy converter is worth nothing.
+Cells of this very machine come last and one at a time, whatever name it goes by: a figure taken beside a busy converter
+is worth nothing. Another device's cell works this machine as well: its bundle is built here, its files are hashed and
+sent, its outputs read and scored.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import ErrorRecord
-from edgerig.spec import FormatName
+from edgerig.spec import DeviceSpec, FormatName
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
@@ -60,8 +61,8 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener) -> None:
 
 
 @contextlib.contextmanager
-def cluster(devices: list[str], builds: int) -> Iterator[Client]:
-    """An in-process cluster: a host worker and a worker a device."""
+def cluster(places: list[str], builds: int) -> Iterator[Client]:
+    """An in-process cluster: a host worker and a worker with one resource for each of `places`."""
 
     def worker(resources: dict[str, int]) -> dict[str, Any]:
         return {
@@ -76,7 +77,7 @@ def cluster(devices: list[str], builds: int) -> Iterator[Client]:
             },
         }
 
-    workers = {"host": worker({"build": builds})} | {name: worker({f"device:{name}": 1}) for name in devices}
+    workers = {"host": worker({"build": builds})} | {place: worker({place: 1}) for place in places}
     scheduler = {
         "cls": Scheduler,
         "options": {"protocol": "inproc://", "dashboard": False, "dashboard_address": LOOPBACK, "port": 0},
@@ -104,6 +105,11 @@ def _run_here(task: CellTask) -> Outcome:
         return pipeline.run(task, sessions)
 
 
+def _place(device: DeviceSpec) -> str:
+    """The worker that runs the device's cells, and its resource. (No device's name has a colon.)"""
+    return "this:machine" if device.kind == "local" else f"device:{device.name}"
+
+
 @dataclass
 class _Sweep:
     plan: Plan
@@ -116,10 +122,8 @@ class _Sweep:
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     """What to do in this thread with each pending future's result, by its key."""
     submitted: int = 0
-    busy: int = 0
-    """Tasks in flight that work this machine's processor: builds, and cells of emulated devices."""
     waiting: list[CellTask] = field(default_factory=list)
-    """Built cells of this machine, held back until nothing else is at work on it."""
+    """Built cells of this machine, held back until nothing else is in flight."""
 
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -140,13 +144,15 @@ class _Sweep:
         if not wanted:
             return
         builds = self.plan.sweep.build.jobs or os.cpu_count() or 1
-        with cluster(sorted({cell.device for cell in wanted}), builds) as client:
+        with cluster(sorted({_place(self.plan.devices[cell.device]) for cell in wanted}), builds) as client:
             self.client, self.pending = client, as_completed()
             try:
                 for model in dict.fromkeys(cell.model_id for cell in wanted):
                     self._submit_prepare(model, [cell for cell in wanted if cell.model_id == model])
                 for future in self.pending:
                     self.then.pop(future.key)(future.result())
+                    if not self.then:
+                        self._submit_waiting()
             except BaseException:
                 process.stop_all()
                 raise
@@ -161,7 +167,6 @@ class _Sweep:
         self.pending.add(future)
 
     def _submit_prepare(self, model: str, cells: list[Cell]) -> None:
-        self.busy += 1
         sweep = self.plan.sweep
         self.listen(Progress("prepare", model))
         self._submit(
@@ -191,10 +196,8 @@ class _Sweep:
             self.listen(Progress("prepare", model, "ok", f"{result.samples} samples, {result.origin}"))
             for format_name in dict.fromkeys(cell.format for cell in cells):
                 self._submit_build(model, format_name, [c for c in cells if c.format == format_name], result)
-        self._less_busy()
 
     def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
-        self.busy += 1
         task = BuildTask(
             model=self.plan.models[model],
             format=format_name,
@@ -219,7 +222,6 @@ class _Sweep:
                 for cell in cells:
                     if cell.recipe == built.recipe:
                         self._deploy(cell, task, built, prepared)
-        self._less_busy()
 
     def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
         if built.artifact is not None:
@@ -250,23 +252,14 @@ class _Sweep:
         else:
             self._submit_run(ready)
 
-    def _less_busy(self) -> None:
-        self.busy -= 1
-        if self.busy == 0:
-            order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
-            for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
-                self._submit_run(task)
-            self.waiting.clear()
+    def _submit_waiting(self) -> None:
+        order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
+        for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
+            self._submit_run(task)
+        self.waiting.clear()
 
     def _submit_run(self, task: CellTask) -> None:
-        if task.device.emulated:
-            self.busy += 1
-        self._submit(lambda outcome: self._ran(task, outcome), f"device:{task.cell.device}", _run_here, task)
-
-    def _ran(self, task: CellTask, outcome: Outcome) -> None:
-        self._record(outcome)
-        if task.device.emulated:
-            self._less_busy()
+        self._submit(self._record, _place(task.device), _run_here, task)
 
     def _record(self, outcome: Outcome) -> None:
         self.journal.write(outcome)
