@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from edgerig.cache import cache_root
 from edgerig.cli import history
 from edgerig.cli.progress import shown
 from edgerig.plan import make_plan
+from edgerig.report import write_all
 from edgerig.results import Results
 from edgerig.spec import load_sweep
-from edgerig.sweep.conclude import write_reports
+from edgerig.sweep.conclude import conclude
 from edgerig.sweep.engine import run_sweep
 from edgerig.sweep.environment import environment
 from edgerig.sweep.run_folder import RunFolder
@@ -34,8 +36,10 @@ def resume(path: Path) -> None:
 
 
 def rebuild(path: Path) -> None:
-    results, written = write_reports(RunFolder.open(path))
-    _finish(results, written)
+    run = RunFolder.open(path)
+    results = conclude(run)
+    _tell(results)
+    _finish(results, write_all(results, run.path))
 
 
 def _go(run: RunFolder, store: Store) -> None:
@@ -44,25 +48,31 @@ def _go(run: RunFolder, store: Store) -> None:
         with shown(len(run.file.plan.cells), len(run.outcomes())) as listen:
             run_sweep(run, store, listen)
     except KeyboardInterrupt:
-        write_reports(run)
         typer.echo(f"\ninterrupted; what was measured is kept. Go on with: edgerig sweep --resume {run.path}", err=True)
+        write_all(conclude(run), run.path)
         sys.exit(INTERRUPTED)
-    results, written = write_reports(run)
-    history.keep(results, run.path)
+    results = conclude(run)
+    _tell(results)
+    try:
+        written = write_all(results, run.path)
+    finally:  # a report that cannot be written keeps the run out of no history
+        history.keep(results, run.path)
     _finish(results, written)
 
 
-def _finish(results: Results, written: list[Path]) -> None:
-    counts = {
-        status: sum(cell.status == status for cell in results.cells)
-        for status in ("ok", "failed", "skipped", "unsupported")
-    }
-    typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count), err=True)
+def _tell(results: Results) -> None:
+    """How the cells ended, before any report is written: one that fails hides nothing of it."""
+    counts = Counter(cell.status for cell in results.cells)
+    told = (f"{counts[status]} {status}" for status in ("ok", "failed", "skipped", "unsupported") if counts[status])
+    typer.echo(", ".join(told), err=True)
     for cell in results.cells:
         if cell.status == "failed" and cell.error is not None:
             typer.echo(f"failed: {cell.id} ({cell.error.stage}, {cell.error.kind}): {cell.error.message}", err=True)
             if cell.error.hint:
                 typer.echo(f"  hint: {cell.error.hint}", err=True)
+
+
+def _finish(results: Results, written: list[Path]) -> None:
     typer.echo(next(str(path) for path in written if path.name == "index.html"))
-    if counts["failed"] or counts["skipped"]:
+    if any(cell.status in ("failed", "skipped") for cell in results.cells):
         sys.exit(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgerig.errors import ResultsError
+from edgerig.errors import EdgerigError, InternalError, ResultsError
 from edgerig.registry import load_object
 from edgerig.results import Results
 
@@ -29,11 +29,24 @@ def render(name: str, results: Results) -> bytes:
 def write_all(results: Results, folder: Path) -> list[Path]:
     """Writes every report of `results` into `folder` (made if missing) and returns the files, in `WRITERS`' order.
 
-    All are rendered before the first is written, and each replaces its predecessor in one step, so a reader sees
-    the old file or the new one, never half of one. Raises ResultsError when the folder cannot be written.
+    Each replaces its predecessor in one step, so a reader sees the old file or the new one, never half of one. One that
+    fails costs no other: ResultsError, with what became of each that failed, is raised when the others are written.
     """
-    rendered = {name: render(name, results) for name in WRITERS}
-    return [replace_file(folder / name, content) for name, content in rendered.items()]
+    written: list[Path] = []
+    failures: list[EdgerigError] = []
+    for name in WRITERS:
+        try:
+            written.append(replace_file(folder / name, render(name, results)))
+        except EdgerigError as error:
+            failures.append(error)
+        except Exception as error:
+            failures.append(InternalError.of(error, folder / "logs" / f"{name}.traceback.txt", f"{folder / name}: "))
+    if failures:
+        raise ResultsError(
+            "\n".join(error.message for error in failures),
+            hint="; ".join(dict.fromkeys(error.hint for error in failures if error.hint)),
+        )
+    return written
 
 
 def replace_file(path: Path, content: bytes) -> Path:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgerig.build.own_metric import read_own_metrics
-from edgerig.errors import EdgerigError
+from edgerig.errors import EdgerigError, InternalError, RunError
 from edgerig.measure.cell import figures
 from edgerig.measure.raw import read_raw
 from edgerig.plan import Cell
-from edgerig.report import write_all
 from edgerig.results import CellResult, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS
+from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
 
@@ -30,12 +29,6 @@ def conclude(run: RunFolder) -> Results:
         models={name: _model(name, run) for name in plan.models},
         cells=tuple(_cell(cell, outcomes, run) for cell in plan.cells),
     )
-
-
-def write_reports(run: RunFolder) -> tuple[Results, list[Path]]:
-    """Concludes the run and writes every report into its folder."""
-    results = conclude(run)
-    return results, write_all(results, run.path)
 
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
@@ -59,7 +52,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
     try:
         raw = read_raw(run.path / outcome.raw, cell.id)
         model = run.file.plan.models[cell.model_id]
-        known |= figures(
+        found = figures(
             cell,
             model,
             outcome.artifact,
@@ -71,13 +64,14 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             *_fp32_sibling(cell, outcomes, run),
             probed=(outcome.device, outcome.after),
         )
-    except EdgerigError as error:
+        return CellResult(**known | found, status="ok")
+    except Exception as error:  # what one raw run holds must not cost the results of all the others
+        told = error if isinstance(error, EdgerigError) else InternalError.of(error, run.path / outcome.raw / TRACEBACK)
         return CellResult(
             **known,
             status="failed",
-            error=ErrorRecord(stage="measure", kind=error.kind, message=error.message, hint=error.hint),
+            error=ErrorRecord(stage="measure", kind=told.kind, message=told.message, hint=told.hint),
         )
-    return CellResult(**known, status="ok")
 
 
 def _reference(
@@ -98,7 +92,10 @@ def _fp32_sibling(
     outcome = outcomes.get(sibling)
     if outcome is None or outcome.status != "ok" or outcome.raw is None:
         return None, f"{sibling} did not run in this sweep"
-    return read_raw(run.path / outcome.raw, sibling).outputs, ""
+    try:
+        return read_raw(run.path / outcome.raw, sibling).outputs, ""
+    except RunError as error:
+        return None, f"{sibling} cannot be read: {error.message}"
 
 
 def _device(name: str, run: RunFolder, outcomes: dict[str, Outcome]) -> DeviceRecord:

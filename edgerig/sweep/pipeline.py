@@ -1,10 +1,11 @@
-"""The stages of one cell. Each is a plain function of plain values, run by a Dask worker; none raises an
-`EdgerigError`: a failure is an outcome."""
+"""The stages of one cell. Each is a plain function of plain values, run by a Dask worker; none raises anything but
+`Stopped`: a failure, foreseen or not, is an outcome of the cells it concerns."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from edgerig import process
 from edgerig.build import spawn
 from edgerig.build.layout import in_layout
 from edgerig.build.own_metric import take_own_metrics
@@ -13,13 +14,16 @@ from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunnerCrashed, RunTimeout
+from edgerig.errors import BuildError, DeviceError, EdgerigError, InternalError, RunError, RunnerCrashed, RunTimeout
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
 from edgerig.sweep.run_folder import Outcome
 from edgerig.sweep.sessions import DeviceSessions
+
+TRACEBACK = "traceback.txt"
+"""Of an exception nobody foresaw, beside what else is kept of its stage."""
 
 
 class BuildTask(Strict):
@@ -52,10 +56,11 @@ class CellTask(Strict):
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
+    logs = run_folder / "logs" / model.id
     try:
-        return spawn.prepare(model, seed, timeout_s, Store(store), run_folder / "logs" / model.id)
-    except EdgerigError as error:
-        return Failure.of(error)
+        return spawn.prepare(model, seed, timeout_s, Store(store), logs)
+    except Exception as error:
+        return Failure.of(_told(error, BuildError, logs))
 
 
 def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
@@ -70,8 +75,19 @@ def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
             Store(task.store),
             task.logs,
         )
-    except EdgerigError as error:
-        return Failure.of(error)
+    except Exception as error:
+        return Failure.of(_told(error, BuildError, task.logs))
+
+
+def _told(error: Exception, seam: type[EdgerigError], folder: Path) -> EdgerigError:
+    """`error` as one of the tree: the operating system's is a `seam`, one nobody foresaw is an InternalError whose
+    traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything."""
+    process.check_not_stopping()
+    if isinstance(error, EdgerigError):
+        return error
+    if isinstance(error, OSError):
+        return seam(str(error), hint="is there space for the run's folder and edgerig's cache?")
+    return InternalError.of(error, folder / TRACEBACK)
 
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
@@ -104,13 +120,11 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         take_own_metrics(
             task.model, task.run_folder / "data" / task.model.id, task.run_folder / raw, task.settings.timeout_s
         )
-    except EdgerigError as error:
-        if isinstance(error, DeviceError | RunTimeout | RunnerCrashed):
+    except Exception as error:
+        told = _told(error, RunError, task.run_folder / raw)
+        if isinstance(told, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, error, task.built, device, raw)
-    except OSError as error:  # the run's own folder: disk full, removed, not writable
-        wrapped = RunError(f"{task.cell.id}: {error}", hint="is there space for the run's folder?")
-        return failed(task.cell, wrapped, task.built, device, raw)
+        return failed(task.cell, told, task.built, device, raw)
     return Outcome(
         cell=task.cell.id,
         status="ok",
@@ -132,7 +146,13 @@ def _probe(opened: OpenDevice) -> DeviceRecord | None:
 
 def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceRecord | None, raw: str) -> Outcome:
     """The outcome of a cell that failed in or after deployment."""
-    stage: Stage = "run" if isinstance(error, RunError) else "deploy" if isinstance(error, DeviceError) else "build"
+    stage: Stage = (
+        "run"
+        if isinstance(error, RunError | InternalError)
+        else "deploy"
+        if isinstance(error, DeviceError)
+        else "build"
+    )
     return Outcome(
         cell=cell.id,
         status="failed",

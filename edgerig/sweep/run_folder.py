@@ -18,8 +18,9 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -131,25 +132,26 @@ class RunFolder:
     @contextlib.contextmanager
     def journal(self) -> Iterator[Journal]:
         """The journal, open for appending by this process alone. Raises ConfigError when another holds it."""
-        with (self.path / "journal.jsonl").open("a+b") as file:
+        # Unbuffered: what a full disk refused would be written, and refused, once more on closing.
+        with (self.path / "journal.jsonl").open("a+b", buffering=0) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise ConfigError(
                     f"{self.path}: another sweep is writing to this run", hint="wait for it, or stop it first"
                 ) from error
-            yield Journal(file)
+            yield Journal(file, self.path)
 
     def keep_data(self, model: ModelSpec, prepared: Prepared, store: Store) -> None:
         """Copies what measuring needs of the model's data out of the store."""
         folder = self.path / "data" / model.id
-        folder.mkdir(parents=True, exist_ok=True)
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
         wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
         wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
-        with self._writing():
+        with _writing(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
             for path in wanted:
                 _copy_whole(path, folder / path.name)
             (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
@@ -159,20 +161,9 @@ class RunFolder:
         folder = store.find("artifact", artifact.key)
         target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
         if folder is not None and not target.exists():
-            with self._writing():
+            with _writing(self.path):
                 target.parent.mkdir(exist_ok=True)
                 _copy_whole(folder / artifact.file, target)
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Turns what the disk refuses into a ConfigError that says how to go on."""
-        try:
-            yield
-        except OSError as error:
-            raise ConfigError(
-                f"{self.path} cannot be written: {error.strerror}",
-                hint=f"make space, then go on with: edgerig sweep --resume {self.path}",
-            ) from error
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
@@ -195,6 +186,18 @@ class RunFolder:
         return load_arrays(self.path / "data" / model, "output") or None
 
 
+@contextlib.contextmanager
+def _writing(run: Path) -> Iterator[None]:
+    """Turns what the disk refuses into a ConfigError that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{run} cannot be written: {error.strerror}",
+            hint=f"make space, then go on with: edgerig sweep --resume {run}",
+        ) from error
+
+
 def _copy_whole(source: Path, target: Path) -> None:
     """Under another name first: a copy cut short by a kill must not pass for the whole."""
     partial = target.with_name(f".{target.name}.partial")
@@ -203,18 +206,21 @@ def _copy_whole(source: Path, target: Path) -> None:
 
 
 class Journal:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: FileIO, folder: Path) -> None:
         self._file = file
+        self._folder = folder
         self._end_torn_line()
 
     def write(self, outcome: Outcome) -> None:
-        """Appends the outcome; on return it is on disk."""
-        self._file.write(json.dumps(outcome.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Appends the outcome; on return it is on disk. Raises ConfigError when the disk refuses it."""
+        line = json.dumps(outcome.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n"
+        with _writing(self._folder):
+            while line:  # a disk that is nearly full takes a part first
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
 
     def _end_torn_line(self) -> None:
         """Drops the line a kill cut short, so that the next one starts on its own."""
         self._file.seek(0)
-        whole = self._file.read()
+        whole = self._file.readall()
         self._file.truncate(whole.rfind(b"\n") + 1)

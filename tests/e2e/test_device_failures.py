@@ -20,6 +20,8 @@ SWEEP = (
     'devices = ["remote", "local"]\nout = "reports"\n'
 )
 
+ALL_RECIPES = [flag for name in ("fp32", "fp16", "int8-dynamic", "int8-static") for flag in ("--recipe", name)]
+
 
 @pytest.fixture
 def remote(edgerig):
@@ -112,6 +114,48 @@ def test_a_runner_killed_on_the_device_costs_its_cell_and_leaves_it_clean(edgeri
     if how == signal.SIGILL:
         assert "CPU feature" in failed["error"]["hint"]
     assert jobs(edgerig.folder) == []
+
+
+HOSTILE = """\
+import json, pathlib, sys
+job = pathlib.Path(sys.argv[1]).parent
+cell = json.loads((job / "job.json").read_text())["cell"]
+if "-fp32@" in cell:
+    (job / "samples.npy").write_bytes(b"PK" + bytes([3, 4]) + bytes(100))
+if "-fp16@" in cell:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000, 10)}"
+    (job / "output_0.npy").write_bytes(b"\\x93NUMPY" + bytes([1, 0, len(header), 0]) + header)
+if "-int8-dynamic@" in cell:
+    raw = json.loads((job / "raw.json").read_text())
+    raw["engine"]["outputs"][0]["shape"] = [1, 10**15]
+    (job / "raw.json").write_text(json.dumps(raw))
+"""
+"""What a device does to the raw runs of three recipes before it hands them over."""
+
+
+def test_a_device_that_lies_costs_its_own_cells(edgerig, remote):
+    python = edgerig.folder / "python"
+    (edgerig.folder / "hostile.py").write_text(HOSTILE)
+    python.write_text(
+        f'#!/bin/sh\n{sys.executable} "$@" || exit\n'
+        f'case $* in *runner.pyz*) shift $(($# - 1)); exec {sys.executable} {edgerig.folder}/hostile.py "$1" ;; esac\n'
+    )
+    python.chmod(0o755)
+    device = edgerig.folder / "devices" / "remote.toml"
+    device.write_text(device.read_text().replace(f'python = "{sys.executable}"', f'python = "{python}"'))
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), *ALL_RECIPES)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    failed = {identity: cell["error"] for identity, cell in done.cells.items() if cell["status"] != "ok"}
+    assert len(done.cells) == 8
+    assert {error["kind"] for error in failed.values()} == {"UnparsableOutput"}
+    assert {identity: error["message"].split(": ")[1] for identity, error in failed.items()} == {
+        "digits_cnn-torch-onnx-fp32@remote/t1": "samples.npy",
+        "digits_cnn-torch-onnx-fp16@remote/t1": "output_0.npy",
+        "digits_cnn-torch-onnx-int8-dynamic@remote/t1": (
+            "on the device the file's outputs have shapes [(1, 1000000000000000)], here [(1, 10)]"
+        ),
+    }
 
 
 def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgerig import report
-from edgerig.errors import EdgerigError
+from edgerig.errors import EdgerigError, ResultsError
 from edgerig.report import json_results
 from edgerig.results import Results
 
@@ -46,7 +46,21 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(results: Results, tmp_pa
     (tmp_path / "results.csv").mkdir()  # a folder where the second file should go
     with pytest.raises(EdgerigError, match=r"results\.csv: cannot be written"):
         report.write_all(results, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(report.WRITERS)
+    assert list((tmp_path / "results.csv").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", report.WRITERS)
+def test_a_writer_that_fails_prevents_no_other(
+    results: Results, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(report.WRITERS, name, "operator:neg")  # raises TypeError on results
+    with pytest.raises(ResultsError, match=f"{name}: TypeError") as caught:
+        report.write_all(results, tmp_path)
+    traceback = tmp_path / "logs" / f"{name}.traceback.txt"
+    assert str(traceback) in caught.value.hint
+    assert "TypeError" in traceback.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {*report.WRITERS, "logs"} - {name}
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

@@ -1,5 +1,8 @@
 """The journal survives any kill; a run's folder says what is wrong with it."""
 
+import contextlib
+import resource
+
 import pytest
 
 from edgerig.errors import ConfigError, ResultsError
@@ -37,6 +40,30 @@ def test_a_line_cut_short_counts_as_not_written_and_spoils_no_other(run, cut):
     record(run, "a", "b")
     path = run.path / "journal.jsonl"
     path.write_bytes(path.read_bytes()[:-cut])
+    assert list(run.outcomes()) == ["a"]
+    record(run, "c")
+    assert list(run.outcomes()) == ["a", "c"]
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """No file of this process may grow beyond `size` bytes: as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_what_was_written_and_says_how_to_go_on(run):
+    record(run, "a")
+    size = (run.path / "journal.jsonl").stat().st_size
+    with pytest.raises(ConfigError) as caught, room_for(size + 20):
+        record(run, "b")
+    assert str(run.path) in caught.value.message
+    assert f"--resume {run.path}" in caught.value.hint
+    assert (run.path / "journal.jsonl").stat().st_size == size + 20
     assert list(run.outcomes()) == ["a"]
     record(run, "c")
     assert list(run.outcomes()) == ["a", "c"]

@@ -1,0 +1,228 @@
+"""What runs beside what, and what a stage that goes wrong costs. Stages are the test's own; nothing is built."""
+
+import contextlib
+import json
+import random
+import tempfile
+
+import numpy as np
+import pytest
+
+from edgerig import process
+from edgerig.build.request import Prepared
+from edgerig.build.spawn import BuildOutcome
+from edgerig.build.store import Store
+from edgerig.devices.device import OpenDevice
+from edgerig.devices.local import LocalTransport
+from edgerig.plan import make_plan
+from edgerig.report import write_all
+from edgerig.results import Artifact, BuildRecord, TensorRecord
+from edgerig.spec import SweepSpec
+from edgerig.sweep import conclude, engine, pipeline, sessions
+from edgerig.sweep.environment import environment
+from edgerig.sweep.run_folder import Outcome, RunFolder
+
+TENSOR = TensorRecord(name="x", shape=(1, 10), dtype="float32")
+PREPARED = Prepared(
+    data_key="d",
+    reference_key=None,
+    fingerprint="f",
+    calibration_fingerprint="c",
+    samples=3,
+    labelled=False,
+    origin="the test",
+)
+
+
+def built(recipe):
+    artifact = Artifact(
+        key="a", file="model.bin", sha256="", size_bytes=5, format="onnx", recipe=recipe, engine="onnxruntime",
+        layout="any", inputs=(TENSOR,), outputs=(TENSOR,), constants={}, check=None,
+    )  # fmt: skip
+    record = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None)
+    return BuildOutcome(recipe=recipe, artifact=artifact, record=record, failure=None)
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """A sweep that fails here must not have the tests after it refuse their children."""
+    monkeypatch.setattr(process, "stop_all", lambda: None)
+
+
+class Line:
+    """A cluster whose tasks end one at a time, in an order of chance; knows what is in flight whenever one begins."""
+
+    def __init__(self, seed):
+        self.chance, self.pending, self.begun = random.Random(seed), {}, []
+
+    @contextlib.contextmanager
+    def cluster(self, places, builds):
+        self.places = {*places, "build"}
+        yield self
+
+    def submit(self, function, *args, resources, **_):
+        (place,) = resources
+        assert place in self.places
+        beside = sorted(other for _, other, _ in self.pending.values())
+        self.begun.append((place, beside))
+        future = Ended(len(self.begun))
+        self.pending[future.key] = (future, place, lambda: function(*args))
+        return future
+
+    def add(self, future):
+        pass
+
+    def __iter__(self):
+        while self.pending:
+            future, _, work = self.pending.pop(self.chance.choice(sorted(self.pending)))
+            future.result = work
+            yield future
+
+
+class Ended:
+    def __init__(self, key):
+        self.key = key
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, stop, seed):
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "pi.toml").write_text('kind = "ssh"\nhost = "pi"')
+    (tmp_path / "devices" / "again.toml").write_text('kind = "local"')
+    (tmp_path / "devices" / "host.toml").write_text('kind = "adb"')
+    monkeypatch.chdir(tmp_path)
+    devices = ("local", "again", "pi", "host", "qemu-rpi4")
+    plan = make_plan(SweepSpec(devices=devices, formats=("onnx", "tflite"), recipes=("fp32", "int8-static")))
+    line = Line(seed)
+    monkeypatch.setattr(engine, "cluster", line.cluster)
+    monkeypatch.setattr(engine, "as_completed", lambda: line)
+    monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
+    monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
+    monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
+    run = RunFolder.create(plan, environment(), [])
+    engine.run_sweep(run, Store(tmp_path / "store"), lambda _: None)
+
+    assert run.outcomes().keys() == {cell.id for cell in plan.cells}
+    here = [beside for place, beside in line.begun if place == "this:machine"]
+    assert len(here) == 2 * 8
+    assert {place for beside in here for place in beside} == {"this:machine"}  # one place: one cell of them at a time
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch, stop):
+    """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test."""
+    store = Store(tmp_path / "store")
+    for kind, key in (("data", "d"), ("artifact", "a")):
+        with store.staging(kind) as staged:
+            np.save(staged / "input_0.npy", np.zeros((3, 4), np.float32))
+            (staged / "model.bin").write_bytes(b"model")
+            store.commit(kind, key, staged, {})
+
+    @contextlib.contextmanager
+    def opened(spec):
+        with LocalTransport() as transport, tempfile.TemporaryDirectory() as workdir:
+            yield OpenDevice(transport, workdir, python=("python3",), executorch_library=None)
+        raise ValueError("closing fails too")
+
+    monkeypatch.setattr(sessions, "open_device", opened)
+    monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
+    monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
+    monkeypatch.setattr(pipeline, "run_on_device", lambda *given, before: raw_run(given[1], given[7]))
+    plan = make_plan(SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports"))
+    run = RunFolder.create(plan, environment(), [])
+
+    def swept():
+        engine.run_sweep(run, store, lambda _: None)
+        return run
+
+    swept.run = run
+    return swept
+
+
+def raw_run(cell, into):
+    into.mkdir(parents=True)
+    tensor = TENSOR.model_dump(mode="json")
+    engine_ = {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1}
+    durations = {"runtime_import_ns": 1, "load_ns": 2, "first_inference_ns": 3, "timer_overhead_ns": 40}
+    raw = {"schema": 1, "cell": cell, "warmup_runs": 1, "samples": 50, "memory": {}, "engine": engine_, **durations}
+    (into / "raw.json").write_text(json.dumps(raw))
+    np.save(into / "samples.npy", np.full(50, 1000, np.int64))
+    np.save(into / "output_0.npy", np.ones((3, 10), np.float32))
+
+
+def raising(error, function, when):
+    """`function`, or `error` for the arguments `when` says."""
+
+    def call(*args, **named):
+        if when(*args):
+            raise error
+        return function(*args, **named)
+
+    return call
+
+
+FAULTS = {
+    "prepare": (pipeline.spawn, "prepare", lambda model, *_: model.name == "digits_vit", "digits_vit", "prepare"),
+    "build": (pipeline.spawn, "build_variants", lambda model, form, *_: form == "onnx", "onnx", "build"),
+    "run": (pipeline, "run_on_device", lambda opened, cell, *_: "int8" in cell, "int8", "run"),
+    "measure": (conclude, "figures", lambda cell, *_: "int8" in cell.id, "int8", "measure"),
+}
+"""Stage: where the fault is put, the calls it meets, a word in the ids of the cells it costs, the stage they say."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_nobody_foresaw_costs_its_cells_alone(sweep, monkeypatch, capfd, fault):
+    module, name, when, word, stage = FAULTS[fault]
+    error = ZeroDivisionError("by \x1b[31mzero\udcff")
+    monkeypatch.setattr(module, name, raising(error, getattr(module, name), when))
+    run = sweep()
+    results = conclude.conclude(run)
+
+    assert len(run.outcomes()) == len(results.cells) == 8
+    for cell in results.cells:
+        assert cell.status == ("failed" if word in cell.id else "ok"), cell
+        if word in cell.id:
+            assert (cell.error.stage, cell.error.kind) == (stage, "InternalError")
+            assert cell.error.message == "ZeroDivisionError: by ·[31mzero·"
+            kept = cell.error.hint.partition("with ")[2]
+            assert "raise error" in (run.path / kept).read_text()
+    assert {path.name for path in write_all(results, run.path)} >= {"results.json", "index.html"}
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_it(sweep):
+    run = sweep()
+    damaged = "digits_cnn-torch-onnx-fp32@local/t1"
+    (run.path / "raw" / damaged / "samples.npy").write_bytes(b"PK")
+    cells = {cell.id: cell for cell in conclude.conclude(run).cells}
+    assert [cell.id for cell in cells.values() if cell.status == "failed"] == [damaged]
+    assert cells[damaged].error.kind == "UnparsableOutput"
+    assert damaged in cells[damaged.replace("fp32", "int8-static")].parity.disagreement_reason
+
+
+@pytest.mark.parametrize("fault", ["prepare", "build", "run"])
+def test_a_full_disk_is_no_fault_of_edgerig(sweep, monkeypatch, fault):
+    module, name, when, word, stage = FAULTS[fault]
+    monkeypatch.setattr(module, name, raising(OSError(28, "No space left"), getattr(module, name), when))
+    outcomes = sweep().outcomes().values()
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert {word in outcome.cell for outcome in failed} == {True}
+    assert {(outcome.error.stage, outcome.error.kind) for outcome in failed} == {
+        (stage, "RunError" if stage == "run" else "BuildError")
+    }
+    assert all("No space left" in outcome.error.message and "space" in outcome.error.hint for outcome in failed)
+    assert len(outcomes) == 8
+
+
+def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
+    """What it raises then comes of the interruption; an outcome would keep the cell from being resumed."""
+
+    def interrupted(*_, **__):
+        monkeypatch.setattr(process, "_stopping", True)
+        raise ValueError
+
+    monkeypatch.setattr(pipeline, "run_on_device", interrupted)
+    with pytest.raises(process.Stopped):
+        sweep()
+    monkeypatch.setattr(process, "_stopping", False)
+    assert sweep.run.outcomes() == {}
