@@ -32,7 +32,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 
 def printable(text: str) -> str:
@@ -144,16 +144,21 @@ class FetchError(EdgerigError):
 
 
 class InternalError(EdgerigError):
-    @classmethod
-    def of(cls, error: Exception, kept: Path, where: str = "") -> Self:
-        """What to tell of `error`, met at `where`; its traceback is kept in the file `kept`, if it can be written."""
-        with contextlib.suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
-        return cls(
-            f"{where}{type(error).__name__}: {error}"[:1000],
-            hint=f"a fault of edgerig's own: please report it, with {kept}",
-        )
+    pass
+
+
+def foreseen(error: Exception, kept: Path, where: str = "") -> EdgerigError:
+    """`error` when it is one of these; else an InternalError that tells of it, met at `where`, and whose traceback is
+    kept in the file `kept`, if that can be written."""
+    if isinstance(error, EdgerigError):
+        return error
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+    return InternalError(
+        f"{where}{type(error).__name__}: {error}"[:1000],
+        hint=f"a fault of edgerig's own: please report it, with {kept}",
+    )
 
 
 def error_class(kind: str) -> type[EdgerigError]:

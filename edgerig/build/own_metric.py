@@ -7,7 +7,6 @@ code. A metric that fails costs its own figure, with the reason, and nothing els
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -73,8 +72,8 @@ def _take(request: MetricRequest, timeout_s: float) -> Accuracy:
             return _none(request, f"it was killed at its deadline of {timeout_s:g} s (run.timeout_s)")
         try:
             with (folder / "reply.json").open("rb") as reply:
-                return Accuracy.model_validate(json.loads(reply.read(REPLY_LIMIT_BYTES)))
-        except (OSError, ValueError):  # a ValidationError is a ValueError
+                return Accuracy.model_validate_json(reply.read(REPLY_LIMIT_BYTES))
+        except (OSError, ValidationError):
             said = ended.stderr[-200:].decode("utf-8", "replace").strip()
             return _none(request, f"its process ended by {process.signal_name(ended.returncode)} {said}".rstrip())
 

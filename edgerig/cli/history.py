@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edgerig.cli.listing import print_table, table
-from edgerig.errors import ConfigError, EdgerigError
+from edgerig.errors import ConfigError, foreseen
 from edgerig.history import store, words
 from edgerig.history.metrics import METRICS
 from edgerig.history.trends import Trends, as_json, ask
@@ -30,9 +30,10 @@ def keep(results: Results, folder: Path) -> None:
     """A finished sweep's run into the history beside it. Its reports stand already: that this fails is a warning."""
     try:
         store.add(results, store.beside(folder))
-    except EdgerigError as error:
-        typer.echo(f"warning: not added to the history: {error.message}", err=True)
-        typer.echo(f"hint: {error.hint}; then: edgerig history add {folder}", err=True)
+    except Exception as error:
+        told = foreseen(error, folder / "logs" / "history.traceback.txt")
+        typer.echo(f"warning: not added to the history: {told.message}", err=True)
+        typer.echo(f"hint: {told.hint}; then: edgerig history add {folder}", err=True)
 
 
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgerig.errors import EdgerigError, InternalError, ResultsError
+from edgerig.errors import EdgerigError, ResultsError, foreseen
 from edgerig.registry import load_object
 from edgerig.results import Results
 
@@ -37,10 +37,8 @@ def write_all(results: Results, folder: Path) -> list[Path]:
     for name in WRITERS:
         try:
             written.append(replace_file(folder / name, render(name, results)))
-        except EdgerigError as error:
-            failures.append(error)
         except Exception as error:
-            failures.append(InternalError.of(error, folder / "logs" / f"{name}.traceback.txt", f"{folder / name}: "))
+            failures.append(foreseen(error, folder / "logs" / f"{name}.traceback.txt", f"{folder / name}: "))
     if failures:
         raise ResultsError(
             "\n".join(error.message for error in failures),

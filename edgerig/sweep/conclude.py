@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.build.own_metric import read_own_metrics
-from edgerig.errors import EdgerigError, InternalError, RunError
+from edgerig.errors import RunError, foreseen
 from edgerig.measure.cell import figures
 from edgerig.measure.raw import read_raw
 from edgerig.plan import Cell
@@ -66,7 +66,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
         )
         return CellResult(**known | found, status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
-        told = error if isinstance(error, EdgerigError) else InternalError.of(error, run.path / outcome.raw / TRACEBACK)
+        told = foreseen(error, run.path / outcome.raw / TRACEBACK)
         return CellResult(
             **known,
             status="failed",

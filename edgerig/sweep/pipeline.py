@@ -14,7 +14,16 @@ from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import BuildError, DeviceError, EdgerigError, InternalError, RunError, RunnerCrashed, RunTimeout
+from edgerig.errors import (
+    BuildError,
+    DeviceError,
+    EdgerigError,
+    InternalError,
+    RunError,
+    RunnerCrashed,
+    RunTimeout,
+    foreseen,
+)
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
@@ -83,11 +92,9 @@ def _told(error: Exception, seam: type[EdgerigError], folder: Path) -> EdgerigEr
     """`error` as one of the tree: the operating system's is a `seam`, one nobody foresaw is an InternalError whose
     traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything."""
     process.check_not_stopping()
-    if isinstance(error, EdgerigError):
-        return error
     if isinstance(error, OSError):
         return seam(str(error), hint="is there space for the run's folder and edgerig's cache?")
-    return InternalError.of(error, folder / TRACEBACK)
+    return foreseen(error, folder / TRACEBACK)
 
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:

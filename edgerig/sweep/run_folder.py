@@ -95,7 +95,7 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """An existing run's folder. Raises ResultsError when it is none."""
         try:
-            text = (path / "run.json").read_text(encoding="utf-8")
+            text = (path / "run.json").read_bytes()
         except OSError as error:
             raise ResultsError(
                 f"{path}: not a run's folder: run.json: {error.strerror}",
@@ -168,7 +168,7 @@ class RunFolder:
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
         try:
-            text = (self.path / "data" / model / "prepared.json").read_text(encoding="utf-8")
+            text = (self.path / "data" / model / "prepared.json").read_bytes()
             return Prepared.model_validate_json(text)
         except (FileNotFoundError, ValidationError):
             return None

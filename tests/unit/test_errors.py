@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgerig.errors import EdgerigError, InternalError, printable
+from edgerig.errors import EdgerigError, InternalError, foreseen, printable
 
 
 def test_what_a_terminal_would_obey_or_utf8_cannot_hold_is_left_out():
@@ -19,12 +19,19 @@ def test_an_internal_error_keeps_its_traceback(tmp_path):
     with pytest.raises(KeyError) as caught:
         {}["\udcff"]
     kept = tmp_path / "new" / "traceback.txt"
-    told = InternalError.of(caught.value, kept, "here: ")
+    told = foreseen(caught.value, kept, "here: ")
+    assert isinstance(told, InternalError)
     assert told.message.startswith("here: KeyError: ")
     assert str(kept) in told.hint
     assert "test_an_internal_error_keeps_its_traceback" in kept.read_text()
 
 
+def test_an_error_of_the_tree_is_told_as_it_is(tmp_path):
+    error = EdgerigError("said")
+    assert foreseen(error, tmp_path / "traceback.txt") is error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_that_cannot_be_kept_is_told_all_the_same(tmp_path):
     (tmp_path / "file").write_text("")
-    assert InternalError.of(ValueError("x" * 5000), tmp_path / "file" / "t").message == f"ValueError: {'x' * 988}"
+    assert foreseen(ValueError("x" * 5000), tmp_path / "file" / "t").message == f"ValueError: {'x' * 988}"

@@ -1,6 +1,7 @@
 """The journal survives any kill; a run's folder says what is wrong with it."""
 
 import contextlib
+import os
 import resource
 
 import pytest
@@ -83,11 +84,12 @@ def test_two_sweeps_do_not_share_a_run(run):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [(None, "not a run's folder"), ("{", "run.json"), ('{"run": 1}', "run.json")]
+    ("text", "said"),
+    [(None, "not a run's folder"), ("{", "run.json"), ('{"run": 1}', "run.json"), ("\udcff", "run.json")],
 )
 def test_what_is_no_run_is_refused(tmp_path, text, said):
     if text is not None:
-        (tmp_path / "run.json").write_text(text)
+        (tmp_path / "run.json").write_bytes(os.fsencode(text))
     with pytest.raises(ResultsError) as caught:
         RunFolder.open(tmp_path)
     assert said in caught.value.message
