@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from edgerig.errors import ResultsError, RunError
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.snapshot import Snapshot, snapshot
+from edgerig.npy import load_untrusted
 from edgerig.report.baseline import read_baseline
 from edgerig.report.read import read_results
 from edgerig.results import CellResult, Results
@@ -64,7 +65,9 @@ def _raw(run: Path, cell: CellResult) -> Raw | None:
 
 
 def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
-    """The classes of the samples of the cell's model, None where the run kept none."""
+    """The classes of the samples of the cell's model, None where they are not needed or the run kept none."""
+    if cell.accuracy.metric != "top1":
+        return None
     for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source a model
         file = _inside(run, f"data/{name}", f'cell "{cell.id}": model') / "labels.npy"
         if file.is_file():
@@ -72,13 +75,9 @@ def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
     else:
         return None
     try:
-        labels = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ResultsError(f"{file}: not a readable array: {error}", hint="repeat the sweep") from error
-    if labels.ndim != 1 or labels.dtype != np.int64:
-        return None  # target values, not classes: there is no right or wrong of a single sample
-    found: npt.NDArray[np.int64] = labels
-    return found
+        return load_untrusted(file, "<i8", (None,))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{file}: {error}", hint="repeat the sweep") from error
 
 
 def _inside(run: Path, relative: str, what: str) -> Path:
