@@ -105,6 +105,13 @@ def _run_here(task: CellTask) -> Outcome:
         return pipeline.run(task, sessions)
 
 
+def _close_here() -> None:
+    """Closes the devices of the worker this runs on."""
+    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
+    with sessions.at_work():
+        sessions.close()
+
+
 def _place(device: DeviceSpec) -> str:
     """The worker that runs the device's cells, and its resource. (No device's name has a colon.)"""
     return "this:machine" if device.kind == "local" else f"device:{device.name}"
@@ -124,6 +131,8 @@ class _Sweep:
     submitted: int = 0
     waiting: list[CellTask] = field(default_factory=list)
     """Built cells of this machine, held back until nothing else is in flight."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Places that have run cells and may still hold a device open."""
 
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -250,9 +259,15 @@ class _Sweep:
         if ready.device.kind == "local":
             self.waiting.append(ready)
         else:
+            self.elsewhere.add(_place(ready.device))
             self._submit_run(ready)
 
     def _submit_waiting(self) -> None:
+        if self.waiting and self.elsewhere:  # an emulated machine that idles is still one
+            for place in self.elsewhere:
+                self._submit(lambda _: None, place, _close_here)
+            self.elsewhere.clear()
+            return
         order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
         for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
             self._submit_run(task)

@@ -70,12 +70,16 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             with contextlib.suppress(Exception):  # whatever closing raises, the error that led here is the one to tell
                 session.stack.close()
 
-    def teardown(self, worker: Worker) -> None:
-        idle = self._at_work.acquire(timeout=TIDY_S)
+    def close(self) -> None:
+        """Closes every device; a cell after that starts on a fresh one."""
         for session in self._open.values():
-            with contextlib.suppress(Exception):  # the sweep is over; what it measured is journaled
+            with contextlib.suppress(Exception):  # their cells have ended; what was measured is home
                 session.stack.close()
         self._open.clear()
+
+    def teardown(self, worker: Worker) -> None:
+        idle = self._at_work.acquire(timeout=TIDY_S)
+        self.close()
         if idle:
             self._at_work.release()
 

@@ -99,6 +99,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
     monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
+    monkeypatch.setattr(engine, "_close_here", lambda: None)
     run = RunFolder.create(plan, environment(), [])
     engine.run_sweep(run, Store(tmp_path / "store"), lambda _: None)
 
@@ -110,7 +111,10 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
 
 @pytest.fixture
 def sweep(tmp_path, monkeypatch, stop):
-    """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test."""
+    """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test.
+
+    `open` are the devices that are open at the moment."""
+    is_open = set()
     store = Store(tmp_path / "store")
     for kind, key in (("data", "d"), ("artifact", "a")):
         with store.staging(kind) as staged:
@@ -120,23 +124,44 @@ def sweep(tmp_path, monkeypatch, stop):
 
     @contextlib.contextmanager
     def opened(spec):
+        is_open.add(spec.name)
         with LocalTransport() as transport, tempfile.TemporaryDirectory() as workdir:
             yield OpenDevice(transport, workdir, python=("python3",), executorch_library=None)
+        is_open.remove(spec.name)
         raise ValueError("closing fails too")
 
     monkeypatch.setattr(sessions, "open_device", opened)
     monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
     monkeypatch.setattr(pipeline, "run_on_device", lambda *given, before: raw_run(given[1], given[7]))
-    plan = make_plan(SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports"))
-    run = RunFolder.create(plan, environment(), [])
+    wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
+    run = RunFolder.create(make_plan(wanted), environment(), [])
 
-    def swept():
+    def swept(*devices):
+        if devices:
+            plan = make_plan(wanted.model_copy(update={"devices": devices}))
+            run.file = run.file.model_copy(update={"plan": plan})
         engine.run_sweep(run, store, lambda _: None)
         return run
 
-    swept.run = run
+    swept.run, swept.open = run, is_open
     return swept
+
+
+def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeypatch):
+    """An emulated machine that idles still takes its share."""
+    seen = {}
+
+    def run_on_device(*given, before):
+        seen[given[1]] = set(sweep.open)
+        raw_run(given[1], given[7])
+
+    monkeypatch.setattr(pipeline, "run_on_device", run_on_device)
+    outcomes = sweep("local", "qemu-rpi4", "qemu-vm").outcomes().values()
+    assert [outcome.status for outcome in outcomes] == ["ok"] * 24
+    assert {frozenset(names) for cell, names in seen.items() if "@local" in cell} == {frozenset({"local"})}
+    assert all("qemu-vm" in names for cell, names in seen.items() if "@qemu-vm" in cell)
+    assert sweep.open == set()
 
 
 def raw_run(cell, into):
