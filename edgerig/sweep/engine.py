@@ -87,8 +87,9 @@ def cluster(places: list[str], builds: int) -> Iterator[Client]:
         "distributed.admin.system-monitor.gil.enabled": False,
         "distributed.worker.daemon": False,
     }
-    # Not for the cluster's life alone: links that close after it say so as INFO, with a traceback.
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    # What a task raises comes back with it; the rest is of links that close, some of them after the cluster: told as
+    # INFO, a heartbeat that finds no scheduler any more as ERROR, with tracebacks.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
         dask.config.set(quiet),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=False) as spec,

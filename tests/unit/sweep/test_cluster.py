@@ -6,7 +6,7 @@ from edgerig.sweep.engine import cluster
 
 
 def test_what_closes_after_the_cluster_is_not_told():
-    """Its links close in the background, some after it, and tell of it as INFO with a traceback."""
+    """Its links close in the background, some after it, and tell of it with a traceback, a heartbeat as an error."""
     with cluster(["device:d"], builds=1) as client:
         assert client.submit(sum, [1, 2], resources={"device:d": 1}).result(timeout=30) == 3
-    assert logging.getLogger("distributed.batched").getEffectiveLevel() == logging.ERROR
+    assert logging.getLogger("distributed.worker").getEffectiveLevel() == logging.CRITICAL
