@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from edgerig.ondevice import lifeline
+
 INCLUDES = "resident set of the whole runner process: Python, numpy, the runtime's libraries, the model, one input set"
 INCLUDES_EMULATOR = "; and the emulator around it with the code it translated"
 
@@ -41,8 +43,8 @@ def measure_in_fork(exercise: Callable[[Callable[[], None]], None]) -> dict[str,
     """Forks, lets the child run `exercise`, and gives back its peak.
 
     `exercise` is given a function to call once its runtime is imported and before the model is loaded. Must be called
-    before this process imports a runtime or starts a thread. Gives `{"peak_rss_bytes", "runtime_rss_bytes",
-    "includes"}` or `{"reason"}`.
+    before this process imports a runtime or starts a thread; the lifeline is held meanwhile, also when the child hangs
+    in the runtime. Gives `{"peak_rss_bytes", "runtime_rss_bytes", "includes"}` or `{"reason"}`.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -53,6 +55,7 @@ def measure_in_fork(exercise: Callable[[Callable[[], None]], None]) -> dict[str,
         _child(exercise, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
+        lifeline.wait(reader, child)
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
