@@ -9,22 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from edgerig.devices import leftovers
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
 
 TIMEOUT_S = 120.0
-STALE_MINUTES = 60
-"""A part or a job folder untouched for so long belongs to nobody any more: no upload or cell takes its time."""
 FILES_AT_ONCE = 200
 
 _LIST = '[ -d "$1" ] || exit 0; cd "$1" && ls -tln'
-# Parts in the store, and folders of jobs whose host went away; `find` of busybox and toybox know these options.
-_SWEEP = """\
-[ -d "$1" ] || exit 0
-find "$1" -maxdepth 1 -name 'job-*' -type d -mmin "+$2" -exec rm -rf {} \\;
-[ -d "$1/store" ] || exit 0
-find "$1/store" -maxdepth 1 -name '*.part' -type f -mmin "+$2" -exec rm -f {} \\;
-"""
 _LINE = re.compile(r"-[rwx-]{9}\S? +[0-9]+ +[0-9]+ +[0-9]+ +([0-9]{1,15}) .* ([0-9a-f]{64})")
 
 
@@ -41,7 +33,7 @@ class Cleaned:
 def clean(transport: Transport, workdir: str, keep_bytes: int) -> Cleaned:
     """Leaves the most recently used files of the store in `workdir`, together at most `keep_bytes`, and removes what
     interrupted uploads and jobs left behind. Raises DeviceError."""
-    _do(transport, ["sh", "-c", _SWEEP, "sweep", workdir, str(STALE_MINUTES)])
+    leftovers.sweep(transport, workdir)
     listed = _do(transport, ["sh", "-c", _LIST, "list", f"{workdir}/store"])
     kept, doomed = split(listed.decode("ascii", "replace"), keep_bytes)
     names = [f"{workdir}/store/{name}" for name, _ in doomed]

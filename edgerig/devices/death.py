@@ -9,21 +9,22 @@ from edgerig import process
 from edgerig.devices import illegal
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.transport import CommandResult
-from edgerig.errors import DeviceError, RunnerCrashed, RunTimeout
+from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout
 from edgerig.ondevice.illegal import FILE
 from edgerig.results import DeviceRecord
 
 CODE_LIMIT_BYTES = 4096
 SAID_LIMIT = 400
+LOG_HINT = "the runner's log beside the raw run has what it said"
 
 
 def raise_death(
     device: OpenDevice, remote: str, cell: str, done: CommandResult, timeout_s: float, before: DeviceRecord
 ) -> None:
     """Raises RunTimeout or RunnerCrashed for a runner that ended without a word; exit code 1 has its reason in
-    `raw.json`. `remote` is the job's folder, `before` what the probe found before the runner was started."""
-    tail = (done.stderr or done.stdout)[-SAID_LIMIT:].decode("utf-8", "replace").strip()
-    said = f"\nthe last it said: {tail}" if tail else ""
+    `raw.json`, or else is `speechless`. `remote` is the job's folder, `before` what the probe found before the runner
+    was started."""
+    said = _last_said(done)
     if done.timed_out:
         raise RunTimeout(
             f"{cell}: the runner was killed at its deadline of {timeout_s:g} s{said}",
@@ -32,12 +33,28 @@ def raise_death(
     if 0 <= done.returncode <= 1:
         return
     name = process.signal_name(done.returncode)
-    evidence, hint = "", "the runner's log beside the raw run has what it said"
+    evidence, hint = "", LOG_HINT
     if name == "SIGILL":
         evidence, hint = _illegal(device, remote, before)
     elif name == "SIGKILL":
         evidence, hint = _killed(device, before)
     raise RunnerCrashed(f"{cell}: the runner ended by {name}{evidence}{said}", hint=hint)
+
+
+def speechless(cell: str, done: CommandResult, missing: DeviceError) -> RunError:
+    """For a runner that failed without a `raw.json`: where the disk is full not even the reason can be written."""
+    said = _last_said(done)
+    full = "No space left" in said
+    return RunError(
+        f"{cell}: the runner ended with {process.signal_name(done.returncode)} and left no raw run: "
+        f"{missing.message}{said}",
+        hint="free some space on the device, where its workdir is" if full else LOG_HINT,
+    )
+
+
+def _last_said(done: CommandResult) -> str:
+    tail = (done.stderr or done.stdout)[-SAID_LIMIT:].decode("utf-8", "replace").strip()
+    return f"\nthe last it said: {tail}" if tail else ""
 
 
 def _illegal(device: OpenDevice, remote: str, before: DeviceRecord) -> tuple[str, str]:

@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig import npy
-from edgerig.devices.death import raise_death
+from edgerig.devices.death import raise_death, speechless
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeployMismatch, DeviceError, UnparsableOutput
-from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, parse_raw, read_raw
+from edgerig.devices.leftovers import end_job
+from edgerig.errors import DeployMismatch, DeviceError, UnparsableOutput, Unreachable
+from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, RawRun, parse_raw, read_raw
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.results import Artifact, DeviceRecord
 from edgerig.spec import PACKAGE, RunSettings
@@ -62,7 +63,7 @@ def run_on_device(
 
     `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`, and for each further process
     of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. The device is left without the job's
-    folder. Raises DeviceError, RunError.
+    folder and processes; where the link is gone, `device.left` has it for the next call. Raises DeviceError, RunError.
     """
     into.mkdir(parents=True, exist_ok=True)
     share = settings.share()
@@ -91,8 +92,8 @@ def run_on_device(
             for local in [into / "job.json", *sorted(Path(temporary).iterdir())]:
                 device.transport.push(local, f"{remote}/{local.name}")
         device.transport.push(file, f"{remote}/{artifact.file}")
-        _start(device, job, remote, remote, settings.timeout_s, into, before)
-        _fetch(device, remote, job.cell, artifact, len(inputs[0]), into)
+        raw = _run(device, job, remote, remote, settings.timeout_s, into, before)
+        _fetch(device, remote, raw, artifact, len(inputs[0]), into)
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
 
@@ -101,13 +102,22 @@ def _write_job(job: Job, into: Path) -> None:
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
 
 
-def _start(
+def _run(
     device: OpenDevice, job: Job, remote: str, folder: str, timeout_s: float, into: Path, before: DeviceRecord
-) -> None:
-    """Runs the job in the device's `folder`; the runner is the one in `remote`."""
+) -> RawRun:
+    """Runs the job in the device's `folder`, with the runner in `remote`, and brings its `raw.json` back."""
     done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{folder}/job.json"], timeout_s)
     (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
     raise_death(device, folder, job.cell, done, timeout_s, before)
+    try:
+        device.transport.pull(f"{folder}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
+    except Unreachable:
+        raise
+    except DeviceError as missing:
+        if done.returncode == 0:
+            raise
+        raise speechless(job.cell, done, missing) from missing
+    return parse_raw((into / "raw.json").read_bytes(), job.cell)
 
 
 def _repeat(
@@ -130,15 +140,15 @@ def _repeat(
     if made.returncode != 0:
         raise DeviceError(f"folder {folder} could not be made on the device", hint="is there space?")
     device.transport.push(own / "job.json", f"{folder}/job.json")
-    _start(device, job, remote, folder, timeout_s, own, before)
-    device.transport.pull(f"{folder}/raw.json", own / "raw.json", RAW_LIMIT_BYTES)
-    parse_raw((own / "raw.json").read_bytes(), job.cell)
+    _run(device, job, remote, folder, timeout_s, own, before)
     device.transport.pull(f"{folder}/samples.npy", own / "samples.npy", SAMPLES_LIMIT_BYTES)
 
 
 @contextlib.contextmanager
 def _folder(device: OpenDevice) -> Iterator[str]:
-    """A fresh folder in the device's workdir, removed at the end whatever happened."""
+    """A fresh folder in the device's workdir, removed at the end whatever happened, or else before the next one."""
+    for left in list(device.left):
+        _end(device, left)
     remote = f"{device.workdir}/job-{secrets.token_hex(6)}"
     made = device.transport.run(["mkdir", "-p", remote], COMMAND_TIMEOUT_S)
     if made.returncode != 0:
@@ -146,30 +156,34 @@ def _folder(device: OpenDevice) -> Iterator[str]:
             f"folder {remote} could not be made on the device: {made.stderr[-300:].decode('utf-8', 'replace').strip()}",
             hint="is its workdir writable, and is there space?",
         )
+    device.left.append(remote)
     try:
         yield remote
     finally:
         with contextlib.suppress(DeviceError):  # a link that is gone cannot be cleaned over; the first error counts
-            device.transport.run(["rm", "-rf", remote], COMMAND_TIMEOUT_S)
+            _end(device, remote)
 
 
-def _fetch(device: OpenDevice, remote: str, cell: str, artifact: Artifact, samples: int, into: Path) -> None:
-    """Brings the raw run back and checks it: how large its outputs may be, the file says and not the device."""
-    device.transport.pull(f"{remote}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
-    raw = parse_raw((into / "raw.json").read_bytes(), cell)
+def _end(device: OpenDevice, remote: str) -> None:
+    end_job(device.transport, remote)
+    device.left.remove(remote)
+
+
+def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
+    """Brings the raw run's arrays back and checks it: how large its outputs may be, the file says and not the device."""
     there, here = ([tensor.shape for tensor in tensors] for tensors in (raw.engine.outputs, artifact.outputs))
     if there != here:
         raise UnparsableOutput(
-            f"{cell}: on the device the file's outputs have shapes {there}, here {here}"[:1000],
+            f"{raw.cell}: on the device the file's outputs have shapes {there}, here {here}"[:1000],
             hint="is the runner on the device the one that was pushed?",
         )
     device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
     for index, shape in enumerate(here):
         limit = DYNAMIC_LIMIT_BYTES if -1 in shape else samples * 4 * math.prod(shape[1:]) + NPY_HEADER_BYTES
         device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
-    counts = [len(output) for output in read_raw(into, cell).outputs]
+    counts = [len(output) for output in read_raw(into, raw.cell).outputs]
     if any(count != samples for count in counts):
         raise DeployMismatch(
-            f"{cell}: {samples} samples were sent, outputs came back for {counts}",
+            f"{raw.cell}: {samples} samples were sent, outputs came back for {counts}",
             hint="the runner on the device is not the one that was pushed, or its disk is full",
         )

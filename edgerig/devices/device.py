@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgerig.devices.transport import Transport
 
@@ -14,6 +14,7 @@ class OpenDevice:
     `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
     `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter.
     `no_state` says why the runner can read nothing of the device's state; "" where it can.
+    `left` are job folders that could not be removed when their jobs ended: before the next job they are.
     """
 
     transport: Transport
@@ -23,3 +24,4 @@ class OpenDevice:
     library_reason: str = ""
     no_instructions: str = "guest instructions are counted by QEMU's user mode only"
     no_state: str = ""
+    left: list[str] = field(default_factory=list)

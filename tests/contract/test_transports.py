@@ -20,12 +20,12 @@ import pytest
 import sshd
 
 from edgerig import process
-from edgerig.devices import open_device
+from edgerig.devices import leftovers, open_device
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.bundle.provision import is_provisioned, tidy
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
-from edgerig.devices.transport import Transport
+from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.spec import AdbDevice, QemuSystemDevice, QemuUserDevice, SshDevice
 
@@ -389,6 +389,56 @@ def test_a_pull_into_a_missing_folder_is_a_device_error(transport, folder, tmp_p
     assert shell(transport, 'echo x >"$1"', f"{folder}/file").returncode == 0
     with pytest.raises(DeviceError):
         transport.pull(f"{folder}/file", tmp_path / "missing" / "back", 100)
+
+
+# Leftovers
+
+
+@contextlib.contextmanager
+def at_work(transport, job) -> Iterator[list[CommandResult]]:
+    """A process in the job's folder and a child of its own, until they are ended; gives what became of the command."""
+    ended: list[CommandResult] = []
+    script = 'sleep 300 & echo $! $$ >"$1.tmp"; mv "$1.tmp" "$1"; wait'
+    thread = threading.Thread(target=lambda: ended.append(shell(transport, script, f"{job}/pids")))
+    thread.start()
+    last = time.monotonic() + 60
+    while transport.run(["cat", f"{job}/pids"], 30).returncode != 0:
+        assert time.monotonic() < last, "did not begin"
+        time.sleep(0.1)
+    yield ended
+    for pid in transport.run(["cat", f"{job}/pids"], 30).stdout.split():
+        transport.run(["kill", "-9", pid.decode()], 30)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_job_left_behind_is_ended_and_removed(transport, folder):
+    job, other = f"{folder}/job-0123456789ab", f"{folder}/job-ba9876543210"
+    assert transport.run(["mkdir", "-p", f"{job}/repeat-1", other], 30).returncode == 0
+    with at_work(transport, other) as untouched:
+        with at_work(transport, job) as ended:
+            pids = [int(pid) for pid in transport.run(["cat", f"{job}/pids"], 30).stdout.split()]
+            leftovers.end_job(transport, job)
+            assert all(ends(transport, pid) for pid in pids)
+        assert [done.returncode for done in ended] == [-9]
+        assert listing(transport, folder) == ["job-ba9876543210"]
+        assert untouched == []
+    leftovers.end_job(transport, other)
+    leftovers.end_job(transport, other)  # nothing there is nothing to do
+    assert listing(transport, folder) == []
+
+
+def test_old_leftovers_are_swept_and_what_others_use_is_not(transport, folder):
+    make = 'cd "$1" && mkdir job-old job-young job-busy store && cd store && touch old.part young.part kept'
+    age = 'cd "$1" && touch -t 202001010000 job-old job-busy store/old.part store/kept'
+    assert shell(transport, make, folder).returncode == 0
+    with at_work(transport, f"{folder}/job-busy") as ended:
+        assert shell(transport, age, folder).returncode == 0
+        leftovers.sweep(transport, folder)
+        assert listing(transport, folder) == ["job-busy", "job-young", "store"]
+        assert listing(transport, f"{folder}/store") == ["kept", "young.part"]
+        assert ended == []
+    leftovers.sweep(transport, f"{folder}/none")
 
 
 # State

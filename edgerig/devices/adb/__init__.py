@@ -21,6 +21,7 @@ from typing import IO, Self
 import adbutils
 
 from edgerig import process
+from edgerig.devices import leftovers
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
 from edgerig.devices.adb.shell import cut_stream, run_command
@@ -63,12 +64,8 @@ settle() {
 settle "$@"
 rm -f "$1" "$4"
 """
-# $1 workdir. Clears what pushes whose link was cut left there an hour ago or more.
-_PREPARE = """\
-mkdir -p "$1/store" || exit 1
-find "$1/store" -maxdepth 1 -name '*.part' -mmin +60 -exec rm -f {} \\;
-exec uname -m
-"""
+# $1 workdir
+_PREPARE = 'mkdir -p "$1/store" && exec uname -m'
 
 
 @contextlib.contextmanager
@@ -124,13 +121,15 @@ class AdbTransport:
         return android_record(self, self._spec)
 
     def prepare(self) -> str:
-        """Makes the workdir, clears what cut links left there, and gives the machine's name (`uname -m`)."""
+        """Makes the workdir, clears what cut links left there long ago, and gives the machine's name (`uname -m`)."""
         done = self.run(["sh", "-c", _PREPARE, "prepare", self._spec.workdir], COMMAND_TIMEOUT_S)
         if done.returncode != 0:
             raise DeviceError(
                 f"{self._spec.workdir} could not be made on {self._serial}: {_said(done)}",
                 hint='is there space? Its place is "workdir" in the device file; /data/local/tmp is adb\'s own',
             )
+        with contextlib.suppress(DeviceError):  # what stays there costs space, not the device
+            leftovers.sweep(self, self._spec.workdir)
         return done.stdout.decode("ascii", "replace").strip()
 
     def _open(self, service: bytes, timeout_s: float) -> adbutils.AdbConnection:
