@@ -11,7 +11,8 @@
     │   ├── BuilderCrashed       4   the build's process died
     │   └── ParityError          4   the built file does not compute what its source computes
     ├── DeviceError              5   a device could not be reached or prepared
-    │   ├── Unreachable          5   no link to it can be made or kept, or the login is refused
+    │   ├── Unreachable          5   no link to it can be made or kept: it may be off, or starting
+    │   ├── LoginRefused         5   it takes none of the keys and passwords there are
     │   ├── HostKeyUnknown       5   its SSH host key was never accepted
     │   ├── HostKeyMismatch      5   its SSH host key is not the one accepted; it was not spoken to
     │   └── DeployMismatch       5   what arrived on the device is not what was sent
@@ -100,6 +101,10 @@ class DeviceError(EdgerigError):
 
 
 class Unreachable(DeviceError):
+    pass
+
+
+class LoginRefused(DeviceError):
     pass
 
 

@@ -109,6 +109,13 @@ def check_not_stopping() -> None:
         raise Stopped
 
 
+def pause(seconds: float) -> None:
+    """Sleeps. Raises Stopped, at once, when the sweep is being interrupted."""
+    woken = threading.Event()
+    with ended_by_stop(woken.set, refuse=True):
+        woken.wait(seconds)
+
+
 @contextlib.contextmanager
 def ended_by_stop(end: Callable[[], None], *, refuse: bool) -> Iterator[None]:
     """For what runs elsewhere than in a child of ours: `stop_all` calls `end`, and what is inside then raises Stopped.

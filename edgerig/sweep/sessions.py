@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distributed import Worker
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -17,11 +17,15 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
+from edgerig.errors import DeviceError, Unreachable
 from edgerig.spec import DeviceSpec
 
 PLUGIN = "edgerig-devices"
 BACKOFF_S = 3.0
+"""Between the first two tries to reach a device; the pauses after that are half as long again each."""
+BOOT_S = 120.0
+"""How long a device that was reached before in this sweep is waited for: it may have rebooted, which takes a Raspberry
+Pi or a phone up to a minute."""
 TIDY_S = 20.0
 """How long an interrupted cell may take to tidy up its device before the link to it is closed all the same."""
 
@@ -40,6 +44,8 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def __init__(self) -> None:
         self._open: dict[str, _Session] = {}
         self._gone: dict[str, DeviceError] = {}
+        self._left: dict[str, list[str]] = {}
+        """Of each device that was ever reached: `OpenDevice.left`, which outlives its sessions."""
 
     def setup(self, worker: Worker) -> None:
         # Not in __init__: a plugin is pickled on its way to the worker, a lock cannot be.
@@ -54,8 +60,9 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             yield
 
     def device(self, spec: DeviceSpec) -> OpenDevice:
-        """The open device. Raises DeviceError; a device that could not be reached is not tried again in this sweep, so
-        that a dead one costs its cells and not an hour of connection deadlines."""
+        """The open device, waited for while it may be rebooting. Raises DeviceError; a device that could not be reached
+        is not tried again in this sweep, so that a dead one costs its cells and not an hour of connection deadlines.
+        Raises Stopped when the sweep is interrupted meanwhile."""
         if spec.name in self._gone:
             first = self._gone[spec.name]
             raise type(first)(f"{spec.name} was given up: {first.message}", hint=first.hint)
@@ -84,20 +91,26 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             self._at_work.release()
 
     def _reach(self, spec: DeviceSpec) -> _Session:
+        """A session; tried for again while the device is not there, for long only where it was there before."""
         try:
-            return _entered(spec)
-        except (HostKeyUnknown, HostKeyMismatch) as error:  # waiting makes no key a known one
-            self._gone[spec.name] = error
-            raise
-        except DeviceError:
-            time.sleep(BACKOFF_S)  # a device that is just rebooting gets a second chance
-        try:
-            return _entered(spec)
+            for pause_s in _pauses(BOOT_S if spec.name in self._left else BACKOFF_S):
+                with contextlib.suppress(Unreachable):  # of other errors waiting mends none
+                    return self._entered(spec)
+                process.pause(pause_s)
+            return self._entered(spec)
         except DeviceError as error:
             self._gone[spec.name] = error
             raise
 
+    def _entered(self, spec: DeviceSpec) -> _Session:
+        stack = contextlib.ExitStack()
+        device = stack.enter_context(open_device(spec))
+        return _Session(stack, replace(device, left=self._left.setdefault(spec.name, [])))
 
-def _entered(spec: DeviceSpec) -> _Session:
-    stack = contextlib.ExitStack()
-    return _Session(stack, stack.enter_context(open_device(spec)))
+
+def _pauses(total_s: float) -> Iterator[float]:
+    """Ever longer pauses, until `total_s` have passed since the first was asked for."""
+    deadline, pause_s = time.monotonic() + total_s, BACKOFF_S
+    while (left_s := deadline - time.monotonic()) > 0:
+        yield min(pause_s, left_s)
+        pause_s *= 1.5

@@ -1,5 +1,6 @@
 """A device that fails costs its own cells: the others go on, and nothing measured is lost."""
 
+import contextlib
 import json
 import os
 import signal
@@ -64,20 +65,35 @@ def jobs(folder):
     return list((folder / "work").glob("job-*"))
 
 
-def test_a_device_that_goes_away_mid_run_costs_its_cells_only(edgerig, remote):
-    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "5.0")), "--device", "remote")
+def test_a_device_that_goes_away_mid_run_costs_that_cell_and_is_clean_once_it_is_back(edgerig, remote):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "3.0")), "--device", "remote")
     remote_runner(edgerig.folder)
     remote.kill()
+    wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 30)  # no orphan on the device
+    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")))
+    assert len(jobs(edgerig.folder)) == 1
+    remote.start()
     _, err = sweep.communicate(timeout=300)
     assert sweep.returncode == 1, err
     assert "Traceback" not in err
     found = cells(edgerig.folder)
-    assert len(found) == 3
-    for cell in found.values():
-        assert cell["status"] == "failed"
-        assert cell["error"]["kind"] == "Unreachable"
-        assert cell["error"]["hint"]
-    wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 30)  # no orphan on the device
+    assert sorted(cell["status"] for cell in found.values()) == ["failed", "ok", "ok"]
+    (failed,) = (cell for cell in found.values() if cell["status"] == "failed")
+    assert failed["error"]["kind"] == "Unreachable"
+    assert failed["error"]["hint"]
+    assert jobs(edgerig.folder) == []
+
+
+def test_ctrl_c_ends_the_wait_for_a_device_that_is_gone(edgerig, remote):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "3.0")), "--device", "remote")
+    remote_runner(edgerig.folder)
+    remote.kill()
+    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")))
+    sweep.send_signal(signal.SIGINT)
+    _, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130, err
+    assert "Traceback" not in err
+    assert sorted(cell["status"] for cell in cells(edgerig.folder).values()) == ["failed", "skipped", "skipped"]
 
 
 def test_a_device_that_is_off_from_the_start_leaves_the_others_alone(edgerig, remote):
@@ -158,14 +174,22 @@ def test_a_device_that_lies_costs_its_own_cells(edgerig, remote):
     }
 
 
-def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
-    """A real full file system: a small tmpfs where the device keeps its jobs."""
+@contextlib.contextmanager
+def small_disk(work, size):
+    """A real file system of its own where the device keeps its jobs."""
     if os.geteuid() != 0:
         pytest.skip("mounting a tmpfs needs root")
-    work = edgerig.folder / "work"
     work.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(work)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(work)], check=True)
     try:
+        yield
+    finally:
+        subprocess.run(["umount", str(work)], check=True)
+
+
+def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
+    work = edgerig.folder / "work"
+    with small_disk(work, "64k"):
         done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--recipe", "fp32")
         assert done.cells["digits_cnn-torch-onnx-fp32@local/t1"]["status"] == "ok"
         failed = done.cells["digits_cnn-torch-onnx-fp32@remote/t1"]
@@ -173,8 +197,23 @@ def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
         assert "space" in (failed["error"]["message"] + failed["error"]["hint"]).lower()
         assert jobs(edgerig.folder) == []
         assert not list(Path(work).rglob("*.part"))
-    finally:
-        subprocess.run(["umount", str(work)], check=True)
+
+
+def test_a_disk_that_fills_up_during_a_run_is_named(edgerig, remote):
+    work = edgerig.folder / "work"
+    with small_disk(work, "16m"):
+        flags = ("--device", "remote", "--recipe", "fp32")
+        sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "3.0")), *flags)
+        remote_runner(edgerig.folder)
+        with pytest.raises(OSError, match="No space left"), (work / "other").open("wb", buffering=0) as other:
+            while True:
+                other.write(bytes(4096))
+        sweep.communicate(timeout=300)
+        (failed,) = cells(edgerig.folder).values()
+        assert (failed["status"], failed["error"]["stage"], failed["error"]["kind"]) == ("failed", "run", "RunError")
+        assert "No space left on device" in failed["error"]["message"]
+        assert "free some space on the device" in failed["error"]["hint"]
+        assert jobs(edgerig.folder) == []
 
 
 def test_ctrl_c_leaves_nothing_on_the_device(edgerig, remote):

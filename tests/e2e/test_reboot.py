@@ -81,3 +81,5 @@ def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edge
     assert len(cells) == 2
     with VmTransport(SPEC, login) as transport:
         assert transport.run(BOOT, 30).stdout != before
+        left = transport.run(["sh", "-c", 'ls -d "$1"/job-*', "sh", WORKDIR], 30).stdout
+        assert left == b"", "the lost cell's folder went before the next cell"

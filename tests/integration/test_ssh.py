@@ -18,10 +18,251 @@ from edgerig import process
 from edgerig import spec as specs
 from edgerig.devices import open_device
 from edgerig.devices.ssh import SshTransport
+<<<<<<< HEAD
 from edgerig.errors import DeviceError, Unreachable
 
 pytestmark = pytest.mark.integration
 
+=======
+from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
+from edgerig.spec import SshDevice
+
+pytestmark = pytest.mark.integration
+
+MB = 10**6
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A home of the test's own: neither the developer's keys nor the configuration there may help."""
+    path = tmp_path / "home"
+    (path / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(path))
+    for name in ("SSH_AUTH_SOCK", "EDGERIG_SSH_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path, home):
+    with sshd.running(tmp_path / "sshd") as running:
+        yield running
+
+
+def spec_of(server, port=None, **changes) -> SshDevice:
+    table = {
+        "name": "board",
+        "kind": "ssh",
+        "host": "127.0.0.1",
+        "port": port or server.port,
+        "user": server.user,
+        "key": server.client_key,
+        "known_hosts": server.known_hosts,
+        "workdir": str(server.folder / "work"),
+    }
+    return SshDevice(**{**table, **changes})
+
+
+def trust_port(server, port):
+    sshd.trust(server.known_hosts, port, server.host_key)
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def processes_that_name(text):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+def parts(folder):
+    return [path for path in Path(folder).rglob("*") if path.name.endswith(".part")]
+
+
+def random_file(path, size):
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+# Host keys
+
+
+def test_an_unknown_host_key_is_refused_and_the_hint_accepts_it(server, tmp_path):
+    known = tmp_path / "new folder" / "known hosts"
+    with pytest.raises(HostKeyUnknown) as caught, SshTransport(spec_of(server, known_hosts=known)):
+        pass
+    printed = os.popen(f"ssh-keygen -lf {server.host_key}.pub").read().split()[1]
+    assert printed.startswith("SHA256:")
+    assert printed in caught.value.message
+    command = caught.value.hint[caught.value.hint.index("mkdir -p") :]
+    assert os.system(command) == 0
+    with SshTransport(spec_of(server, known_hosts=known)) as transport:
+        assert transport.run(["true"], 30).returncode == 0
+
+
+def test_a_changed_host_key_is_never_spoken_to(server, tmp_path):
+    other = tmp_path / "other"
+    sshd.make_key(other)
+    server.known_hosts.unlink()
+    sshd.trust(server.known_hosts, server.port, other)
+    with pytest.raises(HostKeyMismatch, match="SHA256:") as caught, SshTransport(spec_of(server)):
+        pass
+    assert "ssh-keygen -f" in caught.value.hint
+    log = (server.folder / "sshd.log").read_text()
+    assert "Accepted" not in log and "Failed publickey" not in log
+
+
+def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server, tmp_path):
+    """OpenSSH would show its ed25519 key first; the file knows the RSA key only."""
+    rsa = tmp_path / "rsa"
+    os.system(f"ssh-keygen -q -t rsa -b 2048 -N '' -f {rsa}")
+    with sshd.running(tmp_path / "two", f"HostKey={rsa}") as two:
+        two.known_hosts.unlink()
+        sshd.trust(two.known_hosts, two.port, rsa)
+        with SshTransport(spec_of(two)) as transport:
+            assert transport.run(["true"], 30).returncode == 0
+
+
+# Reaching it
+
+
+def test_nobody_listening_is_unreachable(server):
+    with pytest.raises(Unreachable, match="refused"), SshTransport(spec_of(server, port=sshd.free_port())):
+        pass
+
+
+def test_a_name_that_does_not_resolve_is_unreachable(server):
+    with pytest.raises(Unreachable), SshTransport(spec_of(server, host="no-such-host.invalid")):
+        pass
+
+
+def test_a_port_that_never_greets_is_unreachable_in_time(server, monkeypatch):
+    monkeypatch.setattr("edgerig.devices.ssh.link.CONNECT_TIMEOUT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        with pytest.raises(Unreachable), SshTransport(spec_of(server, port=silent.getsockname()[1])):
+            pass
+        assert time.monotonic() - begin < 15
+
+
+def test_a_port_that_talks_something_else_is_unreachable(server):
+    def answer(listener):
+        with contextlib.suppress(OSError):
+            link, _ = listener.accept()
+            link.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            link.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        threading.Thread(target=answer, args=(web,), daemon=True).start()
+        with pytest.raises(Unreachable), SshTransport(spec_of(server, port=web.getsockname()[1])):
+            pass
+
+
+def test_a_refused_login_says_what_was_tried(server, tmp_path):
+    stranger = tmp_path / "stranger"
+    sshd.make_key(stranger)
+    with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec_of(server, key=stranger)):
+        pass
+    assert str(stranger) in caught.value.message
+    assert "ssh-copy-id" in caught.value.hint
+
+
+def test_a_server_that_hangs_up_at_the_login_may_only_be_starting(tmp_path, home):
+    """As pam_nologin(8) has it do until the system is up. Here it takes one try and no second."""
+    with sshd.running(tmp_path / "sshd", "MaxAuthTries=1") as curt:
+        stranger = tmp_path / "stranger"
+        sshd.make_key(stranger)
+        with pytest.raises(Unreachable, match="refused the login"), SshTransport(spec_of(curt, key=stranger)):
+            pass
+
+
+def test_an_encrypted_key_says_how_to_unlock_it(server, tmp_path):
+    locked = tmp_path / "locked"
+    os.system(f"ssh-keygen -q -t ed25519 -N secret -f {locked}")
+    with pytest.raises(LoginRefused, match="ssh-add"), SshTransport(spec_of(server, key=locked)):
+        pass
+
+
+def test_a_key_of_the_agent_is_used(server, monkeypatch, tmp_path):
+    socket_path = tmp_path / "agent"
+    pid = os.popen(f"ssh-agent -a {socket_path} -s").read().split("SSH_AGENT_PID=")[1].split(";")[0]
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
+        assert os.system(f"ssh-add -q {server.client_key}") == 0
+        with SshTransport(spec_of(server, key=None)) as transport:
+            assert transport.run(["true"], 30).returncode == 0
+    finally:
+        os.kill(int(pid), 15)
+
+
+def test_the_openssh_configuration_is_honoured(server, home, monkeypatch):
+    (home / ".ssh" / "config").write_text(
+        f"Host board-alias\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.user}\n"
+        f"  IdentityFile {server.client_key}\n  UserKnownHostsFile {server.known_hosts}\n"
+    )
+    with SshTransport(SshDevice(name="b", kind="ssh", host="board-alias", workdir="/nonexistent")) as transport:
+        assert transport.run(["id", "-un"], 30).stdout.decode().strip() == getpass.getuser()
+
+
+def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_path):
+    relay = tmp_path / "relay.py"
+    relay.write_text(
+        "import socket, sys, threading, os\n"
+        f"open({str(tmp_path / 'relay.pid')!r}, 'w').write(str(os.getpid()))\n"
+        "link = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
+        "def up():\n"
+        "    while data := os.read(0, 65536): link.sendall(data)\n"
+        "    os._exit(0)\n"
+        "threading.Thread(target=up, daemon=True).start()\n"
+        "while data := link.recv(65536): os.write(1, data)\n"
+    )
+    (home / ".ssh" / "config").write_text(f"Host 127.0.0.1\n  ProxyCommand python3 {relay} %h %p\n")
+    with SshTransport(spec_of(server)) as transport:
+        assert transport.run(["echo", "through"], 30).stdout == b"through\n"
+        pid = int((tmp_path / "relay.pid").read_text())
+        assert running(pid)
+    wait_until(lambda: not running(pid))
+
+
+def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
+    with sshd.running(tmp_path / "jump") as jump:
+        through = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
+        with pytest.raises(HostKeyUnknown, match=str(jump.port)), SshTransport(through):
+            pass
+        sshd.trust(server.known_hosts, jump.port, jump.host_key)
+        with pytest.raises(LoginRefused, match=f":{jump.port} refused the login"), SshTransport(through):
+            pass
+        with (jump.folder / "authorized_keys").open("a") as file:
+            file.write(Path(f"{server.client_key}.pub").read_text())
+        with SshTransport(through) as transport:
+            assert transport.run(["echo", "far"], 30).stdout == b"far\n"
+        assert "Accepted publickey" in (jump.folder / "sshd.log").read_text()
+        dead = spec_of(server, port=sshd.free_port(), proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
+        with pytest.raises(Unreachable, match="through"), SshTransport(dead):
+            pass
+
+
+def test_jump_hosts_that_lead_back_to_themselves_are_a_config_error(server, home):
+    (home / ".ssh" / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
+    with pytest.raises(ConfigError, match="jump hosts"), SshTransport(spec_of(server, host="a")):
+        pass
+
+>>>>>>> 93242dd (sweep, ssh: a device that was there is waited for while it may be rebooting; a refused login is no missing link)
 
 # Links that drop
 
@@ -243,6 +484,76 @@ print(caught)
     wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
 
 
+<<<<<<< HEAD
+=======
+# Passwords
+
+PASSWORD = "correct horse 'battery' staple"
+SHOWN = """\
+import sys
+from edgerig.devices.ssh import SshTransport
+from edgerig.spec import SshDevice
+with SshTransport(SshDevice.model_validate_json(sys.argv[1])) as transport:
+    print(transport.run(["id", "-un"], 30).stdout)
+    transport._link.close()
+    print(transport.run(["id", "-un"], 30).stdout)
+"""
+
+
+@pytest.fixture
+def password_server(tmp_path, home):
+    """A real sshd that takes a password only, of a user only it knows: its /etc/passwd and /etc/shadow are its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root's sshd may look into /etc/shadow")
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    lines = {"passwd": f"sesame:x:65533:65534::{tmp_path}:/bin/sh\n", "shadow": f"sesame:{hashed}:19000:0:99999:7:::\n"}
+    mounts = []
+    for name, line in lines.items():
+        (tmp_path / name).write_text(Path("/etc", name).read_text() + line)
+        mounts.append(f"mount --bind {tmp_path / name} /etc/{name}")
+    own = ("unshare", "--mount", "sh", "-c", f'{" && ".join(mounts)} && exec "$@"', "sh")
+    options = ("PasswordAuthentication=yes", "PubkeyAuthentication=no", "KbdInteractiveAuthentication=no")
+    with sshd.running(tmp_path / "sshd", *options, before=own) as running:
+        running.user = "sesame"
+        yield running
+
+
+def test_a_password_comes_from_the_environment(password_server, monkeypatch):
+    spec = spec_of(password_server, key=None)
+    monkeypatch.setenv("EDGERIG_SSH_PASSWORD", PASSWORD)
+    with SshTransport(spec) as transport:
+        assert transport.run(["id", "-un"], 30).stdout == b"sesame\n"
+    monkeypatch.setenv("EDGERIG_SSH_PASSWORD", "a wrong one")
+    with pytest.raises(LoginRefused, match="refused the login; tried: a password") as caught, SshTransport(spec):
+        pass
+    assert "a wrong one" not in caught.value.message + caught.value.hint
+    monkeypatch.delenv("EDGERIG_SSH_PASSWORD")
+    with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec):
+        pass
+    assert "EDGERIG_SSH_PASSWORD" in caught.value.hint
+
+
+def test_a_password_is_asked_for_once_at_a_terminal(password_server):
+    """A real terminal (pty(7)), at which somebody types; a link made anew asks nobody again."""
+    spec = spec_of(password_server, key=None).model_dump_json()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", SHOWN, spec])
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal whose program has ended says so
+        while piece := os.read(terminal, 1000):
+            said += piece
+            if piece.endswith(b": "):
+                os.write(terminal, PASSWORD.encode() + b"\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said
+    assert said.count(b"Password of sesame@127.0.0.1") == 1, said
+    assert said.count(b"sesame\\n") == 2
+    assert PASSWORD.encode() not in said
+
+
+>>>>>>> 93242dd (sweep, ssh: a device that was there is waited for while it may be rebooting; a refused login is no missing link)
 # The device as a whole
 
 

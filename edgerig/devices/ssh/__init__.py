@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edgerig import process
+from edgerig.devices import leftovers
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.probe import probe
 from edgerig.devices.ssh.channel import Command, LinkLost
@@ -45,9 +46,11 @@ mkdir -p -m 700 "$1" || exit 1
 
 @contextlib.contextmanager
 def open_ssh(spec: SshDevice) -> Iterator[OpenDevice]:
-    """Raises DeviceError (Unreachable, HostKeyUnknown, HostKeyMismatch) when the device is not to be had."""
+    """Raises DeviceError (Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch) when it is not to be had."""
     with SshTransport(spec) as transport:
         arch = transport.prepare()
+        with contextlib.suppress(DeviceError):  # what stays there costs space, not the device
+            leftovers.sweep(transport, spec.workdir)
         if spec.runtime == "system":
             yield with_own_python(spec, transport)
         else:

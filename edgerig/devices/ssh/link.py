@@ -105,7 +105,7 @@ class Link:
 
 
 def connect(endpoint: Endpoint) -> Link:
-    """Raises Unreachable, HostKeyUnknown, HostKeyMismatch; nothing stays open then."""
+    """Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch; nothing stays open then."""
     below: list[Callable[[], None]] = []
     try:
         sock, carrier = _dial(endpoint, below)

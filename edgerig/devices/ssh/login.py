@@ -16,13 +16,14 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm  # of paramiko's own dependency, which it lets through
 
 from edgerig.devices.ssh.config import Endpoint
-from edgerig.errors import Unreachable
+from edgerig.errors import LoginRefused, Unreachable
 
 PASSWORD_VARIABLE = "EDGERIG_SSH_PASSWORD"  # noqa: S105  (its name, not a password)
 
 
 def log_in(transport: paramiko.Transport, endpoint: Endpoint) -> None:
-    """Raises Unreachable when the server takes none of what we have; it says what was tried."""
+    """Raises LoginRefused when the server takes none of what we have, and Unreachable when it hangs up, as one that is
+    only starting does (pam_nologin(8)); both say what was tried."""
     tried: list[str] = []
     for source, key in _keys(endpoint, tried):
         tried.append(source)
@@ -38,7 +39,8 @@ def log_in(transport: paramiko.Transport, endpoint: Endpoint) -> None:
         except paramiko.SSHException:
             _ask.cache_clear()  # a mistyped one must not be offered to every later connection
     if not transport.is_authenticated():
-        raise Unreachable(
+        refusal = LoginRefused if transport.is_active() else Unreachable
+        raise refusal(
             f"{endpoint.address} refused the login; tried: {', '.join(tried) or 'nothing, there is no key'}",
             hint=f"does `{endpoint.by_hand('ssh')} true` work? `{endpoint.by_hand('ssh-copy-id')}` installs your key; "
             f"a password goes into {PASSWORD_VARIABLE}",

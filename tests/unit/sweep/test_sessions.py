@@ -1,18 +1,50 @@
 """Sessions over a device whose openings the test controls: reconnecting and giving up are error paths."""
 
 import contextlib
+import sys
 import threading
 import time
 
 import pytest
 
+from edgerig import process
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown
+from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
 from edgerig.spec import LocalDevice
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
 
 SPEC = LocalDevice(name="d", kind="local")
+INTERRUPTED = """\
+import contextlib, threading, time
+from edgerig import process
+from edgerig.devices.device import OpenDevice
+from edgerig.errors import Unreachable
+from edgerig.spec import LocalDevice
+from edgerig.sweep import sessions
+there, tried = [True], threading.Event()
+@contextlib.contextmanager
+def opening(spec):
+    if not there.pop():
+        tried.set()
+        raise Unreachable("no route")
+    yield OpenDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
+sessions.open_device = opening
+held, spec = sessions.DeviceSessions(), LocalDevice(name="d", kind="local")
+held.device(spec)
+held.drop(spec)
+there.append(False)
+def stop():
+    tried.wait()
+    print("waiting")
+    process.stop_all()
+threading.Thread(target=stop).start()
+begin = time.monotonic()
+try:
+    held.device(spec)
+except process.Stopped:
+    print("Stopped", time.monotonic() - begin < sessions.BACKOFF_S / 2)
+"""
 
 
 class Bench:
@@ -20,7 +52,7 @@ class Bench:
 
     def __init__(self, failures=0):
         self.failures, self.openings, self.open = failures, 0, 0
-        self.error = DeviceError
+        self.error = Unreachable
 
     @contextlib.contextmanager
     def __call__(self, spec):
@@ -39,7 +71,7 @@ class Bench:
 def bench(monkeypatch):
     bench = Bench()
     monkeypatch.setattr(sessions, "open_device", bench)
-    monkeypatch.setattr(sessions, "BACKOFF_S", 0)
+    monkeypatch.setattr(sessions, "BACKOFF_S", 0.02)
     return bench
 
 
@@ -68,23 +100,64 @@ def test_one_failure_to_connect_is_forgiven(bench):
 def test_a_dead_device_is_given_up_with_its_first_error(bench):
     bench.failures = 2
     held = DeviceSessions()
-    with pytest.raises(DeviceError, match="no route"):
+    with pytest.raises(Unreachable, match="no route"):
         held.device(SPEC)
-    with pytest.raises(DeviceError, match=r"given up: no route") as caught:
+    with pytest.raises(Unreachable, match=r"given up: no route") as caught:
         held.device(SPEC)
     assert caught.value.hint == "plug it in"
     assert bench.openings == 2
 
 
-@pytest.mark.parametrize("refused", [HostKeyUnknown, HostKeyMismatch])
-def test_a_host_key_that_is_refused_is_not_tried_again(bench, refused):
-    bench.failures, bench.error = 1, refused
+@pytest.mark.parametrize("reached", [True, False])
+@pytest.mark.parametrize("refused", [HostKeyUnknown, HostKeyMismatch, LoginRefused, DeviceError])
+def test_what_waiting_does_not_mend_is_not_tried_again(bench, refused, reached):
     held = DeviceSessions()
+    if reached:
+        held.device(SPEC)
+        held.drop(SPEC)
+    bench.failures, bench.error, bench.openings = 1, refused, 0
     for _ in range(2):
         with pytest.raises(refused) as caught:
             held.device(SPEC)
         assert caught.value.hint == "plug it in"
     assert bench.openings == 1
+
+
+def test_a_device_that_was_there_before_is_waited_for(bench):
+    held = DeviceSessions()
+    held.device(SPEC)
+    held.drop(SPEC)
+    bench.failures = 5
+    assert held.device(SPEC).workdir == "/w"
+    assert bench.openings == 7
+
+
+def test_a_device_that_stays_away_is_given_up_in_time(bench, monkeypatch):
+    monkeypatch.setattr(sessions, "BOOT_S", 0.5)
+    held = DeviceSessions()
+    held.device(SPEC)
+    held.drop(SPEC)
+    bench.failures = 1000
+    begin = time.monotonic()
+    with pytest.raises(Unreachable, match="no route"):
+        held.device(SPEC)
+    assert 0.5 <= time.monotonic() - begin < 5
+    assert 4 < bench.openings < 12, "ever longer pauses"
+    with pytest.raises(Unreachable, match="given up"):
+        held.device(SPEC)
+
+
+def test_what_a_job_left_is_known_to_the_next_session(bench):
+    held = DeviceSessions()
+    held.device(SPEC).left.append("/w/job-0")
+    held.drop(SPEC)
+    assert held.device(SPEC).left == ["/w/job-0"]
+
+
+def test_an_interrupted_sweep_does_not_wait_for_a_device():
+    """In a process of its own: what is being interrupted is never taken up again."""
+    done = process.run([sys.executable, "-c", INTERRUPTED], timeout_s=60)
+    assert done.stdout.decode().split() == ["waiting", "Stopped", "True"], done.stderr.decode()
 
 
 def test_a_device_stays_open_until_its_cell_has_tidied_up(bench):
