@@ -24,4 +24,4 @@ class OpenDevice:
     library_reason: str = ""
     no_instructions: str = "guest instructions are counted by QEMU's user mode only"
     no_state: str = ""
-    left: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list, compare=False)
