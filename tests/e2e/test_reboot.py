@@ -68,7 +68,7 @@ def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edge
             "-c",
             f"cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -q '{WORKDIR}/[j]ob-[^ ]*/runner.pyz {WORKDIR}/'",
         ]
-        wait_for(lambda: transport.run(at_work, 30).returncode == 0)
+        wait_for(lambda: transport.run(at_work, 30).returncode == 0, 300)
         before = transport.run(BOOT, 30).stdout
         reset(monitor)
     _, err = sweep.communicate(timeout=500)
