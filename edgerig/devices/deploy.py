@@ -170,7 +170,7 @@ def _end(device: OpenDevice, remote: str) -> None:
 
 
 def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
-    """Brings the raw run's arrays back and checks it: how large its outputs may be, the file says and not the device."""
+    """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
     there, here = ([tensor.shape for tensor in tensors] for tensors in (raw.engine.outputs, artifact.outputs))
     if there != here:
         raise UnparsableOutput(

@@ -20,7 +20,7 @@ from ports import held_port
 from ssh_device import jumping, running, spec_of, use_relay, wait_until
 
 from edgerig.devices.ssh import SshTransport
-from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, Unreachable
+from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
 from edgerig.spec import SshDevice
 
 pytestmark = pytest.mark.integration
@@ -103,16 +103,25 @@ def test_a_port_that_talks_something_else_is_unreachable(server):
 def test_a_refused_login_says_what_was_tried(server, tmp_path):
     stranger = tmp_path / "stranger"
     sshd.make_key(stranger)
-    with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec_of(server, key=stranger)):
+    with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec_of(server, key=stranger)):
         pass
     assert str(stranger) in caught.value.message
     assert "ssh-copy-id" in caught.value.hint
 
 
+def test_a_server_that_hangs_up_at_the_login_may_only_be_starting(tmp_path, home):
+    """As pam_nologin(8) has it do until the system is up. Here it takes one try and no second."""
+    with sshd.running(tmp_path / "sshd", "MaxAuthTries=1") as curt:
+        stranger = tmp_path / "stranger"
+        sshd.make_key(stranger)
+        with pytest.raises(Unreachable, match="refused the login"), SshTransport(spec_of(curt, key=stranger)):
+            pass
+
+
 def test_an_encrypted_key_says_how_to_unlock_it(server, tmp_path):
     locked = tmp_path / "locked"
     os.system(f"ssh-keygen -q -t ed25519 -N secret -f {locked}")
-    with pytest.raises(Unreachable, match="ssh-add"), SshTransport(spec_of(server, key=locked)):
+    with pytest.raises(LoginRefused, match="ssh-add"), SshTransport(spec_of(server, key=locked)):
         pass
 
 
@@ -180,7 +189,7 @@ def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
         with pytest.raises(HostKeyUnknown, match=str(jump.port)), SshTransport(through):
             pass
         sshd.trust(server.known_hosts, jump.port, jump.host_key)
-        with pytest.raises(Unreachable, match=f":{jump.port} refused the login"), SshTransport(through):
+        with pytest.raises(LoginRefused, match=f":{jump.port} refused the login"), SshTransport(through):
             pass
         with (jump.folder / "authorized_keys").open("a") as file:
             file.write(Path(f"{server.client_key}.pub").read_text())
@@ -213,7 +222,7 @@ def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path)
         known = tmp_path / "known hosts"
         known.write_text(server.known_hosts.read_text())
         spec = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}", known_hosts=known)
-        with pytest.raises(DeviceError, match="refused the login") as caught, SshTransport(spec):
+        with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec):
             pass
         ssh, copy_id = hinted(caught.value)
         assert by_hand(ssh).returncode == 255
@@ -281,11 +290,11 @@ def test_a_password_comes_from_the_environment(password_server, monkeypatch):
     with SshTransport(spec) as transport:
         assert transport.run(["id", "-un"], 30).stdout == b"sesame\n"
     monkeypatch.setenv("EDGERIG_SSH_PASSWORD", "a wrong one")
-    with pytest.raises(Unreachable, match="refused the login; tried: a password") as caught, SshTransport(spec):
+    with pytest.raises(LoginRefused, match="refused the login; tried: a password") as caught, SshTransport(spec):
         pass
     assert "a wrong one" not in caught.value.message + caught.value.hint
     monkeypatch.delenv("EDGERIG_SSH_PASSWORD")
-    with pytest.raises(Unreachable, match="refused the login") as caught, SshTransport(spec):
+    with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec):
         pass
     assert "EDGERIG_SSH_PASSWORD" in caught.value.hint
 
