@@ -463,7 +463,8 @@ KEYS = [f"{digit}{'0' * 15}" for digit in "1234"]
 # somebody else's, and two on their way.
 _BUNDLES = """\
 mkdir -p "$1/bundles" && cd "$1/bundles" || exit 1; shift
-for b; do mkdir -p "$b/bin" && cp "$(which sleep)" "$b/bin/sleep" && : >"$b/complete" || exit 1; done
+sleep=$(command -v sleep); [ -f "$sleep" ] || sleep=$(which sleep)  # mksh has one of its own, the machine no `which`
+for b; do mkdir -p "$b/bin" && cp "$sleep" "$b/bin/sleep" && : >"$b/complete" || exit 1; done
 mkdir -p notes/x .new-old/root .new-fresh/root
 for f in */complete .new-old; do [ "$f" = "$b/complete" ] || touch -t 202001010000 "$f" || exit 1; done
 """

@@ -16,7 +16,7 @@ DEVICES = ("local", "qemu-vm", "android", "qemu-rpi4", "qemu-rpi5")
 SWEEP = """
 models = ["digits_cnn", "digits_vit", {more}]
 recipes = ["fp32", "int8-static", "as-is"]
-select = ["digits_cnn-*-int8-static@*", "digits_vit-*-fp32@*", "kws_*-tflite-as-is@*"]
+select = ["digits_cnn-*-int8-static@*", "digits_vit-*-onnx-fp32@*", "kws_*-tflite-as-is@*"]
 devices = [{devices}]
 out = "reports"
 {dataset}
@@ -27,7 +27,10 @@ min_seconds = 0.1
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """The digits models everywhere, and the keyword-spotting file where its folder is."""
+    """The digits models everywhere, and the keyword-spotting file where its folder is.
+
+    The transformer in one format only: its 540 images take an emulated processor half a minute.
+    """
     edgerig = Edgerig(tmp_path_factory.mktemp("devices"))
     more, dataset = "", ""
     if KWS.is_dir():
@@ -50,7 +53,7 @@ def test_every_cell_on_every_device_is_ok(sweep):
     assert {cell["device"] for cell in cells.values()} == set(DEVICES)
     assert all(cell["status"] == "ok" for cell in cells.values())
     assert sum(cell["model"] == "digits_cnn" for cell in cells.values()) == 3 * len(DEVICES)
-    assert sum(cell["model"] == "digits_vit" for cell in cells.values()) == 3 * len(DEVICES)
+    assert sum(cell["model"] == "digits_vit" for cell in cells.values()) == len(DEVICES)
 
 
 def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
