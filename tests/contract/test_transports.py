@@ -1,8 +1,4 @@
-"""The transport contract: one body, every transport, each on the real thing.
-
-A new transport is one row of `PLACES`: a context manager that gives an entered transport and a folder of the test's
-own on its device. The device needs `sh` and the usual small tools (busybox will do), nothing else.
-"""
+"""The transport contract: one body, every transport of `places.py`."""
 
 from __future__ import annotations
 
@@ -10,24 +6,17 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
-import adbd
 import pytest
-import sshd
+from places import PLACES
 
 from edgerig import process
-from edgerig.devices import leftovers, open_device
+from edgerig.devices import leftovers
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.bundle.provision import is_provisioned, tidy
-from edgerig.devices.local import LocalTransport
-from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError, Unreachable
-from edgerig.spec import AdbDevice, QemuSystemDevice, QemuUserDevice, SshDevice
 
 pytestmark = pytest.mark.contract
 
@@ -43,73 +32,6 @@ ODD_NAMES = [
     "ümläut 漢字",
     " ends in space ",
 ]
-
-
-@dataclass(frozen=True)
-class Place:
-    """An entered transport and a folder that exists on its device. `arch` is given where commands run on this machine
-    and only the runner is emulated."""
-
-    transport: Transport
-    folder: str
-    arch: str = ""
-
-
-@contextlib.contextmanager
-def local(tmp_path: Path) -> Iterator[Place]:
-    with LocalTransport() as transport:
-        yield Place(transport, str(tmp_path))
-
-
-@contextlib.contextmanager
-def ssh(tmp_path: Path) -> Iterator[Place]:
-    with sshd.running(tmp_path / "sshd") as server:
-        spec = SshDevice(
-            name="contract",
-            kind="ssh",
-            host="127.0.0.1",
-            port=server.port,
-            user=server.user,
-            key=server.client_key,
-            known_hosts=server.known_hosts,
-            workdir=str(tmp_path / "work"),
-        )
-        (tmp_path / "device").mkdir()
-        with SshTransport(spec) as transport:
-            yield Place(transport, str(tmp_path / "device"))
-
-
-@contextlib.contextmanager
-def adb(tmp_path: Path) -> Iterator[Place]:
-    with adbd.adb_target() as target, pytest.MonkeyPatch.context() as patch:
-        for key, value in target.environment.items():
-            patch.setenv(key, value)
-        spec = AdbDevice(name="contract", kind="adb", connect=target.address)
-        with AdbTransport(spec) as transport:
-            transport.prepare()
-            assert transport.run(["mkdir", "/data/local/tmp/contract"], 30).returncode == 0
-            yield Place(transport, "/data/local/tmp/contract")
-
-
-@contextlib.contextmanager
-def qemu_user(tmp_path: Path) -> Iterator[Place]:
-    with open_device(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
-        yield Place(opened.transport, str(tmp_path), arch="aarch64")
-
-
-@contextlib.contextmanager
-def qemu_system(tmp_path: Path) -> Iterator[Place]:
-    with open_device(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
-        yield Place(opened.transport, opened.workdir)
-
-
-PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
-    "local": local,
-    "ssh": ssh,
-    "adb": adb,
-    "qemu-user": qemu_user,
-    "qemu-system": qemu_system,
-}
 
 
 @pytest.fixture(scope="module", params=PLACES)

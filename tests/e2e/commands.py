@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from processes import children, processes, wait_for
 
 QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\n"
 
@@ -57,38 +57,6 @@ class Edgerig:
     @staticmethod
     def _argv(arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "edgerig", *arguments]
-
-
-def wait_for(condition, seconds: float = 120.0):
-    """What `condition` gives once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
-def processes(*words: str) -> list[int]:
-    """Pids of processes whose command line holds every one of `words`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if all(word in line for word in words):
-                found.append(int(entry.name))
-    return found
-
-
-def children(pid: int) -> list[int]:
-    """Every descendant of `pid`, less those that end while they are looked at."""
-    direct = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            direct += [int(child) for child in task.read_text().split()]
-    return direct + [grandchild for child in direct for grandchild in children(child)]
 
 
 def runner_of(sweep: subprocess.Popen, seconds: float = 120.0) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 import adbd
 import pytest
 import sshd
-from e2e.commands import QUICK, children, processes, wait_for
+from e2e.commands import QUICK
+from processes import children, processes, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -50,7 +51,7 @@ def remote_runner(folder):
         pythons = [pid for pid in started if "python" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))]
         return pythons[0] if len(pythons) == 1 and not children(pythons[0]) else None
 
-    return wait_for(lambda: quietly(found))
+    return wait_for(lambda: quietly(found), 120)
 
 
 def quietly(ask):
@@ -70,7 +71,7 @@ def test_a_device_that_goes_away_mid_run_costs_that_cell_and_is_clean_once_it_is
     remote_runner(edgerig.folder)
     remote.kill()
     wait_for(lambda: not processes("runner.pyz", str(edgerig.folder / "work")), 30)  # no orphan on the device
-    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")))
+    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")), 120)
     assert len(jobs(edgerig.folder)) == 1
     remote.start()
     _, err = sweep.communicate(timeout=300)
@@ -88,7 +89,7 @@ def test_ctrl_c_ends_the_wait_for_a_device_that_is_gone(edgerig, remote):
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "3.0")), "--device", "remote")
     remote_runner(edgerig.folder)
     remote.kill()
-    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")))
+    wait_for(lambda: any(path.read_text() for path in edgerig.folder.glob("reports/*/journal.jsonl")), 120)
     sweep.send_signal(signal.SIGINT)
     _, err = sweep.communicate(timeout=60)
     assert sweep.returncode == 130, err
@@ -252,7 +253,7 @@ def adb_runner():
         started = [pid for pid in runners_there() if not children(pid)]
         return started[0] if len(started) == 1 else None
 
-    return wait_for(lambda: quietly(found))
+    return wait_for(lambda: quietly(found), 120)
 
 
 def runners_there():

@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from e2e.commands import QUICK, children, processes, runner_of, send, wait_for
+from e2e.commands import QUICK, runner_of, send
+from processes import children, processes, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -31,8 +32,8 @@ def sweep(edgerig):
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
     child = sweep()
-    wait_for(lambda: [*edgerig.folder.glob("reports/*/run.json")])
-    wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid))
+    wait_for(lambda: [*edgerig.folder.glob("reports/*/run.json")], 120)
+    wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid), 120)
     below = children(child.pid)
     child.kill()
     child.communicate()
@@ -61,7 +62,7 @@ def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):
 
 def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
     child = sweep()
-    wait_for(lambda: len(journal(edgerig.folder)) >= 1 and children(child.pid))
+    wait_for(lambda: len(journal(edgerig.folder)) >= 1 and children(child.pid), 120)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
@@ -80,7 +81,7 @@ def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
 def test_a_runner_killed_mid_inference_costs_its_cell(edgerig):
     child = edgerig.start("sweep", edgerig.sweep_file(SWEEP.replace("0.05", "3.0")))
     victim = runner_of(child)
-    wait_for(lambda: not children(victim))  # past the memory pass's fork
+    wait_for(lambda: not children(victim), 120)  # past the memory pass's fork
     send(victim, signal.SIGKILL)
     _, err = child.communicate(timeout=300)
     assert child.returncode == 1

@@ -4,7 +4,8 @@ import json
 import socket
 
 import pytest
-from e2e.commands import QUICK, Edgerig, wait_for
+from e2e.commands import QUICK, Edgerig
+from processes import wait_for
 
 from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import made_up
 import numpy as np
 import pytest
 
@@ -19,7 +19,6 @@ from edgerig.devices import open_device
 from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
 from edgerig.errors import RunnerCrashed
-from edgerig.results import Artifact
 from edgerig.spec import LocalDevice, QemuSystemDevice, QemuUserDevice, RunSettings
 
 pytestmark = pytest.mark.integration
@@ -28,32 +27,12 @@ CELL = "m-torch-executorch-fp32@d/t1"
 GREEDY = "kept = []\nwhile True: kept.append(b'x' * 2**24)"
 
 
-def artifact(file: Path) -> Artifact:
-    file.write_bytes(b"no model")
-    return Artifact(
-        key="k",
-        file=file.name,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        size_bytes=8,
-        format="executorch",
-        recipe="fp32",
-        engine="executorch",
-        layout="any",
-        inputs=(),
-        outputs=(),
-        constants={},
-        check=None,
-    )
-
-
 def death(device: OpenDevice, tmp_path: Path) -> RunnerCrashed:
     """How a run on `device` ends, which must end badly and leave no job there."""
     file, inputs = tmp_path / "model.pte", [np.zeros((1, 1), np.float32)]
+    artifact, settings = made_up.artifact(file, "executorch"), RunSettings(timeout_s=120)
     with pytest.raises(RunnerCrashed) as caught:
-        run_on_device(
-            device, CELL, artifact(file), file, inputs, 1, RunSettings(timeout_s=120), tmp_path / "raw",
-            device.transport.probe(),
-        )  # fmt: skip
+        run_on_device(device, CELL, artifact, file, inputs, 1, settings, tmp_path / "raw", device.transport.probe())
     assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store"), "the device is clean"
     return caught.value
 

@@ -3,22 +3,22 @@ is really killed, comes back on its port, and is really cut off."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
 import time
 from pathlib import Path
 
+import made_up
 import numpy as np
 import pytest
 import slow_link
 import sshd
+from processes import running, wait_for
 
 from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, Unreachable
-from edgerig.results import Artifact
 from edgerig.spec import RunSettings, SshDevice
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
@@ -77,21 +77,7 @@ class Board:
         """Runs a job whose runner is `program`, a shell script."""
         script, file = self.folder / "runner", self.folder / "model.onnx"
         script.write_text(program.replace("$RUNNER", str(self.pid)))
-        file.write_bytes(b"no model")
-        artifact = Artifact(
-            key="k",
-            file=file.name,
-            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            size_bytes=8,
-            format="onnx",
-            recipe="fp32",
-            engine="onnxruntime",
-            layout="any",
-            inputs=(),
-            outputs=(),
-            constants={},
-            check=None,
-        )
+        artifact = made_up.artifact(file, "onnx")
         job = OpenDevice(device.transport, device.workdir, ("sh", str(script)), None, left=device.left)
         inputs = [np.zeros((1, 1), np.float32)]
         settings = RunSettings(timeout_s=timeout_s)
@@ -99,7 +85,7 @@ class Board:
 
     def when_at_work(self, then) -> threading.Thread:
         def wait_and_do() -> None:
-            wait_until(self.pid.exists)
+            wait_for(self.pid.exists)
             then()
 
         thread = threading.Thread(target=wait_and_do)
@@ -107,11 +93,7 @@ class Board:
         return thread
 
     def at_work(self) -> bool:
-        try:
-            state = Path(f"/proc/{self.pid.read_text().strip()}/stat").read_text()
-        except OSError:
-            return False
-        return state.rsplit(")", 1)[1].split()[0] != "Z"
+        return running(int(self.pid.read_text()))
 
     def jobs(self) -> list[str]:
         return [path.name for path in self.work.glob("job-*")]
@@ -120,13 +102,6 @@ class Board:
 @pytest.fixture
 def board(server, tmp_path) -> Board:
     return Board(server, tmp_path)
-
-
-def wait_until(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_device_that_is_switched_off_in_a_job_is_waited_for_and_cleaned(board, held, monkeypatch):
@@ -182,7 +157,7 @@ def test_a_link_that_is_lost_for_a_moment_leaves_nothing(board, held):
     cut.join()
     assert board.jobs() == []
     assert device.left == []
-    wait_until(lambda: not board.at_work())
+    wait_for(lambda: not board.at_work())
 
 
 def test_what_a_host_that_is_gone_left_is_swept_when_the_device_is_opened(board, held):

@@ -15,6 +15,7 @@ from pathlib import Path
 import paramiko
 import pytest
 from e2e.commands import Edgerig
+from processes import running, wait_for
 
 from edgerig.cache import cache_root
 from edgerig.devices.qemu.system import QEMU, VmTransport, machine
@@ -92,21 +93,6 @@ def emulators(parent: int) -> list[int]:
             family.setdefault(int(rest.split()[1]), []).append((int(entry.name), name))
     leashes = [pid for pid, _ in family.get(parent, [])]
     return [pid for leash in leashes for pid, name in family.get(leash, []) if QEMU.startswith(name)]
-
-
-def running(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition, seconds=30.0):
-    last = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < last, "did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def test_login_and_exit_codes(transport):
@@ -200,10 +186,10 @@ def test_a_killed_host_leaves_no_emulator(image, tmp_path, wait_for_login):
         assert host.stdout.readline() == "starting\n"
         if wait_for_login:
             assert int(host.stdout.readline())
-        pids = wait_until(lambda: emulators(host.pid))
+        pids = wait_for(lambda: emulators(host.pid), 60)
         os.kill(host.pid, signal.SIGKILL)
-    wait_until(lambda: not any(running(pid) for pid in pids))
-    wait_until(lambda: not list(tmp_path.iterdir()))
+    wait_for(lambda: not any(running(pid) for pid in pids), 60)
+    wait_for(lambda: not list(tmp_path.iterdir()), 60)
 
 
 def test_a_machine_without_a_system_tells_what_its_console_said(image, tmp_path):

@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from e2e.commands import QUICK, Edgerig, processes
+from e2e.commands import QUICK, Edgerig
+from processes import processes
 
 from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice

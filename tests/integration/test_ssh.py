@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import slow_link
 import sshd
-from ssh_device import MB, jumping, parts, random_file, running, spec_of, trust_port, use_relay, wait_until
+from processes import running, wait_for
+from ssh_device import MB, jumping, parts, random_file, spec_of, trust_port, use_relay
 
 from edgerig import process
 from edgerig import spec as specs
@@ -42,7 +43,7 @@ def test_a_link_that_drops_between_commands_is_made_again_once(server):
 
 def test_a_server_killed_in_a_run_is_unreachable_and_leaves_no_process(server, tmp_path):
     with SshTransport(spec_of(server)) as transport:
-        threading.Thread(target=lambda: (wait_until((tmp_path / "pids").exists), server.kill())).start()
+        threading.Thread(target=lambda: (wait_for((tmp_path / "pids").exists), server.kill())).start()
         begin = time.monotonic()
         with pytest.raises(Unreachable, match="lost during sh"):
             transport.run(
@@ -50,19 +51,19 @@ def test_a_server_killed_in_a_run_is_unreachable_and_leaves_no_process(server, t
             )
         assert time.monotonic() - begin < 30
         for pid in (tmp_path / "pids").read_text().split():
-            wait_until(lambda pid=pid: not running(pid))
+            wait_for(lambda pid=pid: not running(pid))
 
 
 def test_a_link_cut_in_a_run_is_unreachable_and_leaves_no_process(server, tmp_path):
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(target=lambda: (wait_until((tmp_path / "pid").exists), link.cut())).start()
+            threading.Thread(target=lambda: (wait_for((tmp_path / "pid").exists), link.cut())).start()
             with pytest.raises(Unreachable):
                 transport.run(
                     ["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", f"{tmp_path}/pid"], 120
                 )
-            wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+            wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
             assert transport.run(["echo", "again"], 30).stdout == b"again\n"
 
 
@@ -76,9 +77,9 @@ def test_leaving_ends_what_still_runs(server, tmp_path):
 
     thread = threading.Thread(target=run)
     thread.start()
-    wait_until((tmp_path / "pid").exists)
+    wait_for((tmp_path / "pid").exists)
     transport.__exit__(None, None, None)
-    wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+    wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
     thread.join(30)
     assert not thread.is_alive()
 
@@ -91,14 +92,12 @@ def test_a_dead_link_does_not_keep_the_command_alive(server, tmp_path, monkeypat
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(
-                target=lambda: (wait_until((tmp_path / "pid").exists), link.freeze(), frozen.set())
-            ).start()
+            threading.Thread(target=lambda: (wait_for((tmp_path / "pid").exists), link.freeze(), frozen.set())).start()
             script = 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300'
             done = transport.run(["sh", "-c", script, "sh", f"{tmp_path}/pid"], 8.0)
             assert done.timed_out and done.returncode == -9
             assert frozen.is_set()
-            wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+            wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
 
 
 def test_a_push_cut_in_the_middle_is_done_again(server, tmp_path):
@@ -109,7 +108,7 @@ def test_a_push_cut_in_the_middle_is_done_again(server, tmp_path):
             transport.push(sent, f"{tmp_path}/arrived")
         assert link.cuts == 1
     assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
-    wait_until(lambda: parts(tmp_path) == [])
+    wait_for(lambda: parts(tmp_path) == [])
 
 
 def test_a_server_killed_in_a_push_is_unreachable_and_leaves_no_part(server, tmp_path):
@@ -118,11 +117,11 @@ def test_a_server_killed_in_a_push_is_unreachable_and_leaves_no_part(server, tmp
     with slow_link.slow_link(server.port, bytes_per_s=10 * MB) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(target=lambda: (wait_until(lambda: link.carried > 5 * MB), server.kill())).start()
+            threading.Thread(target=lambda: (wait_for(lambda: link.carried > 5 * MB), server.kill())).start()
             with pytest.raises(Unreachable):
                 transport.push(sent, f"{tmp_path}/target")
     assert (tmp_path / "target").read_bytes() == b"old"
-    wait_until(lambda: parts(tmp_path) == [])
+    wait_for(lambda: parts(tmp_path) == [])
 
 
 def test_a_pull_cut_in_the_middle_is_done_again(server, tmp_path):
@@ -131,7 +130,7 @@ def test_a_pull_cut_in_the_middle_is_done_again(server, tmp_path):
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
             started = time.monotonic()
-            threading.Thread(target=lambda: (wait_until(lambda: time.monotonic() - started > 0.4), link.cut())).start()
+            threading.Thread(target=lambda: (wait_for(lambda: time.monotonic() - started > 0.4), link.cut())).start()
             transport.pull(str(there), tmp_path / "back", 20 * MB)
         assert link.cuts >= 1
     assert (tmp_path / "back").read_bytes() == there.read_bytes()
@@ -163,7 +162,7 @@ def test_a_push_keeps_its_deadline_when_what_carries_the_link_freezes(carried, s
     monkeypatch.setattr(sys.modules["edgerig.devices.ssh.upload"], "_timeout", lambda size: next(deadlines))
     sent = random_file(tmp_path / "sent", 60 * MB)
     with SshTransport(spec) as transport:
-        thread = threading.Thread(target=lambda: (wait_until(lambda: parts(tmp_path)), freeze()))
+        thread = threading.Thread(target=lambda: (wait_for(lambda: parts(tmp_path)), freeze()))
         thread.start()
         begin = time.monotonic()
         try:
@@ -199,9 +198,9 @@ def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, s
     with SshTransport(spec) as transport:
         thread = threading.Thread(target=push)
         thread.start()
-        wait_until(lambda: parts(tmp_path))
+        wait_for(lambda: parts(tmp_path))
         freeze()
-        wait_until(lambda: stands_still(tmp_path))
+        wait_for(lambda: stands_still(tmp_path))
         begin = time.monotonic()
         process.stop_all()
         thread.join(20)
@@ -240,7 +239,7 @@ print(caught)
 """
     done = process.run([sys.executable, "-c", code], timeout_s=60)
     assert done.stdout.decode().strip() == "['running', 'new', b'tidy\\n']", done.stderr.decode()
-    wait_until(lambda: not running((tmp_path / "pid").read_text().strip()))
+    wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
 
 
 # The device as a whole

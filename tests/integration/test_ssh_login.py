@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import sshd
 from ports import held_port
-from ssh_device import jumping, running, spec_of, use_relay, wait_until
+from processes import running, wait_for
+from ssh_device import jumping, spec_of, use_relay
 
 from edgerig.devices.ssh import SshTransport
 from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
@@ -180,7 +181,7 @@ def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_pat
         assert transport.run(["echo", "through"], 30).stdout == b"through\n"
         pid = int((tmp_path / "relay.pid").read_text())
         assert running(pid)
-    wait_until(lambda: not running(pid))
+    wait_for(lambda: not running(pid))
 
 
 def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):

@@ -6,7 +6,8 @@ import time
 import pytest
 import slow_link
 import sshd
-from ssh_device import MB, parts, processes_that_name, random_file, spec_of, trust_port, wait_until
+from processes import processes, wait_for
+from ssh_device import MB, parts, random_file, spec_of, trust_port
 
 from edgerig.devices import content_store
 from edgerig.devices.ssh import SshTransport
@@ -70,7 +71,7 @@ def test_a_full_disk_is_a_device_error_and_leaves_nothing(server, tmp_path):
             transport.push(sent, f"{tmp_path}/target")
         assert transport.run(["true"], 30).returncode == 0
     assert not (tmp_path / "target").exists()
-    wait_until(lambda: parts(tmp_path) == [])
+    wait_for(lambda: parts(tmp_path) == [])
 
 
 def test_a_device_without_a_hashing_tool_is_read_back(server, tmp_path):
@@ -118,4 +119,4 @@ def test_a_push_leaves_no_watch_behind(server, tmp_path):
         with pytest.raises(DeviceError):
             transport.push(tmp_path / "sent", f"{tmp_path}/missing/target")
         transport.pull(f"{tmp_path}/again", tmp_path / "back", MB)
-        wait_until(lambda: not processes_that_name(str(tmp_path / "target")))
+        wait_for(lambda: not processes(str(tmp_path / "target")))

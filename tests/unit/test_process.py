@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from processes import running, wait_for
 
 from edgerig import process
 
@@ -15,22 +16,6 @@ LEAVES_A_CHILD = "import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen
 
 def python(code):
     return [sys.executable, "-c", code]
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def wait_until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("code", [0, 3, 255])
@@ -65,13 +50,13 @@ def test_the_deadline_ends_the_child_and_its_children(tmp_path):
     done = process.run(python(code), timeout_s=1.5)
     assert done.timed_out
     assert time.monotonic() - begin < 20
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+    wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
 
 
 def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
     code = LEAVES_A_CHILD.format(pid=str(tmp_path / "pid"))
     assert process.run(python(code), timeout_s=30).returncode == 0
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+    wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
 
 
 def daemon(pid):
@@ -113,12 +98,12 @@ def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
     host = subprocess.Popen(
         python(f"import sys; from edgerig import process; process.run([sys.executable, '-c', {child!r}], timeout_s=60)")
     )
-    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
     pid = int((tmp_path / "pid").read_text())
-    assert alive(pid)
+    assert running(pid)
     host.kill()
     host.wait()
-    wait_until(lambda: not alive(pid))
+    wait_for(lambda: not running(pid))
 
 
 def test_stop_all_ends_what_runs_and_refuses_what_comes():

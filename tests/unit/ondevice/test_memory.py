@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
+from processes import running, wait_for
 
 from edgerig.ondevice import memory
 
@@ -65,12 +65,12 @@ def test_a_pass_that_hangs_ends_with_the_host(tmp_path, own_group):
     runner = subprocess.Popen(
         [sys.executable, "-c", HANGS, str(told)], stdin=subprocess.PIPE, start_new_session=own_group
     )
-    wait_until(told.exists)
+    wait_for(told.exists)
     hanging = int(told.read_text())
     assert runner.poll() is None and running(hanging)
     runner.stdin.close()  # what the kernel does when the host is killed
     assert runner.wait(20) == (-9 if own_group else 1)
-    wait_until(lambda: not running(hanging))
+    wait_for(lambda: not running(hanging))
 
 
 def test_a_host_that_is_killed_takes_a_hanging_pass_with_it(tmp_path):
@@ -79,22 +79,7 @@ def test_a_host_that_is_killed_takes_a_hanging_pass_with_it(tmp_path):
     argv = f"[sys.executable, '-c', {HANGS!r}, {str(told)!r}]"
     code = f"import sys; from edgerig import process; process.run({argv}, timeout_s=60)"
     host = subprocess.Popen([sys.executable, "-c", code])
-    wait_until(told.exists)
+    wait_for(told.exists)
     host.kill()
     host.wait()
-    wait_until(lambda: not running(int(told.read_text())))
-
-
-def running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
+    wait_for(lambda: not running(int(told.read_text())))
