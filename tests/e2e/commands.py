@@ -12,7 +12,7 @@ from pathlib import Path
 
 from processes import children, processes, wait_for
 
-QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\n"
+QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\n"
 
 
 @dataclass(frozen=True)

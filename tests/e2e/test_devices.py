@@ -60,6 +60,9 @@ def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
     for cell in sweep.cells.values():
         assert cell["emulated"] == (cell["device"] != "local")
         assert (cell["verdict"]["label"] == "emulated") == cell["emulated"]
+        if cell["emulated"]:
+            assert (cell["latency"]["samples"], cell["latency"]["warmup_runs"]) == (5, 1), "no time is spent on timing"
+    assert sweep.results["devices"]["qemu-vm"]["kind"] == "qemu-system"
     for name, device in sweep.results["devices"].items():
         assert device["arch"] == ("aarch64" if name != "local" else device["arch"])
 

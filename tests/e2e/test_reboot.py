@@ -5,7 +5,6 @@ import socket
 
 import pytest
 from e2e.commands import QUICK, Edgerig
-from processes import wait_for
 
 from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle
@@ -64,12 +63,8 @@ def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edge
     login, monitor = board
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + 'out = "reports"\n' + QUICK + "limit = 20\n"))
     with VmTransport(SPEC, login) as transport:
-        at_work = [
-            "sh",
-            "-c",
-            f"cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -q '{WORKDIR}/[j]ob-[^ ]*/runner.pyz {WORKDIR}/'",
-        ]
-        wait_for(lambda: transport.run(at_work, 30).returncode == 0, 300)
+        seen = f"cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -q '{WORKDIR}/[j]ob-[^ ]*/runner.pyz {WORKDIR}/'"
+        assert transport.run(["sh", "-c", f"until {seen}; do sleep 0.5; done"], 300).returncode == 0
         before = transport.run(BOOT, 30).stdout
         reset(monitor)
     _, err = sweep.communicate(timeout=500)

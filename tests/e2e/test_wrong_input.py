@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig
 
 pytestmark = pytest.mark.e2e
 
@@ -27,24 +27,30 @@ def own_model(edgerig, name, code):
     return name
 
 
-@pytest.fixture
-def tflite(edgerig):
+@pytest.fixture(scope="module")
+def tflite(tmp_path_factory):
     """A small real .tflite: digits_cnn, as built by edgerig itself."""
-    done = edgerig(
-        "sweep", edgerig.sweep_file(QUICK), "--model", "digits_cnn", "--format", "tflite", "--recipe", "fp32"
-    )
+    first = Edgerig(tmp_path_factory.mktemp("built"))
+    done = first("sweep", first.sweep_file(QUICK), "--model", "digits_cnn", "--format", "tflite", "--recipe", "fp32")
     assert done.code == 0, done.err
     (file,) = (done.run / "artifacts").iterdir()
     return file
 
 
 def only_error(done):
-    (cell,) = done.cells.values()
-    assert cell["status"] == "failed"
-    assert cell["error"]["hint"]
-    assert cell["error"]["message"].splitlines()[0] in done.err
+    (error,) = errors(done)
+    return error
+
+
+def errors(done):
+    """What became of each cell, none of which may be well."""
+    found = [cell["error"] for cell in done.cells.values()]
+    assert {cell["status"] for cell in done.cells.values()} == {"failed"}
+    for error in found:
+        assert error["hint"]
+        assert error["message"].splitlines()[0] in done.err
     assert "Traceback" not in done.err
-    return cell["error"]
+    return found
 
 
 def test_an_unwritable_out(edgerig):
@@ -55,15 +61,17 @@ def test_an_unwritable_out(edgerig):
     assert "--out" in done.err
 
 
-@pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".pte"])
 @pytest.mark.parametrize("content", [b"", b"not a model at all" * 100])
-def test_a_corrupt_ready_file(edgerig, suffix, content):
-    (edgerig.folder / f"net{suffix}").write_bytes(content)
-    done = edgerig("sweep", "--model", f"net{suffix}", "--out", str(edgerig.folder / "reports"))
+def test_corrupt_ready_files(edgerig, content):
+    names = ["a.onnx", "b.tflite", "c.pte"]
+    for name in names:
+        (edgerig.folder / name).write_bytes(content)
+    models = [flag for name in names for flag in ("--model", name)]
+    done = edgerig("sweep", *models, "--out", str(edgerig.folder / "reports"))
     assert done.code == 1
-    error = only_error(done)
-    assert f"net{suffix}" in error["message"]
-    assert "whole" in error["hint"]
+    for name, error in zip(names, errors(done), strict=True):
+        assert name in error["message"]
+        assert "whole" in error["hint"]
 
 
 def test_a_dataset_that_does_not_fit_the_file(edgerig, tflite):

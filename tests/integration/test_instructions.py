@@ -150,10 +150,3 @@ def test_the_dot_product_instructions_make_int8_cheaper(file_format: str, first:
     }
     assert saved["int8-static"] > 0.2
     assert abs(saved["fp32"]) < 0.05
-
-
-def test_more_threads_are_not_counted(edgerig: Edgerig) -> None:
-    identity = cell("tflite", "fp32")
-    (cost,) = costs(edgerig, "--threads", "2", "--select", identity.replace("/t1", "/t2")).values()
-    assert cost["instructions"] is None
-    assert "2 threads" in cost["reason"]

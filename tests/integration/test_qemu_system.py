@@ -14,7 +14,6 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from e2e.commands import Edgerig
 from processes import running, wait_for
 
 from edgerig.cache import cache_root
@@ -22,7 +21,7 @@ from edgerig.devices.qemu.system import QEMU, VmTransport, machine
 from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.errors import DeviceError, HostKeyMismatch
 from edgerig.results import DeviceRecord
-from edgerig.spec import QemuSystemDevice, SshDevice, load_device
+from edgerig.spec import QemuSystemDevice, SshDevice
 
 pytestmark = pytest.mark.integration
 
@@ -224,17 +223,3 @@ def test_what_qemu_refuses_is_told(image, tmp_path):
         pass
     assert "QEMU ended with exit code 1" in caught.value.message
     assert "could not load kernel" in caught.value.message
-
-
-def test_a_cell_end_to_end(tmp_path):
-    """digits_cnn, built here and run there by each of the three runtimes, its accuracy measured in the guest."""
-    assert load_device("qemu-vm").emulated
-    edgerig = Edgerig(tmp_path)
-    sweep = edgerig.sweep_file("[run]\nmin_seconds = 0.05\nmin_runs = 5\nwarmup_runs = 1\nlimit = 100\n")
-    done = edgerig("sweep", sweep, "--model", "digits_cnn", "--recipe", "int8-static", "--device", "qemu-vm")
-    assert done.code == 0, done.err
-    assert done.results["devices"]["qemu-vm"]["kind"] == "qemu-system"
-    assert {cell["format"] for cell in done.cells.values()} == {"tflite", "executorch", "onnx"}
-    for cell in done.cells.values():
-        assert (cell["status"], cell["emulated"], cell["verdict"]["label"]) == ("ok", True, "emulated")
-        assert cell["accuracy"]["value"] > 0.95
