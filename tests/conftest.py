@@ -18,6 +18,11 @@ DOOR, ROOM = Path(__file__), Path(__file__).with_name("browser.py")
 """Two files to lock, nothing is written to them; any two of the checkout would do."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that want the machine alone come last: before, they would wait for long ones, and keep others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked `alone`, with its fixtures, runs while no other test of this checkout does."""

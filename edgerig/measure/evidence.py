@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
-from edgerig.measure.latency import RESAMPLES
+from edgerig.measure.latency import RESAMPLES, resampled_medians
 from edgerig.measure.snapshot import LatencySnapshot
 
 BETWEEN_FLOOR = 0.005
@@ -46,7 +46,7 @@ def latency_ratio(base: LatencySnapshot, new: LatencySnapshot) -> Difference:
     between = quantile * deviation * math.sqrt(1 / len(ours) + 1 / len(theirs))
     half = math.hypot(within, between)
     statistic = abs(centre) / (half / quantile)
-    p = 2 * float(stats.t.sf(statistic, freedom) if freedom else stats.norm.sf(statistic))
+    p = 2 * float(special.stdtr(freedom, -statistic) if freedom else special.ndtr(-statistic))
     return Difference(math.expm1(centre), math.expm1(centre - half), math.expm1(centre + half), p)
 
 
@@ -62,8 +62,8 @@ def _between(squares: float, freedom: int) -> tuple[float, float]:
     """(standard deviation of a process' log median, the quantile that makes 95 % of it)."""
     upper = (1 + CONFIDENCE) / 2
     if not freedom:
-        return BETWEEN_ASSUMED, float(stats.norm.ppf(upper))
-    return max(math.sqrt(squares / freedom), BETWEEN_FLOOR), float(stats.t.ppf(upper, freedom))
+        return BETWEEN_ASSUMED, float(special.ndtri(upper))
+    return max(math.sqrt(squares / freedom), BETWEEN_FLOOR), float(special.stdtrit(freedom, upper))
 
 
 def _squares(values: npt.NDArray[np.float64]) -> float:
@@ -86,8 +86,7 @@ def _resampled(run: LatencySnapshot, generator: np.random.Generator) -> npt.NDAr
     """(RESAMPLES,) log medians of the run: each process' stretches drawn anew, the processes' log medians averaged."""
     logs = np.zeros(RESAMPLES)
     for blocks in run.blocks_ms:
-        drawn = generator.choice(np.asarray(blocks), size=(RESAMPLES, len(blocks)))
-        logs += np.log(np.median(drawn, axis=1))
+        logs += np.log(resampled_medians(np.asarray(blocks), generator))
     return logs / len(run.blocks_ms)
 
 
@@ -99,10 +98,10 @@ def paired_accuracy(base_wrong: tuple[int, ...], new_wrong: tuple[int, ...], sam
     four cells (Statistics in Medicine 24, 2005).
     """
     lost, gained = len(set(new_wrong) - set(base_wrong)), len(set(base_wrong) - set(new_wrong))
-    p = float(stats.binomtest(lost, lost + gained, 0.5).pvalue) if lost + gained else 1.0
+    p = min(1.0, 2 * float(special.bdtr(min(lost, gained), lost + gained, 0.5)))
     n, b, c = samples + 2.0, lost + 0.5, gained + 0.5
     centre = (c - b) / n
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(b + c - (c - b) ** 2 / n) / n
+    half = float(special.ndtri((1 + CONFIDENCE) / 2)) * math.sqrt(b + c - (c - b) ** 2 / n) / n
     return Difference((gained - lost) / samples, centre - half, centre + half, p)
 
 

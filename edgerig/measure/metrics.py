@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import special
 
 from edgerig.measure.error import Outputs
 from edgerig.npy import samples_a_piece
@@ -26,7 +26,7 @@ from edgerig.results import Accuracy
 Scores = npt.NDArray[np.float64]
 RESAMPLES = 2000
 STEP = 1e-12
-Z95 = float(stats.norm.ppf(0.975))
+Z95 = float(special.ndtri(0.975))
 
 
 class Unmeasurable(Exception):
@@ -99,9 +99,11 @@ def _top(k: int) -> Callable[[Evidence], tuple[float, Interval]]:
 
 
 def share(count: int, of: int) -> tuple[float, Interval]:
-    """`count`/`of` with Wilson's interval."""
-    interval = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
-    return count / of, (float(interval.low), float(interval.high))
+    """`count`/`of` with Wilson's interval: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
+    p, slack = count / of, Z95**2 / of
+    half = Z95 * math.sqrt(p * (1 - p) / of + slack / (4 * of))
+    low, high = ((p + slack / 2 + side) / (1 + slack) for side in (-half, half))
+    return p, (low if count else 0.0, high if count < of else 1.0)
 
 
 def _auc(evidence: Evidence) -> tuple[float, Interval]:
@@ -126,6 +128,8 @@ def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
 
     Interval: all θ with |θ̂ - θ| ≤ z √V(θ), V(θ) = θ(1-θ)(1 + N(1-θ)/(2-θ) + Nθ/(1+θ)) / (m n), N = (m+n)/2 - 1.
     """
+    from scipy import optimize, stats  # half a second that a sweep without such a metric need not wait
+
     positive = np.asarray(labels) == 1
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:

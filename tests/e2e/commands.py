@@ -12,6 +12,8 @@ from pathlib import Path
 
 from processes import children, processes, wait_for
 
+from edgerig.spec import PACKAGE
+
 QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\n"
 
 
@@ -71,3 +73,15 @@ def runner_of(sweep: subprocess.Popen, seconds: float = 120.0) -> int:
 
 def send(pid: int, what: signal.Signals) -> None:
     os.kill(pid, what)
+
+
+def gate_trials(*groups: str, kinds: tuple[str, ...]) -> None:
+    """One trial of each kind of `benchmarks/gate.py`; fails when a gate does not do what it should."""
+    only = [flag for group in groups for flag in ("--only", group)]
+    script = PACKAGE.parent / "benchmarks" / "gate.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--trials", "1", *only], capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in kinds:
+        assert f"{kind}: 1 of 1 as they should be" in done.stdout

@@ -1,4 +1,4 @@
-"""The CI files to copy: valid, and their own lines run as they stand there; the gate's trials, once each."""
+"""The CI files to copy: valid, and their own lines run as they stand there; and the gate's trials without a clock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from e2e.commands import gate_trials
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "docs" / "ci"
@@ -88,23 +89,5 @@ def test_the_kits_gate_fails_what_is_over_budget(checkout: Path) -> None:
     assert "limit.instructions" in done.stdout
 
 
-@pytest.mark.alone
-def test_the_gate_keeps_its_promises_of_latency_once_each() -> None:
-    trials("local", kinds=("identical", "slower"))
-
-
-def test_the_gate_keeps_its_other_promises_once_each() -> None:
-    trials("calibration", "operator", kinds=("calibration", "operator"))
-
-
-def trials(*groups: str, kinds: tuple[str, ...]) -> None:
-    only = [flag for group in groups for flag in ("--only", group)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "gate.py"), "--trials", "1", *only],
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    for kind in kinds:
-        assert f"{kind}: 1 of 1 as they should be" in done.stdout
+def test_the_gate_fails_on_a_wrong_calibration_and_on_one_operator_more() -> None:
+    gate_trials("calibration", "operator", kinds=("calibration", "operator"))

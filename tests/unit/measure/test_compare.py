@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from edgerig.measure.compare import MetricChange, compare
 from edgerig.measure.evidence import latency_ratio, paired_accuracy, unpaired
@@ -242,6 +243,13 @@ def test_mcnemar_as_published() -> None:
     found = paired_accuracy(tuple(range(12)), tuple(range(100, 103)), 200)
     assert found.p == pytest.approx(0.03515625)
     assert found.effect == pytest.approx(9 / 200)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 1), (3, 3), (12, 3), (2, 9), (40, 38), (300, 200)])
+def test_mcnemars_p_is_scipys_exact_binomial_test(lost: int, gained: int) -> None:
+    found = paired_accuracy(tuple(range(gained)), tuple(range(1000, 1000 + lost)), 2000)
+    expected = stats.binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert found.p == pytest.approx(expected, abs=1e-12)
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from edgerig.measure.latency import median_interval, nearest_rank, summarize
 
@@ -44,3 +45,15 @@ def test_too_few_samples_give_no_interval():
 def test_the_same_samples_give_the_same_interval():
     samples = np.random.default_rng(3).integers(1000, 2000, 1000)
     assert median_interval(samples) == median_interval(samples)
+
+
+def test_the_medians_interval_is_scipys_bootstrap_of_the_blocks_medians():
+    samples = np.random.default_rng(3).lognormal(13, 0.1, 5000).astype(np.int64)
+    found = median_interval(samples)
+    blocks = np.array([np.median(part) for part in np.array_split(samples, found.blocks)])
+    expected = stats.bootstrap(
+        (blocks,), np.median, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    )
+    width = expected.confidence_interval.high - expected.confidence_interval.low
+    assert found.low_ms * 1e6 == pytest.approx(expected.confidence_interval.low, abs=0.1 * width)
+    assert found.high_ms * 1e6 == pytest.approx(expected.confidence_interval.high, abs=0.1 * width)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score, top_k_accuracy_score
 
-from edgerig.measure.metrics import METRICS, Evidence, area, measure
+from edgerig.measure.metrics import METRICS, Evidence, area, measure, share
 
 RNG = np.random.default_rng(7)
 
@@ -80,6 +81,12 @@ def test_one_sample_has_a_figure(name):
     found = measure(name, evidence([[0.1, 0.9]], [1] if name == "top1" else [[0.0, 1.0]]))
     assert found.value is not None
     assert (found.ci95 is None) == (name != "top1")
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 1), (1, 1), (0, 40), (7, 40), (20, 40), (40, 40), (537, 540)])
+def test_the_interval_of_a_share_is_scipys_wilson_interval(count, of):
+    expected = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
+    assert share(count, of)[1] == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one_for_many_samples():
