@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from edgerig import spec
 from edgerig.cli.listing import print_table, table
 from edgerig.devices import link_to, open_device
 from edgerig.devices.doctor import device_findings, host_findings
+from edgerig.errors import ConfigError
 from edgerig.results import DeviceRecord
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
 
@@ -52,6 +54,25 @@ def provision(name: str) -> None:
         typer.echo(f"{name} is ready after {time.monotonic() - begin:.1f} s: {opened.workdir}")
         typer.echo(f"python: {' '.join(opened.python)}")
         typer.echo(f"ExecuTorch runner: {opened.executorch_library or opened.library_reason}")
+
+
+def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
+    from edgerig.devices import bundle as bundles
+    from edgerig.devices.bundle import carried
+
+    if (arch is None) == (source is None) or (to is not None and source is not None):
+        raise ConfigError(
+            "a bundle is built for an architecture or taken from a file",
+            hint="edgerig devices bundle aarch64 [--to FILE], or edgerig devices bundle --from FILE",
+        )
+    found = carried.load(source) if source else bundles.bundle(arch or "")
+    if to:
+        carried.save(found, to)
+    told = found.manifest
+    typer.echo(f"bundle {found.key} for {found.architecture.name}, {told['archive_bytes'] / 1e6:.1f} MB to push")
+    typer.echo("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in told["wheels"]))
+    if to:
+        typer.echo(f"written to {to}: edgerig devices bundle --from {to.name}")
 
 
 def doctor(name: str | None) -> None:

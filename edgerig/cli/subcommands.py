@@ -97,6 +97,18 @@ def provision(name: DeviceName) -> None:
 
 
 @devices_app.command()
+def bundle(
+    arch: Annotated[str | None, typer.Argument(help="aarch64 or x86_64.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write it to this file, for another host.")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="Take it from such a file instead.")] = None,
+) -> None:
+    """Build what runs on a device, or carry it from a host that can build it to one that cannot."""
+    from edgerig.cli import devices as commands
+
+    commands.bundle(arch, to, source)
+
+
+@devices_app.command()
 def doctor(name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None) -> None:
     """Say what is missing on this host and on the device, and the command that mends it."""
     from edgerig.cli import devices as commands

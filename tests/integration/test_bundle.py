@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.devices import open_device
 from edgerig.devices.bundle import Bundle, bundle
 from edgerig.devices.bundle.provision import provision
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError
+from edgerig.spec import QemuUserDevice
 
 pytestmark = pytest.mark.integration
 
@@ -217,3 +221,25 @@ def test_the_arm64_bundle_unpacks_itself_by_arm64_programs_alone(tmp_path: Path)
     started = opened.python[opened.python.index("-i") + 1 :]
     assert python(device, started, "import platform; print(platform.machine())") == "aarch64"
     assert left_over(tmp_path) == []
+
+
+def test_a_host_that_cannot_build_one_takes_it_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No apt, no dpkg, no cross compiler, an empty cache: the command line, then arm64 programs."""
+    command = [sys.executable, "-m", "edgerig", "devices", "bundle"]
+    file = str(tmp_path / "bundle.tar")
+    written = subprocess.run([*command, "aarch64", "--to", file], capture_output=True, text=True, check=True)
+    (tmp_path / "bin").mkdir()
+    for program in ("env", "qemu-aarch64", "sh", "setarch"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DeviceError, match="not installed"):
+        bundle("aarch64")
+    taken = subprocess.run([*command, "--from", file], capture_output=True, text=True, check=True)
+    assert taken.stdout.splitlines() == written.stdout.splitlines()[:2]
+    assert "onnxruntime" in taken.stdout
+    with open_device(QemuUserDevice(name="emulated", kind="qemu-user", cpu="cortex-a72")) as device:
+        code = "import platform, numpy, onnxruntime, ai_edge_litert.interpreter; print(platform.machine())"
+        done = device.transport.run([*device.python, "-c", code], 120)
+        assert (done.returncode, done.stdout) == (0, b"aarch64\n"), done.stderr
+        assert device.executorch_library is not None and Path(device.executorch_library).is_file()

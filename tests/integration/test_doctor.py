@@ -63,7 +63,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keep_bundle(arch: str, key: str) -> None:
     """As far as the cache can tell, the bundle for `arch` is built."""
-    _, pointer = bundles._wanted(ARCHITECTURES[arch])
+    _, pointer = bundles.wanted(ARCHITECTURES[arch])
     (pointer.parent / key).mkdir(parents=True)
     wheels = [{"name": name, "version": f"1.{number}"} for number, name in enumerate(DISTRIBUTIONS)]
     (pointer.parent / key / "manifest.json").write_text(json.dumps({"wheels": wheels}))

@@ -103,14 +103,14 @@ def bundle(arch: str) -> Bundle:
     Raises DeviceError.
     """
     target = architecture(arch)
-    versions, pointer = _wanted(target)
-    found = _find(target, pointer)
+    versions, pointer = wanted(target)
+    found = find(target, pointer)
     if found is not None:
         return found
     try:
         pointer.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(pointer.with_name(f"{arch}.lock")):
-            found = _find(target, pointer) or _build(target, versions, pointer)
+        with locked(pointer.with_name(f"{arch}.lock")):
+            found = find(target, pointer) or _build(target, versions, pointer)
     except OSError as error:
         raise DeviceError(
             f"the bundle for {arch} could not be built in {pointer.parent}: {error}",
@@ -123,12 +123,12 @@ def cached(arch: str | None) -> Bundle | None:
     """The bundle `bundle(arch)` would give, if this host has built it; None too where it would raise DeviceError."""
     try:
         target = architecture(arch or "")
-        return _find(target, _wanted(target)[1])
+        return find(target, wanted(target)[1])
     except DeviceError:
         return None
 
 
-def _wanted(target: Architecture) -> tuple[dict[str, str], Path]:
+def wanted(target: Architecture) -> tuple[dict[str, str], Path]:
     """The runtimes' versions, and the file that names the bundle which answers for them. Raises DeviceError.
 
     Only what is known without the network decides. Debian's packages and the compiler are what they were when the
@@ -147,7 +147,7 @@ def _hashed(parts: list[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _find(target: Architecture, pointer: Path) -> Bundle | None:
+def find(target: Architecture, pointer: Path) -> Bundle | None:
     """The bundle `pointer` names, or None: a cache may lose anything at any time."""
     try:
         key = pointer.read_text(encoding="ascii").strip()
@@ -164,46 +164,67 @@ def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bun
     begin = time.monotonic()
     with temporary_folder(pointer.parent, ".build-") as work:
         parts = userland.fetch(target, versions, work)
-        key = _key(parts)
-        folder = pointer.parent / key
-        if not (folder / "manifest.json").is_file():
-            made = work / "bundle"
+        manifest, made = _contents(parts), work / "bundle"
+        if not is_whole(pointer.parent / manifest["key"]):
             userland.assemble(parts, work / "unpacked", made / "root")
             _archive(made / "root", made / "archive.tar.gz")
-            manifest = _manifest(parts, key, made, time.monotonic() - begin)
-            (made / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is no bundle, and in the way
-            os.replace(made, folder)
-        (work / "key").write_text(key, encoding="ascii")
-        os.replace(work / "key", pointer)
-    found = _find(target, pointer)
+            manifest |= _sizes(made, time.monotonic() - begin)
+        return keep(target, made, manifest, pointer)
+
+
+def is_whole(folder: Path) -> bool:
+    return (folder / "manifest.json").is_file()
+
+
+def keep(target: Architecture, made: Path, manifest: dict[str, Any], pointer: Path) -> Bundle:
+    """The bundle in the folder `made`, in its place in the cache unless one of its key is there, and `pointer` to it.
+
+    `made` lies in a folder of the cache's that is removed afterwards. Raises DeviceError, OSError.
+    """
+    folder = pointer.parent / manifest["key"]
+    if not is_whole(folder):
+        (made / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is no bundle, and in the way
+        os.replace(made, folder)
+    written = made.with_name("key")
+    written.write_text(manifest["key"], encoding="ascii")
+    os.replace(written, pointer)
+    found = find(target, pointer)
     if found is None:
-        raise DeviceError(f"{folder} vanished as soon as it was built", hint="is something clearing the cache?")
+        raise DeviceError(f"{folder} vanished as soon as it was there", hint="is something clearing the cache?")
     return found
 
 
-def _key(parts: Parts) -> str:
-    fetched: list[debian.Package | wheels.Wheel] = [*parts.packages, *parts.runtimes, parts.executorch]
-    contents = [f"{part.name}={part.version}={part.sha256}" for part in fetched]
-    return _hashed([parts.architecture.name, parts.compiler, str(userland.can_compile()), *contents, *_builder()])
+def content_key(contents: dict[str, Any]) -> str:
+    """The key of a bundle of these contents, as this code builds it."""
+    listed = [
+        f"{part['name']}={part['version']}={part['sha256']}" for part in contents["packages"] + contents["wheels"]
+    ]
+    return _hashed([contents["arch"], contents["compiler"], str(contents["python_compiled"]), *listed, *_builder()])
 
 
-def _manifest(parts: Parts, key: str, made: Path, seconds: float) -> dict[str, Any]:
+def _contents(parts: Parts) -> dict[str, Any]:
+    """What a bundle is made of, and the key that follows from it."""
+
     def listed(items: Iterable[debian.Package | wheels.Wheel]) -> list[dict[str, str]]:
         return [{"name": item.name, "version": item.version, "sha256": item.sha256} for item in items]
 
-    archive = made / "archive.tar.gz"
-    files = [path for path in (made / "root").rglob("*") if path.is_file() and not path.is_symlink()]
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "schema": SCHEMA,
-        "key": key,
+    contents = {
         "arch": parts.architecture.name,
         "packages": listed(parts.packages),
         "wheels": listed((*parts.runtimes, parts.executorch)),
         "compiler": parts.compiler,
         "python_compiled": userland.can_compile(),
+    }
+    return {"schema": SCHEMA, "key": content_key(contents), **contents}
+
+
+def _sizes(made: Path, seconds: float) -> dict[str, Any]:
+    archive = made / "archive.tar.gz"
+    files = [path for path in (made / "root").rglob("*") if path.is_file() and not path.is_symlink()]
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
         "unpacked_bytes": sum(path.stat().st_size for path in files),
         "archive_bytes": archive.stat().st_size,
         "archive_sha256": digest,
@@ -230,7 +251,7 @@ def _archive(root: Path, archive: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Holds `path` for this thread of this process alone. Raises DeviceError when another keeps it too long."""
     give_up = time.monotonic() + LOCK_TIMEOUT_S
     with path.open("a") as file:

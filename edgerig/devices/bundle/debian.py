@@ -23,8 +23,9 @@ UPDATE_TIMEOUT_S = 300.0
 DOWNLOAD_TIMEOUT_S = 600.0
 UNPACK_TIMEOUT_S = 120.0
 SAID_LIMIT = 600
+CARRY = 'take a bundle built on Debian or in a Debian container ("edgerig devices bundle --from FILE")'
 MISSING = {
-    "apt-get": "on Debian apt-get is always there; elsewhere, run edgerig in a Debian container",
+    "apt-get": f"on Debian apt-get is always there; elsewhere, {CARRY}",
     "dpkg-deb": "apt-get install dpkg",
 }
 FAILED = {"apt-get": 'does "apt-get update" work on this machine?', "dpkg-deb": "is there space in the cache?"}
@@ -99,7 +100,7 @@ def archive_of(suite: str) -> list[Stanza]:
     if not stanzas:
         raise DeviceError(
             "this machine's apt configuration names no Debian archive (Ubuntu's will not do)",
-            hint='run edgerig on Debian or in a Debian container; over SSH, runtime = "system" does without a bundle',
+            hint=f'{CARRY}; over SSH, runtime = "system" does without one',
         )
     return stanzas
 

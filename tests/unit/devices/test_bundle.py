@@ -3,7 +3,6 @@
 import gzip
 import json
 import tarfile
-import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -174,27 +173,6 @@ def test_equal_folders_give_equal_archives(tmp_path):
     assert found == {"bin": (0o755, ""), "bin/link": (0o755, "run"), "bin/run": (0o755, "")}
 
 
-@pytest.fixture
-def fake_parts(tmp_path, monkeypatch):
-    """Parts that cost nothing, so that what is tested is the cache alone; gives the threads that built."""
-    monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
-    package = debian.Package("libc6", "1", "aa", tmp_path)
-    wheel = wheels.Wheel("numpy", "1", "bb", tmp_path)
-    built = []
-
-    def fetch(target, versions, folder):
-        built.append(threading.get_ident())
-        return userland.Parts(target, (package,), (wheel,), wheel, tmp_path, "g++ 1", ())
-
-    def assemble(parts, unpacked, root):
-        root.mkdir(parents=True)
-        (root / "file").write_text("x")
-
-    monkeypatch.setattr(userland, "fetch", fetch)
-    monkeypatch.setattr(userland, "assemble", assemble)
-    return built
-
-
 def test_a_bundle_is_built_once_by_whoever_comes_first(fake_parts):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(bundle, ["aarch64"] * 4))
@@ -235,7 +213,7 @@ def test_a_stuck_builder_is_not_waited_for_for_ever(fake_parts, monkeypatch, tmp
     monkeypatch.setattr(bundles, "LOCK_TIMEOUT_S", 0.1)
     (tmp_path / "cache" / "bundles").mkdir(parents=True)
     with (
-        bundles._locked(tmp_path / "cache" / "bundles" / "aarch64.lock"),
+        bundles.locked(tmp_path / "cache" / "bundles" / "aarch64.lock"),
         pytest.raises(DeviceError, match="another process has been building"),
     ):
         bundle("aarch64")

@@ -57,7 +57,7 @@ def fixes(spec):
 
 def keep_bundle(arch):
     """As far as the cache can tell, the bundle for `arch` is built."""
-    _, pointer = bundles._wanted(ARCHITECTURES[arch])
+    _, pointer = bundles.wanted(ARCHITECTURES[arch])
     folder = pointer.parent / f"key-{arch}"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"wheels": []}))
