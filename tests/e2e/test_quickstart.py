@@ -124,7 +124,7 @@ def test_reports_are_rebuilt_from_the_raw_runs_to_the_byte(quickstart):
 def test_a_second_sweep_builds_nothing(quickstart, tmp_path):
 
     again = Edgerig(tmp_path)
-    done = again("sweep", again.sweep_file(QUICK))
+    done = again("sweep", again.sweep_file(QUICK), "--model", "digits_cnn")
     assert done.code == 0, done.err
     assert all(cell["build"]["cached"] for cell in done.cells.values())
     assert list((done.run / "logs").rglob("prepare.log")) == []

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 SPEC = QemuSystemDevice(name="board", kind="qemu-system", cpu="cortex-a72")
 BOOT = ["cat", "/proc/sys/kernel/random/boot_id"]
-SWEEP = 'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32", "int8-dynamic"]\ndevices = ["board"]\n'
+SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["fp32", "int8-dynamic"]\ndevices = ["board"]\n'
 
 
 @pytest.fixture
