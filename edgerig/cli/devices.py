@@ -65,6 +65,8 @@ def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
             "a bundle is built for an architecture or taken from a file",
             hint="edgerig devices bundle aarch64 [--to FILE], or edgerig devices bundle --from FILE",
         )
+    if to is not None and to.is_dir():
+        raise ConfigError(f"{to} is a folder", hint="name the file to write with --to")
     found = carried.load(source) if source else bundles.bundle(arch or "")
     if to:
         carried.save(found, to)

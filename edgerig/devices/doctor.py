@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgerig.cache import cache_root
 from edgerig.devices import link_to, open_device
@@ -182,7 +182,7 @@ def _bundle(architecture: Architecture) -> list[Finding]:
     compiler = Need(
         architecture.compiler, architecture.compiler_package, f"the ExecuTorch runner of {architecture.name}"
     )
-    return [*_builders(), _program(compiler)]
+    return [*_builders(), _builder(compiler)]
 
 
 def _builders() -> list[Finding]:
@@ -193,10 +193,16 @@ def _builders() -> list[Finding]:
         archive = Finding(error.message, False, error.hint)
     pip = importlib.util.find_spec("pip") is not None
     return [
-        *map(_program, BUILDERS),
+        *map(_builder, BUILDERS),
         archive,
         Finding("pip: the bundle's wheels", pip, "" if pip else f"{shlex.quote(sys.executable)} -m ensurepip"),
     ]
+
+
+def _builder(need: Need) -> Finding:
+    """Where there is no apt to install it with, the bundle comes from elsewhere."""
+    found = _program(need)
+    return found if found.ok or shutil.which("apt-get") else replace(found, fix=debian.CARRY)
 
 
 def _program(need: Need) -> Finding:

@@ -22,7 +22,8 @@ SWEEP = (
     'devices = ["remote", "local"]\nout = "reports"\n'
 )
 
-LONGER = QUICK.replace("0.05", "2.0")
+LONGER = QUICK.replace("0.05", "3.0").replace("repeats = 1", "repeats = 2")
+"""Two processes of 1.5 s each: time to strike at one, and a second one on the device."""
 
 ALL_RECIPES = [flag for name in ("fp32", "fp16", "int8-dynamic", "int8-static") for flag in ("--recipe", name)]
 
@@ -161,11 +162,11 @@ def test_a_device_that_lies_costs_its_own_cells(edgerig, remote):
     python.chmod(0o755)
     device = edgerig.folder / "devices" / "remote.toml"
     device.write_text(device.read_text().replace(f'python = "{sys.executable}"', f'python = "{python}"'))
-    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--device", "remote", *ALL_RECIPES)
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), *ALL_RECIPES)
     assert done.code == 1
     assert "Traceback" not in done.err
     failed = {identity: cell["error"] for identity, cell in done.cells.items() if cell["status"] != "ok"}
-    assert len(done.cells) == 4
+    assert len(done.cells) == 8
     assert {error["kind"] for error in failed.values()} == {"UnparsableOutput"}
     assert {identity: error["message"].split(": ")[1] for identity, error in failed.items()} == {
         "digits_cnn-torch-onnx-fp32@remote/t1": "samples.npy",
@@ -283,7 +284,7 @@ def test_ctrl_c_leaves_nothing_on_an_adb_device(edgerig, phone):
 
 
 def test_an_adbd_that_dies_mid_run_costs_its_cell_and_leaves_nothing(edgerig, phone):
-    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "5.0")), "--device", "phone")
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER.replace("3.0", "6.0")), "--device", "phone")
     victim = adb_runner()
     phone.restart_adbd()
     _, err = sweep.communicate(timeout=300)

@@ -61,7 +61,8 @@ def member(name, kind=tarfile.REGTYPE, to="", size=0, mode=0o644):
 def with_archive(file, content):
     """The file with another archive, and a manifest that vouches for it."""
     digest = bundles.hashlib.sha256(content).hexdigest()
-    changed(file, archive=content, manifest_json=json.dumps({**manifest_of(file), "archive_sha256": digest}).encode())
+    manifest = {**manifest_of(file), "archive_sha256": digest, "archive_bytes": len(content)}
+    changed(file, archive=content, manifest_json=json.dumps(manifest).encode())
 
 
 def test_what_is_carried_is_found_where_it_could_not_be_built(file):
@@ -90,16 +91,49 @@ def test_programs_stay_programs_and_links_links(file):
         [member("out", tarfile.SYMTYPE, "/tmp")],
         [member("out", tarfile.SYMTYPE, "../..")],
         [member("out", tarfile.LNKTYPE, "/etc/passwd")],
-        [member("out", tarfile.SYMTYPE, "."), member("out/x", size=1)],
+        [member("out", tarfile.SYMTYPE, "..")],
+        [member("./out", tarfile.SYMTYPE, ".."), member("out/x", size=1)],
+        [member("out", tarfile.SYMTYPE, ".")],
         [member("out", tarfile.FIFOTYPE)],
     ],
-    ids=["above", "absolute", "link", "link above", "hard link", "through a link", "fifo"],
 )
 def test_an_archive_that_reaches_out_of_its_folder_is_refused(file, tmp_path, bad):
     with_archive(file, archive_of(*bad))
-    with pytest.raises(ConfigError, match="where no part of a bundle belongs"):
+    with pytest.raises(ConfigError, match="is no file, folder or link of a bundle"):
         carried.load(file)
     assert not list((tmp_path / "elsewhere" / "bundles").glob("*/"))
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        [member("a", size=1), member("a", size=1)],
+        [member("a", size=1), member("a/b", size=1)],
+        [member("a", tarfile.SYMTYPE, "b"), member("./a", size=1)],
+        [member("a", tarfile.SYMTYPE, "b"), member("a/b", size=1)],
+    ],
+    ids=["files", "a file and a folder", "a link and a file", "a link and a folder"],
+)
+def test_of_two_members_in_one_place_none_is_written_over(file, twice):
+    with_archive(file, archive_of(*twice))
+    with pytest.raises(ConfigError, match="two of its members"):
+        carried.load(file)
+
+
+def test_an_archive_too_large_unpacked_is_refused(file, monkeypatch):
+    monkeypatch.setattr(carried, "UNPACKED_LIMIT_BYTES", 10_000)
+    for members in ([member("a", size=10_000)], [member(f"{i}") for i in range(20)]):
+        with_archive(file, archive_of(*members))
+        with pytest.raises(ConfigError, match="more than 10000 bytes"):
+            carried.load(file)
+
+
+def test_the_file_that_was_asked_for_is_taken_even_over_another_of_its_key(file, tmp_path):
+    good = file.read_bytes()
+    with_archive(file, archive_of(member("false", size=1)))
+    assert (carried.load(file).root / "false").is_file()
+    file.write_bytes(good)
+    assert (carried.load(file).root / "file").read_text() == "x"
 
 
 def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path, file):
@@ -116,15 +150,17 @@ def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path, file):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"key": "../../x"}, '"key"'),
-        ({"schema": 2}, '"schema"'),
-        ({"archive_bytes": 10**12}, '"archive_bytes"'),
-        ({"more": 1}, '"more"'),
+        ({"key": "../../x"}, "key: "),
+        ({"schema": 2}, "schema: "),
+        ({"archive_bytes": 10**12}, "archive_bytes: "),
+        ({"archive_bytes": "12"}, "archive_bytes: "),
+        ({"archive_bytes": 12}, "its manifest says 12 and"),
+        ({"more": 1}, "more: "),
         ({"arch": "riscv64"}, 'is for "riscv64"'),
         ({"wheels": [{"name": "numpy", "version": "2", "sha256": "bb"}]}, "holds numpy 2, installed here is 1"),
         ({"wheels": []}, "holds numpy not at all"),
         ({"compiler": "another"}, "another edgerig"),
-        ({"archive_sha256": "0" * 64}, "its manifest says 000"),
+        ({"archive_sha256": "0" * 64}, "and 0000"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_named(file, change, said):
@@ -134,7 +170,7 @@ def test_a_manifest_that_does_not_fit_is_named(file, change, said):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff", b"[" * 200_000])
 def test_a_manifest_that_is_none_is_named(file, content):
     changed(file, manifest_json=content)
     with pytest.raises(ConfigError, match=r"manifest\.json"):
