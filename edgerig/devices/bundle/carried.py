@@ -69,6 +69,7 @@ def save(found: Bundle, file: Path) -> None:
             ):
                 for name in (MANIFEST, ARCHIVE):
                     tar.add(found.folder / name, name, filter=_plain)
+                os.fchmod(descriptor, 0o644)  # root of a container may have made it for somebody outside
             os.replace(part, file)
         except BaseException:
             Path(part).unlink(missing_ok=True)

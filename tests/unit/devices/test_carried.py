@@ -66,6 +66,7 @@ def with_archive(file, content):
 
 
 def test_what_is_carried_is_found_where_it_could_not_be_built(file):
+    assert file.stat().st_mode & 0o777 == 0o644
     taken = carried.load(file)
     assert bundle("aarch64") == taken
     assert taken.manifest == manifest_of(file)
