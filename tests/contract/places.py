@@ -12,16 +12,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import adb_device
 import adbd
 import pytest
 import sshd
+from ssh_device import spec_of
 
 from edgerig.devices import open_device
-from edgerig.devices.adb import AdbTransport
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import Transport
-from edgerig.spec import AdbDevice, QemuSystemDevice, QemuUserDevice, SshDevice
+from edgerig.spec import QemuSystemDevice, QemuUserDevice
 
 
 @dataclass(frozen=True)
@@ -43,29 +44,16 @@ def local(tmp_path: Path) -> Iterator[Place]:
 @contextlib.contextmanager
 def ssh(tmp_path: Path) -> Iterator[Place]:
     with sshd.running(tmp_path / "sshd") as server:
-        spec = SshDevice(
-            name="contract",
-            kind="ssh",
-            host="127.0.0.1",
-            port=server.port,
-            user=server.user,
-            key=server.client_key,
-            known_hosts=server.known_hosts,
-            workdir=str(tmp_path / "work"),
-        )
         (tmp_path / "device").mkdir()
-        with SshTransport(spec) as transport:
+        with SshTransport(spec_of(server, workdir=str(tmp_path / "work"))) as transport:
             yield Place(transport, str(tmp_path / "device"))
 
 
 @contextlib.contextmanager
 def adb(tmp_path: Path) -> Iterator[Place]:
     with adbd.adb_target() as target, pytest.MonkeyPatch.context() as patch:
-        for key, value in target.environment.items():
-            patch.setenv(key, value)
-        spec = AdbDevice(name="contract", kind="adb", connect=target.address)
-        with AdbTransport(spec) as transport:
-            transport.prepare()
+        adb_device.use(patch, target.environment)
+        with adb_device.opened(adb_device.device(target)) as transport:
             assert transport.run(["mkdir", "/data/local/tmp/contract"], 30).returncode == 0
             yield Place(transport, "/data/local/tmp/contract")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import adbd
 import pytest
 import sshd
+from ssh_device import spec_of
 
 from edgerig.cli import devices as commands
 from edgerig.devices import bundle as bundles
@@ -28,7 +29,7 @@ from edgerig.devices.doctor import _TRY_WORKDIR, device_findings
 from edgerig.devices.installed import described
 from edgerig.devices.local import LocalTransport
 from edgerig.errors import DeviceError
-from edgerig.spec import AdbDevice, DeviceSpec, LocalDevice, SshDevice, load_device
+from edgerig.spec import AdbDevice, DeviceSpec, LocalDevice, load_device
 
 pytestmark = pytest.mark.integration
 
@@ -40,20 +41,6 @@ DISTRIBUTIONS = ("numpy", "ai-edge-litert", "onnxruntime", "executorch")
 def server(tmp_path: Path) -> Iterator[sshd.Sshd]:
     with sshd.running(tmp_path / "sshd") as running:
         yield running
-
-
-def device(server: sshd.Sshd, **changes: object) -> SshDevice:
-    table = {
-        "name": "board",
-        "kind": "ssh",
-        "host": "127.0.0.1",
-        "port": server.port,
-        "user": server.user,
-        "key": server.client_key,
-        "known_hosts": server.known_hosts,
-        "workdir": str(server.folder / "work"),
-    }
-    return SshDevice(**{**table, **changes})
 
 
 @pytest.fixture
@@ -100,11 +87,11 @@ def test_the_compiler_of_the_devices_architecture_is_asked_for(
     server: sshd.Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: None
 ) -> None:
     wanted = ARCHITECTURES[NATIVE]
-    assert amiss(device(server)) == {}
+    assert amiss(spec_of(server)) == {}
     monkeypatch.setenv("PATH", without(tmp_path / "bin", wanted.compiler))
-    found = amiss(device(server))
+    found = amiss(spec_of(server))
     assert list(found.values()) == [f"sudo apt-get install {wanted.compiler_package}"]
-    with pytest.raises(DeviceError, match="is not installed") as caught, open_device(device(server)):
+    with pytest.raises(DeviceError, match="is not installed") as caught, open_device(spec_of(server)):
         pass
     assert wanted.compiler_package in caught.value.hint
 
@@ -112,27 +99,27 @@ def test_the_compiler_of_the_devices_architecture_is_asked_for(
 def test_a_system_no_bundle_is_made_for(tmp_path: Path) -> None:
     path = tools(tmp_path / "bin", uname='[ "$1" = -m ] && echo armv7l || echo Linux 6')
     with sshd.running(tmp_path / "sshd", f"SetEnv=PATH={path}") as server:
-        assert amiss(device(server)) == {
+        assert amiss(spec_of(server)) == {
             "architecture armv7l: no bundle is made for it": (
                 'a 64-bit system there, or runtime = "system" in the device file'
             )
         }
-        assert amiss(device(server, runtime="system", python=sys.executable)) == {}
+        assert amiss(spec_of(server, runtime="system", python=sys.executable)) == {}
 
 
 def test_the_devices_own_python_is_looked_into(server: sshd.Sshd, tmp_path: Path) -> None:
-    assert amiss(device(server, runtime="system", python=sys.executable)) == {}
-    assert "no-such-python" in next(iter(amiss(device(server, runtime="system", python="no-such-python"))))
+    assert amiss(spec_of(server, runtime="system", python=sys.executable)) == {}
+    assert "no-such-python" in next(iter(amiss(spec_of(server, runtime="system", python="no-such-python"))))
     venv.create(tmp_path / "venv", symlinks=True)
     python = str(tmp_path / "venv" / "bin" / "python")
-    ((what, fix),) = amiss(device(server, runtime="system", python=python)).items()
+    ((what, fix),) = amiss(spec_of(server, runtime="system", python=python)).items()
     assert "lacks numpy" in what and f"{python} -m pip install numpy" in fix
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     for name in ("numpy", "onnxruntime"):
         here = Path(str(distribution(name).locate_file("")))
         for path in (here / name, *here.glob(f"{name}-*.dist-info")):
             (packages / path.name).symlink_to(path)
-    spec = device(server, runtime="system", python=python)
+    spec = spec_of(server, runtime="system", python=python)
     assert amiss(spec) == {
         f"{name} in {python}": f"on the device: {python} -m pip install {name}"
         for name in ("ai-edge-litert", "executorch")
@@ -145,7 +132,7 @@ def test_the_devices_own_python_is_looked_into(server: sshd.Sshd, tmp_path: Path
 
 @pytest.mark.parametrize("runtime", ["bundle", "system"])
 def test_a_workdir_that_cannot_be_used_is_named(server: sshd.Sshd, runtime: str) -> None:
-    spec = device(server, workdir="/proc/edgerig", runtime=runtime, python=sys.executable)
+    spec = spec_of(server, workdir="/proc/edgerig", runtime=runtime, python=sys.executable)
     (what,) = (what for what in amiss(spec) if "/proc/edgerig" in what)
     assert '"workdir"' in amiss(spec)[what]
 
@@ -164,24 +151,24 @@ def test_space_is_asked_for_what_is_still_to_be_brought(tmp_path: Path, empty_ca
     row = "echo head; echo /dev/x 9000000 8800000 200000 98% /"
     with sshd.running(tmp_path / "sshd", f"SetEnv=PATH={tools(tmp_path / 'bin', df=row)}") as server:
         keep_bundle(NATIVE, "0" * 16)
-        assert amiss(device(server)) == {
+        assert amiss(spec_of(server)) == {
             "205 MB free, 350 MB are needed": (
                 f"edgerig devices clean board, or free space in {server.folder / 'work'} on the device"
             )
         }
-        reason = described(device(server), "board").state["reasons"]["numpy"]
+        reason = described(spec_of(server), "board").state["reasons"]["numpy"]
         assert reason == "not brought to the device yet: edgerig devices provision board"
         there = server.folder / "work" / "bundles" / ("0" * 16)
         there.mkdir(parents=True)
         (there / "complete").write_text("0" * 16)
-        assert amiss(device(server)) == {}
-        state = described(device(server), "board").state
+        assert amiss(spec_of(server)) == {}
+        state = described(spec_of(server), "board").state
         assert (state["bundle"], state["numpy"], state["executorch"]) == ("0" * 16, "1.0", "1.3")
-        assert amiss(device(server, runtime="system", python=sys.executable)) == {}
+        assert amiss(spec_of(server, runtime="system", python=sys.executable)) == {}
 
 
 def test_a_bundle_that_is_built_nowhere_has_no_versions_to_tell(server: sshd.Sshd, empty_cache: None) -> None:
-    reasons = described(device(server), "ssh://me@board:22").state["reasons"]
+    reasons = described(spec_of(server), "ssh://me@board:22").state["reasons"]
     said = f"not built for {NATIVE} on this host: edgerig devices provision ssh://me@board:22"
     assert {reasons[name] for name in ("bundle", *DISTRIBUTIONS)} == {said}
 
@@ -230,7 +217,7 @@ def test_clean_removes_stored_files_and_old_bundles(
     capsys: pytest.CaptureFixture[str],
     empty_cache: None,
 ) -> None:
-    spec = device(server)
+    spec = spec_of(server)
     keep_bundle(NATIVE, "0" * 16)
     for key in ("0" * 16, "1" * 16):
         there = Path(spec.workdir) / "bundles" / key

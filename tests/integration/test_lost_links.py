@@ -15,6 +15,7 @@ import pytest
 import slow_link
 import sshd
 from processes import running, wait_for
+from ssh_device import spec_of
 
 from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
@@ -60,18 +61,7 @@ class Board:
         self.pid = tmp_path / "pid"
 
     def spec(self, port: int | None = None) -> SshDevice:
-        return SshDevice(
-            name="board",
-            kind="ssh",
-            host="127.0.0.1",
-            port=port or self.server.port,
-            user=self.server.user,
-            key=self.server.client_key,
-            known_hosts=self.server.known_hosts,
-            runtime="system",
-            python=sys.executable,
-            workdir=str(self.work),
-        )
+        return spec_of(self.server, port, runtime="system", python=sys.executable, workdir=str(self.work))
 
     def run(self, device: OpenDevice, program: str, timeout_s: float = 120.0) -> None:
         """Runs a job whose runner is `program`, a shell script."""
