@@ -22,6 +22,8 @@ from numpy.lib import format as npy_format
 Array = npt.NDArray[Any]
 PIECE_BYTES = 4 * 2**20
 """About as much of an array is held at a time."""
+HOST = "host"
+"""The stem of a built file's outputs on this machine, on the first evaluation samples."""
 
 
 class NpyWriter:

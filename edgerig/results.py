@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgerig.spec.files import PublishedFigure
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 QUANTILE_LEVELS = tuple(range(5, 100, 5))
 """Of `Latency.quantiles_ms`, in percent."""
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
-VerdictLabel = Literal["stable", "noisy", "throttled", "fallback", "emulated", "wrong"]
+VerdictLabel = Literal["stable", "noisy", "throttled", "fallback", "saturates", "emulated", "wrong"]
 
 
 class Value(BaseModel):
@@ -37,16 +37,35 @@ class TensorRecord(Value):
     zero_point: int = 0
 
 
-class CheckRecord(Value):
-    """A built file against its source model on sample inputs, at build time on the host.
+class OutputParity(Value):
+    """One output tensor against another computation of it on the same samples.
 
-    `relative_error` is ||built - source|| / ||source||, the 2-norms over all logits of all samples.
+    `relative_error` is ||found - expected|| / ||expected||, the 2-norms over all elements of all samples. Where some
+    channels' own scale is far below the whole's, it is the larger of the whole's and of those channels' own (`weak`
+    says so): one norm over boxes of hundreds and scores below one would hide scores that are destroyed.
     """
 
-    relative_error: float
-    max_abs_error: float
-    bound: float
+    name: str
+    compared: Literal["real", "index"] = Field(description="index, integer and bool outputs are compared by agreement")
+    relative_error: float | None = None
+    max_abs_error: float | None = None
+    agreement: float | None = Field(
+        default=None, description="share of samples with the same top class; of an index output, of equal elements"
+    )
+    weak: str = Field(default="", description="channels whose own scale is far below the whole output's")
+    constant: tuple[int, ...] = Field(default=(), description="channels that vary there and not here, at most 20")
+    reason: str = Field(default="", description="why it could not be compared")
+
+
+class CheckRecord(Value):
+    """A built file against its source model on sample inputs, at build time on the host; the errors are those of the
+    output that is furthest off (`worst`), None where no output is real-valued."""
+
+    relative_error: float | None
+    max_abs_error: float | None
     samples: int
+    worst: str | None = None
+    outputs: tuple[OutputParity, ...] = ()
 
 
 class Artifact(Value):
@@ -141,15 +160,32 @@ class Accuracy(Value):
 
 
 class Parity(Value):
-    """Against the source model's outputs on the same inputs; `disagreement` is the share of samples whose argmax
-    differs from the fp32 variant of the same model, format, device and threads."""
+    """Against the source model's outputs on the same inputs: each output by itself, the one furthest off in front.
+
+    `relative_error` and `max_abs_error` are those of the output `worst`, `agreement` the least of the outputs'.
+    `disagreement` is the share of samples whose argmax differs from the fp32 variant of the same model, format, device
+    and threads.
+    """
 
     relative_error: float | None = None
     max_abs_error: float | None = None
+    worst: str | None = None
+    agreement: float | None = None
+    outputs: tuple[OutputParity, ...] = ()
     samples: int = 0
     disagreement: float | None = None
     reason: str = ""
     disagreement_reason: str = ""
+
+
+class Coverage(Value):
+    """How far the evaluation data reaches beyond what a calibrated recipe's ranges were taken from."""
+
+    outside: float | None = Field(
+        default=None, description="share of samples with a value of an input or output beyond the calibrated range"
+    )
+    samples: int = 0
+    reason: str = ""
 
 
 class Delegation(Value):
@@ -187,6 +223,7 @@ class Engine(Value):
     version: str
     threads: int
     notes: tuple[str, ...] = ()
+    state: tuple[str, ...] = Field(default=(), description="what the file remembers from one inference to the next")
 
 
 class Reading(Value):
@@ -237,6 +274,7 @@ class CellResult(Value):
     accuracy: Accuracy = Accuracy(reason="the cell did not run")
     metrics: dict[str, Accuracy] = Field(default={}, description="all of the model's metrics; `accuracy` is the first")
     parity: Parity = Parity(reason="the cell did not run", disagreement_reason="the cell did not run")
+    coverage: Coverage = Coverage(reason="the cell did not run")
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")
     verdict: Verdict | None = None
@@ -283,6 +321,11 @@ class DeviceRecord(Value):
     cores: int | None = None
     memory_bytes: int | None = None
     os: str | None = None
+    int8_saturates: bool | None = Field(
+        default=None,
+        description="do the processor's products of unsigned by signed 8-bit numbers saturate at 16 bits "
+        "(x86-64 with AVX2 and without VNNI)? null: not known",
+    )
     state: dict[str, Any] = {}
 
 
@@ -299,7 +342,7 @@ class ModelRecord(Value):
 
 
 class Results(Value):
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     run: RunInfo
     environment: Environment
     devices: dict[str, DeviceRecord]

@@ -37,18 +37,19 @@ def known_bytes(spec: ModelSpec, path: Path) -> bytes:
 def infer_by_sample(
     spec: ModelSpec, network: Callable[[Arrays], Sequence[npt.NDArray[Any]]], inputs: Arrays, *, hint: str
 ) -> Arrays:
-    """The network's outputs on N samples, one (N, …) float32 array an output, each sample a batch of its own.
+    """The network's outputs on N samples, one (N, …) array an output, each sample a batch of its own: real ones as
+    float32 (float64 stays), integers and bools as they are.
 
-    `network` takes one (1, …) float32 array an input, its own to keep, and gives one array an output; `hint` is what
+    `network` takes one (1, …) array an input, its own to keep, and gives one array an output; `hint` is what
     to mend when it raises. Raises BuildError when the inputs do not fit the spec, the network fails, or an output is
     not the spec's shape or not finite.
     """
     _check_inputs(spec, inputs)
     count = len(inputs[0])
-    outputs = [np.empty((count, *tensor.shape[1:]), np.float32) for tensor in spec.outputs]
+    outputs: Arrays = []
     for sample in range(count):
         # Copies: a framework may refuse read-only memory, and samples may come from a memory-mapped file.
-        batch = [np.array(array[sample : sample + 1], dtype=np.float32) for array in inputs]
+        batch = [np.array(array[sample : sample + 1]) for array in inputs]
         try:
             returned = network(batch)
         except EdgerigError:
@@ -57,7 +58,9 @@ def infer_by_sample(
             raise BuildError(
                 f'model "{spec.name}": the network fails on sample {sample}: {type(error).__name__}: {error}', hint=hint
             ) from error
-        for output, value in zip(outputs, _checked(spec, returned, sample), strict=True):
+        values = _checked(spec, returned, sample)
+        outputs = outputs or [np.empty((count, *value.shape[1:]), value.dtype) for value in values]
+        for output, value in zip(outputs, values, strict=True):
             output[sample] = value[0]
     return outputs
 
@@ -77,8 +80,8 @@ def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:
             )
 
 
-def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int) -> list[npt.NDArray[np.float32]]:
-    """What the network returned on one sample as float32 arrays, held against the spec's outputs."""
+def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int) -> Arrays:
+    """What the network returned on one sample, held against the spec's outputs."""
     if len(returned) != len(spec.outputs):
         raise BuildError(
             f'model "{spec.name}": the network returns {len(returned)} tensors, '
@@ -93,7 +96,9 @@ def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int)
                 f"model.toml says {list(tensor.shape)}",
                 hint='mend the "shape" under [[outputs]]',
             )
-        array = np.asarray(value, dtype=np.float32)
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and array.dtype != np.float64:
+            array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise BuildError(
                 f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values on sample {sample}',

@@ -60,7 +60,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
-        "reader": {path.name: file_digest(path) for path in sorted((BUILD / "datasets").glob("*.py"))},
+        "reader": _digests(*sorted((BUILD / "datasets").glob("*.py")), *SHARED),
         "numpy": version("numpy"),
     }
     if spec.path is not None:
@@ -80,15 +80,18 @@ def reference_key(spec: ModelSpec, data: str) -> str:
             "model": _model(spec),
             "data": data,
             "framework": _framework(spec),
-            "reader": {path.name: file_digest(path) for path in (*_sources(), BUILD / "inference.py")},
+            "reader": _digests(*_sources(), *SHARED, *_engines(), BUILD / "coverage.py"),
         }
     )
 
 
 def artifact_key(
-    spec: ModelSpec, format_spec: FormatSpec, recipe: RecipeSpec, options: dict[str, str], calibration: str
+    spec: ModelSpec, format_spec: FormatSpec, recipe: RecipeSpec, options: dict[str, str], data: str, calibration: str
 ) -> str:
-    """A built variant; `calibration` is the calibration data's fingerprint, which counts only where it is used."""
+    """A built variant; `calibration` is the calibration data's fingerprint, which counts only where it is used.
+
+    A sample of the data with the key `data` is traced, and what the file gives on the first ones is kept with it.
+    """
     return digest(
         {
             "what": "artifact",
@@ -96,29 +99,29 @@ def artifact_key(
             "format": format_spec.name,
             "recipe": {
                 "name": recipe.name,
-                "bound": recipe.max_relative_error * spec.bound_factor,
                 "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
             },
             "options": options,
+            "data": data,
             "calibration": calibration if recipe.calibration else None,
             "tools": {tool: version(tool) for tool in format_spec.tools},
             "framework": _framework(spec),
-            "builder": {
-                str(path.relative_to(BUILD)): file_digest(path)
-                for path in (
-                    *sorted((BUILD / "formats").glob("*.py")),
-                    *sorted((BUILD / "routes").rglob("*.py")),
-                    *_sources(),
-                    BUILD / "check.py",
-                    BUILD / "worker.py",
-                )
-            },
+            "builder": _digests(
+                *sorted((BUILD / "formats").glob("*.py")),
+                *sorted((BUILD / "routes").rglob("*.py")),
+                *_sources(),
+                *SHARED,
+                *_engines(),
+                BUILD / "check.py",
+                BUILD / "worker.py",
+                PACKAGE / "measure" / "error.py",
+            ),
         }
     )
 
 
-def ready_key(spec: ModelSpec) -> str:
-    """A ready file, taken as it is."""
+def ready_key(spec: ModelSpec, data: str) -> str:
+    """A ready file, taken as it is, with what it gives on the first samples of the data with the key `data`."""
     if spec.path is None:
         raise ValueError(f"{spec.name} is not a file")
     return digest(
@@ -126,13 +129,34 @@ def ready_key(spec: ModelSpec) -> str:
             "what": "ready",
             "name": spec.name,
             "file": _known_file(spec.path, spec),
-            "reader": file_digest(BUILD / "ready.py"),
+            "data": data,
+            "reader": _digests(BUILD / "ready.py", BUILD / "worker.py", *_engines()),
         }
     )
 
 
 def _framework(spec: ModelSpec) -> list[str]:
     return [version(tool) for tool in FRAMEWORKS[spec.source]]
+
+
+SHARED = (
+    BUILD / "factory.py",
+    BUILD / "inference.py",
+    BUILD / "layout.py",
+    BUILD / "onnx_weights.py",
+    BUILD / "source.py",
+    PACKAGE / "ondevice" / "tensors.py",
+)
+"""What readers, sources and builders all import."""
+
+
+def _digests(*paths: Path) -> dict[str, str]:
+    return {str(path.relative_to(PACKAGE)): file_digest(path) for path in paths}
+
+
+def _engines() -> list[Path]:
+    """What tells a file's tensors and gives its outputs."""
+    return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "main.py"]
 
 
 def _sources() -> list[Path]:

@@ -68,10 +68,19 @@ class Prepared(Strict):
     labelled: bool
     origin: str
     inputs: tuple[TensorSpec, ...] = ()
+    outside: float | None = None
+    """See `Reference`."""
 
     def same_data(self, other: Prepared) -> bool:
         """Is this of the same data, and of the same network's outputs on it?"""
         return (self.data_key, self.reference_key) == (other.data_key, other.reference_key)
+
+
+class Reference(Strict):
+    """The source model's outputs on its data, in the store. `outside` is the share of evaluation samples beyond what
+    calibration has seen (`coverage.py`), None where nothing calibrates."""
+
+    outside: float | None
 
 
 class BuiltVariant(Strict):

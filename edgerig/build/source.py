@@ -6,19 +6,22 @@ A source is one module under `sources/` with `load(spec) -> SourceModel`; `SOURC
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from edgerig.errors import BuildError
+from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.tensors import outside_dtype
 from edgerig.registry import load_object
-from edgerig.spec import Layout, ModelSpec, Source, TensorSpec
+from edgerig.spec import Dtype, Layout, ModelSpec, Source, TensorSpec
 
-Arrays = list[npt.NDArray[np.float32]]
-"""One float32 array (N, …) per input or output tensor, in the source model's own layout."""
+Arrays = list[npt.NDArray[Any]]
+"""One array (N, …) per input or output tensor, of the tensor's own dtype, in the source model's own layout."""
 
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 SOURCES: dict[Source, str] = {
     "torch": "edgerig.build.sources.torch:load",
     "keras": "edgerig.build.sources.keras:load",
@@ -34,6 +37,9 @@ class SourceModel:
 
     `spec` has `inputs` and `outputs`, those the file told where its `model.toml` did not.
 
+    `sample` is what to trace the model with: one sample of its data, an array (1, …) an input. Only where a model is
+    loaded without data is it drawn at random.
+
     `infer` maps N samples (one array a tensor, batch axis first) to the source's outputs on them, computed sample by
     sample so that it equals what a batch-1 build sees.
     """
@@ -41,6 +47,7 @@ class SourceModel:
     spec: ModelSpec
     module: Any
     infer: Callable[[Arrays], Arrays]
+    sample: Arrays = field(default_factory=list)
 
 
 def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:
@@ -55,11 +62,22 @@ def identifier(name: str) -> str:
     return kept if kept[:1].isalpha() else f"t_{kept}"
 
 
-def named_tensors(tensors: Iterable[tuple[str, tuple[int, ...]]], layout: Layout) -> tuple[TensorSpec, ...]:
-    """Tensors as a file tells them (name, shape); 4-D ones are taken to be in `layout`."""
+def named_tensors(tensors: Iterable[tuple[str, tuple[int, ...], Dtype]], layout: Layout) -> tuple[TensorSpec, ...]:
+    """Tensors as a file tells them (name, shape, dtype); 4-D ones are taken to be in `layout`."""
     return tuple(
-        TensorSpec(name=name, shape=shape, layout=layout if len(shape) == 4 else "any") for name, shape in tensors
+        TensorSpec(name=name, shape=shape, dtype=dtype, layout=layout if len(shape) == 4 else "any")
+        for name, shape, dtype in tensors
     )
+
+
+def known_dtype(name: str) -> Dtype:
+    """numpy's name of a dtype as a tensor's; what numpy has no name for (bfloat16) is fed and read as float32."""
+    return next((dtype for dtype in DTYPES if dtype == name), "float32")
+
+
+def fed(tensor: TensorInfo) -> tuple[str, tuple[int, ...], Dtype]:
+    """What a file's tensor is outside of it: name, shape, and the dtype it is fed and read in."""
+    return tensor.name, tensor.shape, known_dtype(outside_dtype(tensor.dtype, tensor.scale).name)
 
 
 def load_source(spec: ModelSpec) -> SourceModel:
@@ -70,4 +88,26 @@ def load_source(spec: ModelSpec) -> SourceModel:
             hint=f"sources that build: {', '.join(SOURCES)}",
         )
     loaded: SourceModel = load_object(SOURCES[spec.source])(spec)
-    return loaded
+    return replace(loaded, sample=drawn(loaded.spec.inputs, SAMPLE_SEED, 1))
+
+
+SAMPLE_SEED = 0
+
+
+def drawn(tensors: Iterable[TensorSpec], seed: int | list[int], count: int) -> Arrays:
+    """`count` random samples: real numbers and integers spread evenly over a tensor's `range`; without one, real
+    numbers standard-normal, bools either, integers 0 (which any table an index looks into has)."""
+    rng = np.random.default_rng(seed)
+    return [_drawn(rng, tensor, count) for tensor in tensors]
+
+
+def _drawn(rng: np.random.Generator, tensor: TensorSpec, count: int) -> npt.NDArray[Any]:
+    size, dtype = (count, *tensor.shape[1:]), np.dtype(tensor.dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, size).astype(dtype)
+    if dtype.kind in "iu":
+        low, high = (0, 0) if tensor.range is None else (int(tensor.range[0]), int(tensor.range[1]))
+        return rng.integers(low, high, size, dtype=dtype, endpoint=True)
+    if tensor.range is None:
+        return rng.standard_normal(size, dtype=np.float32).astype(dtype)
+    return rng.uniform(*tensor.range, size).astype(dtype)

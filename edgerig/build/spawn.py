@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from edgerig import process
 from edgerig.build import keys
-from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
+from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.results import Artifact, BuildRecord
@@ -42,16 +42,26 @@ class BuildOutcome(Strict):
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: Path) -> Prepared:
     """The model's data and reference outputs, from the store or made now. Raises EdgerigError."""
     data_key = keys.data_key(model, seed)
-    known = store.meta("data", data_key)
-    if known is not None:
-        wanted = None if model.ready else keys.reference_key(model, data_key)
-        if wanted is None or store.find("reference", wanted) is not None:
-            return Prepared.model_validate(known).model_copy(update={"reference_key": wanted})
+    found = _prepared(model, data_key, store)
+    if found is not None:
+        return found
     request = PrepareRequest(model=model, seed=seed, store=store.root, data_key=data_key, timeout_s=timeout_s)
     reply = _run(request, ["prepare"], logs)["prepare"]
     if reply.prepared is None:
         raise _failure(reply).error()
-    return reply.prepared
+    return _prepared(model, data_key, store) or reply.prepared
+
+
+def _prepared(model: ModelSpec, data_key: str, store: Store) -> Prepared | None:
+    """What the store has of the model's data and its source's outputs on it; None unless it has both."""
+    known = store.meta("data", data_key, Prepared)
+    if known is None or model.ready:
+        return known
+    wanted = keys.reference_key(model, data_key)
+    reference = store.meta("reference", wanted, Reference)
+    if reference is None:
+        return None
+    return known.model_copy(update={"reference_key": wanted, "outside": reference.outside})
 
 
 def build_variants(
@@ -67,7 +77,7 @@ def build_variants(
     """Every recipe's outcome, in order. Raises ConfigError only for what concerns them all."""
     complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
-    found = {recipe: store.meta("artifact", key) for recipe, key in wanted.items()}
+    found = {recipe: store.meta("artifact", key, BuiltVariant) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
     _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
     replies: dict[str, Reply] = {}
@@ -96,10 +106,10 @@ def _copy_logs(cached: Mapping[str, str], store: Store, logs: Path) -> None:
             shutil.copyfile(entry / LOG, logs / f"{recipe}.log")
 
 
-def _outcome(recipe: str, key: str, cached: dict[str, object] | None, reply: Reply | None, logs: Path) -> BuildOutcome:
+def _outcome(recipe: str, key: str, cached: BuiltVariant | None, reply: Reply | None, logs: Path) -> BuildOutcome:
     log = logs / f"{recipe}.log"
     if cached is not None:
-        built = BuiltVariant.model_validate(cached)
+        built = cached
     elif reply is not None and reply.built is not None:
         built = reply.built
     else:
@@ -134,9 +144,14 @@ def _outcome(recipe: str, key: str, cached: dict[str, object] | None, reply: Rep
 
 def _key(model: ModelSpec, format_name: FormatName, recipe: str, options: dict[str, str], prepared: Prepared) -> str:
     if recipe == AS_IS:
-        return keys.ready_key(model)
+        return keys.ready_key(model, prepared.data_key)
     return keys.artifact_key(
-        model, load_formats()[format_name], load_recipes()[recipe], options, prepared.calibration_fingerprint
+        model,
+        load_formats()[format_name],
+        load_recipes()[recipe],
+        options,
+        prepared.data_key,
+        prepared.calibration_fingerprint,
     )
 
 

@@ -14,12 +14,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from edgerig.cache import sync, temporary_folder, used
 from edgerig.errors import ConfigError
 
 ENTRY = "entry.json"
+Meta = TypeVar("Meta", bound=BaseModel)
 
 
 def digest(value: object) -> str:
@@ -55,13 +58,17 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
-    def meta(self, kind: str, key: str) -> dict[str, Any] | None:
-        """What `commit` was given as `meta`, or None when there is no such entry."""
+    def meta(self, kind: str, key: str, cls: type[Meta]) -> Meta | None:
+        """What `commit` was given as `meta`, as a `cls`; None when there is no such entry, or one of another version of
+        edgerig, whose meta is of another form: that entry is removed."""
         folder = self.find(kind, key)
         if folder is None:
             return None
-        found: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))["meta"]
-        return found
+        try:
+            return cls.model_validate(json.loads((folder / ENTRY).read_text(encoding="utf-8"))["meta"])
+        except (OSError, ValueError, KeyError):  # pydantic's ValidationError is a ValueError
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
 
     @contextlib.contextmanager
     def staging(self, kind: str) -> Iterator[Path]:

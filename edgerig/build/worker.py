@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,19 +26,21 @@ from pydantic import Field, TypeAdapter
 from edgerig.build import keys
 from edgerig.build.artifact import record
 from edgerig.build.builder import FormatBuilder
-from edgerig.build.check import check_constants, check_outputs
+from edgerig.build.check import check_constants, check_outputs, float_note
+from edgerig.build.coverage import outside_share
 from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
 from edgerig.build.datasets.dataset import Fits, Tensor
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import axes_in, order_in, to_layout
 from edgerig.build.ready import adopt, inspect
-from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reply
-from edgerig.build.source import Arrays, SourceModel, load_source
+from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
+from edgerig.build.source import Arrays, SourceModel, fed, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
-from edgerig.npy import NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems
+from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
 from edgerig.ondevice import engines, lifeline
+from edgerig.ondevice.engines import Description
 from edgerig.ondevice.main import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
 from edgerig.registry import load_object
@@ -111,7 +114,7 @@ def prepare(request: PrepareRequest) -> Prepared:
     source = None
     if spec.ready and spec.path is not None:
         described = inspect(spec.path, load_formats()[spec.source])
-        inputs = tuple(Tensor(tensor.name, tensor.shape) for tensor in described.inputs)
+        inputs = tuple(Tensor(name, shape, dtype=dtype) for name, shape, dtype in map(fed, described.inputs))
         fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
     else:
         source = load_source(spec)
@@ -139,16 +142,17 @@ def prepare(request: PrepareRequest) -> Prepared:
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
         with store.staging("reference") as reference:
             _infer(source, data, reference)  # on what is stored, were it another process' data
-            store.commit("reference", reference_key, reference, {})
+            found = Reference(outside=outside_share(source, data, reference))
+            store.commit("reference", reference_key, reference, found.model_dump(mode="json"))
     return prepared
 
 
 def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
     """The model's input as its dataset holds it: in `layout`, where both are known."""
     if "any" in (tensor.layout, layout):
-        return Tensor(tensor.name, tensor.shape, tensor.layout, range=tensor.range)
+        return Tensor(tensor.name, tensor.shape, tensor.layout, range=tensor.range, dtype=tensor.dtype)
     shape = axes_in(tensor.shape, tensor.layout, layout)
-    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout), tensor.range)
+    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout), tensor.range, tensor.dtype)
 
 
 def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, ...]]) -> Fits:
@@ -161,7 +165,7 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, 
 
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:
     """Writes the source's outputs on the inputs in `data` as `output_<i>.npy` into `folder`, a piece at a time."""
-    step = min(samples_a_piece(tensor.shape) for tensor in source.spec.inputs)
+    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.spec.inputs)
     with contextlib.ExitStack() as stack:
         writers: list[NpyWriter] = []
         for inputs in zip(*(read_pieces(path, step) for path in stems(data, "input")), strict=True):
@@ -181,7 +185,7 @@ class Session:
         self._folder = folder
         self._format: FormatSpec = load_formats()[request.format]
         self._store = Store(request.store)
-        self._started: tuple[SourceModel, FormatBuilder, Arrays, Arrays] | None = None
+        self._started: tuple[SourceModel, FormatBuilder, Arrays] | None = None
 
     def build(self, recipe_name: str) -> BuiltVariant:
         """Builds, checks and commits one variant. Raises EdgerigError."""
@@ -190,6 +194,7 @@ class Session:
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
+                self._run(staged / artifact.file, self._samples(), staged)
             else:
                 artifact = self._build(load_recipes()[recipe_name], key, staged)
                 seconds = time.monotonic() - begin
@@ -201,18 +206,18 @@ class Session:
         return built
 
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
-        source, builder, samples, reference = self._start()
+        source, builder, reference = self._start()
         calibration = self._calibration() if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
 
-        engine = engines.create(self._format.engine, {"library": None} if self._format.engine == "executorch" else {})
-        engine.load(str(path), 1)
-        outputs = evaluate(engine, to_layout(samples, source.spec.inputs, built.layout))
+        samples = to_layout(self._samples(), source.spec.inputs, built.layout)
+        outputs, described = self._run(path, samples, staged)
+        check = check_outputs([tensor.name for tensor in source.spec.outputs], outputs, reference)
         return record(
             path,
-            engine.describe(),
+            described,
             key=key,
             format=self._format.name,
             recipe=recipe.name,
@@ -222,22 +227,35 @@ class Session:
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,
-            notes=built.notes,
-            check=check_outputs(recipe, outputs, reference, source.spec.bound_factor),
+            notes=(*built.notes, *float_note(recipe, check)),
+            check=check,
             options=self._request.options,
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
-    def _start(self) -> tuple[SourceModel, FormatBuilder, Arrays, Arrays]:
+    def _run(self, path: Path, samples: Arrays, staged: Path) -> tuple[Arrays, Description]:
+        """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
+        engine = engines.create(self._format.engine, {"library": None} if self._format.engine == "executorch" else {})
+        engine.load(str(path), 1)
+        outputs = evaluate(engine, samples)
+        for index, output in enumerate(outputs):
+            write(staged / f"{HOST}_{index}.npy", output)
+        return outputs, engine.describe()
+
+    def _samples(self) -> Arrays:
+        return [np.array(array[:CHECK_SAMPLES]) for array in load_arrays(self._data(), "input")]
+
+    def _start(self) -> tuple[SourceModel, FormatBuilder, Arrays]:
         """Loads the source and makes the builder, once."""
         if self._started is None:
-            source = load_source(self._request.model)
+            data = self._data()
+            traced = load_arrays(data, "calibration") or load_arrays(data, "input")
+            sample = [np.array(array[:1]) for array in traced]
+            source = replace(load_source(self._request.model), sample=sample)
             work = self._folder / "work"
-            work.mkdir()
+            work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)
-            folder = self._data()
-            samples = [np.array(array[:CHECK_SAMPLES]) for array in load_arrays(folder, "input")]
-            self._started = (source, builder, samples, source.infer(samples))
+            self._started = (source, builder, source.infer(self._samples()))
         return self._started
 
     def _calibration(self) -> Arrays:

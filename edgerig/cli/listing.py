@@ -42,15 +42,11 @@ def formats() -> None:
 
 
 def recipes() -> None:
-    shown = table(
-        "recipe", "format", "weights", "activations", "granularity", "calibrated", "error ≤", "note", "source"
-    )
+    shown = table("recipe", "format", "weights", "activations", "granularity", "calibrated", "note", "source")
     for name, recipe in spec.load_recipes().items():
         for format_name, row in recipe.formats.items():
             if row.unsupported:
-                shown.add_row(
-                    name, format_name, "unsupported", "", "", "", "", escape(row.unsupported), escape(row.source)
-                )
+                shown.add_row(name, format_name, "unsupported", "", "", "", escape(row.unsupported), escape(row.source))
             else:
                 shown.add_row(
                     name,
@@ -59,7 +55,6 @@ def recipes() -> None:
                     escape(row.activations),
                     escape(row.granularity),
                     "yes" if recipe.calibration else "no",
-                    f"{recipe.max_relative_error:g}",
                     escape(row.note),
                     escape(row.source),
                 )

@@ -14,8 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from edgerig import npy
@@ -25,6 +25,7 @@ from edgerig.devices.leftovers import end_job
 from edgerig.errors import DeployMismatch, DeviceError, UnparsableOutput, Unreachable
 from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, RawRun, parse_raw, read_raw
 from edgerig.ondevice.job import SCHEMA, Job
+from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import Artifact, DeviceRecord
 from edgerig.spec import PACKAGE, RunSettings
 
@@ -51,7 +52,7 @@ def run_on_device(
     cell: str,
     artifact: Artifact,
     file: Path,
-    inputs: list[npt.NDArray[np.float32]],
+    inputs: list[npt.NDArray[Any]],
     threads: int,
     settings: RunSettings,
     into: Path,
@@ -171,15 +172,19 @@ def _end(device: OpenDevice, remote: str) -> None:
 
 def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
     """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
-    there, here = ([tensor.shape for tensor in tensors] for tensors in (raw.engine.outputs, artifact.outputs))
+    there, here = (
+        [(tensor.shape, tensor.dtype, tensor.scale) for tensor in tensors]
+        for tensors in (raw.engine.outputs, artifact.outputs)
+    )
     if there != here:
         raise UnparsableOutput(
-            f"{raw.cell}: on the device the file's outputs have shapes {there}, here {here}"[:1000],
+            f"{raw.cell}: on the device the file's outputs are {there}, here {here}"[:1000],
             hint="is the runner on the device the one that was pushed?",
         )
     device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
-    for index, shape in enumerate(here):
-        limit = DYNAMIC_LIMIT_BYTES if -1 in shape else samples * 4 * math.prod(shape[1:]) + NPY_HEADER_BYTES
+    for index, tensor in enumerate(artifact.outputs):
+        one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
+        limit = DYNAMIC_LIMIT_BYTES if -1 in tensor.shape else samples * one + NPY_HEADER_BYTES
         device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
     counts = [len(output) for output in read_raw(into, raw.cell).outputs]
     if any(count != samples for count in counts):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
 from edgerig.measure.error import Outputs
+from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
 from edgerig.measure.latency import median_interval, summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
 from edgerig.measure.parity import parity
@@ -45,7 +46,9 @@ def figures(
     state = cell_state(run.state, *probed)
     delegation = _delegation(artifact, raw)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
-    against = parity(raw.outputs, reference, "a ready file: there is no source model to compare with", fp32, no_fp32)
+    names = _names(model, artifact)
+    no_source = "a ready file: there is no source model to compare with"
+    against = parity(names, raw.outputs, reference, no_source, fp32, no_fp32)
     return {
         "size_bytes": artifact.size_bytes,
         "runtime_import_ms": run.runtime_import_ns / 1e6,
@@ -68,8 +71,7 @@ def figures(
             threads_in_force=run.engine.threads,
             delegation=delegation,
             interval=median_interval(raw.samples_ns),
-            relative_error=against.relative_error,
-            check=artifact.check,
+            kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
             throttling=signs(state),
         ),
         "state": state,
@@ -79,8 +81,22 @@ def figures(
             version=run.engine.version,
             threads=run.engine.threads,
             notes=tuple(run.engine.notes),
+            state=tuple(run.engine.state),
         ),
     }
+
+
+def _names(model: ModelSpec, artifact: Artifact) -> list[str]:
+    """What the outputs are called: as the model's author does, else as the file does."""
+    authored = [tensor.name for tensor in model.outputs]
+    return authored if len(authored) == len(artifact.outputs) else [tensor.name for tensor in artifact.outputs]
+
+
+def _tolerance(artifact: Artifact) -> float:
+    """What kernels of two processors may differ by in this file; of a ready file nobody knows what it holds."""
+    if artifact.recipe == "fp32":
+        return FLOAT
+    return HALF if artifact.recipe == "fp16" else INTEGER
 
 
 def _metrics(

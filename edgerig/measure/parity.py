@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from edgerig.measure.error import Outputs, relative_error
+from edgerig.measure.error import Outputs, compare, least_agreement, top_agreement, worst
 from edgerig.results import Parity
 
 
 def parity(
-    outputs: Outputs, reference: Outputs | None, no_reference: str, fp32: Outputs | None, no_fp32: str
+    names: Sequence[str],
+    outputs: Outputs,
+    reference: Outputs | None,
+    no_reference: str,
+    fp32: Outputs | None,
+    no_fp32: str,
 ) -> Parity:
     """Against the source model's outputs and the fp32 variant's; each missing one gives its reason."""
     found: dict[str, Any] = {"samples": len(outputs[0])}
     if reference is None:
         found["reason"] = no_reference
-    elif [a.shape for a in outputs] != [a.shape for a in reference]:
-        found["reason"] = (
-            f"outputs have shapes {[a.shape for a in outputs]}, the source's {[a.shape for a in reference]}"
-        )
-    elif not all(np.isfinite(a).all() for a in outputs):
-        found["reason"] = "the outputs hold NaN or infinite values"
-    elif not all(np.isfinite(a).all() for a in reference):
-        found["reason"] = "the source's own outputs hold NaN or infinite values"
+    elif len(outputs) != len(reference):
+        found["reason"] = f"the file gives {len(outputs)} outputs, its source {len(reference)}"
     else:
-        relative, found["max_abs_error"] = relative_error(outputs, reference)
-        if math.isfinite(relative):
-            found["relative_error"] = relative
-        else:
-            found["reason"] = "the source's outputs are all zero: there is nothing to be relative to"
+        found |= _against(names, outputs, reference)
     if fp32 is None:
         found["disagreement_reason"] = no_fp32
-    elif len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape != fp32[0].shape or outputs[0].shape[1] < 2:
-        found["disagreement_reason"] = "disagreement needs one output of (N, classes) in both variants"
     else:
-        found["disagreement"] = float((outputs[0].argmax(axis=1) != fp32[0].argmax(axis=1)).mean())
+        found |= _disagreement(outputs, fp32)
     return Parity(**found)
+
+
+def _against(names: Sequence[str], outputs: Outputs, reference: Outputs) -> dict[str, Any]:
+    each = compare(names, outputs, reference)
+    furthest = worst(each)
+    several = len(each) > 1
+    reasons = [f"{output.name}: {output.reason}" if several else output.reason for output in each if output.reason]
+    if furthest is None and not reasons:
+        reasons = ["no output is real-valued: they are compared by agreement"]
+    return {
+        "outputs": each,
+        "worst": None if furthest is None else furthest.name,
+        # An output that cannot be compared is no better than the one furthest off: no figure, but the reason.
+        "relative_error": None if furthest is None or any(o.reason for o in each) else furthest.relative_error,
+        "max_abs_error": None if furthest is None else furthest.max_abs_error,
+        "agreement": least_agreement(each),
+        "reason": "; ".join(reasons),
+    }
+
+
+def _disagreement(outputs: Outputs, fp32: Outputs) -> dict[str, Any]:
+    same = [top_agreement(ours, theirs) for ours, theirs in zip(outputs, fp32, strict=False)]
+    known = [share for share in same if share is not None]
+    if not known:
+        return {"disagreement_reason": "disagreement needs an output of (N, classes) in both variants"}
+    return {"disagreement": 1.0 - min(known)}

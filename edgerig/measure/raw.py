@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgerig.errors import RunError, UnparsableOutput, printable
-from edgerig.npy import load_untrusted
+from edgerig.npy import HOST, load_untrusted
+from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import TensorRecord
 
 RAW_LIMIT_BYTES = 4 * 2**20
@@ -39,6 +40,7 @@ class RawEngine(_Device):
     delegation_reason: Text = ""
     undelegated: list[Text] = Field(default=[], max_length=20)
     notes: list[Text] = Field(default=[], max_length=20)
+    state: list[Text] = Field(default=[], max_length=200)
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> Self:
@@ -115,15 +117,17 @@ class _FailedRun(_Device):
 
 @dataclass(frozen=True)
 class Raw:
-    """A whole raw run: one float32 (N, …) array an output tensor, and the samples of every process it was timed in.
+    """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
 
     `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls_ns` their control computations.
     """
 
     run: RawRun
     processes_ns: tuple[npt.NDArray[np.int64], ...]
-    outputs: list[npt.NDArray[np.float32]]
+    outputs: list[npt.NDArray[Any]]
     controls_ns: tuple[int, ...] = ()
+    host: list[npt.NDArray[Any]] | None = None
+    """The same file's outputs where it was built, on the first samples; None where none were kept."""
 
     @property
     def samples_ns(self) -> npt.NDArray[np.int64]:
@@ -171,11 +175,26 @@ def read_raw(folder: Path, cell: str) -> Raw:
         controls += again.control_ns
         states.append(again.state)
     run = run.model_copy(update={"state": _one_state(states)})
-    outputs = [
-        _array(folder / f"output_{index}.npy", "<f4", (None, *(n if n >= 0 else None for n in tensor.shape[1:])), cell)
+    kept = (folder / f"{HOST}_0.npy").is_file()
+    return Raw(
+        run,
+        tuple(processes),
+        _outputs(folder, "output", run),
+        tuple(controls),
+        _outputs(folder, HOST, run) if kept else None,
+    )
+
+
+def _outputs(folder: Path, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
+    return [
+        _array(
+            folder / f"{stem}_{index}.npy",
+            outside_dtype(tensor.dtype, tensor.scale).str,
+            (None, *(n if n >= 0 else None for n in tensor.shape[1:])),
+            run.cell,
+        )
         for index, tensor in enumerate(run.engine.outputs)
     ]
-    return Raw(run, tuple(processes), outputs, tuple(controls))
 
 
 def _one_state(states: list[RawState]) -> RawState:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
-from edgerig.results import CheckRecord, Delegation, Verdict, VerdictLabel
+from edgerig.results import Delegation, Verdict, VerdictLabel
 
 
 def judge(
@@ -16,14 +17,13 @@ def judge(
     threads_in_force: int,
     delegation: Delegation,
     interval: MedianInterval,
-    relative_error: float | None = None,
-    check: CheckRecord | None = None,
+    kernels: Kernels | None = None,
     throttling: Sequence[str] = (),
 ) -> Verdict:
     """The strongest thing to be said, in this order: wrong, emulated, fallback, throttled, noisy, stable.
 
-    `wrong`: on the device the outputs are further from the source's than the recipe allows, which the same file was not
-    when it was built (`check`): a kernel of the device computes something else, and no figure of the cell counts.
+    `wrong`: on the same samples the same file gives something else on the device than where it was built (`kernels`),
+    by more than kernels may differ: no figure of the cell counts.
     `fallback`: operators were left off the fast backend, or another thread count is in force than was asked for.
     `throttled`: the device held its processor back while the cell ran (`throttling` says what tells so).
     `noisy`: the median's 95 % interval is wider than ±2 % (`MEDIAN_TOLERANCE`), or there were too few samples for one.
@@ -37,15 +37,13 @@ def judge(
         "threads_asked": threads,
         "threads_in_force": threads_in_force,
         "undelegated_operators": _undelegated(delegation),
-        "relative_error": relative_error,
-        "relative_error_bound": None if check is None else check.bound,
+        "host_relative_error": None if kernels is None else kernels.error,
+        "host_tolerance": None if kernels is None else kernels.tolerance,
+        "host_samples": None if kernels is None else kernels.samples,
         "throttling": list(throttling),
     }
-    if relative_error is not None and check is not None and relative_error > check.bound:
-        advice = (
-            f"relative error {relative_error:.3g} on the device, {check.relative_error:.3g} when it was built, "
-            f"{check.bound:g} allowed: a kernel of this device computes something else, do not ship this build"
-        )
+    if kernels is not None and kernels.wrong:
+        advice = f"{kernels.wrong}: a kernel of this device computes something else, do not ship this build"
         return Verdict(label="wrong", evidence=evidence, advice=advice)
     if emulated:
         advice = (

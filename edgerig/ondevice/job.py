@@ -3,7 +3,8 @@
 Job (`job.json`, schema 1): paths are relative to the job's folder.
 
     {"schema": 1, "cell": ID, "engine": NAME, "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
-     "inputs": [FILE.npy, …],              one (N, …) float32 array a tensor, in the file's own layout
+     "inputs": [FILE.npy, …],              one (N, …) array a tensor, in the file's own layout; of a
+                                          quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
@@ -12,7 +13,8 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `control_ns` as `timing.control` does, before and after the timed loop, `state` as
 `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `state.Sensors`, or `{"reason"}`.
-`samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` (float32, (N, …)) the outputs.
+`samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype
+`tensors.outside_dtype` says) the outputs.
 """
 
 from __future__ import annotations

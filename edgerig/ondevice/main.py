@@ -2,7 +2,8 @@
 
 Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
 inference, warm-up, guest instructions (where an emulator counts them), the steady state (the device's state is read
-before, in its pauses, and after), and last the whole dataset through the same engine. Exit codes: 0 a raw run was
+before, in its pauses, and after), and last the whole dataset through the file loaded anew: one that keeps state would
+otherwise go on from wherever the timing left it. Exit codes: 0 a raw run was
 written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal
 instruction leaves its bytes in the file `illegal_instruction`.
 """
@@ -74,7 +75,10 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     control.append(timing.control())
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
-        for index, output in enumerate(evaluate(engine, inputs)):
+        del engine  # two copies of a large network need not fit
+        fresh = engines.create(job.engine, job.engine_options)
+        fresh.load(artifact, job.threads)
+        for index, output in enumerate(evaluate(fresh, inputs)):
             np.save(os.path.join(folder, f"output_{index}.npy"), output)
 
     return {
@@ -141,17 +145,19 @@ def _instructions(job: Job, description: Description, engine: Engine) -> dict[st
 
 
 def _sample(description: Description, inputs: list[Array], index: int) -> list[Array]:
-    """Sample `index` as the file wants it: batch 1, the file's dtype, quantized by the file's own scale."""
+    """Sample `index` as the file wants it: batch 1, the file's dtype, quantized by the file's own scale. Integers stay
+    integers on the way."""
     if len(description.inputs) != len(inputs):
         raise ValueError(f"the file has {len(description.inputs)} inputs, the job gives {len(inputs)}")
     return [
-        tensors.quantize(np.asarray(array[index : index + 1], dtype=np.float32), info)
+        tensors.quantize(np.ascontiguousarray(array[index : index + 1]), info)
         for array, info in zip(inputs, description.inputs, strict=True)
     ]
 
 
 def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
-    """Outputs over all samples, dequantized to float32, one (N, …) array a tensor."""
+    """Outputs over all samples in order, one (N, …) array a tensor: real ones as float32, integers and bools as they
+    are. For a file that keeps state, `engine` must be freshly loaded."""
     description = engine.describe()
     collected: list[list[Array]] = [[] for _ in description.outputs]
     for index in range(len(inputs[0])):

@@ -8,20 +8,29 @@ real = (stored - zero_point) * scale. The specification leaves the rounding of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgerig.ondevice.engines import Array, TensorInfo
 
 
-def quantize(real: npt.NDArray[np.float32], tensor: TensorInfo) -> Array:
+def outside_dtype(dtype: str, scale: float) -> np.dtype[Any]:
+    """What a file's tensor is outside of it: real numbers as float32 (float64 stays), integers and bools as they are,
+    for no integer of more than 24 bits survives float32."""
+    found = np.dtype(dtype)
+    return np.dtype(np.float32) if scale != 0.0 or found == np.float16 else found
+
+
+def quantize(real: Array, tensor: TensorInfo) -> Array:
     """`real` (any shape) in the tensor's dtype: affine and clipped to its range where quantized, else cast.
 
     Raises ValueError when a NaN meets a quantized tensor, or when an integer or bool tensor without a scale is given
     values it cannot hold exactly.
     """
     dtype = np.dtype(tensor.dtype)
+    if real.dtype == dtype and tensor.scale == 0.0:
+        return real
     if np.issubdtype(dtype, np.floating):
         return real.astype(dtype)
     if tensor.scale == 0.0:
@@ -35,10 +44,11 @@ def quantize(real: npt.NDArray[np.float32], tensor: TensorInfo) -> Array:
     return clipped
 
 
-def dequantize(stored: Array, tensor: TensorInfo) -> npt.NDArray[np.float32]:
-    """The real values of `stored` as float32; a plain cast where the tensor is not quantized."""
+def dequantize(stored: Array, tensor: TensorInfo) -> Array:
+    """The values of `stored` outside of the file (`outside_dtype`); real = (stored - zero_point) * scale where it is
+    quantized."""
     if tensor.scale == 0.0:
-        return stored.astype(np.float32)
+        return stored.astype(outside_dtype(tensor.dtype, tensor.scale))
     return ((stored.astype(np.float64) - tensor.zero_point) * tensor.scale).astype(np.float32)
 
 
@@ -54,10 +64,25 @@ def check_inputs(inputs: Sequence[Array], tensors: Sequence[TensorInfo]) -> None
             raise ValueError(f'input "{tensor.name}": shape {array.shape} given, the file takes {tensor.shape}')
 
 
-def _exactly(real: npt.NDArray[np.float32], name: str, dtype: np.dtype[np.generic]) -> Array:
+def exactly(values: Array, dtype: np.dtype[Any]) -> Array | None:
+    """`values` cast to `dtype`, None when that would change one of them. Between integers nothing passes through a
+    float."""
+    with np.errstate(invalid="ignore", over="ignore"):  # a value out of range is found by the comparisons below
+        cast: Array = values.astype(dtype)
+    if values.dtype.kind in "iu" and dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        fits = not values.size or (int(values.min()) >= bounds.min and int(values.max()) <= bounds.max)
+        return cast if fits else None
+    if dtype.kind == "f" and values.dtype.kind == "f":
+        return cast  # rounding to a narrower float is what the dtype means
+    with np.errstate(invalid="ignore", over="ignore"):
+        back = cast.astype(values.dtype)
+    return cast if np.array_equal(back, values) else None
+
+
+def _exactly(real: Array, name: str, dtype: np.dtype[Any]) -> Array:
     """`real` cast to an integer or bool dtype, which must not change a value."""
-    with np.errstate(invalid="ignore"):  # a value out of range is found by the comparison below
-        cast: Array = real.astype(dtype)
-    if not np.array_equal(cast.astype(np.float64), real.astype(np.float64)):
+    cast = exactly(real, dtype)
+    if cast is None:
         raise ValueError(f'tensor "{name}": dtype {dtype.name} and no scale, but a value that is none of {dtype.name}')
     return cast

@@ -112,8 +112,8 @@ def _migrated(file: Path, document: dict[str, Any]) -> dict[str, Any]:
         )
     if version < 1:
         raise ResultsError(f"{file}: schema_version {version} is not known (expected {SCHEMA_VERSION})", hint=_REMAKE)
-    if version == 1:
-        document = _from_schema_1(file, document)
+    for step in range(version, SCHEMA_VERSION):
+        document = _MIGRATIONS[step](file, document)
     return document
 
 
@@ -133,6 +133,24 @@ def _from_schema_1(file: Path, document: dict[str, Any]) -> dict[str, Any]:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{file}: says it is of schema 1 and is not: {error!r}", hint=_REMAKE) from error
+
+
+def _from_schema_2(file: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 had one relative error over all outputs, and a bound it was held to when the file was built."""
+    try:
+        cells = [{**cell, "build": _without_bound(cell.get("build"))} for cell in document["cells"]]
+        return {**document, "schema_version": 3, "cells": cells}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"{file}: says it is of schema 2 and is not: {error!r}", hint=_REMAKE) from error
+
+
+def _without_bound(build: dict[str, Any] | None) -> dict[str, Any] | None:
+    if build is None or not build.get("check"):
+        return build
+    return {**build, "check": {key: value for key, value in build["check"].items() if key != "bound"}}
+
+
+_MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2}
 
 
 def _place(location: tuple[int | str, ...]) -> str:

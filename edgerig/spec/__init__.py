@@ -24,7 +24,7 @@ from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state
 from edgerig.spec.model import ModelSpec, TensorSpec, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
-from edgerig.spec.toml import AS_IS, PACKAGE, FormatName, Layout, Source, Strict, nearest, parse, read_toml
+from edgerig.spec.toml import AS_IS, PACKAGE, Dtype, FormatName, Layout, Source, Strict, nearest, parse, read_toml
 
 __all__ = [
     "AS_IS",
@@ -37,6 +37,7 @@ __all__ = [
     "BuildSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "Dtype",
     "FileSpec",
     "FilesSpec",
     "FormatName",

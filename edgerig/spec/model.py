@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -13,6 +13,7 @@ from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
+    Dtype,
     Factory,
     Layout,
     Name,
@@ -35,7 +36,7 @@ class TensorSpec(Strict):
 
     name: str = Field(min_length=1)
     shape: tuple[PositiveInt, ...] = Field(min_length=1)
-    dtype: Literal["float32"] = "float32"
+    dtype: Dtype = "float32"
     layout: Layout = "any"
     range: tuple[float, float] | None = None
 
@@ -80,9 +81,6 @@ class ModelSpec(Strict):
     metric: Metrics = ()
     """The first is the one a variant is judged by."""
     no_accuracy_reason: str = ""
-    bound_factor: float = Field(default=1.0, ge=1, le=10)
-    """Widens every recipe's `max_relative_error` for this model; `bound_reason` must say why."""
-    bound_reason: str = ""
     ready: bool = False
     """A built file run as it is and nothing else: there is no source model to hold it against."""
     folder: Path = Path()
@@ -138,8 +136,6 @@ class ModelSpec(Strict):
         names = [file.name for file in self.files]
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f'"files" names {repeated} twice')
-        if self.bound_factor != 1 and not self.bound_reason:
-            raise ValueError('"bound_factor" needs "bound_reason" beside it')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):

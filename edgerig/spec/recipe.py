@@ -32,14 +32,12 @@ class Lowering(Strict):
 class RecipeSpec(Strict):
     """A quantization recipe, a row of `build/recipes.toml`.
 
-    `max_relative_error` bounds the logit error of a built file against its source model (see `build/check.py`);
     `calibration` says whether the recipe needs calibration data.
     """
 
     name: str
     summary: str
     calibration: bool
-    max_relative_error: float = Field(gt=0, le=1)
     formats: dict[FormatName, Lowering]
 
 

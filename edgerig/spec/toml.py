@@ -25,6 +25,21 @@ FormatName = Literal["tflite", "executorch", "onnx"]
 Source = Literal["torch", "keras", "saved_model", "onnx", "tflite", "executorch"]
 """What a model is authored in; `executorch` only ever as a ready `.pte` file."""
 Layout = Literal["NCHW", "NHWC", "any"]
+Dtype = Literal[
+    "float32",
+    "float16",
+    "float64",
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
+"""Of a model's tensors, by numpy's names."""
 
 
 class Strict(BaseModel):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from edgerig.build.own_metric import read_own_metrics
+from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.cell import figures
 from edgerig.measure.raw import read_raw
 from edgerig.plan import Cell
-from edgerig.results import CellResult, DeviceRecord, ErrorRecord, ModelRecord, Results
-from edgerig.spec import AS_IS
+from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
+from edgerig.spec import AS_IS, load_recipes
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
@@ -64,6 +64,8 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             *_fp32_sibling(cell, outcomes, run),
             probed=(outcome.device, outcome.after),
         )
+        known["coverage"] = _coverage(cell, run.prepared(cell.model_id))
+        known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | found, status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
         told = foreseen(error, run.path / outcome.raw / TRACEBACK)
@@ -74,9 +76,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
         )
 
 
-def _reference(
-    run: RunFolder, cell: Cell, outputs: list[npt.NDArray[np.float32]]
-) -> list[npt.NDArray[np.float32]] | None:
+def _reference(run: RunFolder, cell: Cell, outputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]] | None:
     """The source's outputs for as many samples as the cell was run on (`run.limit`)."""
     reference = run.reference(cell.model_id)
     return None if reference is None else [array[: len(outputs[0])] for array in reference]
@@ -84,7 +84,7 @@ def _reference(
 
 def _fp32_sibling(
     cell: Cell, outcomes: dict[str, Outcome], run: RunFolder
-) -> tuple[list[npt.NDArray[np.float32]] | None, str]:
+) -> tuple[list[npt.NDArray[Any]] | None, str]:
     """Outputs of the same cell with recipe fp32, or None and why there are none."""
     if cell.recipe in ("fp32", AS_IS):
         return None, "this is the fp32 variant" if cell.recipe == "fp32" else "a ready file has no fp32 variant"
@@ -96,6 +96,27 @@ def _fp32_sibling(
         return read_raw(run.path / outcome.raw, sibling).outputs, ""
     except RunError as error:
         return None, f"{sibling} cannot be read: {error.message}"
+
+
+def _coverage(cell: Cell, prepared: Prepared | None) -> Coverage:
+    """How much of the evaluation data a calibrated recipe's ranges do not cover."""
+    recipe = load_recipes().get(cell.recipe)
+    if recipe is None or not recipe.calibration:
+        return Coverage(reason="the recipe takes no ranges from calibration data")
+    if prepared is None or prepared.outside is None:
+        return Coverage(reason="it is not known what calibration has seen")
+    return Coverage(outside=prepared.outside, samples=prepared.samples)
+
+
+def _with_size_note(cell: Cell, outcome: Outcome, outcomes: dict[str, Outcome]) -> BuildRecord | None:
+    """The build's record, with a note where a recipe that should shrink the file did not."""
+    sibling = outcomes.get(cell.model_copy(update={"recipe": "fp32"}).id)
+    built, ours = outcome.build, outcome.artifact
+    plain = None if sibling is None else sibling.artifact
+    if built is None or ours is None or plain is None or cell.recipe == "fp32" or ours.size_bytes < plain.size_bytes:
+        return built
+    note = f"not smaller than fp32: {ours.size_bytes:,} bytes against {plain.size_bytes:,}"
+    return built.model_copy(update={"notes": (*built.notes, note)})
 
 
 def _device(name: str, run: RunFolder, outcomes: dict[str, Outcome]) -> DeviceRecord:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from edgerig import process
@@ -24,7 +25,7 @@ from edgerig.errors import (
     RunTimeout,
     foreseen,
 )
-from edgerig.npy import load_arrays
+from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
@@ -110,6 +111,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
         inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
+        _keep_host_outputs(folder, task.run_folder / raw)
         opened = sessions.device(task.device)
         device = opened.transport.probe()
         run_on_device(
@@ -141,6 +143,13 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         after=after,
         raw=raw,
     )
+
+
+def _keep_host_outputs(artifact: Path, into: Path) -> None:
+    """What the file gave where it was built, beside what the device will give."""
+    into.mkdir(parents=True, exist_ok=True)
+    for path in stems(artifact, HOST):
+        shutil.copyfile(path, into / path.name)
 
 
 def _probe(opened: OpenDevice) -> DeviceRecord | None:

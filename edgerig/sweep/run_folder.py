@@ -178,11 +178,11 @@ class RunFolder:
         path = self.path / "data" / model / "labels.npy"
         return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
 
-    def inputs(self, model: str) -> list[npt.NDArray[np.float32]]:
+    def inputs(self, model: str) -> list[npt.NDArray[Any]]:
         """The model's inputs, kept where a metric is taken against them; else []."""
         return load_arrays(self.path / "data" / model, "input")
 
-    def reference(self, model: str) -> list[npt.NDArray[np.float32]] | None:
+    def reference(self, model: str) -> list[npt.NDArray[Any]] | None:
         return load_arrays(self.path / "data" / model, "output") or None
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from edgerig.build.card import LayerCount, NetworkFacts
 from edgerig.build.ready import inspect
-from edgerig.build.source import SourceModel, load_source, named_tensors
+from edgerig.build.source import SourceModel, fed, load_source, named_tensors
 from edgerig.errors import BuildError
 from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, Source, load_formats
@@ -58,6 +58,6 @@ def _program(spec: ModelSpec) -> NetworkFacts:
         macs=None,
         reason="a .pte file is a finished program: its layers are not in it",
         layers={},
-        inputs=named_tensors([(t.name, t.shape) for t in described.inputs], "any"),
-        outputs=named_tensors([(t.name, t.shape) for t in described.outputs], "any"),
+        inputs=named_tensors(map(fed, described.inputs), "any"),
+        outputs=named_tensors(map(fed, described.outputs), "any"),
     )

@@ -21,7 +21,7 @@ def count(model: SourceModel) -> Counts:
     """Parameters, layers by type, and what each type multiplies."""
     module: nn.Module = model.module
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(*(torch.from_numpy(array) for array in trace_inputs(model.spec)))
+        module(*(torch.from_numpy(array) for array in trace_inputs(model)))
     modules = dict(module.named_modules())
     names = {f"{type(module).__name__}.{name}" if name else type(module).__name__: name for name in modules}
     flops = {names[key]: sum(ops.values()) for key, ops in counter.get_flop_counts().items() if key in names}

@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
+from edgerig.build.source import drawn
 from edgerig.errors import DatasetError
 from edgerig.npy import NpzMember, samples_a_piece
-from edgerig.spec import DatasetSpec
+from edgerig.spec import DatasetSpec, TensorSpec
 
+FLOATS = ("float32", "float16", "float64")
 RANDOM_SAMPLES = 8
 """Random inputs made for a model without data: enough for parity, few enough for a 300 MFLOP network."""
 NPZ_HINT = "make it with numpy.savez(path, inputs=…, labels=…)"
@@ -48,7 +50,7 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
 
     def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
         with members([*names, *([labels] if labels else [])]) as opened:
-            step = min(samples_a_piece(member.shape) for member in opened[: len(names)])
+            step = min(samples_a_piece(member.shape, member.dtype) for member in opened[: len(names)])
             seen = 0
             for arrays in zip(*(member.pieces(step) for member in opened), strict=True):
                 if limit is not None and seen >= limit:
@@ -92,21 +94,20 @@ def random_dataset(fits: Fits, seed: int) -> Dataset:
     Calibration has a stream of its own, so that the two never share a sample.
     """
 
+    if unknown := [t.name for t in fits.inputs if t.dtype not in ("bool", *FLOATS) and t.range is None]:
+        raise DatasetError(
+            f"no random inputs can be drawn: which integers {', '.join(unknown)} may hold is not known",
+            hint="give the model a dataset (--dataset for a file), or a range for the input in a model.toml",
+        )
+    tensors = [TensorSpec(name=t.name, shape=t.shape, dtype=t.dtype, range=t.range) for t in fits.inputs]
+
     def split(stream: int) -> Split:
         def batches() -> Iterator[Batch]:
-            rng = np.random.default_rng([seed, stream])
-            yield Batch([_drawn(rng, tensor) for tensor in fits.inputs], None, _unnamed)
+            yield Batch(drawn(tensors, [seed, stream], RANDOM_SAMPLES), None, _unnamed)
 
         return Split(RANDOM_SAMPLES, batches)
 
     return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1))
-
-
-def _drawn(rng: np.random.Generator, tensor: Tensor) -> Array:
-    size = (RANDOM_SAMPLES, *tensor.shape[1:])
-    if tensor.range is None:
-        return rng.standard_normal(size, dtype=np.float32)
-    return rng.uniform(*tensor.range, size).astype(np.float32)
 
 
 Shapes = Callable[[list[str]], list[tuple[tuple[int, ...], np.dtype[Any]]]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgerig.spec import Labels, Layout
+from edgerig.spec import Dtype, Labels, Layout
 
 Array = npt.NDArray[Any]
 DEFAULT_CALIBRATION = 256
@@ -19,13 +19,14 @@ DEFAULT_CALIBRATION = 256
 class Tensor:
     """An input of the model at batch size 1, as the dataset holds it; `layout` "any" where nobody said what its axes
     are. `order` transposes it to the model's own layout (a twin's), () where it is in that already.
-    `range` is where its values lie, if known."""
+    `range` is where its values lie, if known. `dtype` is what its values are kept in."""
 
     name: str
     shape: tuple[int, ...]
     layout: Layout = "any"
     order: tuple[int, ...] = ()
     range: tuple[float, float] | None = None
+    dtype: Dtype = "float32"
 
     @property
     def of_model(self) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """A dataset, checked and laid out as .npy files in the store, batch by batch.
 
-Files of an entry: `input_<i>.npy` float32 (N, …) and `calibration_<i>.npy` float32 (M, …) in the source model's own
-layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values.
+Files of an entry: `input_<i>.npy` (N, …) and `calibration_<i>.npy` (M, …), each of its tensor's dtype and in the source
+model's own layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
 from edgerig.errors import DatasetError
 from edgerig.npy import NpyWriter, fingerprint_files, stems
+from edgerig.ondevice.tensors import exactly
 
 GIB = 2**30
 
@@ -89,12 +89,12 @@ class _Room:
 def _write(dataset: Dataset, split: Split, fits: Fits, folder: Path, stem: str, room: _Room) -> tuple[int, bool]:
     """Writes one split; gives its number of samples and whether it had labels."""
     evaluated = stem == "input"
-    one = 4 * sum(math.prod(tensor.shape[1:]) for tensor in fits.inputs)
+    one = sum(np.dtype(tensor.dtype).itemsize * math.prod(tensor.shape[1:]) for tensor in fits.inputs)
     if split.count is not None:
         room.announce(split.count * one)
     with contextlib.ExitStack() as stack:
         writers = [
-            stack.enter_context(NpyWriter(folder / f"{stem}_{index}.npy", tensor.of_model[1:]))
+            stack.enter_context(NpyWriter(folder / f"{stem}_{index}.npy", tensor.of_model[1:], tensor.dtype))
             for index, tensor in enumerate(fits.inputs)
         ]
         labels: NpyWriter | None = None
@@ -114,7 +114,7 @@ def _write(dataset: Dataset, split: Split, fits: Fits, folder: Path, stem: str, 
         return writers[0].count, labels is not None
 
 
-def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list[npt.NDArray[np.float32]]:
+def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list[Array]:
     if len(batch.inputs) != len(fits.inputs):
         raise DatasetError(
             f"{where}: it feeds {len(batch.inputs)} inputs, the model has {len(fits.inputs)}",
@@ -123,10 +123,15 @@ def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list
     return [_input(a, t, batch, where, stem, start) for a, t in zip(batch.inputs, fits.inputs, strict=True)]
 
 
-def _input(array: Array, tensor: Tensor, batch: Batch, where: str, stem: str, start: int) -> npt.NDArray[np.float32]:
+def _input(array: Array, tensor: Tensor, batch: Batch, where: str, stem: str, start: int) -> Array:
     what = f'{"inputs" if stem == "input" else stem} of "{tensor.name}"'
     check_shape(array.shape, array.dtype, tensor, f"{where}: {what}")
-    values = np.ascontiguousarray(array, dtype=np.float32)
+    values = exactly(np.ascontiguousarray(array), np.dtype(tensor.dtype))
+    if values is None:
+        raise DatasetError(
+            f"{where}: {what}, given as {array.dtype}, hold values that the tensor's {tensor.dtype} cannot hold",
+            hint=f"round or scale them yourself and store them as {tensor.dtype}",
+        )
     finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if not finite.all():
         bad = int(np.flatnonzero(~finite)[0])

@@ -5,25 +5,38 @@ A builder's module imports its frameworks at its top: it is only ever imported i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
-from edgerig.build.source import Arrays
+from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError, EdgerigError
-from edgerig.spec import ModelSpec
 
-TRACE_SEED = 0
+LISTED = 20
+"""Layers or operators named in a note, at most."""
 
 
-def trace_inputs(spec: ModelSpec) -> Arrays:
-    """Batch-1 inputs to trace the model with, of the spec's shapes: standard normal, freshly allocated.
+def trace_inputs(model: SourceModel) -> Arrays:
+    """Batch-1 inputs to trace the model with, a sample of its data (`SourceModel.sample`), freshly allocated.
 
     An exporter may record strides, so these must never be views into a larger array (a stride of 0 cannot be lowered).
     """
-    rng = np.random.default_rng(TRACE_SEED)
-    return [rng.standard_normal(tensor.shape, dtype=np.float32) for tensor in spec.inputs]
+    return [np.array(array) for array in model.sample]
+
+
+def left_in_float(names: Iterable[str]) -> tuple[str, ...]:
+    """The note that says which layers or operators a quantizing recipe left in float32, () when there are none.
+
+    `names` has one for each, in order; equal ones are counted.
+    """
+    counts = Counter(names)
+    if not counts:
+        return ()
+    shown = [name if count == 1 else f"{name} ({count})" for name, count in list(counts.items())[:LISTED]]
+    more = f" and {len(counts) - LISTED} more" if len(counts) > LISTED else ""
+    return (f"left in float32: {', '.join(shown)}{more}",)
 
 
 def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:
@@ -50,7 +63,26 @@ def converting(what: str) -> Iterator[None]:
     except EdgerigError:
         raise
     except Exception as error:  # converters raise anything; each must cost its own variant only
-        first = (str(error).strip().splitlines() or ["no message"])[0]
         raise BuildError(
-            f"{what} failed: {type(error).__name__}: {first}", hint="the build's log has the converter's own output"
+            f"{what} failed: {type(error).__name__}: {first_words(error)}",
+            hint="the build's log has the converter's own output",
         ) from error
+
+
+def first_words(error: BaseException) -> str:
+    """The first line of an exception's message that says something: converters begin with rules, brackets, headings and
+    "the following:", and some wrap the cause in an exception without a message."""
+    seen: BaseException | None = error
+    while seen is not None:
+        lines = [line.strip() for line in str(seen).splitlines()]
+        telling = [
+            line for line in lines if sum(c.isalpha() for c in line) >= FEWEST_LETTERS and not line.endswith(":")
+        ]
+        if telling:
+            return telling[0][:LONGEST_WORDS]
+        seen = seen.__cause__ or seen.__context__
+    return (str(error).strip().splitlines() or ["no message"])[0][:LONGEST_WORDS]
+
+
+FEWEST_LETTERS = 8
+LONGEST_WORDS = 500

@@ -101,7 +101,7 @@ class ExecutorchBuilder:
                 )
 
     def _samples(self) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(array) for array in trace_inputs(self._model.spec))
+        return tuple(torch.from_numpy(array) for array in trace_inputs(self._model))
 
     def _export(self, module: nn.Module) -> torch.export.ExportedProgram:
         return torch.export.export(module.eval(), self._samples())
@@ -113,7 +113,7 @@ class ExecutorchBuilder:
 
     def _dynamic(self) -> Exported:
         """Activation ranges are taken at run time: the one pass only gives the observers their shapes."""
-        samples = [trace_inputs(self._model.spec)]
+        samples = [trace_inputs(self._model)]
         return self._quantized(DynamicQuantizer(), samples, dynamic=True), _float_convolutions(self._module)
 
     def _static(self, calibration: Arrays | None) -> Exported:

@@ -20,7 +20,7 @@ def convert(model: SourceModel, out: Path) -> Layout:
     spec = model.spec
     program = torch.onnx.export(
         model.module,
-        tuple(torch.from_numpy(array) for array in trace_inputs(spec)),
+        tuple(torch.from_numpy(array) for array in trace_inputs(model)),
         dynamo=True,
         opset_version=OPSET,
         verbose=False,

@@ -21,7 +21,7 @@ def convert(model: SourceModel, out: Path) -> Layout:
     channels_first = [index for index, tensor in enumerate(spec.inputs) if tensor.layout == "NCHW"]
     samples = tuple(
         torch.from_numpy(np.ascontiguousarray(array.transpose(TO_NHWC)) if index in channels_first else array)
-        for index, array in enumerate(trace_inputs(spec))
+        for index, array in enumerate(trace_inputs(model))
     )
     module = model.module
     if channels_first:

@@ -12,7 +12,7 @@ from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
 
 from edgerig.build.onnx_weights import ONE_FILE, external_files
 from edgerig.build.ready import inspect
-from edgerig.build.source import SourceModel, named_tensors
+from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
 from edgerig.ondevice.main import evaluate
@@ -30,12 +30,16 @@ def load(spec: ModelSpec) -> SourceModel:
     format_spec = load_formats()[spec.source]
     described = inspect(path, format_spec, shown=spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
-    inputs = spec.inputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.inputs], layout)
-    outputs = spec.outputs or named_tensors([(tensor.name, tensor.shape) for tensor in described.outputs], "any")
-    engine = engines.create(format_spec.engine, {})
-    engine.load(str(path), 1)
+    inputs = spec.inputs or named_tensors(map(fed, described.inputs), layout)
+    outputs = spec.outputs or named_tensors(map(fed, described.outputs), "any")
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
-    return SourceModel(whole, path, lambda arrays: evaluate(engine, arrays))
+
+    def infer(arrays: Arrays) -> Arrays:
+        engine = engines.create(format_spec.engine, {})
+        engine.load(str(path), 1)  # anew each time: a file may keep state
+        return evaluate(engine, arrays)
+
+    return SourceModel(whole, path, infer)
 
 
 def float_file(model: SourceModel) -> Path:

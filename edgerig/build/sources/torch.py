@@ -10,7 +10,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
@@ -19,9 +18,9 @@ from torch import nn
 
 from edgerig.build.factory import call_factory
 from edgerig.build.inference import infer_by_sample, known_bytes
-from edgerig.build.source import Arrays, SourceModel, named_tensors
+from edgerig.build.source import Arrays, SourceModel, known_dtype, named_tensors
 from edgerig.errors import BuildError
-from edgerig.spec import ModelSpec
+from edgerig.spec import Dtype, ModelSpec
 
 ARCHIVED = re.compile(
     r"archive_format|archive_version|byteorder|\.data/\w+|models/[\w.-]+\.json"
@@ -169,8 +168,10 @@ def _refuse_pickles(path: Path) -> None:
         )
 
 
-def _values(program: torch.export.ExportedProgram, names: list[str], path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Name and shape of the program's values called `names`."""
+def _values(
+    program: torch.export.ExportedProgram, names: list[str], path: Path
+) -> list[tuple[str, tuple[int, ...], Dtype]]:
+    """Name, shape and dtype of the program's values called `names`."""
     found = {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
     values = []
     for name in names:
@@ -180,7 +181,7 @@ def _values(program: torch.export.ExportedProgram, names: list[str], path: Path)
                 f'{path}: "{name}" has a dynamic shape {[str(axis) for axis in shape]}',
                 hint="export it with static shapes, batch size 1",
             )
-        values.append((name, shape))
+        values.append((name, shape, known_dtype(str(found[name].dtype).removeprefix("torch."))))
     return values
 
 
@@ -189,10 +190,17 @@ def _some(keys: list[str]) -> str:
     return ", ".join(sorted(keys)[:SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def _as_array(value: torch.Tensor) -> npt.NDArray[Any]:
+    """Real values as float32; integers and bools as they are: an index beyond 2^24 is not a float32."""
+    real = value.is_floating_point() and value.dtype != torch.float64
+    array: npt.NDArray[Any] = (value.to("cpu", torch.float32) if real else value.cpu()).numpy()
+    return array
+
+
 def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
     """See `infer_by_sample`. Raises BuildError also when the network returns anything but the spec's tensors."""
 
-    def call(batch: Arrays) -> list[npt.NDArray[np.float32]]:
+    def call(batch: Arrays) -> Arrays:
         with torch.no_grad():
             returned = module(*(torch.from_numpy(array) for array in batch))
         values = list(returned) if isinstance(returned, tuple | list) else [returned]
@@ -203,6 +211,6 @@ def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
                 f"model.toml names {len(spec.outputs)} output tensors",
                 hint="return one tensor, or a tuple with one tensor for each [[outputs]]",
             )
-        return [value.to("cpu", torch.float32).numpy() for value in values]
+        return [_as_array(value) for value in values]
 
     return infer_by_sample(spec, call, inputs, hint=FORWARD_HINT)

@@ -42,7 +42,8 @@ class Description:
     """What the loaded file is and how it is executed.
 
     `delegated`/`total` count the operators that run on the runtime's fast backend (None with `delegation_reason` when
-    the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force.
+    the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force; `state` says
+    what the file remembers from one inference to the next, as far as the runtime tells.
     """
 
     inputs: list[TensorInfo]
@@ -55,6 +56,7 @@ class Description:
     delegation_reason: str = ""
     undelegated: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    state: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,8 +10,11 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
+VARIABLE = "VAR_HANDLE"
+"""The operator that names a variable (a resource), which assignments change and later inferences read."""
 DELEGATE = "DELEGATE"
 """The name LiteRT gives a node that stands for a delegate's partition of the graph."""
 UNDELEGATED_SHOWN = 20
@@ -57,6 +60,8 @@ class LitertEngine:
         taken = delegated(_nodes(self._interpreter), len(operators))
         others = dict.fromkeys(node.name for i, node in enumerate(operators) if i not in taken)
         notes = ["LiteRT cannot tell its thread count: the one asked for is given"]
+        variables = sum(node.name == VARIABLE for node in operators)
+        state = [f"{variables} variable{'s' if variables > 1 else ''} of the graph"] if variables else []
         subgraphs = self._interpreter.num_subgraphs()
         if subgraphs > 1:
             notes.append(f"the file has {subgraphs} subgraphs; operators are counted in the main one")
@@ -70,6 +75,7 @@ class LitertEngine:
             total=len(operators),
             undelegated=list(others)[:UNDELEGATED_SHOWN],
             notes=notes,
+            state=state + fed_back(self._inputs, self._outputs),
         )
 
     def _bind(self) -> None:

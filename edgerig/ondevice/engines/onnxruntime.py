@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
 PROVIDER = "CPUExecutionProvider"
@@ -89,6 +90,7 @@ class OnnxruntimeEngine:
             threads=self._session.get_session_options().intra_op_num_threads,
             delegation_reason="ONNX Runtime's CPU provider runs every operator itself: nothing is delegated",
             notes=notes,
+            state=fed_back(self._inputs, self._outputs),
         )
 
 
