@@ -24,7 +24,8 @@ def fed_back(inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> lis
     for given in inputs:
         for back in free:
             alike = (given.shape, given.dtype) == (back.shape, back.dtype) and given.name != back.name
-            if alike and len(inputs) > 1 and _stem(given.name) == _stem(back.name):
+            stem = _stem(given.name)
+            if alike and len(inputs) > 1 and stem and stem == _stem(back.name):
                 found.append(f'input "{given.name}" is continued by output "{back.name}"')
                 free.remove(back)
                 break
@@ -32,7 +33,7 @@ def fed_back(inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> lis
 
 
 def _stem(name: str) -> str:
-    """The name without what says which end of an inference it stands at."""
+    """The name without what says which end of an inference it stands at; "" where it says nothing else."""
     plain = re.sub(r"_\d+$|:\d+$", "", name.lower())
     marked = _MARKS.sub("", plain).strip("_.:/-")
-    return _LAST.sub("", marked) or marked
+    return _LAST.sub("", marked)

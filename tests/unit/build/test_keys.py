@@ -39,7 +39,7 @@ def model(folder: Path) -> ModelSpec:
 def all_keys(spec: ModelSpec) -> tuple[str, str, str]:
     data = keys.data_key(spec, 0)
     formats, recipes = load_formats(), load_recipes()
-    artifact = keys.artifact_key(spec, formats["executorch"], recipes["fp32"], {}, "calibration")
+    artifact = keys.artifact_key(spec, formats["executorch"], recipes["fp32"], {}, data, "calibration")
     return data, keys.reference_key(spec, data), artifact
 
 

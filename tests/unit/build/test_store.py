@@ -2,9 +2,14 @@ import json
 import threading
 
 import pytest
+from pydantic import BaseModel
 
 from edgerig.build.store import ENTRY, Store, digest
 from edgerig.errors import ConfigError
+
+
+class Kept(BaseModel):
+    a: int
 
 
 def put(store, key, text="content", meta=None):
@@ -21,13 +26,22 @@ def store(tmp_path):
 def test_what_was_committed_is_found(store):
     folder = put(store, "k")
     assert store.find("artifact", "k") == folder
-    assert store.meta("artifact", "k") == {"a": 1}
+    assert store.meta("artifact", "k", Kept) == Kept(a=1)
     assert (folder / "model.bin").read_text() == "content"
+
+
+def test_an_entry_of_another_version_counts_as_absent_and_makes_room(store):
+    class Other(BaseModel):
+        b: int
+
+    folder = put(store, "k")
+    assert store.meta("artifact", "k", Other) is None
+    assert not folder.exists()
 
 
 def test_what_was_not_is_none(store):
     assert store.find("artifact", "k") is None
-    assert store.meta("artifact", "k") is None
+    assert store.meta("artifact", "k", Kept) is None
 
 
 def test_an_uncommitted_entry_leaves_nothing(store):

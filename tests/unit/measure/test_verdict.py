@@ -2,9 +2,10 @@ import math
 
 import pytest
 
+from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MedianInterval
 from edgerig.measure.verdict import judge
-from edgerig.results import CheckRecord, Delegation
+from edgerig.results import Delegation
 
 TIGHT = MedianInterval(0.99, 1.01, 0.01, 50)
 WIDE = MedianInterval(0.9, 1.1, 0.1, 50)
@@ -32,20 +33,13 @@ def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval
     assert advice in found.advice
 
 
-@pytest.mark.parametrize(("error", "label"), [(0.09, "emulated"), (0.11, "wrong"), (None, "emulated")])
-def test_a_device_that_computes_something_else_is_found_out(error, label):
-    check = CheckRecord(relative_error=0.02, max_abs_error=0.1, bound=0.1, samples=16)
-    found = judge(
-        emulated=True,
-        threads=1,
-        threads_in_force=1,
-        delegation=WHOLE,
-        interval=TIGHT,
-        relative_error=error,
-        check=check,
-    )
+@pytest.mark.parametrize(("wrong", "label"), [("", "emulated"), ('output "y": relative error 1.1', "wrong")])
+def test_a_device_that_computes_something_else_is_found_out(wrong, label):
+    kernels = Kernels(samples=16, error=0.2, tolerance=0.35, wrong=wrong)
+    found = judge(emulated=True, threads=1, threads_in_force=1, delegation=WHOLE, interval=TIGHT, kernels=kernels)
     assert found.label == label
     assert ("do not ship" in found.advice) == (label == "wrong")
+    assert found.evidence["host_relative_error"] == 0.2
 
 
 def test_evidence_is_json_even_without_an_interval():

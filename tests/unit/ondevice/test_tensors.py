@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgerig.ondevice.engines import TensorInfo
-from edgerig.ondevice.tensors import check_inputs, dequantize, quantize
+from edgerig.ondevice.engines import Array, TensorInfo
+from edgerig.ondevice.tensors import exactly, check_inputs, dequantize, quantize
 
 
 def tensor(dtype: str, scale: float = 0.0, zero_point: int = 0, shape: tuple[int, ...] = (1,)) -> TensorInfo:
@@ -51,7 +51,7 @@ def test_float_tensors_are_cast(dtype: str) -> None:
     found = quantize(real(0.5, -2.25), tensor(dtype))
     assert found.dtype == np.dtype(dtype)
     assert found.tolist() == [0.5, -2.25]
-    assert dequantize(found, tensor(dtype)).dtype == np.float32
+    assert dequantize(found, tensor(dtype)).dtype == (np.float64 if dtype == "float64" else np.float32)
 
 
 @pytest.mark.parametrize(("dtype", "values"), [("int64", [3.0, -4.0]), ("bool", [1.0, 0.0]), ("uint8", [255.0])])
@@ -76,3 +76,27 @@ def test_a_free_axis_takes_any_length() -> None:
 
 def test_a_scalar_is_a_tensor_of_no_axes() -> None:
     check_inputs([np.array(1.0, np.float32)], [tensor("float32", shape=())])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_integers_never_pass_through_a_float(dtype: str) -> None:
+    info, values = tensor(dtype), np.array([16_777_217, 2**53 + 1], np.dtype(dtype))
+    assert quantize(values, info).tolist() == dequantize(values, info).tolist() == values.tolist()
+    assert exactly(values.astype(np.uint64), np.dtype("int64")).tolist() == values.tolist()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (np.array([256]), "uint8"),
+        (np.array([-1]), "uint8"),
+        (np.array([2**63], np.uint64), "int64"),
+        (np.array([0.5], np.float32), "int32"),
+        (np.array([1e30], np.float32), "int64"),
+        (np.array([np.nan], np.float32), "int64"),
+        (np.array([16_777_217]), "float32"),
+        (np.array([2]), "bool"),
+    ],
+)
+def test_a_cast_that_changes_a_value_is_none(values: Array, dtype: str) -> None:
+    assert exactly(values, np.dtype(dtype)) is None

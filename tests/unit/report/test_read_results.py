@@ -60,9 +60,10 @@ def change(file: Path, **fields: Any) -> None:
         (b"{}", 'no "schema_version"'),
         (b'{"schema_version": "1"}', 'no "schema_version"'),
         (b'{"schema_version": true}', 'no "schema_version"'),
-        (b'{"schema_version": 3}', "newer than this edgerig reads"),
+        (b'{"schema_version": 4}', "newer than this edgerig reads"),
         (b'{"schema_version": 0}', "not known"),
-        (b'{"schema_version": 2}', "run: Field required"),
+        (b'{"schema_version": 3}', "run: Field required"),
+        (b'{"schema_version": 2}', "says it is of schema 2 and is not"),
         (b"[" * 200_000, "is not JSON"),
     ],
 )

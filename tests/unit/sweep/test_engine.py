@@ -165,7 +165,7 @@ def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeyp
 
 
 def raw_run(cell, into):
-    into.mkdir(parents=True)
+    into.mkdir(parents=True, exist_ok=True)
     tensor = TENSOR.model_dump(mode="json")
     engine_ = {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1}
     durations = {"runtime_import_ns": 1, "load_ns": 2, "first_inference_ns": 3, "timer_overhead_ns": 40}
