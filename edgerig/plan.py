@@ -15,6 +15,7 @@ from edgerig.spec import (
     Source,
     Strict,
     SweepSpec,
+    apart,
     file_source,
     load_device,
     load_formats,
@@ -120,6 +121,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
 def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     """By id, each model in the sweep's sources (none named: in its main one)."""
     models: dict[str, ModelSpec] = {}
+    taken: dict[str, str] = {}
     for name in sweep.models:
         offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes)
         chosen = [offered[source] for source in sweep.sources if source in offered]
@@ -129,6 +131,11 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
                 hint="name one of its sources, or leave --source out",
             )
         for model in chosen or list(offered.values())[:1]:
+            # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
+            a_file = file_source(Path(name)) is not None
+            origin = str(model.path) if a_file else name
+            if taken.setdefault(model.name, origin) != origin and a_file:
+                model = apart(name, model)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")

@@ -42,8 +42,8 @@ def check_outputs(names: Sequence[str], built: Arrays, reference: Arrays) -> Che
         if why := broken(ours, theirs):
             raise ParityError(
                 f'output "{name}" of the built file is broken: {why}',
-                hint="the conversion lost the network: the build's log has the converter's own words; "
-                "another recipe of the same format tells whether it is the conversion or the quantization",
+                hint="build fp32 in the same format: where that is right, the quantization loses this output, "
+                "else the conversion, of which the build's log has the converter's own words",
             )
     outputs = compare(names, built, reference)
     furthest = worst(outputs)

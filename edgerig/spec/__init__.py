@@ -21,7 +21,7 @@ from edgerig.spec.device import (
     split_ssh_address,
 )
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
-from edgerig.spec.model import ModelSpec, TensorSpec, file_source, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
 from edgerig.spec.toml import AS_IS, PACKAGE, Dtype, FormatName, Layout, Source, Strict, nearest, parse, read_toml
@@ -61,6 +61,7 @@ __all__ = [
     "SweepSpec",
     "TableSpec",
     "TensorSpec",
+    "apart",
     "file_source",
     "file_state",
     "known_devices",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +15,7 @@ from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
+    LONGEST_NAME,
     Dtype,
     Factory,
     Layout,
@@ -161,7 +164,22 @@ _ORIGINS: dict[Source, tuple[str, ...]] = {
 }
 """Source → where a network authored in it may come from."""
 _SOURCE_SUFFIXES: dict[str, Source] = {".pt2": "torch", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
-_PICKLED = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".bin"})
+_RUNS_CODE = (
+    "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
+    "(torch.export.save), or make a folder with a factory and its state dict as weights"
+)
+_WEIGHTS_ALONE = (
+    'it holds weights without their network: make a folder whose model.toml has a "factory" for the network, and this '
+    'file as "weights" (with its "weights_sha256")'
+)
+_OTHER_FILES = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".bin", ".jit", ".ptl", ".torchscript"), _RUNS_CODE),
+    **dict.fromkeys((".safetensors", ".npz", ".gguf"), _WEIGHTS_ALONE),
+    ".pb": "a frozen graph or a part of a SavedModel: give the folder that holds saved_model.pb",
+    ".mlmodel": "a Core ML file runs on Apple's runtime only: bring the model it was converted from",
+    ".engine": "a TensorRT plan runs on the GPU it was made on only: bring the model it was built from",
+}
+"""Suffix of a file people have → what to bring instead."""
 _NETWORK = ("factory", "file", "application", "weights", "weights_sha256", "reads")
 _OWN_TO_A_SOURCE = ("source", *_NETWORK, "inputs", "outputs")
 """Keys of a `model.toml` that say nothing of the model's twins."""
@@ -218,16 +236,29 @@ def file_source(path: Path) -> Source | None:
     return (formats | _SOURCE_SUFFIXES).get(path.suffix)
 
 
+def file_name(stem: str) -> str:
+    """A file's stem as a model's name, which stands in ids and paths: letters without their accents, any other
+    character that a name may not have as an underscore."""
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    kept = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-")[:LONGEST_NAME]
+    return kept or "model"
+
+
+def apart(name: str, model: ModelSpec) -> ModelSpec:
+    """The model of the file at `name` under a longer name, for another one has its own: its folder's in front, or where
+    that says nothing its suffix behind."""
+    path = Path(name).resolve()
+    longer = file_name(f"{path.parent.name}-{path.stem}") if path.parent != Path.cwd() else ""
+    return model.model_copy(update={"name": longer or file_name(f"{path.stem}_{path.suffix[1:]}")})
+
+
 def _layout(tensors: tuple[TensorSpec, ...]) -> Layout:
     return next((tensor.layout for tensor in tensors if tensor.layout != "any"), "any")
 
 
 def _hint(path: Path, known: dict[str, Path]) -> str:
-    if path.suffix in _PICKLED:
-        return (
-            "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
-            "(torch.export.save), or make a folder with a factory and its state dict as weights"
-        )
+    if path.suffix.lower() in _OTHER_FILES:
+        return _OTHER_FILES[path.suffix.lower()]
     suffixes = sorted({spec.suffix for spec in load_formats().values()} | set(_SOURCE_SUFFIXES))
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
@@ -238,7 +269,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool)
     if dataset is not None and not dataset.is_file():
         raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")
     table = {
-        "name": path.resolve().stem,
+        "name": file_name(path.resolve().stem),
         "source": source,
         "file": path.resolve(),
         "folder": path.resolve().parent,

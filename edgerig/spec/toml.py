@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 AS_IS = "as-is"
 """The recipe name of a file that is run exactly as its author built it."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+LONGEST_NAME = 80
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
 FACTORY = r"^[\w./-]+\.py:[A-Za-z_]\w*$"
 Factory = Annotated[str, StringConstraints(pattern=FACTORY)]
 """`"file.py:function"`, the file relative to the model's folder."""

@@ -52,12 +52,55 @@ def test_a_dataset_nobody_uses_is_refused(tmp_path):
         ids(models=("digits_cnn",), dataset=tmp_path / "d.npz")
 
 
-def test_two_files_of_one_name_are_refused(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        Path(tmp_path / folder / "net.onnx").write_bytes(folder.encode())
-    with pytest.raises(ConfigError, match='two models are called "net-onnx"'):
-        ids(models=(str(tmp_path / "a/net.onnx"), str(tmp_path / "b/net.onnx")))
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Paths made on demand, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(*names):
+        for name in names:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_bytes(name.encode())
+        return {cell.model_id for cell in make_plan(SweepSpec(models=names)).cells}
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("a/net.onnx", "b/net.onnx"), {"net-onnx", "b-net-onnx"}),
+        (("a/net.onnx", "b/net.tflite"), {"net-onnx", "b-net-tflite"}),  # no twins: nothing says they are
+        (("net.onnx", "net.tflite"), {"net-onnx", "net_tflite-tflite"}),
+        (("a/net.onnx", "./a/net.onnx"), {"net-onnx"}),
+        (("my net.onnx", "né (2).onnx"), {"my_net-onnx", "ne_2-onnx"}),
+        (("模型.onnx",), {"model-onnx"}),
+        (("x" * 100 + ".onnx",), {"x" * 80 + "-onnx"}),
+    ],
+)
+def test_files_get_names_of_their_own_out_of_their_paths(files, given, named):
+    assert files(*given) == named
+
+
+def test_three_files_of_one_name_cannot_be_told_apart(files):
+    with pytest.raises(ConfigError, match='two models are called "b-net-onnx"'):
+        files("a/net.onnx", "b/net.onnx", "d/b/net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("net.jit", "runs code"),
+        ("net.PT", "runs code"),
+        ("net.safetensors", "weights without their network"),
+        ("graph.pb", "saved_model.pb"),
+        ("net.onxx", "a model's file ends in"),
+    ],
+)
+def test_another_kind_of_file_is_told_what_to_bring(name, said):
+    with pytest.raises(ConfigError) as caught:
+        ids(models=(name,))
+    assert said in caught.value.hint
 
 
 def test_a_variant_is_built_once_for_all_its_cells():

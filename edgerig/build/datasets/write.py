@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.overlap import Overlap
 from edgerig.errors import DatasetError
 from edgerig.npy import NpyWriter, fingerprint_files, stems
 from edgerig.ondevice.tensors import exactly
@@ -39,13 +41,15 @@ def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) ->
     At most a batch is in memory. `max_gib` bounds what is written.
     """
     room = _Room(dataset.where, folder, max_gib)
-    samples, labelled = _write(dataset, dataset.evaluation, fits, folder, "input", room)
+    seen = Overlap(dataset.where)
+    samples, labelled = _write(dataset, dataset.evaluation, fits, folder, "input", room, seen.evaluated)
     if samples == 0:
         raise DatasetError(f"{dataset.where}: it is empty", hint="give at least one sample")
     if not labelled and fits.labels != "inputs":
         raise DatasetError(f"{dataset.where}: no labels", hint='give labels, or labels = "inputs" for an autoencoder')
     if dataset.calibration is not None:
-        _write(dataset, dataset.calibration, fits, folder, "calibration", room)
+        _write(dataset, dataset.calibration, fits, folder, "calibration", room, seen.calibrated)
+        seen.check()
     labels = [folder / "labels.npy"] if labelled else []
     return Written(
         samples,
@@ -86,7 +90,15 @@ class _Room:
             )
 
 
-def _write(dataset: Dataset, split: Split, fits: Fits, folder: Path, stem: str, room: _Room) -> tuple[int, bool]:
+def _write(
+    dataset: Dataset,
+    split: Split,
+    fits: Fits,
+    folder: Path,
+    stem: str,
+    room: _Room,
+    seen: Callable[[list[Array]], None],
+) -> tuple[int, bool]:
     """Writes one split; gives its number of samples and whether it had labels."""
     evaluated = stem == "input"
     one = sum(np.dtype(tensor.dtype).itemsize * math.prod(tensor.shape[1:]) for tensor in fits.inputs)
@@ -102,6 +114,7 @@ def _write(dataset: Dataset, split: Split, fits: Fits, folder: Path, stem: str, 
             start = writers[0].count
             inputs = _inputs(batch, fits, dataset.where, stem, start)
             room.take(sum(array.nbytes for array in inputs))
+            seen(inputs)
             for writer, array in zip(writers, inputs, strict=True):
                 writer.append(array)
             if evaluated and fits.labels != "inputs" and batch.labels is not None:

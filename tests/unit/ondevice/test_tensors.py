@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgerig.ondevice.engines import Array, TensorInfo
-from edgerig.ondevice.tensors import exactly, check_inputs, dequantize, quantize
+from edgerig.ondevice.tensors import check_inputs, dequantize, exactly, quantize
 
 
 def tensor(dtype: str, scale: float = 0.0, zero_point: int = 0, shape: tuple[int, ...] = (1,)) -> TensorInfo:
