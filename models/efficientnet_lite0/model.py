@@ -44,7 +44,7 @@ class SameConv(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Inverted bottleneck (MobileNetV2): expand, filter each channel, project; added to the input where shapes agree."""
+    """Inverted bottleneck (MobileNetV2): expand, filter each channel, project; added to the input where shapes fit."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, size: int) -> None:
         super().__init__()
