@@ -1,5 +1,6 @@
 import gc
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -39,22 +40,26 @@ def test_overhead_is_small_and_not_negative():
     assert 0 <= timing.overhead() < 100_000
 
 
-def test_pauses_stand_between_calls_and_are_in_no_sample():
-    events = []
+def test_pauses_stand_between_calls_and_are_in_no_sample(monkeypatch):
+    """On a clock of the test's own: a busy machine must not decide it."""
+    now, events = 0, []
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter_ns=lambda: now))
 
-    def call():
-        events.append("call")
-        time.sleep(0.002)
+    def passes(event, ns):
+        nonlocal now
+        events.append(event)
+        now += ns
 
-    def pause():
-        events.append("pause")
-        time.sleep(0.05)
-
-    samples = timing.steady(call, min_runs=1, min_seconds=0.9, max_seconds=10, pause=pause)
-    pauses = events.count("pause")
-    assert 2 <= pauses <= 3
-    assert samples.max() < 40_000_000
-    assert events.count("call") == len(samples) + pauses  # the call after a pause is not a sample
+    samples = timing.steady(
+        lambda: passes("call", 2_000_000),
+        min_runs=1,
+        min_seconds=0.9,
+        max_seconds=10,
+        pause=lambda: passes("pause", 50_000_000),
+    )
+    assert events.count("pause") == 2  # after 0.25 s, and 0.275 s more
+    assert set(samples.tolist()) == {2_000_000}
+    assert events.count("call") == len(samples) + 2  # the call after a pause is not a sample
 
 
 def test_a_long_call_needs_no_second_one_after_a_pause():
