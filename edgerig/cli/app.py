@@ -131,6 +131,12 @@ def show(
     ] = None,
     latency_p50_ms: Annotated[float | None, typer.Option("--latency-p50-ms", help="The median at most.")] = None,
     size_bytes: Annotated[int | None, typer.Option("--size-bytes", help="The file at most.")] = None,
+    agreement: Annotated[
+        float | None, typer.Option("--agreement", help="Without an accuracy: share of the float network's answers.")
+    ] = None,
+    relative_error: Annotated[
+        float | None, typer.Option("--relative-error", help="Of the worst output, at most.")
+    ] = None,
 ) -> None:
     """Print which variant of each model to ship to which device, and why.
 
@@ -138,7 +144,13 @@ def show(
     """
     from edgerig.cli import showing
 
-    limits = {"accuracy_drop": accuracy_drop, "latency_p50_ms": latency_p50_ms, "size_bytes": size_bytes}
+    limits = {
+        "accuracy_drop": accuracy_drop,
+        "latency_p50_ms": latency_p50_ms,
+        "size_bytes": size_bytes,
+        "agreement": agreement,
+        "relative_error": relative_error,
+    }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from edgerig.build.card import NetworkFacts
 from edgerig.cli.listing import print_table, table
 from edgerig.report.published import measured_text, published_text
+from edgerig.report.view import accuracies, duration, significant
 from edgerig.results import CellResult, Results
 from edgerig.spec import ModelSpec, file_state
 
@@ -127,17 +128,17 @@ def _measured(card: Card) -> None:
         typer.echo(f"\n{NEVER}")
         return
     run = card.measured[0].run
-    shown = table("variant", "device", "size (bytes)", "p50 (ms)", "accuracy", "relative error", "verdict")
+    shown = table("variant", "device", "size (bytes)", "p50", "accuracy", "relative error", "verdict")
     for cell in card.cells:
-        latency = "" if cell.latency is None else f"{cell.latency.p50_ms:.4g}"
+        latency = "" if cell.latency is None else duration(cell.latency.p50_ms)
         error = cell.parity.relative_error
         shown.add_row(
             f"{cell.source}-{cell.format}-{cell.recipe}",
             escape(f"{cell.device}/t{cell.threads}"),
             f"{cell.size_bytes or 0:,}",
             "emulated" if cell.emulated else latency,
-            "–" if cell.accuracy.value is None else f"{cell.accuracy.value:.4g}",
-            "–" if error is None else f"{error:.3g}",
+            accuracies(cell),
+            significant(error),
             cell.verdict.label if cell.verdict else "–",
         )
     _section(f"last measured in run {escape(run.id)}, {escape(run.started)}", shown)

@@ -56,7 +56,7 @@ def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page
 
 
 def _print(found: Trends) -> None:
-    unit = f" ({found.metric.unit})" if found.metric.unit else ""
+    unit = f" ({words.unit(found.metric)})" if words.unit(found.metric) else ""
     shown = table("cell", "on", "trend", "runs", f"last{unit}", f"median{unit}", "changes")
     for trend in (trend for trend in found.trends if trend.values):
         shown.add_row(

@@ -16,8 +16,10 @@ from edgerig.cli.listing import print_table, table
 from edgerig.errors import ConfigError
 from edgerig.report import view
 from edgerig.report.budget import budget_of, said
+from edgerig.report.columns import percent
 from edgerig.report.csv_results import written
 from edgerig.report.decision import Decision, decisions
+from edgerig.report.fields import row
 from edgerig.report.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget, parse
@@ -28,7 +30,8 @@ Form = Literal["table", "json", "csv"]
 COLOURS = {"recommended": "green", "provisional": "yellow", "none": "red"}
 FIELDS = (
     "device", "model", "emulated", "state", "cell", "source", "format", "recipe", "threads", "size_bytes",
-    "latency_p50_ms", "instructions", "accuracy_metric", "accuracy", "verdict", "why",
+    "latency_p50_ms", "instructions", "accuracy_metric", "accuracy", "accuracy_unit", "accuracy_higher_is_better",
+    "metrics", "agreement", "relative_error", "worst_output", "outside_calibration", "verdict", "why",
     "runner_up", "runner_up_versus", "cautions", "ruled_out",
 )  # fmt: skip
 
@@ -75,7 +78,7 @@ def _print(found: list[Decision]) -> None:
             f"[bold {colour}]{_cell(name)}[/]" + (" (provisionally)" if decided.state == "provisional" else ""),
             view.MISSING if pick is None else _cost(pick),
             view.MISSING if pick is None else view.kilobytes(pick.size_bytes),
-            view.MISSING if pick is None else view.accuracy(pick),
+            view.MISSING if pick is None else _quality(pick),
             view.MISSING if decided.runner_up is None else _cell(decided.name(decided.runner_up)),
         )
     print_table(shown)
@@ -87,9 +90,16 @@ def _print(found: list[Decision]) -> None:
 
 def _cost(cell: CellResult) -> str:
     if not cell.emulated:
-        return f"p50 {view.significant(cell.latency.p50_ms if cell.latency else None)} ms"
+        return f"p50 {view.duration(cell.latency.p50_ms if cell.latency else None)}"
     count = cell.cost.instructions
     return view.MISSING if count is None else f"{view.significant(count)} instructions"
+
+
+def _quality(cell: CellResult) -> str:
+    """All of its metrics; where there is none, how far it agrees with the float network."""
+    if cell.accuracy.value is None and cell.parity.agreement is not None:
+        return f"{percent(cell.parity.agreement)} as float"
+    return _cell(view.accuracies(cell))
 
 
 def _reasons(decided: Decision) -> list[str]:
@@ -130,20 +140,21 @@ def _record(decided: Decision) -> dict[str, Any]:
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
-    """An emulated latency is left out: it must not be compared with anything."""
-    return {
-        "cell": cell.id,
-        "source": cell.source,
-        "format": cell.format,
-        "recipe": cell.recipe,
-        "threads": cell.threads,
-        "size_bytes": cell.size_bytes,
-        "latency_p50_ms": None if cell.latency is None or cell.emulated else cell.latency.p50_ms,
-        "instructions": cell.cost.instructions,
-        "accuracy_metric": cell.accuracy.metric,
-        "accuracy": cell.accuracy.value,
-        "verdict": cell.verdict.label if cell.verdict else None,
+    """As results.csv has them. An emulated latency is left out: it must not be compared with anything."""
+    found = {("cell" if name == "id" else name): value for name, value in row(cell).items()}
+    metrics = {
+        name: one.model_dump(include={"value", "unit", "higher_is_better", "ci95", "reason"})
+        for name, one in cell.metrics.items()
     }
+    timed = {} if not cell.emulated else {"latency_p50_ms": None}
+    return {**{name: value for name, value in found.items() if name in FIELDS}, **timed, "metrics": metrics}
+
+
+def _listed(value: Any) -> Any:
+    """What CSV has no form for, as text."""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 def _csv(found: list[Decision]) -> str:
@@ -151,6 +162,6 @@ def _csv(found: list[Decision]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
     for decided in found:
-        record = {**_record(decided), "cautions": "; ".join(decided.cautions)}
-        writer.writerow([written(record[field]) for field in FIELDS])
+        record = _record(decided)
+        writer.writerow([written(_listed(record[field])) for field in FIELDS])
     return text.getvalue()

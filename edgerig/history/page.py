@@ -117,7 +117,7 @@ def _points(trend: Trend, points: list[Any], name: str, marker: dict[str, Any], 
             "<br>".join(
                 html.escape(text)
                 for text in (
-                    f"{words.figure(point.value, found.metric)} {found.metric.unit}",
+                    f"{words.figure(point.value, found.metric)} {words.unit(found.metric)}".rstrip(),
                     point.run,
                     point.started,
                     f"commit {point.commit}" if point.commit else "",

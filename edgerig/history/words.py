@@ -14,19 +14,26 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def figure(value: float | None, metric: Metric) -> str:
-    """Three digits of a measured time; every digit of what is counted."""
+    """Three digits of a measured time, with its unit; every digit of what is counted."""
     if value is None:
         return view.MISSING
+    if metric.unit == "ms":
+        return view.duration(value)
     if metric.unit in ("bytes", "instructions"):
         return f"{value:,.0f}"
     return view.significant(value, 4 if metric.name == "accuracy" else 3)
+
+
+def unit(metric: Metric) -> str:
+    """What stands once over a column of figures; times say theirs each."""
+    return "" if metric.unit == "ms" else metric.unit
 
 
 def change(told: Change, metric: Metric) -> str:
     """`+14.9 % at 20261121-…: 0.0089 → 0.0102 ms (p = 0.001)`"""
     share = f"{told.ratio - 1:+.1%}".replace("%", " %") if math.isfinite(told.ratio) else "from nothing"
     p = "" if told.p is None else f" (p = {told.p:.3g})"
-    levels = f"{figure(told.before, metric)} → {figure(told.after, metric)} {metric.unit}".rstrip()
+    levels = f"{figure(told.before, metric)} → {figure(told.after, metric)} {unit(metric)}".rstrip()
     return f"{share} at {told.run}: {levels}{p}"
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from edgerig.measure.compare import CellChange, Comparison
 from edgerig.measure.evidence import latency_margin
+from edgerig.measure.figure import duration
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
 from edgerig.measure.told import told
 from edgerig.results import Value
@@ -136,7 +137,10 @@ def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
     if value is None:
         metric = {"peak_memory_bytes": "memory", "relative_error": "parity"}.get(key, key)
         return "inconclusive", f"not measured: {cell.reasons.get(metric, 'no reason recorded')}"
-    return ("pass" if value <= limit else "fail"), f"{value:,.6g}, at most {limit:,.6g} is allowed"
+    if key == "agreement":
+        return ("pass" if value >= limit else "fail"), f"{value:.6g}, at least {limit:g} is asked for"
+    worst = f' (output "{cell.worst_output}", the worst)' if key == "relative_error" and cell.worst_output else ""
+    return ("pass" if value <= limit else "fail"), f"{value:,.6g}{worst}, at most {limit:,.6g} is allowed"
 
 
 def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Outcome, str]:
@@ -147,7 +151,7 @@ def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Ou
         return "inconclusive", "not measured"
     value: float = getattr(cell.latency, percentile)
     margin = latency_margin(cell.latency)
-    message = f"{value:.6g} ms ± {margin:.1%}, at most {limit:g} ms is allowed"
+    message = f"{duration(value, 4)} ± {margin:.1%}, at most {duration(limit, 4)} is allowed"
     if cell.verdict in ("noisy", "throttled", "wrong"):
         return "inconclusive", f"the cell is {cell.verdict}: {message}"
     if value * (1 - margin) > limit:

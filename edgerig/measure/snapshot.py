@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from edgerig.measure.error import Outputs
+from edgerig.measure.figure import NO_AGREEMENT
 from edgerig.measure.latency import block_medians, median_interval
 from edgerig.measure.raw import Raw
 from edgerig.results import CellResult, Results, Status, Value
@@ -66,11 +67,14 @@ class CellSnapshot(Value):
     size_bytes: Amount | None = None
     peak_memory_bytes: Amount | None = None
     relative_error: Annotated[float, Field(ge=0)] | None = None
+    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     instructions: Amount | None = None
     instructions_spread: Amount | None = None
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
     latency: LatencySnapshot | None = None
     accuracy: AccuracySnapshot | None = None
+    worst_output: str | None = Field(default=None, exclude=True)
+    """Of several, the one `relative_error` is of. Of a run's folder only, as is `reasons`."""
     reasons: dict[str, str] = Field(default={}, exclude=True)
     """Why a figure is None, by metric; `status` for a cell that is not ok. Of a run's folder only."""
 
@@ -112,6 +116,7 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
         "memory": cell.memory.reason,
         "accuracy": cell.accuracy.reason,
         "parity": cell.parity.reason,
+        "agreement": cell.parity.reason or NO_AGREEMENT,
         "instructions": cell.cost.reason,
         "status": "" if cell.error is None else f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}",
     }
@@ -124,6 +129,8 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
         size_bytes=cell.size_bytes,
         peak_memory_bytes=cell.memory.peak_rss_bytes,
         relative_error=cell.parity.relative_error,
+        agreement=cell.parity.agreement,
+        worst_output=cell.parity.worst if len(cell.parity.outputs) > 1 else None,
         instructions=cell.cost.instructions,
         instructions_spread=cell.cost.spread,
         outputs_sha256=None if raw is None else _fingerprint(raw.outputs),

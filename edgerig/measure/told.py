@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from edgerig.measure.compare import MetricChange
+from edgerig.measure.figure import duration
 
 
 def told(metric: MetricChange) -> str:
     """A change in a line: figures, effect, interval, p, reason."""
     if metric.effect is None or metric.base is None or metric.new is None:
         return f"{metric.label}: {metric.reason}" if metric.reason else metric.label
-    line = f"{metric.label}: {metric.base:.6g} → {metric.new:.6g}, {effect_told(metric)}"
+    line = (
+        f"{metric.label}: {value_told(metric, metric.base)} → {value_told(metric, metric.new)}, {effect_told(metric)}"
+    )
     return f"{line}; {metric.reason}" if metric.reason else line
+
+
+def value_told(metric: MetricChange, value: float) -> str:
+    """One side of the change, to as many digits as a change shows in."""
+    return duration(value, 4) if metric.metric == "latency" else f"{value:.6g}"
 
 
 def effect_told(metric: MetricChange) -> str:

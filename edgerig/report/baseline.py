@@ -70,7 +70,8 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
             latency[key] = _significant(latency[key], 4)
         latency["process_p50_ms"] = [_significant(value, 4) for value in latency["process_p50_ms"]]
         latency["half_width"] = _significant(latency["half_width"], 2)
-    cell["relative_error"] = _significant(cell["relative_error"], 4)
+    for key in ("relative_error", "agreement"):
+        cell[key] = _significant(cell[key], 4)
     return _bare(cell)
 
 

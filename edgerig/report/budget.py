@@ -28,11 +28,25 @@ def points(budget: SweepBudget) -> str:
     return f"{allowed:.4g} point" if allowed == 1 else f"{allowed:.4g} points"
 
 
+def agreement_asked(budget: SweepBudget) -> str:
+    """`"the float network's top class in at least 90 % of the samples"`; "" where none is asked for."""
+    if not budget.agreement:
+        return ""
+    return f"the float network's top class in at least {100 * budget.agreement:.4g} % of the samples"
+
+
+def _instead(budget: SweepBudget) -> str:
+    asked = agreement_asked(budget)
+    return f" (where there is none: {asked})" if asked else ""
+
+
 def said(budget: SweepBudget) -> str:
     """The whole of it, in one line."""
-    limits = [f"accuracy at most {points(budget)} below fp32's"]
+    limits = [f"accuracy at most {points(budget)} below fp32's{_instead(budget)}"]
     if budget.latency_p50_ms is not None:
-        limits.append(f"p50 at most {view.significant(budget.latency_p50_ms)} ms")
+        limits.append(f"p50 at most {view.duration(budget.latency_p50_ms)}")
     if budget.size_bytes is not None:
         limits.append(f"at most {view.kilobytes(budget.size_bytes)}")
+    if budget.relative_error is not None:
+        limits.append(f"relative error at most {view.significant(budget.relative_error)}")
     return ", ".join(limits)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgerig.measure.compare import LABELS, CellChange, Comparison, Label, Metric, MetricChange
+from edgerig.measure.figure import MISSING, duration
 from edgerig.measure.told import effect_told
 
 METRICS: tuple[Metric, ...] = ("size", "latency", "memory", "accuracy", "parity", "instructions")
 UNITS: dict[Metric, str] = {
     "size": "bytes",
-    "latency": "p50, ms",
+    "latency": "p50",
     "memory": "peak, bytes",
     "accuracy": "",
     "parity": "relative error",
@@ -62,7 +63,9 @@ def unmatched(found: Comparison) -> list[CellChange]:
 
 def figure(metric: MetricChange, value: float | None) -> str:
     if value is None:
-        return "–"
+        return MISSING
+    if metric.metric == "latency":
+        return duration(value, 4)
     return f"{value:,.0f}" if metric.metric in ("size", "memory", "instructions") else f"{value:.5g}"
 
 

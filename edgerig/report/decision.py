@@ -3,12 +3,14 @@
 The rule, which the reports state as well:
 
 1. Ruled out is what did not run, computes something else on the device (`wrong`), or breaks a limit of the budget.
+   Good enough is what loses no more accuracy than the budget allows; where no variant has an accuracy, what agrees with
+   the float network as often as the budget asks.
 2. On a real device the lowest median latency wins. Variants whose median is not told apart from it (their 95 %
    intervals overlap, or they are within `SAME_TIME`) are as fast; of those the better measured wins, then the smaller.
-3. On an emulated device no latency counts: the fewest instructions win (within `SAME_COUNT` the smaller file), and
-   where none were counted the smallest file.
+3. On an emulated device no latency counts: the fewest instructions win, within `SAME_COUNT` of them the smaller file,
+   and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
-What the data cannot answer (no accuracy, a latency limit on an emulator, a noisy median) is said, and makes a
+What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median) is said, and makes a
 recommendation provisional.
 """
 
@@ -20,15 +22,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgerig.report import metric, view
-from edgerig.report.budget import points
+from edgerig.report.budget import agreement_asked, points
 from edgerig.report.versus import Basis, against
 from edgerig.results import Accuracy, CellResult, Results
 from edgerig.spec import SweepBudget
 
 SAME_TIME = 0.02
 """Medians this close are as fast: the tolerance a stable median is known to (`measure.latency.MEDIAN_TOLERANCE`)."""
-SAME_COUNT = 0.001
-"""Counts this close are the same: what runs were seen to differ by (`results.Cost`)."""
+SAME_COUNT = 0.1
+"""Counts this close say nothing of which is faster: "The number of instructions executed often has
+little or no correlation with actual performance" (QEMU's manual, -icount). The counts themselves repeat to 0.001 %."""
 
 State = Literal["recommended", "provisional", "none"]
 
@@ -43,6 +46,16 @@ class Reference:
     def __str__(self) -> str:
         value = view.significant(metric.shown(self.accuracy, self.accuracy.value or 0.0))
         return self.words.format(value + metric.suffix(self.accuracy))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the cells of one model on one device are held to. `held_to`: their accuracy, None where none is known;
+    `by_agreement`: their agreement with the float network instead."""
+
+    budget: SweepBudget
+    held_to: Reference | None
+    by_agreement: bool
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,8 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
         "",
         several_sources=len({cell.source for cell in cells}) > 1,
     )
-    out = {cell.id: reason for cell in cells if (reason := _ruled_out(cell, budget, held_to))}
+    rules = _rules(cells, budget, held_to)
+    out = {cell.id: reason for cell in cells if (reason := _ruled_out(cell, rules))}
     kept = [cell for cell in cells if cell.id not in out]
     plain = replace(plain, ruled_out=_counted(out))
     if not kept:
@@ -128,37 +142,63 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
-    unanswered = _unanswered(pick, budget, held_to)
+    unanswered = _unanswered(pick, basis, rules)
     return replace(
         plain,
         state="provisional" if unanswered else "recommended",
-        why=_why(pick, len(tied), len(kept), basis, budget, held_to)
-        + _gain(plain, pick, _baseline(cells, basis), basis),
+        why=_why(pick, len(tied), len(kept), basis, rules) + _gain(plain, pick, _baseline(cells, basis), basis),
         pick=pick,
         runner_up=second,
         basis=basis,
         tied=frozenset(cell.id for cell in tied),
         versus="" if second is None else against(pick, second, basis, same=second.id in {c.id for c in tied}),
-        cautions=(*unanswered, *_cautions(pick, kept, budget)),
+        cautions=(*unanswered, *_cautions(pick, kept, rules)),
     )
+
+
+def _rules(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Rules:
+    agreed = any(_sound(cell) and cell.parity.agreement is not None for cell in cells)
+    return Rules(budget, held_to, held_to is None and bool(budget.agreement) and agreed)
 
 
 def _sound(cell: CellResult) -> bool:
     return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
 
 
-def _ruled_out(cell: CellResult, budget: SweepBudget, held_to: Reference | None) -> str:
+def _ruled_out(cell: CellResult, rules: Rules) -> str:
     """Why the cell may not be recommended, worded to follow a number of variants; "" when it may."""
     if cell.status != "ok":
         return cell.status
     if not _sound(cell):
         return "computing something else on the device"
-    if held_to is not None:
-        lost = metric.lost_points(cell.accuracy, held_to.accuracy)
+    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget)
+
+
+def _not_good_enough(cell: CellResult, rules: Rules) -> str:
+    """By accuracy, where there is none by agreement, and by relative error where the budget limits it."""
+    budget = rules.budget
+    if rules.held_to is not None:
+        lost = metric.lost_points(cell.accuracy, rules.held_to.accuracy)
         if lost is None:
             return "without an accuracy to compare"
         if lost > 100 * budget.accuracy_drop + 1e-9:  # 0.98 - 0.97 is a little more than 0.01
             return f"losing more than {points(budget)}"
+    if rules.by_agreement and budget.agreement is not None:
+        agreement = cell.parity.agreement
+        if agreement is None:
+            return "without an agreement to compare"
+        if agreement < budget.agreement - 1e-9:
+            return f"agreeing with the float network in less than {100 * budget.agreement:.4g} % of the samples"
+    if budget.relative_error is not None:
+        error = cell.parity.relative_error
+        if error is None:
+            return "without a relative error to compare"
+        if error > budget.relative_error:
+            return f"with a relative error above {view.significant(budget.relative_error)}"
+    return ""
+
+
+def _too_costly(cell: CellResult, budget: SweepBudget) -> str:
     if budget.size_bytes is not None and (cell.size_bytes is None or cell.size_bytes > budget.size_bytes):
         return f"larger than {view.kilobytes(budget.size_bytes)}"
     if cell.emulated:
@@ -166,7 +206,7 @@ def _ruled_out(cell: CellResult, budget: SweepBudget, held_to: Reference | None)
     if cell.latency is None:
         return "not timed"
     if budget.latency_p50_ms is not None and cell.latency.p50_ms > budget.latency_p50_ms:
-        return f"slower than {view.significant(budget.latency_p50_ms)} ms"
+        return f"slower than {view.duration(budget.latency_p50_ms)}"
     return ""
 
 
@@ -180,7 +220,7 @@ def _basis(kept: Sequence[CellResult]) -> Basis:
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
 
-_LABELS = ("stable", "fallback", "emulated", "throttled", "noisy")
+_LABELS = ("stable", "saturates", "fallback", "emulated", "throttled", "noisy")
 """The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
 
 
@@ -189,7 +229,8 @@ def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[Ce
     cost = _COSTS[basis]
     lowest = min(kept, key=lambda cell: (cost(cell), cell.id))
     tied = [cell for cell in kept if _same(lowest, cell, basis)]
-    return min(tied, key=lambda cell: (_measured(cell), cell.size_bytes or 0, cost(cell), cell.id)), tied
+    known = _measured if basis == "latency" else lambda cell: (0, "")
+    return min(tied, key=lambda cell: (known(cell), cell.size_bytes or 0, cost(cell), cell.id)), tied
 
 
 _COSTS: dict[Basis, Callable[[CellResult], float]] = {
@@ -231,10 +272,14 @@ def _baseline(cells: Sequence[CellResult], basis: Basis) -> CellResult | None:
     return min(sound, key=lambda cell: (_COSTS[basis](cell), cell.id), default=None)
 
 
-def _why(pick: CellResult, tied: int, kept: int, basis: Basis, budget: SweepBudget, held_to: Reference | None) -> str:
+def _why(pick: CellResult, tied: int, kept: int, basis: Basis, rules: Rules) -> str:
     """The first half of the sentence: what it is best at, and among how many."""
-    limits = [f"within {points(budget)} of {held_to}"] if held_to is not None else []
-    limits += [text for text in (_other_limits(budget, pick.emulated),) if text]
+    limits = []
+    if rules.held_to is not None:
+        limits.append(f"within {points(rules.budget)} of {rules.held_to}")
+    if rules.by_agreement:
+        limits.append(f"with {agreement_asked(rules.budget)}")
+    limits += [text for text in (_other_limits(rules.budget, pick.emulated),) if text]
     within = f" {' and '.join(limits)}" if limits else ""
     best = _ALIKE[basis].format(tied) if tied > 1 else _BEST[basis]
     return f"The only variant{within}" if kept == 1 else f"{best} of {kept:,} variants{within}"
@@ -257,7 +302,7 @@ _BEST: dict[Basis, str] = {
 }
 _ALIKE: dict[Basis, str] = {
     "latency": "Best measured, then smallest, of the {} that are not told apart from the fastest",
-    "instructions": "Smallest of the {} with the fewest instructions (an emulator's time is not ranked)",
+    "instructions": "Smallest of the {} within 10 % of the fewest instructions (an emulator's time is not ranked)",
     "size": _BEST["size"],
 }
 
@@ -265,42 +310,60 @@ _ALIKE: dict[Basis, str] = {
 def _other_limits(budget: SweepBudget, emulated: bool) -> str:
     limits = []
     if budget.latency_p50_ms is not None and not emulated:
-        limits.append(f"{view.significant(budget.latency_p50_ms)} ms")
+        limits.append(view.duration(budget.latency_p50_ms))
     if budget.size_bytes is not None:
         limits.append(view.kilobytes(budget.size_bytes))
+    if budget.relative_error is not None:
+        limits.append(f"a relative error of {view.significant(budget.relative_error)}")
     return f"at most {' and '.join(limits)}" if limits else ""
 
 
-def _unanswered(pick: CellResult, budget: SweepBudget, held_to: Reference | None) -> tuple[str, ...]:
+def _unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     """What the budget asks and the data does not answer."""
     found = []
-    if held_to is None:
-        why = pick.accuracy.reason or "no reason was recorded"
-        error = pick.parity.relative_error
-        known = (
-            ""
-            if error is None
-            else f"; its outputs differ from the source's by {view.significant(error, 2)} (relative error)"
-        )
-        found.append(f"accuracy was not measured ({why}){known}")
-    if budget.latency_p50_ms is not None and pick.emulated:
-        found.append(
-            f"whether it stays within {view.significant(budget.latency_p50_ms)} ms only a real device can tell"
-        )
+    limit = rules.budget.latency_p50_ms
+    if rules.held_to is None and not rules.by_agreement:
+        found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
+    if basis != "latency":
+        found.append(_NO_TIME[basis])
+        if limit is not None:
+            found.append(f"whether it stays within {view.duration(limit)} only a real device can tell")
     if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled"):
         found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
     return tuple(found)
 
 
-def _cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
+_NO_TIME: dict[Basis, str] = {
+    "instructions": "chosen by instructions, which are not time: only a real device tells which variant is faster",
+    "size": "chosen by size alone: only a real device tells which variant is faster",
+}
+
+
+def _no_accuracy(pick: CellResult) -> str:
+    return f"accuracy was not measured ({pick.accuracy.reason or 'no reason was recorded'})"
+
+
+def _known_error(pick: CellResult) -> str:
+    error = pick.parity.relative_error
+    if error is None:
+        return ""
+    which = view.worst_output(pick)
+    subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
+    return f"; {subject} by {view.significant(error, 2)} (relative error)"
+
+
+def _cautions(pick: CellResult, kept: Sequence[CellResult], rules: Rules) -> tuple[str, ...]:
     found = []
-    if pick.verdict is not None and pick.verdict.label == "fallback":
+    if rules.by_agreement and pick.parity.agreement is not None:
+        share = f"{view.significant(100 * pick.parity.agreement)} % of {view.counted(pick.parity.samples, 'sample')}"
+        found.append(f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}")
+    if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
         found.append(pick.verdict.advice)
     interval = median_interval(pick)
-    limit = budget.latency_p50_ms
+    limit = rules.budget.latency_p50_ms
     if limit is not None and interval is not None and not pick.emulated and interval[1] > limit:
-        found.append(f"its median may be up to {view.significant(interval[1])} ms, above the limit")
-    if unsure := _unsure_accuracy(kept, budget):
+        found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
+    if unsure := _unsure_accuracy(kept, rules.budget):
         found.append(unsure)
     return tuple(found)
 

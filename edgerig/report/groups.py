@@ -6,10 +6,11 @@ Words that differ in their figures alone count as the same: a run of thousands o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edgerig.report.columns import COLUMNS
+from edgerig.report.columns import columns, percent
+from edgerig.report.outputs import channels
 from edgerig.report.view import MISSING, rank
 from edgerig.results import CellResult, ErrorRecord
 
@@ -39,35 +40,59 @@ def without_figures(text: str, cell: CellResult) -> str:
     return _FIGURE.sub("#", text.replace(cell.id, "@"))
 
 
+_GRAVEST = (
+    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "build", "fallback", "throttled",
+    "noisy", "emulated",
+)  # fmt: skip
+
+
 def warnings(cells: Sequence[CellResult]) -> list[Group]:
-    """Every verdict but "stable", the gravest first."""
-    told = [
-        (cell.verdict.label, cell.verdict.advice or "no advice was recorded", cell)
-        for cell in cells
-        if cell.verdict is not None and cell.verdict.label != "stable"
-    ]
-    return _groups(
-        sorted(told, key=lambda item: rank(item[0], ("wrong", "fallback", "throttled", "noisy", "emulated")))
-    )
+    """Every verdict but "stable", what outputs lost, data beyond the calibration's, and what builders noted; the
+    gravest first."""
+    told = [(title, text, cell) for cell in cells for title, text in (*_verdict(cell), *_outputs(cell), *_build(cell))]
+    return _groups(sorted(told, key=lambda item: rank(item[0], _GRAVEST)))
+
+
+def _verdict(cell: CellResult) -> Iterator[tuple[str, str]]:
+    if cell.verdict is not None and cell.verdict.label != "stable":
+        yield cell.verdict.label, cell.verdict.advice or "no advice was recorded"
+
+
+def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
+    several = len(cell.parity.outputs) > 1
+    for output in cell.parity.outputs:
+        where = f'output "{output.name}": ' if several else ""
+        if output.weak:
+            yield "weak channels", f"{where}{output.weak}"
+        if output.constant:
+            vary = "channel varies" if len(output.constant) == 1 else "channels vary"
+            lost = f"{len(output.constant)} {vary} in the source and not in the build"
+            yield "constant channels", f"{where}{lost}: {channels(output.constant)}"
+
+
+def _build(cell: CellResult) -> Iterator[tuple[str, str]]:
+    if cell.coverage.outside:
+        share = percent(cell.coverage.outside)
+        yield (
+            "outside calibration",
+            f"{share} of the evaluation samples hold values beyond the range the build was calibrated with: calibrate "
+            "with data like theirs",
+        )
+    for note in cell.build.notes if cell.build is not None else ():
+        yield "build", note
 
 
 def notes(cells: Sequence[CellResult]) -> list[Group]:
-    """What builders and engines said of how a cell was built and run."""
-    told = [
-        (who, note, cell)
-        for cell in cells
-        for who, noted in (("build", cell.build), ("engine", cell.engine))
-        if noted is not None
-        for note in noted.notes
-    ]
-    return _groups(sorted(told, key=lambda item: item[0]))
+    """What engines said of how a cell was run."""
+    told = [("engine", note, cell) for cell in cells if cell.engine is not None for note in cell.engine.notes]
+    return _groups(told)
 
 
 def unmeasured(cells: Sequence[CellResult]) -> list[Group]:
     """What cells that ran did not measure, and why."""
     return _groups(
         (column.header, column.reason(cell) or "no reason was recorded", cell)
-        for column in COLUMNS
+        for column in columns(cells)
         if column.numeric and column.key != "interval"
         for cell in cells
         if cell.status == "ok" and column.text(cell) == MISSING

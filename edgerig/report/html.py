@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgerig.report import assets, budget, decision, frameworks, groups, method, view
+from edgerig.report import assets, budget, decision, frameworks, groups, method, metric, outputs, view
+from edgerig.report.columns import percent
 from edgerig.report.decision import Decision
 from edgerig.report.pareto import dominated
 from edgerig.report.payload import payload, runs
@@ -61,6 +62,11 @@ def render(results: Results) -> bytes:
             published=against_published(results),
             devices=view.by_device(results),
             models=view.by_model(cells),
+            outputs=outputs.rows(cells),
+            outputs_header=outputs.HEADER,
+            outputs_numeric=outputs.NUMERIC,
+            metric=metric,
+            percent=percent,
             told=told,
             method=method.NOTES,
             command=shlex.join(results.run.command),
@@ -69,7 +75,7 @@ def render(results: Results) -> bytes:
             data=assets.data(_data(cells, told)),
             script=script,
             policy=assets.policy(script),
-            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS},
+            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN},
         )
     )
     return page.encode("utf-8", "backslashreplace")

@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from edgerig.report import budget, decision, frameworks, groups, method, view
-from edgerig.report.columns import COLUMNS
+from edgerig.report import budget, decision, frameworks, groups, method, outputs, view
+from edgerig.report.columns import Column, columns
 from edgerig.report.decision import Decision
 from edgerig.report.frameworks import Framework
 from edgerig.report.published import against_published
@@ -25,6 +25,7 @@ def render(results: Results) -> bytes:
     """UTF-8 Markdown, ended by a line feed. Raises ResultsError when the run's budget is none."""
     cells = view.ordered(results)
     allowed = budget.budget_of(results)
+    shown = columns(cells)
     blocks = [
         f"# edgerig report: {text(results.run.id)}",
         *_what_ran(results),
@@ -32,7 +33,8 @@ def render(results: Results) -> bytes:
         f"Budget: {text(budget.said(allowed))}.",
         _bullets(_headline(decided) for decided in decision.decisions(results, allowed)),
         *_frameworks(frameworks.frameworks(results, allowed)),
-        *(block for device in view.by_device(results).items() for block in _device(results, *device)),
+        *(block for device in view.by_device(results).items() for block in _device(results, shown, *device)),
+        *_outputs(cells),
         *_not_ok(cells),
         *_trust(cells),
         "## Models",
@@ -109,14 +111,25 @@ def _frameworks(found: Sequence[Framework]) -> list[str]:
     return ["## TensorFlow or PyTorch?", _bullets(told)]
 
 
-def _device(results: Results, name: str, cells: Sequence[CellResult]) -> list[str]:
+def _device(results: Results, shown: Sequence[Column], name: str, cells: Sequence[CellResult]) -> list[str]:
     facts = view.device_facts(results, name)
-    rows = [[text(column.text(cell)) for column in COLUMNS] for cell in cells]
+    rows = [[text(column.text(cell)) for column in shown] for cell in cells]
     return [
         f"## Device: {text(name)}",
         f"{text(facts)}. {view.outcome(cells)}.",
-        table([text(column.header) for column in COLUMNS], rows, [column.numeric for column in COLUMNS]),
+        table([text(column.header) for column in shown], rows, [column.numeric for column in shown]),
     ]
+
+
+def _outputs(cells: Sequence[CellResult]) -> list[str]:
+    """Only where a model has several outputs, or one has channels to be told of."""
+    rows = outputs.rows(cells)
+    if not rows:
+        return []
+    shown = [[text(each) for each in row.texts] for row in rows[: outputs.SHOWN]]
+    left = len(rows) - len(shown)
+    more = [f"and {left:,} more: see results.json"] if left else []
+    return ["## Outputs against the source", table(outputs.HEADER, shown, outputs.NUMERIC), *more]
 
 
 def _not_ok(every: Sequence[CellResult]) -> list[str]:
@@ -134,7 +147,7 @@ def _trust(cells: Sequence[CellResult]) -> list[str]:
     return [
         "## Warnings",
         _bullets(_group(group) for group in groups.warnings(cells)),
-        "## Notes of builders and engines",
+        "## Notes of engines",
         _bullets(_group(group) for group in groups.notes(cells)),
         "## Not measured",
         _bullets(_group(group) for group in groups.unmeasured(cells)),

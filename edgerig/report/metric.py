@@ -1,13 +1,17 @@
-"""What an accuracy's number means: its unit, and how much of it was lost. Pure."""
+"""What an accuracy's number means: its unit, its direction, and how much of it was lost. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from edgerig.results import Accuracy
+from edgerig.measure.figure import MISSING, significant
+from edgerig.results import Accuracy, CellResult
 
 POINTS = ("auc", "reconstruction_auc")
 """Metrics between 0 and 1 that are no shares of samples: not shown in percent, but a point is 0.01 of them as well."""
+ARROWS = {True: "↑", False: "↓"}
+"""By `higher_is_better`: which way a metric gets better."""
 
 
 def is_share(accuracy: Accuracy) -> bool:
@@ -23,6 +27,36 @@ def suffix(accuracy: Accuracy) -> str:
     """The unit behind a value, with its space."""
     unit = "%" if is_share(accuracy) else accuracy.unit
     return f" {unit}" if unit else ""
+
+
+def written(accuracy: Accuracy) -> str:
+    """`"99.4 %"` for a share, else the number with the metric's unit."""
+    if accuracy.value is None:
+        return MISSING
+    return significant(shown(accuracy, accuracy.value)) + suffix(accuracy)
+
+
+def named(accuracy: Accuracy) -> str:
+    """`"99.4 % top1 ↑"`: the value, what it is of, and which way it gets better."""
+    if accuracy.value is None:
+        return MISSING
+    return f"{written(accuracy)} {accuracy.metric} {ARROWS[accuracy.higher_is_better]}"
+
+
+def told(accuracy: Accuracy) -> str:
+    """The same in a sentence: `"99.4 % top1"`, `"0.0123 mse (lower is better)"`."""
+    direction = "" if accuracy.higher_is_better else " (lower is better)"
+    return f"{written(accuracy)} {accuracy.metric}{direction}"
+
+
+def others(cell: CellResult) -> dict[str, Accuracy]:
+    """The cell's metrics beside its first one, by name."""
+    return {name: found for name, found in cell.metrics.items() if name != cell.accuracy.metric}
+
+
+def further(cells: Iterable[CellResult]) -> list[str]:
+    """Names of all metrics that are not their model's first, in the order they are met."""
+    return list(dict.fromkeys(name for cell in cells for name in others(cell)))
 
 
 def goodness(accuracy: Accuracy) -> float:

@@ -1,7 +1,8 @@
 """A run as one flat Parquet table: a row a planned cell, typed, versioned, with the run's facts in every row.
 
-Units stand in the column names. What was not measured is null, with its reason in the `…_reason` column beside it.
-The schema's version is in the file's metadata under `edgerig.schema_version`; `migrated` brings older files up.
+Its columns are those of results.csv, and `metrics`, a list of all of the model's. Units stand in the column names. What
+was not measured is null, with its reason in the `…_reason` column beside it. The schema's version is in the file's
+metadata under `edgerig.schema_version`; `migrated` brings older files up.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edgerig.errors import ResultsError
-from edgerig.report.csv_results import COLUMNS
+from edgerig.report.fields import FIELDS, Kind, row
 from edgerig.report.view import ordered
-from edgerig.results import Results
+from edgerig.results import CellResult, Results
 
-VERSION = 1
+VERSION = 2
 _VERSION_KEY = b"edgerig.schema_version"
 
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -40,72 +41,48 @@ _RUN: tuple[tuple[str, pa.DataType, Callable[[Results], Any]], ...] = (
 _DEVICE = (("device_kind", "kind"), ("device_arch", "arch"), ("device_cpu", "cpu"), ("device_os", "os"))
 """Column → field of the cell's DeviceRecord; null where the device was never reached."""
 
-_CELL: dict[str, pa.DataType] = {
-    "id": _TEXT,
-    "model": _TEXT,
-    "source": _TEXT,
-    "format": _TEXT,
-    "recipe": _TEXT,
-    "device": _TEXT,
-    "threads": _INT,
-    "emulated": _BOOL,
-    "status": _TEXT,
-    "size_bytes": _INT,
-    "runtime_import_ms": _FLOAT,
-    "load_ms": _FLOAT,
-    "first_inference_ms": _FLOAT,
-    "latency_p50_ms": _FLOAT,
-    "latency_p90_ms": _FLOAT,
-    "latency_p99_ms": _FLOAT,
-    "latency_mean_ms": _FLOAT,
-    "latency_std_ms": _FLOAT,
-    "latency_min_ms": _FLOAT,
-    "latency_max_ms": _FLOAT,
-    "latency_samples": _INT,
-    "verdict": _TEXT,
-    "verdict_advice": _TEXT,
-    "peak_rss_bytes": _INT,
-    "runtime_rss_bytes": _INT,
-    "memory_reason": _TEXT,
-    "accuracy_metric": _TEXT,
-    "accuracy": _FLOAT,
-    "accuracy_ci95_low": _FLOAT,
-    "accuracy_ci95_high": _FLOAT,
-    "accuracy_samples": _INT,
-    "accuracy_reason": _TEXT,
-    "relative_error": _FLOAT,
-    "max_abs_error": _FLOAT,
-    "parity_reason": _TEXT,
-    "disagreement": _FLOAT,
-    "disagreement_reason": _TEXT,
-    "delegated_operators": _INT,
-    "total_operators": _INT,
-    "delegation_reason": _TEXT,
-    "instructions": _INT,
-    "instructions_spread": _INT,
-    "instructions_reason": _TEXT,
-    "engine": _TEXT,
-    "engine_version": _TEXT,
-    "engine_threads": _INT,
-    "build_seconds": _FLOAT,
-    "artifact": _TEXT,
-    "error_stage": _TEXT,
-    "error_kind": _TEXT,
-    "error_message": _TEXT,
-    "error_hint": _TEXT,
-}
-"""Columns read as results.csv reads them, with their types."""
+_KINDS: dict[Kind, pa.DataType] = {"text": _TEXT, "int": _INT, "float": _FLOAT, "bool": _BOOL}
+
+_METRIC = pa.struct(
+    [
+        pa.field("metric", _TEXT),
+        pa.field("value", _FLOAT),
+        pa.field("unit", _TEXT),
+        pa.field("higher_is_better", _BOOL),
+        pa.field("ci95_low", _FLOAT),
+        pa.field("ci95_high", _FLOAT),
+        pa.field("samples", _INT),
+        pa.field("reason", _TEXT),
+    ]
+)
+"""One of a model's metrics; which there are differs from model to model, columns do not."""
 
 SCHEMA = pa.schema(
     [
         *(pa.field(name, kind) for name, kind, _ in _RUN),
         *(pa.field(name, _TEXT) for name, _ in _DEVICE),
-        *(pa.field(name, kind) for name, kind in _CELL.items()),
+        *(pa.field(field.name, _KINDS[field.kind]) for field in FIELDS),
+        pa.field("metrics", pa.list_(_METRIC)),
     ],
     metadata={_VERSION_KEY: str(VERSION).encode()},
 )
 
-_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {}
+_SINCE_2 = (
+    "latency_warmup_runs", "memory_includes", "accuracy_unit", "accuracy_higher_is_better", "worst_output", "agreement",
+    "parity_samples", "outside_calibration", "outside_calibration_reason", "build_cached", "build_peak_rss_bytes",
+    "build_log", "raw", "metrics",
+)  # fmt: skip
+
+
+def _from_1(found: pa.Table) -> pa.Table:
+    """Version 1 did not have these; what it did not say is null."""
+    for name in _SINCE_2:
+        kind = SCHEMA.field(name).type
+        found = found.append_column(pa.field(name, kind), pa.nulls(found.num_rows, kind))
+    return found
+
+
+_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {1: _from_1}
 """Version → the step that makes the next version's table of its table."""
 
 
@@ -116,8 +93,21 @@ def table(results: Results) -> pa.Table:
     for cell in ordered(results):
         record = results.devices.get(cell.device)
         device = {name: getattr(record, field, None) for name, field in _DEVICE}
-        rows.append(run | device | {name: COLUMNS[name](cell) for name in _CELL})
+        rows.append(run | device | row(cell) | {"metrics": _metrics(cell)})
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _metrics(cell: CellResult) -> list[dict[str, Any]]:
+    """All of the cell's metrics, its first one too."""
+    return [
+        {
+            "metric": name,
+            **found.model_dump(include={"value", "unit", "higher_is_better", "samples", "reason"}),
+            "ci95_low": found.ci95[0] if found.ci95 else None,
+            "ci95_high": found.ci95[1] if found.ci95 else None,
+        }
+        for name, found in cell.metrics.items()
+    ]
 
 
 def render(results: Results) -> bytes:

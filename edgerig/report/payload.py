@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgerig.report import look, metric, view
-from edgerig.report.columns import COLUMNS, Column
+from edgerig.report.columns import Column, columns
 from edgerig.report.state import states
 from edgerig.results import QUANTILE_LEVELS, CellResult, Latency
 
@@ -26,7 +26,7 @@ def payload(cells: Sequence[CellResult], beaten: Iterable[str]) -> Json:
     dominated = set(beaten)
     return {
         "ids": [cell.id for cell in cells],
-        "columns": [_column(column, cells) for column in (_DEVICE, *COLUMNS, _NOTE)],
+        "columns": [_column(column, cells) for column in (_DEVICE, *columns(cells), _NOTE)],
         "emulated": [int(cell.emulated) for cell in cells],
         "dominated": [int(cell.id in dominated) for cell in cells],
         "accuracy": _accuracies(cells),
@@ -69,14 +69,21 @@ def _note(cell: CellResult) -> str:
     return cell.verdict.advice if cell.verdict else ""
 
 
+_TOLD_ONCE = ("device", "model", "source", "threads")
+"""Columns that tell cells apart, and say nothing where all have the same."""
+
 _DEVICE = Column("device", "device", lambda cell: cell.device, lambda cell: cell.device)
 _NOTE = Column("note", "reason or advice", _note, _note)
 
 
 def _column(column: Column, cells: Sequence[CellResult]) -> Json:
-    """`sort` is given where it is a number; text columns sort by their texts. `why` says why a number is missing."""
+    """`sort` is given where it is a number; text columns sort by their texts. `why` says why a number is missing,
+    `better` which way is better. `usual`: shown until the reader chooses, unless it says the same of every cell."""
     written: Json = {"key": column.key, "header": column.header, "numeric": column.numeric}
     written |= encoded([column.text(cell) for cell in cells])
+    written["usual"] = column.usual and not _says_nothing(column, written["texts"])
+    if column.better is not None:
+        written["better"] = encoded([column.better(cell) for cell in cells])
     if column.numeric:
         keys = [column.sort(cell) for cell in cells]
         written["sort"] = [rounded(key) if isinstance(key, float) else key for key in keys]
@@ -87,6 +94,11 @@ def _column(column: Column, cells: Sequence[CellResult]) -> Json:
         if any(why):
             written["why"] = encoded(why)
     return written
+
+
+def _says_nothing(column: Column, texts: Sequence[str]) -> bool:
+    """No cell has the figure, or all are of the same device, model, source or thread count."""
+    return texts == [view.MISSING] or (column.key in _TOLD_ONCE and len(texts) == 1)
 
 
 def _accuracies(cells: Sequence[CellResult]) -> Json:

@@ -11,22 +11,27 @@ Basis = Literal["latency", "instructions", "size"]
 
 
 def against(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -> str:
-    """`other` held against `pick`: `"1.4× the latency (0.00809 ms), 30 % smaller (51.8 kB), same accuracy"`."""
+    """`other` held against `pick`: `"1.4× the latency (8.09 µs), 30 % smaller (51.8 kB), same accuracy"`.
+
+    `same`: their latencies are not told apart. Instructions repeat, so their difference is always told.
+    """
     parts = []
     if basis == "latency" and pick.latency is not None and other.latency is not None:
-        value = f"{view.significant(other.latency.p50_ms)} ms"
+        value = view.duration(other.latency.p50_ms)
         ratio = other.latency.p50_ms / pick.latency.p50_ms
         parts.append(f"as fast ({value})" if same else times(ratio, "latency", value))
     if basis == "instructions" and pick.cost.instructions and other.cost.instructions is not None:
         value = view.significant(other.cost.instructions)
         ratio = other.cost.instructions / pick.cost.instructions
-        parts.append(f"as many instructions ({value})" if same else times(ratio, "instructions", value))
+        parts.append(
+            f"as many instructions ({value})" if 0.999 < ratio < 1.001 else times(ratio, "instructions", value)
+        )
     parts += [text for text in (_size(pick, other), _accuracy(pick, other)) if text]
     return ", ".join(parts)
 
 
 def times(ratio: float, what: str, value: str) -> str:
-    """`"1.4× the latency (0.00809 ms)"`, or in percent where the ratio is close to one."""
+    """`"1.4× the latency (8.09 µs)"`, or in percent where the ratio is close to one."""
     if 0.9 <= ratio <= 1.1:
         change = 100 * (ratio - 1)
         less = "fewer" if what == "instructions" else "less"

@@ -5,30 +5,22 @@ Nothing here escapes: each writer escapes for its own language.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from edgerig.measure.figure import MISSING as MISSING  # the templates take all of their words from here
+from edgerig.measure.figure import duration as duration
+from edgerig.measure.figure import significant as significant
 from edgerig.report import metric
 from edgerig.results import CellResult, Results
 
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
 RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
 """The order of rows, legends and colours; a name not listed comes after these, by name."""
-MISSING = "–"
 
 
-def significant(value: float | None, digits: int = 3) -> str:
-    """`value` to `digits` significant digits, thousands separated by commas; `MISSING` for None."""
-    if value is None:
-        return MISSING
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    rounded = float(f"{value:.{digits - 1}e}")
-    exponent = math.floor(math.log10(abs(rounded)))
-    if exponent < -4:
-        return f"{rounded:.{digits - 1}e}"
-    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
+DOUBTFUL = ("wrong", "fallback", "throttled", "noisy")
+"""Verdicts that say something against a latency."""
 
 
 def scaled(value: float | None, unit: float) -> float | None:
@@ -118,9 +110,19 @@ def interval(cell: CellResult) -> str:
 
 def accuracy(cell: CellResult) -> str:
     """`"99.4 %"` for a share, else the number as it is."""
-    if cell.accuracy.value is None:
-        return MISSING
-    return significant(metric.shown(cell.accuracy, cell.accuracy.value)) + metric.suffix(cell.accuracy)
+    return metric.written(cell.accuracy)
+
+
+def accuracies(cell: CellResult) -> str:
+    """All of the cell's metrics, its first one first: `"99.4 % top1 ↑, 100 % top5 ↑"`."""
+    known = [found for found in (cell.accuracy, *metric.others(cell).values()) if found.value is not None]
+    return ", ".join(map(metric.named, known)) or MISSING
+
+
+def worst_output(cell: CellResult) -> str:
+    """`output "scores"` where the model has several, else ""."""
+    parity = cell.parity
+    return f'output "{parity.worst}"' if parity.worst and len(parity.outputs) > 1 else ""
 
 
 def kilobytes(size_bytes: float | None) -> str:
@@ -131,13 +133,13 @@ def described(cell: CellResult) -> str:
     """A cell's figures in one line: what it takes first, then what it gives."""
     parts = []
     if cell.latency is not None and not cell.emulated:
-        doubt = f" ({cell.verdict.label})" if cell.verdict is not None and cell.verdict.label != "stable" else ""
-        parts.append(f"p50 {significant(cell.latency.p50_ms)} ms{doubt}")
+        doubt = f" ({cell.verdict.label})" if cell.verdict is not None and cell.verdict.label in DOUBTFUL else ""
+        parts.append(f"p50 {duration(cell.latency.p50_ms)}{doubt}")
     if cell.cost.instructions is not None:
         parts.append(f"{significant(cell.cost.instructions)} instructions")
     parts.append(kilobytes(cell.size_bytes))
     if cell.accuracy.value is not None:
-        parts.append(f"{accuracy(cell)} {cell.accuracy.metric}")
+        parts.append(metric.told(cell.accuracy))
     return ", ".join(parts)
 
 

@@ -1,4 +1,5 @@
-"""Budgets: what a gate holds a run to, by cell glob."""
+"""Budgets: what is acceptable. A gate holds a run to one by cell glob; a sweep's decisions are made under the same
+limits (`Acceptable`)."""
 
 from __future__ import annotations
 
@@ -30,16 +31,26 @@ class Minimums(Strict):
     instructions: Share = 0.005
 
 
-class Limits(Strict):
-    """What a cell may cost at most, whatever the baseline was; None: no limit. `accuracy` is a floor."""
+class Acceptable(Strict):
+    """The limits both budgets know, under one name and with one meaning; None: no limit.
+
+    `agreement` is a floor: the share of samples with the float network's top class, of an output of indices or classes
+    those that are all equal; of several outputs the least. `relative_error` is that of the worst output.
+    """
 
     size_bytes: Bytes | None = None
     latency_p50_ms: Positive | None = None
+    relative_error: Positive | None = None
+    agreement: Share | None = None
+
+
+class Limits(Acceptable):
+    """What a cell may cost at most, whatever the baseline was; None: no limit. `accuracy` is a floor too."""
+
     latency_p90_ms: Positive | None = None
     latency_p99_ms: Positive | None = None
     peak_memory_bytes: Bytes | None = None
     accuracy: Share | None = None
-    relative_error: Positive | None = None
     instructions: Bytes | None = None
 
 

@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from edgerig.report.csv_results import COLUMNS
+from edgerig.report import csv_results, metric
+from edgerig.report.fields import FIELDS
 from edgerig.results import CellResult, Results
 
-_FIGURES = (
-    "size_bytes",
-    "runtime_import_ms",
-    "load_ms",
-    "first_inference_ms",
-    "latency_p50_ms",
-    "latency_p90_ms",
-    "latency_p99_ms",
-    "latency_mean_ms",
-    "latency_std_ms",
-    "latency_min_ms",
-    "latency_max_ms",
-    "peak_rss_bytes",
-    "runtime_rss_bytes",
-    "accuracy",
-    "accuracy_ci95_low",
-    "accuracy_ci95_high",
-    "relative_error",
-    "max_abs_error",
-    "disagreement",
-    "instructions",
-    "instructions_spread",
-    "delegated_operators",
-    "total_operators",
-    "build_seconds",
-    "build_peak_rss_bytes",
-)
-"""Columns of results.csv; its numbers that are counts of samples or settings are not figures."""
-
-TIMES = frozenset(name for name in _FIGURES if name.endswith("_ms"))
+TIMES = frozenset(field.name for field in FIELDS if field.figure and field.name.endswith("_ms"))
 """What an emulator's clock would have to tell, and cannot."""
 
 EMULATED = "times of an emulator, which say nothing of the device"
@@ -42,7 +14,8 @@ EMULATED = "times of an emulator, which say nothing of the device"
 
 def of(cell: CellResult) -> dict[str, float]:
     """An emulated cell has no times: the tools they would go to rank by them."""
-    found = {name: COLUMNS[name](cell) for name in _FIGURES if not (cell.emulated and name in TIMES)}
+    told = [field for field in csv_results.columns([cell]) if field.figure]
+    found = {field.name: field.get(cell) for field in told if not (cell.emulated and field.name in TIMES)}
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
@@ -67,6 +40,7 @@ def absent(cell: CellResult) -> list[str]:
     reasons = {
         "memory": cell.memory.reason,
         "accuracy": cell.accuracy.reason,
+        **{name: found.reason for name, found in metric.others(cell).items()},
         "parity": cell.parity.reason,
         "disagreement": cell.parity.disagreement_reason,
         "delegation": cell.delegation.reason,

@@ -30,6 +30,12 @@ class Cells {
     return column.why ? column.why.texts[column.why.at[place]] : "";
   }
 
+  // "higher" or "lower", "" where the column does not say or the cell has no figure.
+  better(key, place) {
+    const { better } = this.byKey[key];
+    return better ? better.texts[better.at[place]] : "";
+  }
+
   emulated(place) {
     return this.data.emulated[place] === 1;
   }
@@ -66,6 +72,12 @@ function significant(value, digits = 3) {
     minimumFractionDigits: Math.max(0, digits - 1 - exponent),
     maximumFractionDigits: Math.max(0, digits - 1 - exponent),
   });
+}
+
+// A time with its unit, as measure/figure.py writes it.
+function duration(milliseconds, write = significant) {
+  if (milliseconds === null || milliseconds === undefined) return "–";
+  return milliseconds > 0 && milliseconds < 0.1 ? `${write(milliseconds * 1e3)} µs` : `${write(milliseconds)} ms`;
 }
 
 // Plotly reads HTML in names, labels and hover texts.

@@ -5,19 +5,30 @@ const MATRIX_ROWS = 200;
 const HEAT = [230, 159, 0];
 const DEEPEST = 0.5;
 
-// `value` null: nothing to compare; `text` is what the cell says; `log`: colour by ratio, else by difference.
-const FIGURES = [
-  {
-    name: "p50 (ms), or million instructions",
-    value: (cells, place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.number("p50", place)),
-    log: true,
-  },
-  { name: "size (kB)", value: (cells, place) => cells.number("size", place), log: true },
-  { name: "accuracy", value: (cells, place) => cells.number("accuracy", place), text: (cells, place) => cells.text("accuracy", place), best: "high" },
-  { name: "relative error", value: (cells, place) => cells.number("error", place), log: true },
-  { name: "peak memory (MB)", value: (cells, place) => cells.number("memory", place), log: true },
-  { name: "verdict", value: () => null, text: (cells, place) => cells.text("verdict", place) },
-];
+// What the matrix can show. `value` null: nothing to compare; `text` is what the cell says; `log`: colour by ratio, else
+// by difference; `better`: "higher" where more is better.
+function figures(cells) {
+  const column = (key, name, rest = {}) => ({ name, value: (place) => cells.number(key, place), ...rest });
+  const metric = (key, name) => column(key, name, {
+    text: (place) => cells.text(key, place), better: (place) => cells.better(key, place),
+  });
+  return [
+    {
+      name: "p50, or million instructions",
+      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.number("p50", place)),
+      text: (place, value) => (value === null ? "–" : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
+      log: true,
+    },
+    column("size", "size (kB)", { log: true }),
+    metric("accuracy", "accuracy"),
+    ...cells.columns.filter(({ key }) => key.startsWith("metric ")).map(({ key, header }) => metric(key, header)),
+    column("error", "relative error", { log: true }),
+    ...("agreement" in cells.byKey
+      ? [column("agreement", "agreement with float", { text: (place) => cells.text("agreement", place), better: () => "higher" })] : []),
+    column("memory", "peak memory (MB)", { log: true }),
+    { name: "verdict", value: () => null, text: (place) => cells.text("verdict", place) },
+  ];
+}
 const millions = (count) => (count === null ? null : count / 1e6);
 
 class Matrix {
@@ -25,7 +36,8 @@ class Matrix {
     this.cells = cells;
     this.onPick = onPick;
     this.twins = this.modelsOfSeveralSources();
-    FIGURES.forEach((figure, at) => byId("figure").append(element("option", figure.name, { value: at })));
+    this.figures = figures(cells);
+    this.figures.forEach((figure, at) => byId("figure").append(element("option", figure.name, { value: at })));
     for (const id of ["figure", "matrix-model"]) byId(id).addEventListener("change", () => this.draw());
     this.draw();
   }
@@ -87,7 +99,7 @@ class Matrix {
   }
 
   row([model, source, device, threads], found, columns) {
-    const figure = FIGURES[Number(byId("figure").value)];
+    const figure = this.figures[Number(byId("figure").value)];
     const row = element("tr");
     const name = element("th", model, { scope: "row" });
     const details = `${this.twins.has(model) ? `from ${source} ` : ""}on ${device}${threads === "1" ? "" : `, ${threads} threads`}`;
@@ -100,7 +112,7 @@ class Matrix {
 
   value(figure, place) {
     if (this.cells.text("status", place) !== "ok" || this.cells.text("verdict", place) === "wrong") return null;
-    return figure.value(this.cells, place);
+    return figure.value(place);
   }
 
   box(figure, place, values) {
@@ -109,12 +121,12 @@ class Matrix {
     const status = this.cells.text("status", place);
     const value = this.value(figure, place);
     const wrong = this.cells.text("verdict", place) === "wrong" ? "wrong" : "";
-    const text = status !== "ok" ? status : wrong || (figure.text ? figure.text(this.cells, place) : significant(value));
+    const text = status !== "ok" ? status : wrong || (figure.text ? figure.text(place, value) : significant(value));
     const button = element("button", text, { type: "button", title: `${this.cells.data.ids[place]}${this.note(place)}` });
     button.addEventListener("click", () => this.onPick(place));
     box.append(button);
     if (status !== "ok" || wrong) box.className = wrong ? "failed" : status;
-    else if (value !== null) this.colour(box, figure, value, values);
+    else if (value !== null) this.colour(box, figure, place, values);
     return box;
   }
 
@@ -123,11 +135,12 @@ class Matrix {
     return note ? `: ${note}` : "";
   }
 
-  colour(box, figure, value, values) {
+  colour(box, figure, place, values) {
+    const value = this.value(figure, place);
     const scale = figure.log ? (number) => Math.log(Math.max(number, 1e-12)) : (number) => number;
     const [low, high] = [Math.min(...values), Math.max(...values)].map(scale);
     const up = high > low ? (scale(value) - low) / (high - low) : 0;
-    const worse = figure.best === "high" ? (high > low ? 1 - up : 0) : up;
+    const worse = figure.better?.(place) === "higher" && high > low ? 1 - up : up;
     box.style.backgroundColor = `rgba(${HEAT.join(", ")}, ${(DEEPEST * worse).toFixed(3)})`;
     if (values.length > 1 && worse === 0) box.className = "best";
   }

@@ -10,7 +10,7 @@ const MANTISSAS = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], [1, 2, 3, 4, 5, 7], [1,
 const MOST_TICKS = 8;
 
 // Round numbers to label a logarithmic axis with: Plotly's own leave a short axis bare, or say "2" for 0.02.
-function logAxis(title, values) {
+function logAxis(title, values, label = String) {
   const low = Math.min(...values) / 1.3;
   const high = Math.max(...values) * 1.3;
   const decades = [];
@@ -19,7 +19,7 @@ function logAxis(title, values) {
     decades.flatMap((decade) => mantissas.map((mantissa) => Number(`${mantissa}e${decade}`)))
       .filter((tick) => tick >= low && tick <= high));
   const ticks = choices.find((found) => found.length <= MOST_TICKS) ?? choices.at(-1);
-  return { title: { text: title }, type: "log", tickvals: ticks, ticktext: ticks.map(String), automargin: true };
+  return { title: { text: title }, type: "log", tickvals: ticks, ticktext: ticks.map(label), automargin: true };
 }
 
 class Plots {
@@ -100,9 +100,10 @@ class Plots {
 
   hover(place) {
     const cells = this.cells;
-    const told = [["p50", "p50", " ms"], ["instructions", "instructions", ""], ["size", "size", " kB"], ["accuracy", "accuracy", ""],
-      ["interval", "95 % interval", ""], ["error", "relative error", ""], ["verdict", "verdict", ""]]
-      .filter(([key]) => cells.text(key, place) !== "–")
+    const further = cells.columns.filter(({ key }) => key.startsWith("metric ")).map(({ key, header }) => [key, header, ""]);
+    const told = [["p50", "p50", ""], ["instructions", "instructions", ""], ["size", "size", " kB"], ["accuracy", "accuracy", ""],
+      ["interval", "95 % interval", ""], ...further, ["error", "relative error", ""], ["agreement", "agreement with float", ""], ["verdict", "verdict", ""]]
+      .filter(([key]) => key in cells.byKey && cells.text(key, place) !== "–")
       .map(([key, label, unit]) => `${label} ${escaped(cells.text(key, place))}${unit}`);
     return [`<b>${escaped(this.name(place))}</b>`, ...told].join("<br>");
   }
@@ -130,7 +131,7 @@ function tradeoff(plots, ran) {
   const cells = plots.cells;
   const has = (get) => ran.some((place) => get(place) !== null);
   const across = [
-    { title: "p50 latency (ms), log scale", get: (place) => cells.number("p50", place) },
+    { title: "p50 latency, log scale", get: (place) => cells.number("p50", place), label: (tick) => duration(tick, shortest) },
     { title: "million instructions (emulated: no latency), log scale", get: (place) => millions(cells.number("instructions", place)) },
     { title: "size (kB; emulated or untimed: no latency), log scale", get: (place) => cells.number("size", place) },
   ].find((axis) => has(axis.get));
@@ -151,15 +152,23 @@ function tradeoff(plots, ran) {
   const metrics = new Set(placed.map((place) => cells.data.accuracy.metric.texts[cells.data.accuracy.metric.at[place]]));
   const values = placed.map(up.get);
   const yaxis = up.accuracy
-    ? { title: { text: escaped([...metrics].join(", ") || up.title) } }
+    ? accuracyAxis([...metrics].join(", ") || up.title, placed.every((place) => cells.better("accuracy", place) === "lower"))
     : { ...logAxis(up.title, values), autorange: "reversed" };
   const missing = ran.length - placed.length;
   return {
     data,
-    layout: { xaxis: logAxis(across.title, placed.map(across.get)), yaxis, hovermode: "closest", showlegend: true },
+    layout: { xaxis: logAxis(across.title, placed.map(across.get), across.label), yaxis, hovermode: "closest", showlegend: true },
     note: missing ? `${missing} without both figures are not shown.` : "",
   };
 }
+
+// Up is better, whichever way the metric goes.
+const accuracyAxis = (title, lower) => ({
+  title: { text: escaped(lower ? `${title} (lower is better)` : title) }, ...(lower ? { autorange: "reversed" } : {}),
+});
+
+// A tick's value, without the noise of its multiplication.
+const shortest = (value) => String(Number(value.toPrecision(6)));
 
 const groupName = (plots, place) =>
   [plots.cells.text("recipe", place), plots.cells.text("format", place), ...(plots.withSource ? [plots.cells.text("source", place)] : [])].join(" · ");
@@ -205,7 +214,7 @@ function distribution(plots, ran) {
   const p50 = (place) => cells.number("p50", place);
   const { shown, layout, note, height } = plots.rows(ran, p50);
   if (!shown.length) return { note: "No latency was measured." };
-  layout.yaxis.ticktext = shown.map((place) => `${escaped(plots.name(place))} · ${cells.text("p50", place)} ms`);
+  layout.yaxis.ticktext = shown.map((place) => `${escaped(plots.name(place))} · ${cells.text("p50", place)}`);
   const off = (value, place) => 100 * (value / p50(place) - 1);
   const ridges = shown.flatMap((place, row) => ridge(plots, place, row));
   const p90 = shown.map((place) => off(cells.number("p90", place), place));
@@ -219,7 +228,7 @@ function distribution(plots, ran) {
     customdata: shown, cliponaxis: false, hoverinfo: "text",
     marker: { symbol: values.map((value) => (value > high ? "triangle-right-open" : symbol)), size, color: "#777777", line: { width: 2, color: "#777777" } },
     hovertext: shown.map((place, row) => `<b>${escaped(plots.name(place))}</b><br>${name} `
-      + `${significant(p50(place) * (1 + values[row] / 100))} ms (${values[row] >= 0 ? "+" : ""}${significant(values[row])} %)`
+      + `${duration(p50(place) * (1 + values[row] / 100))} (${values[row] >= 0 ? "+" : ""}${significant(values[row])} %)`
       + `<br>${cells.data.latency.samples[place].toLocaleString("en-US")} samples`),
   }));
   const xaxis = { title: { text: "latency against the variant's own median (%)" }, range: [low * 1.1, high], zeroline: false };

@@ -12,7 +12,8 @@ class Table {
     this.page = 0;
     this.matching = cells.all;
     this.filters = [...document.querySelectorAll("select[data-filter]")];
-    this.header();
+    this.menu();
+    this.choose((column) => column.usual);
     this.choices();
     byId("find").addEventListener("input", () => this.update());
     for (const select of this.filters) select.addEventListener("change", () => this.update());
@@ -22,17 +23,44 @@ class Table {
     this.update();
   }
 
+  // A box for each column: which are shown is the reader's to say.
+  menu() {
+    this.boxes = this.cells.columns.map((column) => {
+      const box = element("input", "", { type: "checkbox", value: column.key });
+      const label = element("label");
+      label.append(box, ` ${column.header}`);
+      byId("columns").append(label);
+      box.addEventListener("change", () => this.columnsChosen());
+      return box;
+    });
+    byId("usual-columns").addEventListener("click", () => this.choose((column) => column.usual));
+    byId("all-columns").addEventListener("click", () => this.choose(() => true));
+  }
+
+  choose(wanted) {
+    this.cells.columns.forEach((column, at) => { this.boxes[at].checked = wanted(column); });
+    this.columnsChosen();
+  }
+
+  columnsChosen() {
+    this.columns = this.cells.columns.filter((_, at) => this.boxes[at].checked);
+    if (!this.columns.includes(this.order.column)) this.order = { column: null, step: "none" };
+    this.header();
+    this.update();
+  }
+
   header() {
     const row = element("tr");
-    for (const column of this.cells.columns) {
-      const cell = element("th", "", { scope: "col", "aria-sort": "none" });
+    for (const column of this.columns) {
+      const sorted = column === this.order.column ? this.order.step : "none";
+      const cell = element("th", "", { scope: "col", "aria-sort": sorted });
       if (column.numeric) cell.className = "number";
       const button = element("button", column.header, { type: "button" });
       button.addEventListener("click", () => this.sort(column, cell));
       cell.append(button);
       row.append(cell);
     }
-    document.querySelector("#table thead").append(row);
+    document.querySelector("#table thead").replaceChildren(row);
   }
 
   choices() {
@@ -118,7 +146,7 @@ class Table {
 
   row(place) {
     const row = element("tr", "", { class: this.cells.text("status", place), "data-id": this.cells.data.ids[place] });
-    for (const column of this.cells.columns) {
+    for (const column of this.columns) {
       const cell = element("td", column.texts[column.at[place]]);
       const why = this.cells.why(column, place);
       if (why) cell.title = why;

@@ -36,7 +36,7 @@ def test_a_slower_runtime_is_told_with_what_changed_beside_it(run, cell):
     assert change.run == "run-012"
     assert change.ratio == pytest.approx(1.2, rel=0.01)
     assert change.beside == ("litert 2.3 → 2.4", f"commit {'a' * 10} → {'b' * 10}")
-    assert words.change(change, METRICS["latency_p50_ms"]).startswith("+20.0 % at run-012: 1.00 → 1.20 ms (p = 0.0")
+    assert words.change(change, METRICS["latency_p50_ms"]).startswith("+20.0 % at run-012: 1.00 ms → 1.20 ms (p = 0.0")
 
 
 def test_runs_are_ordered_by_their_time_not_their_name_and_copies_count_once(run, cell):

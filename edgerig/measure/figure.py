@@ -1,0 +1,36 @@
+"""Numbers as people read them, the same in every table and every sentence. Pure.
+
+What programs read (results.json, CSV, Parquet) keeps every digit and the one unit its name says.
+"""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "–"
+NO_AGREEMENT = "no output has classes or indices to agree on"
+"""Why a parity that has no reason of its own has no agreement."""
+MICROSECONDS_BELOW = 0.1
+"""Milliseconds: what is shorter is written in microseconds, where it has digits before the point."""
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """`value` to `digits` significant digits, thousands separated by commas; `MISSING` for None."""
+    if value is None:
+        return MISSING
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    rounded = float(f"{value:.{digits - 1}e}")
+    exponent = math.floor(math.log10(abs(rounded)))
+    if exponent < -4:
+        return f"{rounded:.{digits - 1}e}"
+    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def duration(milliseconds: float | None, digits: int = 3) -> str:
+    """`"5.98 µs"` or `"0.131 ms"`: a time with its unit; `MISSING` for None."""
+    if milliseconds is None:
+        return MISSING
+    if 0 < abs(milliseconds) < MICROSECONDS_BELOW:
+        return f"{significant(milliseconds * 1e3, digits)} µs"
+    return f"{significant(milliseconds, digits)} ms"
