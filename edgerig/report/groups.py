@@ -41,15 +41,15 @@ def without_figures(text: str, cell: CellResult) -> str:
 
 
 _GRAVEST = (
-    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "build", "fallback", "throttled",
-    "noisy", "emulated",
+    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "state", "build", "fallback",
+    "throttled", "noisy", "emulated",
 )  # fmt: skip
 
 
 def warnings(cells: Sequence[CellResult]) -> list[Group]:
     """Every verdict but "stable", what outputs lost, data beyond the calibration's, and what builders noted; the
     gravest first."""
-    told = [(title, text, cell) for cell in cells for title, text in (*_verdict(cell), *_outputs(cell), *_build(cell))]
+    told = [(title, text, cell) for cell in cells for title, text in (*_verdict(cell), *_outputs(cell), *_file(cell))]
     return _groups(sorted(told, key=lambda item: rank(item[0], _GRAVEST)))
 
 
@@ -70,14 +70,17 @@ def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
             yield "constant channels", f"{where}{lost}: {channels(output.constant)}"
 
 
-def _build(cell: CellResult) -> Iterator[tuple[str, str]]:
+def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
     if cell.coverage.outside:
         share = percent(cell.coverage.outside)
         yield (
             "outside calibration",
-            f"{share} of the evaluation samples hold values beyond the range the build was calibrated with: calibrate "
-            "with data like theirs",
+            f"{share} of the evaluation samples have values, of an input or an output, beyond the range of the "
+            "calibration data, where the file clips them: calibrate with data like theirs",
         )
+    if cell.engine is not None and cell.engine.state:
+        kept = ", ".join(cell.engine.state)
+        yield "state", f"what came before changes the outputs: the file remembers {kept} between inferences"
     for note in cell.build.notes if cell.build is not None else ():
         yield "build", note
 

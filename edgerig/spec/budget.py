@@ -34,8 +34,8 @@ class Minimums(Strict):
 class Acceptable(Strict):
     """The limits both budgets know, under one name and with one meaning; None: no limit.
 
-    `agreement` is a floor: the share of samples with the float network's top class, of an output of indices or classes
-    those that are all equal; of several outputs the least. `relative_error` is that of the worst output.
+    `agreement` is a floor: the share of samples with the float network's top class, of an output of indices the share
+    of elements that are equal; of several outputs the least. `relative_error` is that of the output furthest off.
     """
 
     size_bytes: Bytes | None = None

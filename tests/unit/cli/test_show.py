@@ -110,7 +110,9 @@ def test_the_table_names_what_to_ship_and_why(run: Path) -> None:
 
 def test_json_and_csv_hold_the_same(run: Path) -> None:
     document = json.loads(show(run, "--json").stdout)
-    assert document["budget"] == {"accuracy_drop": 0.01, "latency_p50_ms": None, "size_bytes": None}
+    assert document["budget"] == {
+        "accuracy_drop": 0.01, "latency_p50_ms": None, "size_bytes": None, "agreement": 0.9, "relative_error": None,
+    }  # fmt: skip
     (decided,) = document["decisions"]
     assert (decided["state"], decided["cell"]) == ("recommended", "net-torch-tflite-int8-static@bench/t1")
     assert (decided["latency_p50_ms"], decided["instructions"]) == (0.5, None)
@@ -129,6 +131,40 @@ def test_limits_may_be_changed(run: Path) -> None:
     (decided,) = json.loads(show(run, "--json", "--size-bytes", 450).stdout)["decisions"]
     assert decided["cell"] == "net-torch-onnx-int8-static@bench/t1"
     assert decided["ruled_out"] == "2 larger than 0.450 kB"
+
+
+def test_agreement_and_relative_error_are_limits_as_well(tmp_path: Path) -> None:
+    unlabelled = {"accuracy": {"reason": "no labels"}}
+    cells = [
+        cell("net", "tflite", recipe, size_bytes=2000, **unlabelled, **quicker(p50),
+             parity={"relative_error": error, "agreement": share, "samples": 100})
+        for recipe, p50, error, share in (("fp32", 1.0, 0.0, 1.0), ("int8-static", 0.5, 0.2, 0.8))
+    ]  # fmt: skip
+    folder = written(tmp_path, cells)
+    for flags, recipe in (
+        ([], "fp32"),
+        (["--agreement", 0.75], "int8-static"),
+        (["--agreement", 0.75, "--relative-error", 0.1], "fp32"),
+    ):
+        (decided,) = json.loads(show(folder, "--json", *flags).stdout)["decisions"]
+        assert (decided["recipe"], decided["state"]) == (recipe, "recommended")
+    assert (decided["agreement"], decided["relative_error"]) == (1.0, 0.0)
+    assert "100 % as float" in show(folder).stdout
+
+
+def test_all_metrics_are_shown_with_unit_and_direction(tmp_path: Path) -> None:
+    rate = {"metric": "mse", "value": 0.0123, "unit": "", "higher_is_better": False, "samples": 9}
+    folder = written(
+        tmp_path, [cell("net", "tflite", "fp32", size_bytes=1, metrics={"top1": CELL["accuracy"], "mse": rate})]
+    )
+    assert "98.0 % top1 ↑, 0.0123 mse ↓" in show(folder, COLUMNS="200").stdout
+    (decided,) = json.loads(show(folder, "--json").stdout)["decisions"]
+    assert (decided["accuracy_unit"], decided["accuracy_higher_is_better"]) == ("fraction", True)
+    assert decided["metrics"]["mse"] == {
+        "value": 0.0123, "unit": "", "higher_is_better": False, "ci95": None, "reason": "",
+    }  # fmt: skip
+    (row,) = csv.DictReader(io.StringIO(show(folder, "--csv").stdout))
+    assert json.loads(row["metrics"]) == decided["metrics"]
 
 
 @pytest.mark.parametrize(

@@ -88,17 +88,27 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_count(tmp_path, run,
 
 
 def test_an_older_schema_is_brought_up_step_by_step(tmp_path, run, monkeypatch):
-    """A version 1 file once this edgerig writes version 3: both steps run, in order."""
+    """A file of this version once edgerig writes the version after the next: both steps run, in order."""
     store.add(run(1), str(tmp_path))
     steps = []
-    monkeypatch.setattr(parquet_results, "VERSION", 3)
-    monkeypatch.setattr(
-        parquet_results,
-        "_MIGRATIONS",
-        {1: lambda table: steps.append(1) or table, 2: lambda table: steps.append(2) or table},
-    )
+    now = parquet_results.VERSION
+    later = {version: lambda table, step=version: steps.append(step) or table for version in (now, now + 1)}
+    monkeypatch.setattr(parquet_results, "VERSION", now + 2)
+    monkeypatch.setattr(parquet_results, "_MIGRATIONS", later)
     assert store.read(str(tmp_path)).runs == 1
-    assert steps == [1, 2]
+    assert steps == [now, now + 1]
+
+
+def test_a_run_of_version_1_is_still_read(tmp_path, run):
+    """What the first version did not have is null, and no figure of it is lost."""
+    table = parquet_results.table(run(1)).drop_columns(list(parquet_results._SINCE_2))
+    old = table.replace_schema_metadata({parquet_results._VERSION_KEY: b"1"})
+    pq.write_table(old, tmp_path / "run-001.parquet")
+    found = store.read(str(tmp_path))
+    assert (found.warnings, found.runs) == ((), 1)
+    assert found.rows.schema.equals(parquet_results.SCHEMA)
+    assert found.rows.column("metrics").to_pylist() == [None]
+    assert found.rows.column("latency_p50_ms").to_pylist() == old.column("latency_p50_ms").to_pylist()
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/absolute", "a/b", ".hidden", "..", "x" * 200, "<script>", "é\n"])

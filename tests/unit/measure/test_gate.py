@@ -18,7 +18,9 @@ def cell(**changes) -> CellSnapshot:
     )
     accuracy = AccuracySnapshot(metric="top1", value=0.95, ci95=(0.93, 0.97), samples=540, dataset="d", wrong=(1,))
     known = {"device": "rpi4", "emulated": False, "status": "ok", "verdict": "stable", "size_bytes": 1000}
-    return CellSnapshot(**{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **changes})
+    return CellSnapshot(
+        **{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, "agreement": 0.93, **changes}
+    )
 
 
 def run(**cells: CellSnapshot) -> Snapshot:
@@ -93,6 +95,8 @@ def test_a_wrong_verdict_fails_without_any_baseline() -> None:
         ({"accuracy": 0.95}, "pass"),
         ({"accuracy": 0.96}, "fail"),
         ({"relative_error": 0.01}, "fail"),
+        ({"agreement": 0.9}, "pass"),
+        ({"agreement": 0.95}, "fail"),
         ({"instructions": 10}, "inconclusive"),
         ({"peak_memory_bytes": 10}, "inconclusive"),
     ],
@@ -154,3 +158,27 @@ def test_a_floor_is_not_held_to_a_metric_that_is_the_better_the_lower() -> None:
     found = gate(run(cell=cell(accuracy=rate)), cells=[{"match": "*", "limit": {"accuracy": 0.9}}])
     assert found.outcome == "inconclusive"
     assert "the better the lower" in found.of("inconclusive")[0].message
+
+
+def test_limits_of_parity_name_the_worst_output_and_what_is_missing() -> None:
+    limits = [{"match": "*", "limit": {"relative_error": 0.01, "agreement": 0.9}}]
+    found = gate(
+        run(cell=cell(worst_output="scores", agreement=None, reasons={"agreement": "no classes"})), cells=limits
+    )
+    assert failed(found) == [("limit.relative_error", '0.02 (output "scores", the worst), at most 0.01 is allowed')]
+    assert [check.message for check in found.of("inconclusive")] == ["not measured: no classes"]
+
+
+def test_short_latencies_are_told_in_microseconds() -> None:
+    quick = LatencySnapshot(
+        p50_ms=0.00598,
+        p90_ms=0.006,
+        p99_ms=0.01,
+        process_p50_ms=(0.006, 0.006, 0.006),
+        half_width=0.002,
+        control_ms=0.1,
+    )
+    found = gate(run(cell=cell(latency=quick)), cells=[{"match": "*", "limit": {"latency_p50_ms": 0.005}}])
+    ((name, message),) = failed(found)
+    assert (name, message[:8]) == ("limit.latency_p50_ms", "5.980 µs")
+    assert message.endswith("at most 5.000 µs is allowed")

@@ -3,8 +3,9 @@ from __future__ import annotations
 import csv
 import io
 
-from edgerig.report import csv_results, view
-from edgerig.results import Results
+from edgerig.report import csv_results, parquet_results, view
+from edgerig.report.fields import FIELDS, of_metric
+from edgerig.results import Accuracy, Results
 
 
 def rows(results: Results) -> list[dict[str, str]]:
@@ -14,7 +15,8 @@ def rows(results: Results) -> list[dict[str, str]]:
 def test_one_row_a_planned_cell_with_every_column(results: Results) -> None:
     found = rows(results)
     assert len(found) == len(results.cells) == 48
-    assert all(list(row) == list(csv_results.COLUMNS) and None not in row.values() for row in found)
+    names = [field.name for field in FIELDS]
+    assert all(list(row) == names and None not in row.values() for row in found)
 
 
 def test_values_are_raw_and_exact(results: Results) -> None:
@@ -50,3 +52,33 @@ def test_a_message_of_several_lines_stays_in_its_field(results: Results) -> None
     row = next(row for row in rows(results) if row["id"] == failed.id)
     assert failed.error is not None and "\n" in failed.error.message
     assert row["error_message"] == failed.error.message
+
+
+def with_mse(results: Results) -> Results:
+    """The first cell has a second metric, which is the better the lower."""
+    first, *rest = results.cells
+    mse = Accuracy(metric="mse", value=0.0123, ci95=(0.01, 0.02), higher_is_better=False, unit="", samples=540)
+    first = first.model_copy(update={"metrics": {"top1": first.accuracy, "mse": mse}})
+    return results.model_copy(update={"cells": (first, *rest)})
+
+
+def test_every_metric_says_its_unit_and_direction(results: Results) -> None:
+    first, *rest = rows(with_mse(results))
+    assert (first["accuracy_unit"], first["accuracy_higher_is_better"]) == ("fraction", "true")
+    assert [first[field.name] for field in of_metric("mse")] == ["0.0123", "", "false", "0.01", "0.02", "540", ""]
+    assert {row["metric_mse"] for row in rest} == {""}
+    assert {row["accuracy_unit"] for row in rest if not row["accuracy_metric"]} == {""}
+
+
+def test_parquet_has_the_columns_of_csv_and_a_list_of_metrics(results: Results) -> None:
+    found = parquet_results.table(with_mse(results))
+    assert [name for name in found.column_names if name in {field.name for field in FIELDS}] == [
+        field.name for field in FIELDS
+    ]
+    metrics = found.column("metrics").to_pylist()
+    assert [(one["metric"], one["unit"], one["higher_is_better"], one["ci95_low"]) for one in metrics[0]] == [
+        ("top1", "fraction", True, results.cells[0].accuracy.ci95[0]),
+        ("mse", "", False, 0.01),
+    ]
+    assert metrics[1] == []
+    assert parquet_results.parsed(parquet_results.render(with_mse(results)), "x").equals(found)

@@ -8,7 +8,7 @@ import pytest
 
 from edgerig.report import decision, view
 from edgerig.report.decision import Decision, compared, decide, decisions
-from edgerig.results import Accuracy, CellResult, Cost, Results, Verdict
+from edgerig.results import Accuracy, CellResult, Cost, OutputParity, Parity, Results, Verdict
 from edgerig.spec import SweepBudget
 
 DEFAULT = SweepBudget()
@@ -48,10 +48,10 @@ def test_the_fastest_within_the_budget_is_recommended(results: Results) -> None:
     assert (found.state, variant(found.pick), variant(found.runner_up)) == ("recommended", "tflite fp16", "tflite fp32")
     assert found.why == (
         "Best measured, then smallest, of the 2 that are not told apart from the fastest of 8 variants within "
-        "1 point of fp32's 98.5 %; against the best fp32, tflite fp32: as fast (0.0129 ms), 28 % smaller (111 kB), "
+        "1 point of fp32's 98.5 %; against the best fp32, tflite fp32: as fast (12.9 µs), 28 % smaller (111 kB), "
         "same accuracy."
     )
-    assert found.versus == "as fast (0.0131 ms), 40 % larger (155 kB), same accuracy"
+    assert found.versus == "as fast (13.1 µs), 40 % larger (155 kB), same accuracy"
     assert found.ruled_out == "2 losing more than 1 point, 1 unsupported, 1 failed"
 
 
@@ -85,7 +85,7 @@ def test_size_and_latency_limits_rule_out(results: Results) -> None:
     quick = decided(results, cells, SweepBudget(latency_p50_ms=0.013))
     assert variant(quick.pick) == "tflite fp16"
     assert quick.runner_up is None
-    assert quick.why.startswith("The only variant within 1 point of fp32's 98.5 % and at most 0.0130 ms")
+    assert quick.why.startswith("The only variant within 1 point of fp32's 98.5 % and at most 13.0 µs")
 
 
 def test_nothing_fits_and_every_reason_is_counted(results: Results) -> None:
@@ -159,6 +159,10 @@ def test_an_emulated_device_is_ranked_by_instructions(results: Results) -> None:
     found = decided(results, [*cells[:3], slow])
     assert found.pick == slow
     assert "an emulator's time is not ranked" in found.why
+    assert found.state == "provisional"
+    assert found.cautions == (
+        "chosen by instructions, which are not time: only a real device tells which variant is faster",
+    )
     assert " ms" not in found.why + found.versus + view.described(slow)
 
 
@@ -167,12 +171,26 @@ def test_an_emulated_device_without_counts_is_ranked_by_size(results: Results) -
     found = decided(results, cells)
     assert found.pick is not None and found.pick.size_bytes == 62_208
     assert found.why.startswith("Smallest (an emulator's time is not ranked, and no instructions were counted)")
+    assert found.cautions[0] == "chosen by size alone: only a real device tells which variant is faster"
+
+
+def test_a_few_per_cent_of_instructions_do_not_outweigh_half_the_size(results: Results) -> None:
+    fp32, int8 = (changed(cell, accuracy=cells_of(results, 0, 1)[0].accuracy) for cell in cells_of(results, 0, 1)[:2])
+    fp32 = changed(fp32, cost=Cost(instructions=1_000_000, spread=0), size_bytes=2000)
+    for count, picked in ((1_014_000, int8.recipe), (1_100_000, int8.recipe), (1_101_000, "fp32")):
+        other = changed(int8, cost=Cost(instructions=count, spread=0), size_bytes=1000)
+        found = decided(results, [fp32, other])
+        assert found.pick is not None and found.runner_up is not None
+        assert (found.pick.recipe, found.state) == (picked, "provisional")
+    close = decided(results, [fp32, changed(int8, cost=Cost(instructions=1_014_000, spread=0), size_bytes=1000)])
+    assert close.why.startswith("Smallest of the 2 within 10 % of the fewest instructions")
+    assert close.versus == "1.4 % fewer instructions (1,000,000), 100 % larger (2.00 kB), same accuracy"
 
 
 def test_a_latency_limit_is_left_open_on_an_emulator(results: Results) -> None:
     found = decided(results, cells_of(results, 0, 1), SweepBudget(latency_p50_ms=1e-9))
     assert found.state == "provisional"
-    assert found.cautions[0] == "whether it stays within 1.00e-09 ms only a real device can tell"
+    assert "whether it stays within 1.00e-06 µs only a real device can tell" in found.cautions
 
 
 def test_without_an_accuracy_the_pick_is_provisional_with_the_reason(results: Results) -> None:
@@ -234,3 +252,59 @@ def test_damaged_evidence_is_no_interval(results: Results) -> None:
     for evidence in ({}, {"median_ci95_ms": None}, {"median_ci95_ms": ["a", "b"]}, {"median_ci95_ms": [1]}):
         verdict = Verdict(label="stable", evidence=evidence, advice="")
         assert decision.median_interval(changed(cell, verdict=verdict)) is None
+
+
+def agreeing(results: Results, shares: Sequence[float | None], **fields: object) -> list[CellResult]:
+    """Cells without an accuracy, of these shares of agreement; the first is fp32, each is faster than the last."""
+    cells = [cell for cell in cells_of(results, 1, 0) if cell.status == "ok"]
+    return [
+        timed(cell, 2.0 - at, parity=Parity(relative_error=0.01, agreement=share, samples=200, **fields))
+        for at, (cell, share) in enumerate(zip(cells, shares, strict=False))
+    ]
+
+
+def test_where_there_is_no_accuracy_agreement_with_the_float_network_is_held_to_the_budget(results: Results) -> None:
+    found = decided(results, agreeing(results, (1.0, 0.899)))
+    assert (variant(found.pick), found.state) == ("tflite fp32", "recommended")
+    assert found.ruled_out == "1 agreeing with the float network in less than 90 % of the samples"
+    assert "with the float network's top class in at least 90 % of the samples" in found.why
+    assert found.cautions == (
+        "accuracy was not measured (no labelled data came with this file); it agrees with the float network in "
+        "100 % of 200 samples; its outputs differ from the source's by 0.010 (relative error)",
+    )
+    assert variant(decided(results, agreeing(results, (1.0, 0.9))).pick) == "tflite fp16"
+    assert variant(decided(results, agreeing(results, (1.0, 0.899)), SweepBudget(agreement=0.5)).pick) == "tflite fp16"
+
+
+def test_agreement_is_not_asked_for_where_there_is_an_accuracy(results: Results) -> None:
+    fp32, other = cells_of(results, 0, 0)[:2]
+    low = timed(other, 0.001, parity=Parity(relative_error=0.01, agreement=0.2))
+    assert variant(decided(results, [fp32, low]).pick) == "tflite fp16"
+
+
+def test_what_has_no_agreement_where_others_have_is_ruled_out(results: Results) -> None:
+    assert decided(results, agreeing(results, (1.0, None))).ruled_out == "1 without an agreement to compare"
+
+
+def test_without_accuracy_and_agreement_the_pick_is_provisional_and_the_worst_output_named(results: Results) -> None:
+    outputs = tuple(OutputParity(name=name, compared="real", relative_error=0.76) for name in ("boxes", "scores"))
+    found = decided(results, agreeing(results, (None, None), worst="scores", outputs=outputs))
+    assert found.state == "provisional"
+    assert found.cautions[0].endswith('its output "scores" differs from the source\'s by 0.010 (relative error)')
+
+
+def test_the_relative_error_is_held_to_the_budget(results: Results) -> None:
+    fp32, faster = cells_of(results, 0, 0)[:2]
+    faster = timed(faster, 0.001, parity=Parity(relative_error=0.2))
+    assert variant(decided(results, [fp32, faster]).pick) == "tflite fp16"
+    strict = decided(results, [fp32, faster], SweepBudget(relative_error=0.1))
+    assert variant(strict.pick) == "tflite fp32"
+    assert strict.ruled_out == "1 with a relative error above 0.100"
+    assert "and at most a relative error of 0.100" in strict.why
+    unknown = decided(results, [fp32, changed(faster, parity=Parity(reason="NaN"))], SweepBudget(relative_error=0.1))
+    assert unknown.ruled_out == "1 without a relative error to compare"
+
+
+def test_a_build_that_saturates_is_cautioned(results: Results) -> None:
+    found = decided(results, [timed(cells_of(results, 0, 0)[0], 1.0, label="saturates")])
+    assert (found.state, found.cautions) == ("recommended", ("the median is known to ±9 % only",))

@@ -28,8 +28,8 @@ def test_sources_stand_side_by_side_and_the_better_is_named(results: Results) ->
     assert len(one.rows) == 12
     assert [cell and cell.source for cell in one.rows[0].cells] == ["torch", "keras"]
     assert one.rows[-1].cells[1] is None
-    assert one.finding.startswith("Best is Keras (TensorFlow), as tflite fp16 (p50 0.00645 ms")
-    assert "PyTorch's best, tflite fp16: 2× the latency (0.0129 ms)" in one.finding
+    assert one.finding.startswith("Best is Keras (TensorFlow), as tflite fp16 (p50 6.45 µs")
+    assert "PyTorch's best, tflite fp16: 2× the latency (12.9 µs)" in one.finding
     assert "Keras (TensorFlow)'s build takes 0.50× what PyTorch's does" in one.finding
     assert "in the middle of 4 pairs" in one.finding
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgerig.report import groups, view
-from edgerig.results import CellResult, Results, Verdict
+from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict
 
 
 def changed(cell: CellResult, **fields: object) -> CellResult:
@@ -73,6 +73,35 @@ def test_what_builders_and_engines_noted_is_told_once_with_its_cells(results: Re
         changed(first, build=first.build.model_copy(update={"notes": ("Conv left in float",)}), engine=silent),
         changed(second, engine=silent.model_copy(update={"notes": ("one thread",)})),
     )
-    found = groups.notes(noted)
-    told = {(group.title, group.text): [cell.id for cell in group.cells] for group in found}
+    told = {
+        (group.title, group.text): [cell.id for cell in group.cells]
+        for group in (*groups.warnings(noted), *groups.notes(noted))
+    }
     assert told == {("build", "Conv left in float"): [first.id], ("engine", "one thread"): [second.id]}
+
+
+def test_what_outputs_lost_and_data_beyond_the_calibration_are_warned_of(results: Results) -> None:
+    first = results.cells[0]
+    assert first.engine is not None
+    outputs = (
+        OutputParity(name="boxes", compared="real", relative_error=0.01),
+        OutputParity(
+            name="scores", compared="real", relative_error=0.76, weak="channels 4 and 5 are below", constant=(2, 9)
+        ),
+    )
+    cell = changed(
+        first,
+        parity=Parity(relative_error=0.76, worst="scores", outputs=outputs),
+        coverage=Coverage(outside=0.125),
+        engine=first.engine.model_copy(update={"state": ("h",)}),
+    )
+    assert [(group.title, group.text) for group in groups.warnings([cell])] == [
+        ("constant channels", 'output "scores": 2 channels vary in the source and not in the build: 2, 9'),
+        ("weak channels", 'output "scores": channels 4 and 5 are below'),
+        (
+            "outside calibration",
+            "12.5 % of the evaluation samples have values, of an input or an output, beyond the range of the "
+            "calibration data, where the file clips them: calibrate with data like theirs",
+        ),
+        ("state", "what came before changes the outputs: the file remembers h between inferences"),
+    ]

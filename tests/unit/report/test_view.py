@@ -64,7 +64,7 @@ def test_a_reason_is_one_bounded_line(results: Results) -> None:
 
 def test_a_doubtful_latency_says_so(results: Results) -> None:
     cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence={}, advice=""))
-    assert view.described(cell) == "p50 0.0131 ms (noisy), 155 kB, 98.5 % top1"
+    assert view.described(cell) == "p50 13.1 µs (noisy), 155 kB, 98.5 % top1"
 
 
 def test_an_emulated_cell_is_described_without_its_time(results: Results) -> None:
