@@ -137,7 +137,7 @@ def _measured(card: Card) -> None:
             escape(f"{cell.device}/t{cell.threads}"),
             f"{cell.size_bytes or 0:,}",
             "emulated" if cell.emulated else latency,
-            accuracies(cell),
+            escape(accuracies(cell)),
             significant(error),
             cell.verdict.label if cell.verdict else "–",
         )

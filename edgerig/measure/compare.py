@@ -190,7 +190,8 @@ def _parity(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricChang
         return absent or MetricChange(metric="parity", label="not compared", minimum=minimum)
     change = now.relative_error - was.relative_error
     found = Difference(change, change, change, None)
-    changed = _changed("parity", was.relative_error, now.relative_error, found, minimum)
+    named = f'of output "{now.worst_output}", the worst' if now.worst_output else ""
+    changed = _changed("parity", was.relative_error, now.relative_error, found, minimum, named)
     return changed.model_copy(update={"unit": ""})
 
 

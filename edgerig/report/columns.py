@@ -17,7 +17,8 @@ class Column:
     order (not measured, or an emulated latency, which must never be ranked with real ones).
 
     `usual`: the page shows it until the reader chooses; the Markdown table has every column.
-    `better`: which way is better where that is the cell's to say, "higher", "lower" or "".
+    `better`: which way is better where that is the cell's to say, "higher", "lower" or "". `asked`: is it a figure the
+    cell was to have?
     """
 
     key: str
@@ -28,6 +29,7 @@ class Column:
     reason: Callable[[CellResult], str] = lambda cell: ""
     usual: bool = True
     better: Callable[[CellResult], str] | None = None
+    asked: Callable[[CellResult], bool] = lambda cell: True
 
 
 def _latency(key: str, header: str, get: Callable[[Latency], float], *, usual: bool) -> Column:
@@ -94,7 +96,8 @@ def _metric(name: str) -> Column:
         found = metric.written(accuracy)
         return found if accuracy.value is None else f"{found} {metric.ARROWS[accuracy.higher_is_better]}"
 
-    return _accuracy(f"metric {name}", name, lambda cell: metric.others(cell).get(name, absent), text)
+    column = _accuracy(f"metric {name}", name, lambda cell: metric.others(cell).get(name, absent), text)
+    return replace(column, asked=lambda cell: name in metric.others(cell))
 
 
 def percent(share: float | None) -> str:
@@ -104,7 +107,7 @@ def percent(share: float | None) -> str:
 def _error(cell: CellResult) -> str:
     """With the worst output's name where there are several."""
     error = significant(cell.parity.relative_error)
-    several = len(cell.parity.outputs) > 1 and cell.parity.relative_error is not None
+    several = len(cell.parity.outputs) > 1 and bool(cell.parity.relative_error)
     return f"{error} ({cell.parity.worst})" if several and cell.parity.worst else error
 
 
@@ -167,7 +170,12 @@ COLUMNS: tuple[Column, ...] = (
     replace(
         _share("delegated", "delegated", _delegated_share, lambda c: c.delegation.reason), text=_delegation, usual=False
     ),
-    _number("memory", "peak memory (MB)", lambda c: scaled(c.memory.peak_rss_bytes, 1e6), lambda c: c.memory.reason),
+    replace(
+        _number(
+            "memory", "peak memory (MB)", lambda c: scaled(c.memory.peak_rss_bytes, 1e6), lambda c: c.memory.reason
+        ),
+        usual=False,
+    ),
     _name("verdict", "verdict", lambda c: c.verdict.label if c.verdict else MISSING),
 )
 """The cell table of every readable report, left to right; `columns` adds what a run's own metrics need."""

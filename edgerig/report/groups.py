@@ -98,7 +98,7 @@ def unmeasured(cells: Sequence[CellResult]) -> list[Group]:
         for column in columns(cells)
         if column.numeric and column.key != "interval"
         for cell in cells
-        if cell.status == "ok" and column.text(cell) == MISSING
+        if cell.status == "ok" and column.asked(cell) and column.text(cell) == MISSING
     )
 
 

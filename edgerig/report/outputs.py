@@ -57,7 +57,7 @@ def _row(cell: CellResult, output: OutputParity) -> Row:
         agreement=percent(output.agreement),
         weak=output.weak or "none",
         constant=channels(output.constant) or "none",
-        worst=len(cell.parity.outputs) > 1 and output.name == cell.parity.worst,
+        worst=len(cell.parity.outputs) > 1 and output.name == cell.parity.worst and bool(output.relative_error),
     )
 
 

@@ -69,7 +69,7 @@ def _note(cell: CellResult) -> str:
     return cell.verdict.advice if cell.verdict else ""
 
 
-_TOLD_ONCE = ("device", "model", "source", "threads")
+_TOLD_ONCE = ("device", "model", "source", "threads", "status")
 """Columns that tell cells apart, and say nothing where all have the same."""
 
 _DEVICE = Column("device", "device", lambda cell: cell.device, lambda cell: cell.device)
@@ -81,7 +81,7 @@ def _column(column: Column, cells: Sequence[CellResult]) -> Json:
     `better` which way is better. `usual`: shown until the reader chooses, unless it says the same of every cell."""
     written: Json = {"key": column.key, "header": column.header, "numeric": column.numeric}
     written |= encoded([column.text(cell) for cell in cells])
-    written["usual"] = column.usual and not _says_nothing(column, written["texts"])
+    written["usual"] = column.usual and not _says_nothing(column, written["texts"], cells)
     if column.better is not None:
         written["better"] = encoded([column.better(cell) for cell in cells])
     if column.numeric:
@@ -96,8 +96,13 @@ def _column(column: Column, cells: Sequence[CellResult]) -> Json:
     return written
 
 
-def _says_nothing(column: Column, texts: Sequence[str]) -> bool:
-    """No cell has the figure, or all are of the same device, model, source or thread count."""
+def _says_nothing(column: Column, texts: Sequence[str], cells: Sequence[CellResult]) -> bool:
+    """Does the column tell nothing that is not told elsewhere: no cell has the figure, all have the same device, an
+    accuracy says more than agreement with the float network does, or all data lies within the calibration's?"""
+    if column.key == "agreement":
+        return all(cell.accuracy.value is not None for cell in cells if cell.status == "ok")
+    if column.key == "outside":
+        return not any(cell.coverage.outside for cell in cells)
     return texts == [view.MISSING] or (column.key in _TOLD_ONCE and len(texts) == 1)
 
 

@@ -10,7 +10,7 @@ import browser as chromium
 import pytest
 
 from edgerig.report import html as html_writer
-from edgerig.results import CellState, Reading, Results
+from edgerig.results import Accuracy, CellResult, CellState, OutputParity, Parity, Reading, Results
 
 HOSTILE = "<script>alert(1)</script>"
 PLOTS = ("tradeoff", "distribution", "delta", "size")
@@ -48,6 +48,12 @@ def opened(browser, results: Results, tmp_path: Path) -> Iterator[tuple[object, 
     page.wait_for_selector("html[data-ready]")
     yield page, events
     page.close()
+
+
+def milliseconds(text: str) -> float:
+    """`"12.9 µs"` as a number, its thousands without commas."""
+    number, unit = text.replace(",", "").split()
+    return float(number) / (1000 if unit == "µs" else 1)
 
 
 def shown(page, column: str) -> list[str]:
@@ -94,19 +100,20 @@ def test_dominated_variants_are_faint(opened) -> None:
 
 def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened) -> None:
     page, events = opened
-    planned = shown(page, "p50 (ms)")
+    planned = shown(page, "p50")
     header = page.locator("#table th", has_text="p50")
     header.locator("button").focus()
     for order, backwards in (("ascending", False), ("descending", True)):
         page.keyboard.press("Enter")
         assert header.get_attribute("aria-sort") == order
-        texts = shown(page, "p50 (ms)")
-        ranked = [float(text) for text in texts[:20]]
+        texts = shown(page, "p50")
+        ranked = [milliseconds(text) for text in texts[:20]]
+        assert {text.split()[1] for text in texts[:20]} == {"µs", "ms"}
         assert ranked == sorted(ranked, reverse=backwards)
         assert all(text == "–" or "emulated" in text for text in texts[20:])
     page.keyboard.press("Enter")
     assert header.get_attribute("aria-sort") == "none"
-    assert shown(page, "p50 (ms)") == planned
+    assert shown(page, "p50") == planned
     page.locator("#table th", has_text="recipe").locator("button").click()
     assert shown(page, "recipe") == sorted(shown(page, "recipe"))
     assert events == []
@@ -175,7 +182,7 @@ def test_the_matrix_colours_within_a_row_and_names_what_did_not_run(opened) -> N
     assert rows[0][0] == "digits_cnn on local"
     assert rows[2][0] == f"digits_cnn on {HOSTILE}"
     assert "failed" in rows[0] and "unsupported" in rows[0] and "skipped" in rows[2]
-    assert page.locator("#matrix tr:nth-child(1) td.best").inner_text() == "0.0129"
+    assert page.locator("#matrix tr:nth-child(1) td.best").inner_text() == "12.9 µs"
     page.select_option("#figure", label="accuracy")
     assert page.locator("#matrix td", has_text="97.0 %").first.evaluate("td => td.style.backgroundColor")
     page.locator("#matrix td button", has_text="unsupported").first.click()
@@ -191,11 +198,125 @@ def test_a_printed_page_shows_every_cell_in_light_colours(opened) -> None:
     assert len(shown(page, "model")) == 48
 
 
+def measured(cell: CellResult, error: float) -> CellResult:
+    """`cell` with a first metric that is the better the lower, a second that is not, and two outputs."""
+    mse = Accuracy(metric="mse", value=error, ci95=(error / 2, error * 2), higher_is_better=False, unit="", samples=9)
+    psnr = Accuracy(metric="psnr", value=10 / error, unit="dB", samples=9)
+    outputs = tuple(
+        OutputParity(name=name, compared="real", relative_error=found, agreement=0.5, weak=weak)
+        for name, found, weak in (("boxes", error / 9, ""), ("scores", error, "channel 4 is 0.001 of the whole"))
+    )
+    parity = Parity(relative_error=error, worst="scores", outputs=outputs, agreement=0.5, samples=9)
+    return cell.model_copy(update={"accuracy": mse, "metrics": {"mse": mse, "psnr": psnr}, "parity": parity})
+
+
+def with_errors(results: Results) -> Results:
+    """The first four cells, of recipes of growing error."""
+    cells = (measured(cell, error) for cell, error in zip(results.cells[:4], (0.01, 0.02, 0.03, 0.2), strict=True))
+    return results.model_copy(update={"cells": tuple(cells)})
+
+
+@pytest.fixture
+def erring(browser, results: Results, tmp_path: Path) -> Iterator[object]:
+    file = tmp_path / "index.html"
+    file.write_bytes(html_writer.render(with_errors(results)))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("figure", "best", "worst"),
+    [
+        ("accuracy", "0.0100 mse ↓", "0.200 mse ↓"),
+        ("psnr", "1,000 dB ↑", "50.0 dB ↑"),
+        ("relative error", "0.0100", "0.200"),
+    ],
+)
+def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(erring, figure: str, best: str, worst: str) -> None:
+    erring.select_option("#figure", label=figure)
+    assert erring.locator("#matrix tbody td.best").all_inner_texts() == [best]
+    deepest = erring.evaluate(
+        """() => [...document.querySelectorAll('#matrix tbody td')].map(td =>
+            [Number(td.style.backgroundColor.match(/[\\d.]+(?=\\))/)[0]), td.textContent]
+        ).sort((a, b) => b[0] - a[0])[0][1]"""
+    )
+    assert deepest == worst
+
+
+def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(erring, opened) -> None:
+    assert erring.text_content("#tradeoff .ytitle") == "mse (lower is better)"
+    low, high = erring.evaluate("document.getElementById('tradeoff').layout.yaxis.range")
+    assert low > high
+    page, _ = opened
+    low, high = page.evaluate("document.getElementById('tradeoff').layout.yaxis.range")
+    assert low < high
+    assert page.text_content("#tradeoff .ytitle") == "top1 %"
+
+
+def test_short_times_are_in_microseconds_on_axes_and_in_hovers(opened) -> None:
+    page, _ = opened
+    assert " µs" in page.locator("#tradeoff .xtick text").first.text_content()
+    hovers = page.evaluate("document.getElementById('tradeoff').data.flatMap(trace => trace.hovertext)")
+    assert any("p50 13.1 µs<br>" in text for text in hovers)
+    marks = page.evaluate("document.getElementById('distribution').data.filter(one => one.hovertext)[0].hovertext")
+    assert "p50 12.9 µs (" in marks[0]
+
+
+def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring) -> None:
+    rows = [row.split("\t") for row in erring.locator(".outputs tbody tr").all_inner_texts()]
+    assert len(rows) == 8
+    assert rows[7][1:] == ["scores (worst)", "0.200", "50.0 %", "channel 4 is 0.001 of the whole", "none"]
+    assert shown(erring, "relative error")[3] == "0.200 (scores)"
+    assert "psnr\n1,000 dB" in erring.locator(".card .figures").first.inner_text()
+
+
+def test_columns_are_chosen_by_keyboard(opened) -> None:
+    page, events = opened
+    headers = "[...document.querySelectorAll('#table th')].map(th => th.textContent)"
+    usual = page.evaluate(headers)
+    assert "p50" in usual and "p90" not in usual and "source" not in usual
+    page.locator("details.columns summary").focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_label("p90", exact=True)
+    box.focus()
+    page.keyboard.press("Space")
+    assert page.evaluate(headers) == [*usual[: usual.index("p50") + 1], "p90", *usual[usual.index("p50") + 1 :]]
+    assert shown(page, "p90")[0] == "14.0 µs"
+    page.locator("#table th", has_text="p90").locator("button").click()
+    assert page.locator("#table th", has_text="p90").get_attribute("aria-sort") == "ascending"
+    box.focus()
+    page.keyboard.press("Space")
+    assert page.evaluate(headers) == usual
+    assert shown(page, "status")[0] == "ok"
+    page.locator("#all-columns").focus()
+    page.keyboard.press("Enter")
+    assert len(page.evaluate(headers)) == page.locator("#columns input").count() > len(usual)
+    page.locator("#usual-columns").click()
+    assert page.evaluate(headers) == usual
+    assert events == []
+
+
+def test_the_usual_columns_fit_a_laptop(erring) -> None:
+    assert erring.evaluate(
+        "(table => table.scrollWidth <= table.parentElement.clientWidth)(document.getElementById('table'))"
+    )
+
+
+def test_one_source_has_no_framework_view(opened) -> None:
+    page, _ = opened
+    assert page.locator("#frameworks").count() == page.locator("nav a", has_text="Frameworks").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(browser, results: Results, tmp_path: Path, scheme: str) -> None:
-    """axe-core: no finding that is serious or critical, with and without the framework view."""
+    """axe-core: no finding that is serious or critical, with the framework view, outputs and several metrics."""
     file = tmp_path / "index.html"
-    file.write_bytes(html_writer.render(with_twins(results)))
+    twins = with_twins(results)
+    shown_all = twins.model_copy(update={"cells": (*with_errors(results).cells, *twins.cells[4:])})
+    file.write_bytes(html_writer.render(shown_all).replace(b'<details class="columns', b'<details open class="columns'))
     grave = chromium.grave_findings(browser, file, scheme, "html[data-ready]")
     assert grave == [], json.dumps(grave, indent=1)
 
