@@ -21,8 +21,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgerig.report import metric, view
+from edgerig.report import doubts, metric, view
 from edgerig.report.budget import agreement_asked, points
+from edgerig.report.rules import Reference, Rules, ruled_out, rules_for, sound
 from edgerig.report.versus import Basis, against
 from edgerig.results import Accuracy, CellResult, Results
 from edgerig.spec import SweepBudget
@@ -34,28 +35,6 @@ SAME_COUNT = 0.1
 little or no correlation with actual performance" (QEMU's manual, -icount). The counts themselves repeat to 0.001 %."""
 
 State = Literal["recommended", "provisional", "none"]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What accuracy is held against; `words` names it, `{}` standing for its value."""
-
-    accuracy: Accuracy
-    words: str
-
-    def __str__(self) -> str:
-        value = view.significant(metric.shown(self.accuracy, self.accuracy.value or 0.0))
-        return self.words.format(value + metric.suffix(self.accuracy))
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the cells of one model on one device are held to. `held_to`: their accuracy, None where none is known;
-    `by_agreement`: their agreement with the float network instead."""
-
-    budget: SweepBudget
-    held_to: Reference | None
-    by_agreement: bool
 
 
 @dataclass(frozen=True)
@@ -117,7 +96,7 @@ def _fp32(cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 def _best_accuracy(cells: Sequence[CellResult]) -> Accuracy | None:
-    known = [cell.accuracy for cell in cells if _sound(cell) and cell.accuracy.value is not None]
+    known = [cell.accuracy for cell in cells if sound(cell) and cell.accuracy.value is not None]
     return max(known, key=metric.goodness, default=None)
 
 
@@ -132,8 +111,8 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
         "",
         several_sources=len({cell.source for cell in cells}) > 1,
     )
-    rules = _rules(cells, budget, held_to)
-    out = {cell.id: reason for cell in cells if (reason := _ruled_out(cell, rules))}
+    rules = rules_for(cells, budget, held_to)
+    out = {cell.id: reason for cell in cells if (reason := ruled_out(cell, rules))}
     kept = [cell for cell in cells if cell.id not in out]
     plain = replace(plain, ruled_out=_counted(out))
     if not kept:
@@ -142,72 +121,22 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
-    unanswered = _unanswered(pick, basis, rules)
+    open_ = doubts.unanswered(pick, basis, rules)
     return replace(
         plain,
-        state="provisional" if unanswered else "recommended",
+        state="provisional" if open_ else "recommended",
         why=_why(pick, len(tied), len(kept), basis, rules) + _gain(plain, pick, _baseline(cells, basis), basis),
         pick=pick,
         runner_up=second,
         basis=basis,
         tied=frozenset(cell.id for cell in tied),
         versus="" if second is None else against(pick, second, basis, same=second.id in {c.id for c in tied}),
-        cautions=(*unanswered, *_cautions(pick, kept, rules)),
+        cautions=(
+            *open_,
+            *doubts.by_agreement(pick, out.values(), rules),
+            *doubts.cautions(pick, kept, rules.budget),
+        ),
     )
-
-
-def _rules(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Rules:
-    agreed = any(_sound(cell) and cell.parity.agreement is not None for cell in cells)
-    return Rules(budget, held_to, held_to is None and bool(budget.agreement) and agreed)
-
-
-def _sound(cell: CellResult) -> bool:
-    return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
-
-
-def _ruled_out(cell: CellResult, rules: Rules) -> str:
-    """Why the cell may not be recommended, worded to follow a number of variants; "" when it may."""
-    if cell.status != "ok":
-        return cell.status
-    if not _sound(cell):
-        return "computing something else on the device"
-    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget)
-
-
-def _not_good_enough(cell: CellResult, rules: Rules) -> str:
-    """By accuracy, where there is none by agreement, and by relative error where the budget limits it."""
-    budget = rules.budget
-    if rules.held_to is not None:
-        lost = metric.lost_points(cell.accuracy, rules.held_to.accuracy)
-        if lost is None:
-            return "without an accuracy to compare"
-        if lost > 100 * budget.accuracy_drop + 1e-9:  # 0.98 - 0.97 is a little more than 0.01
-            return f"losing more than {points(budget)}"
-    if rules.by_agreement and budget.agreement is not None:
-        agreement = cell.parity.agreement
-        if agreement is None:
-            return "without an agreement to compare"
-        if agreement < budget.agreement - 1e-9:
-            return f"agreeing with the float network in less than {100 * budget.agreement:.4g} % of the samples"
-    if budget.relative_error is not None:
-        error = cell.parity.relative_error
-        if error is None:
-            return "without a relative error to compare"
-        if error > budget.relative_error:
-            return f"with a relative error above {view.significant(budget.relative_error)}"
-    return ""
-
-
-def _too_costly(cell: CellResult, budget: SweepBudget) -> str:
-    if budget.size_bytes is not None and (cell.size_bytes is None or cell.size_bytes > budget.size_bytes):
-        return f"larger than {view.kilobytes(budget.size_bytes)}"
-    if cell.emulated:
-        return ""
-    if cell.latency is None:
-        return "not timed"
-    if budget.latency_p50_ms is not None and cell.latency.p50_ms > budget.latency_p50_ms:
-        return f"slower than {view.duration(budget.latency_p50_ms)}"
-    return ""
 
 
 def _counted(out: dict[str, str]) -> str:
@@ -254,22 +183,14 @@ def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:
         return cost(upper) <= cost(lower) * (1 + SAME_COUNT)
     if cost(upper) <= cost(lower) * (1 + SAME_TIME):
         return True
-    below, above = median_interval(lower), median_interval(upper)
+    below, above = doubts.median_interval(lower), doubts.median_interval(upper)
     return below is not None and above is not None and above[0] <= below[1]
-
-
-def median_interval(cell: CellResult) -> tuple[float, float] | None:
-    """The 95 % interval of the median in ms, as the verdict's evidence has it."""
-    found = cell.verdict.evidence.get("median_ci95_ms") if cell.verdict else None
-    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
-        return float(found[0]), float(found[1])
-    return None
 
 
 def _baseline(cells: Sequence[CellResult], basis: Basis) -> CellResult | None:
     """The cheapest fp32 variant that ran: what there is without any quantization."""
-    sound = [cell for cell in _fp32(cells) if _sound(cell)]
-    return min(sound, key=lambda cell: (_COSTS[basis](cell), cell.id), default=None)
+    ran = [cell for cell in _fp32(cells) if sound(cell)]
+    return min(ran, key=lambda cell: (_COSTS[basis](cell), cell.id), default=None)
 
 
 def _why(pick: CellResult, tied: int, kept: int, basis: Basis, rules: Rules) -> str:
@@ -316,69 +237,3 @@ def _other_limits(budget: SweepBudget, emulated: bool) -> str:
     if budget.relative_error is not None:
         limits.append(f"a relative error of {view.significant(budget.relative_error)}")
     return f"at most {' and '.join(limits)}" if limits else ""
-
-
-def _unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
-    """What the budget asks and the data does not answer."""
-    found = []
-    limit = rules.budget.latency_p50_ms
-    if rules.held_to is None and not rules.by_agreement:
-        found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
-    if basis != "latency":
-        found.append(_NO_TIME[basis])
-        if limit is not None:
-            found.append(f"whether it stays within {view.duration(limit)} only a real device can tell")
-    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled"):
-        found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
-    return tuple(found)
-
-
-_NO_TIME: dict[Basis, str] = {
-    "instructions": "chosen by instructions, which are not time: only a real device tells which variant is faster",
-    "size": "chosen by size alone: only a real device tells which variant is faster",
-}
-
-
-def _no_accuracy(pick: CellResult) -> str:
-    return f"accuracy was not measured ({pick.accuracy.reason or 'no reason was recorded'})"
-
-
-def _known_error(pick: CellResult) -> str:
-    error = pick.parity.relative_error
-    if error is None:
-        return ""
-    which = view.worst_output(pick)
-    subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
-    return f"; {subject} by {view.significant(error, 2)} (relative error)"
-
-
-def _cautions(pick: CellResult, kept: Sequence[CellResult], rules: Rules) -> tuple[str, ...]:
-    found = []
-    if rules.by_agreement and pick.parity.agreement is not None:
-        share = f"{view.significant(100 * pick.parity.agreement)} % of {view.counted(pick.parity.samples, 'sample')}"
-        found.append(f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}")
-    if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
-        found.append(pick.verdict.advice)
-    interval = median_interval(pick)
-    limit = rules.budget.latency_p50_ms
-    if limit is not None and interval is not None and not pick.emulated and interval[1] > limit:
-        found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
-    if unsure := _unsure_accuracy(kept, rules.budget):
-        found.append(unsure)
-    return tuple(found)
-
-
-def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
-    """What to say when the accuracies are known less exactly than the drop they are held to."""
-    widths = [
-        ((accuracy.ci95[1] - accuracy.ci95[0]) * 50, accuracy.samples)
-        for accuracy in (cell.accuracy for cell in kept)
-        if accuracy.ci95 is not None and metric.is_share(accuracy)
-    ]
-    widest = max(widths, default=(0.0, 0))
-    if widest[0] <= 100 * budget.accuracy_drop:
-        return ""
-    return (
-        f"accuracy is known to about ±{view.significant(widest[0], 2)} points only "
-        f"({view.counted(widest[1], 'sample')}), the budget allows {points(budget)}"
-    )

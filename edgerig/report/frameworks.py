@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgerig.report import view
-from edgerig.report.decision import Decision, Reference, compared, decide
+from edgerig.report.decision import Decision, compared, decide
+from edgerig.report.rules import Reference
 from edgerig.report.versus import against
 from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget

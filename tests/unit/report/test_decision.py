@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from edgerig.report import decision, view
+from edgerig.report import doubts, view
 from edgerig.report.decision import Decision, compared, decide, decisions
 from edgerig.results import Accuracy, CellResult, Cost, OutputParity, Parity, Results, Verdict
 from edgerig.spec import SweepBudget
@@ -251,7 +251,7 @@ def test_damaged_evidence_is_no_interval(results: Results) -> None:
     cell = cells_of(results, 0, 0)[0]
     for evidence in ({}, {"median_ci95_ms": None}, {"median_ci95_ms": ["a", "b"]}, {"median_ci95_ms": [1]}):
         verdict = Verdict(label="stable", evidence=evidence, advice="")
-        assert decision.median_interval(changed(cell, verdict=verdict)) is None
+        assert doubts.median_interval(changed(cell, verdict=verdict)) is None
 
 
 def agreeing(results: Results, shares: Sequence[float | None], **fields: object) -> list[CellResult]:
@@ -271,7 +271,11 @@ def test_where_there_is_no_accuracy_agreement_with_the_float_network_is_held_to_
     assert found.cautions == (
         "accuracy was not measured (no labelled data came with this file); it agrees with the float network in "
         "100 % of 200 samples; its outputs differ from the source's by 0.010 (relative error)",
+        "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out",
     )
+    assert len(decided(results, agreeing(results, (1.0, 0.95))).cautions) == 1
+    off = decided(results, agreeing(results, (1.0, 0.2)), SweepBudget(agreement=0))
+    assert (variant(off.pick), off.state) == ("tflite fp16", "provisional")
     assert variant(decided(results, agreeing(results, (1.0, 0.9))).pick) == "tflite fp16"
     assert variant(decided(results, agreeing(results, (1.0, 0.899)), SweepBudget(agreement=0.5)).pick) == "tflite fp16"
 

@@ -1,0 +1,94 @@
+"""What the data behind a choice leaves open, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from edgerig.report import metric, view
+from edgerig.report.budget import points
+from edgerig.report.rules import DISAGREEING, Rules
+from edgerig.report.versus import Basis
+from edgerig.results import CellResult
+from edgerig.spec import SweepBudget
+
+
+def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
+    """What the budget asks and the data does not answer."""
+    found = []
+    limit = rules.budget.latency_p50_ms
+    if rules.held_to is None and not rules.by_agreement:
+        found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
+    if basis != "latency":
+        found.append(_NO_TIME[basis])
+        if limit is not None:
+            found.append(f"whether it stays within {view.duration(limit)} only a real device can tell")
+    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled"):
+        found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
+    return tuple(found)
+
+
+_NO_TIME: dict[Basis, str] = {
+    "instructions": "chosen by instructions, which are not time: only a real device tells which variant is faster",
+    "size": "chosen by size alone: only a real device tells which variant is faster",
+}
+
+
+def _no_accuracy(pick: CellResult) -> str:
+    return f"accuracy was not measured ({pick.accuracy.reason or 'no reason was recorded'})"
+
+
+def _known_error(pick: CellResult) -> str:
+    error = pick.parity.relative_error
+    if error is None:
+        return ""
+    which = view.worst_output(pick)
+    subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
+    return f"; {subject} by {view.significant(error, 2)} (relative error)"
+
+
+def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[str, ...]:
+    """How good it is by agreement, and when that may be no measure: nothing tells classes' scores from other reals."""
+    if not rules.by_agreement or pick.parity.agreement is None:
+        return ()
+    share = f"{view.significant(100 * pick.parity.agreement)} % of {view.counted(pick.parity.samples, 'sample')}"
+    told = f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}"
+    if not any(reason.startswith(DISAGREEING) for reason in out):
+        return (told,)
+    return (told, "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out")
+
+
+def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
+    found = []
+    if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
+        found.append(pick.verdict.advice)
+    interval = median_interval(pick)
+    limit = budget.latency_p50_ms
+    if limit is not None and interval is not None and not pick.emulated and interval[1] > limit:
+        found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
+    if unsure := _unsure_accuracy(kept, budget):
+        found.append(unsure)
+    return tuple(found)
+
+
+def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
+    """What to say when the accuracies are known less exactly than the drop they are held to."""
+    widths = [
+        ((accuracy.ci95[1] - accuracy.ci95[0]) * 50, accuracy.samples)
+        for accuracy in (cell.accuracy for cell in kept)
+        if accuracy.ci95 is not None and metric.is_share(accuracy)
+    ]
+    widest = max(widths, default=(0.0, 0))
+    if widest[0] <= 100 * budget.accuracy_drop:
+        return ""
+    return (
+        f"accuracy is known to about ±{view.significant(widest[0], 2)} points only "
+        f"({view.counted(widest[1], 'sample')}), the budget allows {points(budget)}"
+    )
+
+
+def median_interval(cell: CellResult) -> tuple[float, float] | None:
+    """The 95 % interval of the median in ms, as the verdict's evidence has it."""
+    found = cell.verdict.evidence.get("median_ci95_ms") if cell.verdict else None
+    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
+        return float(found[0]), float(found[1])
+    return None

@@ -1,0 +1,89 @@
+"""What rules a variant out: the budget, held against what was measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgerig.report import metric, view
+from edgerig.report.budget import points
+from edgerig.results import Accuracy, CellResult
+from edgerig.spec import SweepBudget
+
+DISAGREEING = "agreeing with the float network"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What accuracy is held against; `words` names it, `{}` standing for its value."""
+
+    accuracy: Accuracy
+    words: str
+
+    def __str__(self) -> str:
+        value = view.significant(metric.shown(self.accuracy, self.accuracy.value or 0.0))
+        return self.words.format(value + metric.suffix(self.accuracy))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the cells of one model on one device are held to. `held_to`: their accuracy, None where none is known;
+    `by_agreement`: their agreement with the float network instead."""
+
+    budget: SweepBudget
+    held_to: Reference | None
+    by_agreement: bool
+
+
+def rules_for(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Rules:
+    agreed = any(sound(cell) and cell.parity.agreement is not None for cell in cells)
+    return Rules(budget, held_to, held_to is None and bool(budget.agreement) and agreed)
+
+
+def sound(cell: CellResult) -> bool:
+    return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
+
+
+def ruled_out(cell: CellResult, rules: Rules) -> str:
+    """Why the cell may not be recommended, worded to follow a number of variants; "" when it may."""
+    if cell.status != "ok":
+        return cell.status
+    if not sound(cell):
+        return "computing something else on the device"
+    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget)
+
+
+def _not_good_enough(cell: CellResult, rules: Rules) -> str:
+    """By accuracy, where there is none by agreement, and by relative error where the budget limits it."""
+    budget = rules.budget
+    if rules.held_to is not None:
+        lost = metric.lost_points(cell.accuracy, rules.held_to.accuracy)
+        if lost is None:
+            return "without an accuracy to compare"
+        if lost > 100 * budget.accuracy_drop + 1e-9:  # 0.98 - 0.97 is a little more than 0.01
+            return f"losing more than {points(budget)}"
+    if rules.by_agreement and budget.agreement is not None:
+        agreement = cell.parity.agreement
+        if agreement is None:
+            return "without an agreement to compare"
+        if agreement < budget.agreement - 1e-9:
+            return f"{DISAGREEING} in less than {100 * budget.agreement:.4g} % of the samples"
+    if budget.relative_error is not None:
+        error = cell.parity.relative_error
+        if error is None:
+            return "without a relative error to compare"
+        if error > budget.relative_error:
+            return f"with a relative error above {view.significant(budget.relative_error)}"
+    return ""
+
+
+def _too_costly(cell: CellResult, budget: SweepBudget) -> str:
+    if budget.size_bytes is not None and (cell.size_bytes is None or cell.size_bytes > budget.size_bytes):
+        return f"larger than {view.kilobytes(budget.size_bytes)}"
+    if cell.emulated:
+        return ""
+    if cell.latency is None:
+        return "not timed"
+    if budget.latency_p50_ms is not None and cell.latency.p50_ms > budget.latency_p50_ms:
+        return f"slower than {view.duration(budget.latency_p50_ms)}"
+    return ""
