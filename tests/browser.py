@@ -20,7 +20,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-needed = pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+needed = pytest.mark.needs("chromium")
 
 
 @contextmanager

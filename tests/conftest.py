@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import pytest
 
 # A shell starts what it puts in the background with SIGINT ignored, which a child inherits: Ctrl-C could not be tested.
@@ -28,6 +29,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked `alone`, with its fixtures, runs while no other test of this checkout does."""
     with _turn(alone=item.get_closest_marker("alone") is not None):
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: what the test is marked to need is there, or it is not run."""
+    needs.require(*(name for mark in item.iter_markers("needs") for name in mark.args))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was left out for want of packages, in one line with the command that mends it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if line := needs.told(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @contextlib.contextmanager

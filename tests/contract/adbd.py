@@ -8,8 +8,7 @@ adbd asks nobody for a password and listens on every address, so it gets a netwo
 loopback; its init process (`adbd_inside.py`) passes connections on from one loopback port of the
 host. User, mount and process namespaces make it work for ordinary users and leave nothing behind.
 
-Needs Debian's `adb qemu-user-static apt dpkg util-linux`, user namespaces, and for arm64 a kernel from 6.7 on or a
-qemu-aarch64 that is registered with binfmt_misc.
+`NEEDED` says what it takes of the host: for arm64 a kernel from 6.7 on or a qemu-aarch64 registered with binfmt_misc.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Literal
 
 from adbd_inside import ADBD_PORT
+from needs import program, require
 from ports import held_port
 
 from edgerig.cache import cache_root
@@ -45,6 +45,10 @@ liblz4-1 libmd0 libprotobuf32t64 libstdc++6 libsystemd0 libxxhash0 libzstd1 zlib
 LAYOUT = "1"
 """Of `_assemble`: raise it with every change there."""
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+NEEDED = {
+    "amd64": ("adb", "user namespaces"),
+    "arm64": ("adb", "qemu-user-static", "g++", "user namespaces", "arm64 programs (binfmt_misc)"),
+}
 LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
 INSIDE = Path(__file__).with_name("adbd_inside.py")
 # What Android's toybox has as well; nothing here may be used that a phone lacks.
@@ -116,7 +120,10 @@ class AdbTarget:
     def adb(self, *args: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         """The real client against this device's own server."""
         return subprocess.run(
-            [binary("adb"), *args], env={**os.environ, **self.environment}, capture_output=True, timeout=timeout_s
+            [program("adb", "adb"), *args],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            timeout=timeout_s,
         )
 
     def restart_adbd(self) -> None:
@@ -151,6 +158,7 @@ def adb_target(
 
     Without a network of its own it is reached without anything between: for callers in a namespace of their own.
     """
+    require(*NEEDED[arch])
     system = system_folder(arch)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgerig-adbd-")))
@@ -161,7 +169,7 @@ def adb_target(
         argv = [sys.executable, "-I", str(INSIDE), *facts, "own" if own_network else "shared"]
         write_files(CPUS[cpu], folder / "cpu")
         init = subprocess.Popen(
-            [binary("unshare"), *namespaces, "--map-root-user", "--fork", "--kill-child", *argv],
+            ["unshare", *namespaces, "--map-root-user", "--fork", "--kill-child", *argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stack.enter_context((folder / "init.log").open("wb")),
@@ -191,7 +199,7 @@ def adb_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str
         environment = {"ANDROID_ADB_SERVER_PORT": str(port)}
         log = stack.enter_context((folder / "server.log").open("wb"))
         server = subprocess.Popen(
-            [binary("adb"), "-P", str(port), "nodaemon", "server"],
+            [program("adb", "adb"), "-P", str(port), "nodaemon", "server"],
             env={**os.environ, **environment, "HOME": str(folder), "ADB_MDNS_AUTO_CONNECT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -217,13 +225,6 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-
-
-def binary(name: str) -> str:
-    """A program of the host; fails the test that needs it where its package is missing."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    assert found, f"{name} is missing: apt-get install adb qemu-user-static util-linux"
-    return found
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

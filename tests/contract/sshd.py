@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from needs import program
 from ports import held_port
 
 START_DEADLINE_S = 20.0
@@ -57,7 +58,7 @@ class Sshd:
             "PasswordAuthentication": "no",
             "MaxStartups": "100",
         }
-        argv = [*self.before, binary("sshd"), "-D", "-e", "-f", "/dev/null"]
+        argv = [*self.before, program("sshd", "openssh-server"), "-D", "-e", "-f", "/dev/null"]
         for option in self.options:  # the first of a name counts
             argv += ["-o", option]
         for key, value in options.items():
@@ -110,7 +111,7 @@ def running(folder: Path, *options: str, before: tuple[str, ...] = ()) -> Iterat
 
 
 def make_key(path: Path) -> None:
-    command = [binary("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
+    command = [program("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
     subprocess.run(command, check=True, timeout=30, stdin=subprocess.DEVNULL)
 
 
@@ -119,14 +120,6 @@ def trust(known_hosts: Path, port: int, host_key: Path) -> None:
     kind, blob = Path(f"{host_key}.pub").read_text().split()[:2]
     with known_hosts.open("a") as file:
         file.write(f"[127.0.0.1]:{port} {kind} {blob}\n")
-
-
-def binary(name: str) -> str:
-    """The program's path. Fails, as a missing Debian package must: tests of devices are never skipped."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if found is None:
-        raise RuntimeError(f"{name} is not installed: apt-get install openssh-server openssh-client")
-    return found
 
 
 def greets(port: int) -> bool:

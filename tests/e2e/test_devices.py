@@ -8,7 +8,10 @@ import pytest
 from adbd import adb_target
 from e2e.commands import Edgerig
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.needs("qemu-user", "qemu-system-arm", "e2fsprogs", "g++", "g++-aarch64-linux-gnu"),
+]
 
 DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 KWS = DATA / "mlperf_tiny" / "keyword_spotting"

@@ -14,7 +14,7 @@ from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle
 from edgerig.spec import PACKAGE
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
 NOBODY = 65534
 SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["int8-static"]\ndevices = ["qemu-rpi4"]\n' + QUICK

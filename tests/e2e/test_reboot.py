@@ -13,7 +13,7 @@ from edgerig.devices.qemu.system import BUNDLE_ROOT, WORKDIR, VmTransport, machi
 from edgerig.devices.qemu.vm_image import bundle_disk, vm_image
 from edgerig.spec import QemuSystemDevice
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")]
 
 SPEC = QemuSystemDevice(name="board", kind="qemu-system", cpu="cortex-a72")
 BOOT = ["cat", "/proc/sys/kernel/random/boot_id"]

@@ -26,7 +26,7 @@ from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.spec import QemuUserDevice
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
 NATIVE = platform.machine()
 ARCHITECTURES = ("aarch64", "x86_64")

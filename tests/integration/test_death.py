@@ -47,6 +47,7 @@ def with_library(spec: QemuUserDevice | LocalDevice, compiler: str, code: str, t
         yield dataclasses.replace(device, executorch_library=str(library))
 
 
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
 @pytest.mark.parametrize(
     ("code", "told"),
     [
@@ -65,12 +66,14 @@ def test_an_instruction_the_emulated_processor_lacks_names_the_feature(code: str
     assert "CPU feature" in error.hint
 
 
+@pytest.mark.needs("g++")
 def test_on_this_machine_the_bytes_are_told(tmp_path: Path) -> None:
     with with_library(LocalDevice(name="d", kind="local"), "gcc", ".byte 0x0f, 0x0b, 0xc3", tmp_path) as device:
         error = death(device, tmp_path)
     assert "SIGILL: instruction 0f 0b c3" in error.message
 
 
+@pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")
 def test_the_oom_killer_of_a_real_kernel_is_named(tmp_path: Path) -> None:
     spec = QemuSystemDevice(name="d", kind="qemu-system", cpu="cortex-a72", memory_mib=384)
     with open_device(spec) as device:

@@ -137,6 +137,7 @@ def test_a_workdir_that_cannot_be_used_is_named(server: sshd.Sshd, runtime: str)
     assert '"workdir"' in amiss(spec)[what]
 
 
+@pytest.mark.needs("user namespaces")
 def test_a_workdir_where_no_program_may_run_is_found_out(tmp_path: Path) -> None:
     mounted = 'mount -t tmpfs -o noexec none "$1" && exec sh -c "$2" try "$1"'
     with LocalTransport() as here:
@@ -184,6 +185,7 @@ def test_a_phone_is_looked_over(monkeypatch: pytest.MonkeyPatch, empty_cache: No
         )
 
 
+@pytest.mark.needs("g++")
 def test_the_local_runner_that_cannot_be_compiled_is_named(monkeypatch: pytest.MonkeyPatch, empty_cache: None) -> None:
     here = LocalDevice(name="here", kind="local")
     monkeypatch.setenv("CXX", "false")
@@ -191,6 +193,7 @@ def test_the_local_runner_that_cannot_be_compiled_is_named(monkeypatch: pytest.M
     assert "the ExecuTorch runner was not compiled" in what
 
 
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
 def test_the_plugin_an_emulator_refuses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,7 +234,9 @@ def test_clean_removes_stored_files_and_old_bundles(
     assert os.listdir(f"{spec.workdir}/bundles") == ["0" * 16]
 
 
-@pytest.mark.parametrize("name", ["local", "qemu-rpi4"])
+@pytest.mark.parametrize(
+    "name", ["local", pytest.param("qemu-rpi4", marks=pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu"))]
+)
 def test_what_a_killed_host_left_of_a_device_here_goes_with_the_next(name: str, tmp_path: Path) -> None:
     code = f"""
 import os, signal

@@ -17,7 +17,7 @@ from edgerig.devices.qemu.instructions import InstructionCounter, instruction_co
 from edgerig.ondevice.markers import MARK
 from edgerig.spec import load_device
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
 QEMU = "qemu-aarch64"
 # The inner loop is two instructions a turn, whatever the compiler makes of the rest.

@@ -1,7 +1,4 @@
-"""The emulated machine, really started: reached as an SSH device, good for a cell, and gone when it must be.
-
-Needs Debian's `qemu-system-arm e2fsprogs`; without them these tests fail and name the command.
-"""
+"""The emulated machine, really started: reached as an SSH device, good for a cell, and gone when it must be."""
 
 import dataclasses
 import os
@@ -23,7 +20,7 @@ from edgerig.errors import DeviceError, HostKeyMismatch
 from edgerig.results import DeviceRecord
 from edgerig.spec import QemuSystemDevice, SshDevice
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")]
 
 STARTS = """
 import sys, time

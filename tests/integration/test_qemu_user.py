@@ -21,7 +21,7 @@ from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError
 from edgerig.spec import QemuUserDevice, load_device
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
 HWCAP = """
 fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4

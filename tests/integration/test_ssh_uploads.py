@@ -1,6 +1,7 @@
 """Files over SSH, onto devices that are full, have no tools, or have had the file before."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_device_without_a_hashing_tool_is_read_back(server, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool in ("sh", "env", "cat", "mv", "rm", "ln", "cp", "wc", "mkdir", "chmod", "touch", "sleep", "setsid"):
-        (tools / tool).symlink_to(sshd.binary(tool))
+        (tools / tool).symlink_to(shutil.which(tool))
     sent = random_file(tmp_path / "sent", MB)
     with sshd.running(tmp_path / "bare", f"SetEnv=PATH={tools}") as bare, SshTransport(spec_of(bare)) as transport:
         transport.push(sent, f"{tmp_path}/arrived")

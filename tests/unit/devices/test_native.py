@@ -27,9 +27,8 @@ def _needs_the_wheel() -> None:
         pytest.skip("executorch is not installed")
 
 
+@pytest.mark.needs("g++")
 def test_compiles_once_and_the_library_loads(tmp_path: Path) -> None:
-    if not find_compiler(os.environ):
-        pytest.skip("no C++ compiler on this host")
     first = executorch_runner(tmp_path)
     assert first.path is not None, first.reason
     assert first.compiler
@@ -42,9 +41,8 @@ def test_compiles_once_and_the_library_loads(tmp_path: Path) -> None:
     assert library.edgerig_et_version()
 
 
+@pytest.mark.needs("g++")
 def test_two_compile_at_once(tmp_path: Path) -> None:
-    if not find_compiler(os.environ):
-        pytest.skip("no C++ compiler on this host")
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(executorch_runner, [tmp_path, tmp_path])
     assert one == two

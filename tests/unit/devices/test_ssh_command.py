@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from needs import require
 
 from edgerig.devices.ssh.command import LINE_LIMIT_BYTES, Marked, command_line
 from edgerig.errors import DeviceError
@@ -18,7 +19,9 @@ SHELLS = {"sh": ["sh"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"
 def start(request, tmp_path):
     """Starts a line under one shell, in a session of its own as a server does, with its input held open."""
     target = shutil.which(SHELLS[request.param][0])
-    assert target is not None, f"{request.param} is not installed: apt-get install busybox-static"
+    if target is None:
+        require("busybox-static")
+    assert target is not None
     (tmp_path / "sh").write_text(f'#!/bin/sh\nexec {" ".join([target, *SHELLS[request.param][1:]])} "$@"\n')
     (tmp_path / "sh").chmod(0o755)
     children = []

@@ -3,11 +3,11 @@
 `ssh` judges absolute names alone: relative ones and `~` it looks up in the home the password file says.
 """
 
-import shutil
 import subprocess
 
 import paramiko
 import pytest
+from needs import program
 
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.include import DEEPEST, expanded
@@ -39,8 +39,7 @@ def looked_up(path, host):
 
 
 def told_by_ssh(path, host):
-    ssh = shutil.which("ssh")
-    assert ssh, "apt-get install openssh-client"
+    ssh = program("ssh", "openssh-client")
     done = subprocess.run([ssh, "-G", "-F", str(path), host], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     found = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)

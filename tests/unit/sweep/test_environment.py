@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from edgerig.sweep.environment import commit
 
 
@@ -10,6 +12,7 @@ def git(*arguments):
     subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.needs("git")
 def test_commit_is_the_folders_and_says_when_it_had_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

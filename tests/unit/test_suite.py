@@ -1,0 +1,87 @@
+"""The suite itself: nothing of it is left out unseen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import needs
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+# pytest looks for files as ever, and tells them instead of importing them.
+LISTING = """\
+import pytest
+class Listing:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(self, module_path, parent):
+        print("file", module_path)
+        return pytest.File.from_parent.__func__(Nothing, parent, path=module_path)
+class Nothing(pytest.File):
+    def collect(self):
+        return []
+pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider"], plugins=[Listing()])
+"""
+BLOCKED = """\
+import sys
+import pytest
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refusing())
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests/unit"]))
+"""
+FRAMEWORKS = ("torch", "tensorflow", "keras", "executorch", "onnx", "onnxruntime", "litert_torch", "ai_edge_litert")
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_every_file_of_tests_is_collected():
+    """pytest leaves out folders of some names (norecursedirs) without a word."""
+    found = {line.removeprefix("file ") for line in python(LISTING).stdout.splitlines() if line.startswith("file ")}
+    assert found == {str(path) for path in TESTS.rglob("test_*.py")}
+
+
+def test_every_file_of_tests_has_some():
+    assert [path for path in TESTS.rglob("test_*.py") if "def test_" not in path.read_text(encoding="utf-8")] == []
+
+
+def test_unit_tests_are_collected_where_there_is_no_framework():
+    done = python(BLOCKED.format(names=FRAMEWORKS))
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+@pytest.mark.parametrize("name", ["torch", "tensorflow"])
+def test_a_unit_test_cannot_import_a_framework(name):
+    with pytest.raises(ImportError):
+        __import__(name)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_what_is_missing_is_left_out_with_its_package_but_not_in_ci(ci, outcome, monkeypatch, tmp_path):
+    listed = tmp_path / "packages.txt"
+    listed.write_text("# nobody has it\nno-such-package  no-such-program|nor-this\n")
+    monkeypatch.setattr(needs, "LIST", listed)
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="needs Debian's no-such-package"):
+        needs.require("no-such-package")
+    with pytest.raises(KeyError):
+        needs.require("not-listed")
+
+
+def test_what_was_left_out_is_one_line():
+    reasons = [
+        "Skipped: needs Debian's adb",
+        "Skipped: needs Debian's qemu-user adb",
+        "Skipped: root may write anywhere",
+    ]
+    reasons.append("Skipped: needs Debian's g++; needs of this machine: user namespaces")
+    assert needs.told(reasons) == (
+        "3 tests left out: apt-get install adb g++ qemu-user; this machine refuses user namespaces"
+    )
+    assert needs.told(reasons[2:3]) == ""
