@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +87,33 @@ def test_what_was_left_out_is_one_line():
         "3 tests left out: apt-get install adb g++ qemu-user; this machine refuses user namespaces"
     )
     assert needs.told(reasons[2:3]) == ""
+
+
+def test_every_test_that_the_page_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.(?:py|txt))(?:::(\w+))?`", (ROOT / "docs" / "testing.md").read_text("utf-8"))
+    assert len(named) > 40
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in named}
+    assert [(file, name) for file, name in named if name and f"def {name}(" not in texts[file]] == []
+
+
+def tools(folder: Path, **scripts: str) -> str:
+    """A PATH of bash, what .ci/setup calls of the system, and `scripts` in the place of programs."""
+    folder.mkdir()
+    for program in ("bash", "dirname"):
+        (folder / program).symlink_to(shutil.which(program) or program)
+    for name, body in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_a_user_without_rights_is_told_the_package(tmp_path):
+    """Debian's Python as it comes: ensurepip, without which no environment is made, is another package."""
+    bare = f'case $* in *ensurepip*|*base_prefix*) exit 1 ;; esac; exec {sys.executable} "$@"'
+    called = {"apt-get": f": > {tmp_path}/called", "sudo": "exit 1", "id": "echo 1000"}
+    path = tools(tmp_path / "bin", python3=bare, **{"g++": "exit 0"}, **called)
+    argv = [ROOT / ".ci" / "setup", "touch", tmp_path / "ran"]
+    done = subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("sudo apt-get install python3-venv")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bin"]
