@@ -20,13 +20,14 @@ import pytest
 LIST = Path(__file__).with_name("debian-packages.txt")
 NAMESPACES = ("unshare", "--user", "--mount", "--pid", "--net", "--map-root-user", "--fork", "sh", "-c")
 MACHINE = {
+    "an account that is not locked": ("sh", "-c", "! getent shadow $(id -un) | cut -d: -f2 | grep -q '^!'"),
     "user namespaces": (*NAMESPACES, "mount -t proc proc /proc"),
     "arm64 programs (binfmt_misc)": (
         *NAMESPACES,
         "[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || mount -t binfmt_misc none /proc/sys/fs/binfmt_misc",
     ),
 }
-"""What no package brings, and a command that ends with 0 where it is there: containers often refuse it."""
+"""What no package brings, and a command that ends with 0 where it is there: containers often refuse namespaces, sshd a locked account."""
 PROBE_TIMEOUT_S = 30.0
 OF_DEBIAN, OF_THE_MACHINE = "needs Debian's ", "needs of this machine: "
 

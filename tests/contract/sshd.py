@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from needs import program
+from needs import program, require
 from ports import held_port
 
 START_DEADLINE_S = 20.0
@@ -94,6 +94,7 @@ class Sshd:
 @contextlib.contextmanager
 def running(folder: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Sshd]:
     """A server in `folder` with extra `options` ("Key=value"), ended on leaving; `before` is a command around it."""
+    require("openssh-server", "an account that is not locked")
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a root sshd insists on separating its privileges
