@@ -27,7 +27,8 @@ MACHINE = {
         "[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || mount -t binfmt_misc none /proc/sys/fs/binfmt_misc",
     ),
 }
-"""What no package brings, and a command that ends with 0 where it is there: containers often refuse namespaces, sshd a locked account."""
+"""What no package brings, and a command that ends with 0 where it is there. Containers often
+refuse namespaces; sshd refuses a locked account."""
 PROBE_TIMEOUT_S = 30.0
 OF_DEBIAN, OF_THE_MACHINE = "needs Debian's ", "needs of this machine: "
 
