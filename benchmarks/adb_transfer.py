@@ -33,7 +33,8 @@ from edgerig.devices.adb import AdbTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, AdbDevice
 
-sys.path.insert(0, str(PACKAGE.parent / "tests" / "contract"))  # the tests' own adbd and slow links
+TESTS = PACKAGE.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "contract")]  # the tests' own adbd and slow links
 
 import adbd
 import adbd_inside

@@ -26,7 +26,8 @@ from edgerig.devices.ssh import SshTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, SshDevice
 
-sys.path.insert(0, str(PACKAGE.parent / "tests" / "contract"))  # the tests' own sshd and slow links
+TESTS = PACKAGE.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "contract")]  # the tests' own sshd and slow links
 
 import slow_link
 import sshd

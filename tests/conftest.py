@@ -14,6 +14,9 @@ import pytest
 # A shell starts what it puts in the background with SIGINT ignored, which a child inherits: Ctrl-C could not be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# nohup has SIGHUP ignored, which a child would inherit too; a handler is not inherited.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 DOOR, ROOM = Path(__file__), Path(__file__).with_name("browser.py")
 """Two files to lock, nothing is written to them; any two of the checkout would do."""
@@ -37,8 +40,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs.require(*(name for mark in item.iter_markers("needs") for name in mark.args))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was left out for want of packages, in one line with the command that mends it."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """What was left out for want of packages, in one line below all reasons, with the command that mends it."""
+    yield
     skipped = terminalreporter.stats.get("skipped", [])
     if line := needs.told(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
         terminalreporter.write_line(line, yellow=True)

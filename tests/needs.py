@@ -71,7 +71,7 @@ def told(reasons: Iterable[str]) -> str:
     refused = [name for name in MACHINE if any(name in reason for reason in ours)]
     remedies = [f"apt-get install {' '.join(wanted)}"] if wanted else []
     remedies += [f"this machine refuses {' and '.join(refused)}"] if refused else []
-    return f"{len(ours)} tests left out: {'; '.join(remedies)}" if ours else ""
+    return f"tests left out: {len(ours)}; {'; '.join(remedies)}" if ours else ""
 
 
 @functools.cache

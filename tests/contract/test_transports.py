@@ -330,7 +330,7 @@ def at_work(transport, job) -> Iterator[list[CommandResult]]:
         time.sleep(0.1)
     yield ended
     for pid in transport.run(["cat", f"{job}/pids"], 30).stdout.split():
-        transport.run(["kill", "-9", pid.decode()], 30)
+        transport.run(["sh", "-c", 'kill -9 "$1"', "sh", pid.decode()], 30)
     thread.join(30)
     assert not thread.is_alive()
 

@@ -84,7 +84,7 @@ def test_what_was_left_out_is_one_line():
     ]
     reasons.append("Skipped: needs Debian's g++; needs of this machine: user namespaces")
     assert needs.told(reasons) == (
-        "3 tests left out: apt-get install adb g++ qemu-user; this machine refuses user namespaces"
+        "tests left out: 3; apt-get install adb g++ qemu-user; this machine refuses user namespaces"
     )
     assert needs.told(reasons[2:3]) == ""
 
@@ -112,8 +112,12 @@ def test_a_user_without_rights_is_told_the_package(tmp_path):
     bare = f'case $* in *ensurepip*|*base_prefix*) exit 1 ;; esac; exec {sys.executable} "$@"'
     called = {"apt-get": f": > {tmp_path}/called", "sudo": "exit 1", "id": "echo 1000"}
     path = tools(tmp_path / "bin", python3=bare, **{"g++": "exit 0"}, **called)
-    argv = [ROOT / ".ci" / "setup", "touch", tmp_path / "ran"]
+    fresh = tmp_path / "checkout"
+    shutil.copytree(ROOT / ".ci", fresh / ".ci")
+    (fresh / "tests").mkdir()
+    shutil.copy(needs.LIST, fresh / "tests")
+    argv = [fresh / ".ci" / "setup", "touch", tmp_path / "ran"]
     done = subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("sudo apt-get install python3-venv")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["bin"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bin", "checkout"]
