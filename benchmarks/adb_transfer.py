@@ -33,8 +33,10 @@ from edgerig.devices.adb import AdbTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, AdbDevice
 
-TESTS = PACKAGE.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "contract")]  # the tests' own adbd and slow links
+
+sys.path.extend(
+    str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract")
+)  # the tests' own adbd and slow links
 
 import adbd
 import adbd_inside

@@ -26,8 +26,10 @@ from edgerig.devices.ssh import SshTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, SshDevice
 
-TESTS = PACKAGE.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "contract")]  # the tests' own sshd and slow links
+
+sys.path.extend(
+    str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract")
+)  # the tests' own sshd and slow links
 
 import slow_link
 import sshd
