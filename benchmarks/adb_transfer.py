@@ -33,10 +33,8 @@ from edgerig.devices.adb import AdbTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, AdbDevice
 
-
-sys.path.extend(
-    str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract")
-)  # the tests' own adbd and slow links
+# The tests' own adbd and slow links.
+sys.path.extend(str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract"))
 
 import adbd
 import adbd_inside

@@ -26,10 +26,8 @@ from edgerig.devices.ssh import SshTransport
 from edgerig.errors import EdgerigError, RunError
 from edgerig.spec import PACKAGE, SshDevice
 
-
-sys.path.extend(
-    str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract")
-)  # the tests' own sshd and slow links
+# The tests' own sshd and slow links.
+sys.path.extend(str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract"))
 
 import slow_link
 import sshd
