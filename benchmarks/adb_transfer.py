@@ -73,7 +73,7 @@ def _again_inside() -> int:
     """
     adbd.system_folder("amd64")
     # The script's own way, not -m: its folder is where `ratios` is found.
-    command = [adbd.binary("unshare"), "--user", "--map-root-user", "--net", sys.executable, *sys.argv]
+    command = ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv]
     return subprocess.run(command, env={**os.environ, INSIDE: "yes"}, check=False).returncode
 
 

@@ -135,11 +135,11 @@ def _options(server: sshd.Sshd) -> list[str]:
 
 def _scp(server: sshd.Sshd, port: int, local: Path, remote: str) -> None:
     target = f"{server.user}@127.0.0.1:{remote}"
-    _peer([sshd.binary("scp"), "-q", "-P", str(port), *_options(server), str(local), target])
+    _peer(["scp", "-q", "-P", str(port), *_options(server), str(local), target])
 
 
 def _sftp(server: sshd.Sshd, port: int, local: Path, remote: str) -> None:
-    command = [sshd.binary("sftp"), "-q", "-P", str(port), *_options(server), "-b", "-", f"{server.user}@127.0.0.1"]
+    command = ["sftp", "-q", "-P", str(port), *_options(server), "-b", "-", f"{server.user}@127.0.0.1"]
     _peer(command, f"put {local} {remote}\n")
 
 
