@@ -38,6 +38,10 @@ FEATURES = {
     "amx_int8": "amx_int8",
 }
 """The kernel's name in /proc/cpuinfo → ours, of the CPU features inference kernels ask for."""
+EXACT_INT8 = frozenset({"avx512_vnni", "avx_vnni"})
+"""The features of an x86 processor that multiplies unsigned by signed 8-bit numbers without saturating."""
+SATURATING_INT8 = "sse4_1"
+"""The feature from which on ONNX Runtime's x86 kernels use (V)PMADDUBSW (onnxruntime/core/mlas/lib/platform.cpp)."""
 
 # $1 the folder whose free space is asked for (it may not exist yet), $2 the Python to ask for its version.
 SCRIPT = """\
@@ -156,7 +160,10 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
         if record[name] is None:
             reasons[name] = reason
     reasons.pop("android", None)
-    return DeviceRecord(kind=kind, emulated=emulated, **record, state={**state, "reasons": reasons})
+    saturates = _int8_saturates(record["arch"], said)
+    return DeviceRecord(
+        kind=kind, emulated=emulated, **record, int8_saturates=saturates, state={**state, "reasons": reasons}
+    )
 
 
 def _ending(done: CommandResult) -> str:
@@ -250,6 +257,21 @@ def _features(said: Mapping[str, list[str]]) -> list[str] | None:
         return None
     words = said["features"][0].split()
     return list(dict.fromkeys(FEATURES[word] for word in words if word in FEATURES))
+
+
+def _int8_saturates(arch: str | None, said: Mapping[str, list[str]]) -> bool | None:
+    """Whether pairwise sums of 8-bit products saturate at 16 bits, as (V)PMADDUBSW's do; None where it is not known.
+
+    Arm has no such instruction. A kernel that tells no flags tells nothing.
+    """
+    if arch is None:
+        return None
+    if re.fullmatch(r"aarch64|arm64|armv[5-9]\w*", arch):
+        return False
+    if not re.fullmatch(r"x86_64|amd64|i[3-6]86", arch) or not said.get("features"):
+        return None
+    flags = set(said["features"][0].split())
+    return SATURATING_INT8 in flags and not flags & EXACT_INT8
 
 
 def _cpu(said: Mapping[str, list[str]]) -> str | None:

@@ -44,6 +44,7 @@ def test_a_raspberry_pi():
     assert found.cpu == "Raspberry Pi 4 Model B Rev 1.4"
     assert found.os == "Debian GNU/Linux 12 (bookworm)"
     state = found.state
+    assert found.int8_saturates is False
     assert state["features"] == ["neon", "dotprod"]
     assert (state["governor"], state["frequency_khz"], state["max_frequency_khz"]) == ("ondemand", 600_000, 1_800_000)
     assert state["temperatures_c"] == {"cpu-thermal": 48.686}
@@ -131,3 +132,31 @@ def test_the_kernels_count_of_what_its_oom_killer_ended():
     with LocalTransport() as transport:
         here = probe.probe(transport, kind="local", emulated=False, workdir="/").state["oom_kills"]
     assert isinstance(here, int)
+
+
+@pytest.mark.parametrize(
+    ("arch", "features", "saturates"),
+    [
+        ("x86_64", "fpu sse2 ssse3 sse4_1 avx avx2 fma", True),
+        ("x86_64", "sse4_1 avx2 avx512f avx512bw avx512vl", True),  # AVX-512 without VNNI
+        ("x86_64", "sse4_1 avx2 avx512f avx512_vnni", False),
+        ("x86_64", "sse4_1 avx2 avx_vnni", False),
+        ("x86_64", "fpu sse sse2", False),  # before PMADDUBSW's kernels
+        ("i686", "sse4_1", True),
+        ("x86_64", None, None),
+        ("aarch64", "fp asimd", False),
+        ("aarch64", None, False),
+        ("armv7l", "neon vfpv4", False),
+        ("riscv64", "sse4_1", None),
+        (None, "sse4_1 avx2", None),
+    ],
+)
+def test_8_bit_products_saturate_on_x86_without_vnni(arch, features, saturates):
+    lines = [b"arch=" + arch.encode()] if arch else []
+    lines += [b"features= " + features.encode()] if features else []
+    assert record(b"\n".join(lines)).int8_saturates is saturates
+
+
+def test_this_machine_tells_whether_its_8_bit_products_saturate():
+    found = probe.probe(LocalTransport(), kind="local", emulated=False, workdir="/")
+    assert found.int8_saturates is not None
