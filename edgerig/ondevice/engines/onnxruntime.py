@@ -14,6 +14,7 @@ from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
 PROVIDER = "CPUExecutionProvider"
+PRECISE = "session.x64quantprecision"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -45,8 +46,7 @@ class OnnxruntimeEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        # Its fallback would print to stdout and load the file again, on the same provider.
-        self._session = ort.InferenceSession(path, options, providers=[PROVIDER], enable_fallback=0)
+        self._session = _session(path, options)
         batch_axes = {node.shape[0] for node in self._session.get_inputs() if node.shape}
         self._inputs = [_tensor(node) for node in self._session.get_inputs()]
         self._outputs = [_tensor(node) for node in self._session.get_outputs()]
@@ -92,6 +92,25 @@ class OnnxruntimeEngine:
             notes=notes,
             state=fed_back(self._inputs, self._outputs),
         )
+
+
+def _session(path: str, options: Any) -> Any:
+    """The file, loaded; on x86-64 without VNNI, so that products of unsigned by signed 8-bit numbers do not saturate.
+
+    No other processor is changed by that (onnxruntime_session_options_config_keys.h,
+    kOrtSessionOptionsAvx2PrecisionMode). A file whose operators share 8-bit weights cannot be loaded so.
+    """
+    options.add_session_config_entry(PRECISE, "1")
+    try:
+        return _loaded(path, options)
+    except Exception:
+        options.add_session_config_entry(PRECISE, "0")
+        return _loaded(path, options)
+
+
+def _loaded(path: str, options: Any) -> Any:
+    # Its fallback would print to stdout and load the file again, on the same provider.
+    return ort.InferenceSession(path, options, providers=[PROVIDER], enable_fallback=0)
 
 
 def _tensor(node: Any) -> TensorInfo:
