@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
 from edgerig.ondevice.main import evaluate
 from edgerig.spec import Layout, ModelSpec, load_formats
+
+QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|NBits$|Bnb4$")
+"""The names of operators on quantized values (ONNX operator specification; ONNX Runtime's ContribOperators.md)."""
 
 
 def load(spec: ModelSpec) -> SourceModel:
@@ -48,24 +52,35 @@ def float_file(model: SourceModel) -> Path:
     Raises UnsupportedRecipe when its weights or activations are quantized: quantizing twice compounds the errors.
     """
     path: Path = model.module
-    dtypes = _onnx_dtypes(path) if model.spec.source == "onnx" else _tflite_dtypes(path)
-    stored = sorted(dtypes & {"int4", "int8", "uint8", "int16", "float16"})
-    if stored:
+    why = _onnx_quantized(path) if model.spec.source == "onnx" else _tflite_quantized(path)
+    if why:
         raise UnsupportedRecipe(
-            f"{model.spec.path}: it is quantized already (it holds tensors of {', '.join(stored)})",
+            f"{model.spec.path}: it is quantized already (it holds {why})",
             hint="bring the float32 file, or run this one as it is (--recipe as-is)",
         )
     return path
 
 
-def _tflite_dtypes(path: Path) -> set[str]:
+def _tflite_quantized(path: Path) -> str:
+    """The dtypes of quantized tensors in the file; "" when there are none."""
     graph = flatbuffer_utils.read_model(str(path))
     names = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
-    return {names[tensor.type] for subgraph in graph.subgraphs for tensor in subgraph.tensors}
+    dtypes = {names[tensor.type] for subgraph in graph.subgraphs for tensor in subgraph.tensors}
+    stored = sorted(dtypes & {"int4", "int8", "uint8", "int16", "float16"})
+    return f"tensors of {', '.join(stored)}" if stored else ""
 
 
-def _onnx_dtypes(path: Path) -> set[str]:
-    return {onnx.helper.tensor_dtype_to_np_dtype(t.data_type).name for t in onnx.load(path).graph.initializer}
+def _onnx_quantized(path: Path) -> str:
+    """The quantizing operators or half-precision weights in the file; "" when there are none.
+
+    Integers alone say nothing: in ONNX a scale belongs to the operator, and a float network may hold tables of bytes.
+    """
+    graph = onnx.load(path).graph
+    kinds = sorted({node.op_type for node in graph.node if QUANTIZING.search(node.op_type)})
+    if kinds:
+        return f"operators {', '.join(kinds)}"
+    halves = any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in graph.initializer)
+    return "weights of float16" if halves else ""
 
 
 def _static(spec: ModelSpec, path: Path) -> Path:
