@@ -74,10 +74,12 @@ def check_constants(recipe: RecipeSpec, format_name: FormatName, constants: Mapp
     Raises UnsupportedRecipe when a dtype the recipe stores weights in is nowhere in the file: the converter kept them
     in another one, which for a quantized recipe is a float model under a wrong name.
     """
-    missing = [dtype for dtype in recipe.formats[format_name].constant_dtypes if not constants.get(dtype)]
+    wanted = recipe.formats[format_name].constant_dtypes
+    missing = [dtypes for dtypes in wanted if not any(constants.get(dtype) for dtype in dtypes.split("|"))]
     if missing:
+        said = " and ".join(missing).replace("|", " or ")
         found = ", ".join(f"{size} bytes of {dtype}" for dtype, size in sorted(constants.items())) or "no constants"
         raise UnsupportedRecipe(
-            f"{recipe.name} stores weights as {' and '.join(missing)} in {format_name}, the built file holds {found}",
+            f"{recipe.name} stores weights as {said} in {format_name}, the built file holds {found}",
             hint="the model has no layer this recipe quantizes in this format: choose another recipe or format",
         )

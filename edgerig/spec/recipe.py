@@ -20,7 +20,8 @@ class Lowering(Strict):
     note: str = ""
     source: str = ""
     constant_dtypes: tuple[str, ...] = ()
-    """Dtypes the file's weights are stored in; a built file without constants of each was not lowered (`check.py`)."""
+    """Dtypes the file's weights are stored in; a built file without constants of each was not lowered (`check.py`).
+    "int8|uint8" is either."""
 
     @model_validator(mode="after")
     def _said(self) -> Self:

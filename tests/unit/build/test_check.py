@@ -94,7 +94,9 @@ def test_values_that_are_not_finite_are_refused_on_either_side(bad: float) -> No
 
 
 def test_a_float_file_under_an_int8_name_is_refused() -> None:
-    with pytest.raises(UnsupportedRecipe, match=r"int8-static stores weights as int8 in onnx.*51624 bytes of float32"):
+    with pytest.raises(
+        UnsupportedRecipe, match=r"int8-static stores weights as int8 or uint8 in onnx.*51624 bytes of float32"
+    ):
         check_constants(recipe(), "onnx", {"float32": 51_624, "int64": 32})
     with pytest.raises(UnsupportedRecipe, match="no constants"):
         check_constants(recipe(), "tflite", {})
@@ -103,3 +105,4 @@ def test_a_float_file_under_an_int8_name_is_refused() -> None:
 def test_a_file_with_weights_in_the_recipes_dtype_passes() -> None:
     assert check_constants(recipe(), "tflite", {"int8": 12_544, "int32": 1488}) is None
     assert check_constants(recipe("int4-weight"), "onnx", {"uint4": 2368, "float32": 33_272}) is None
+    assert check_constants(recipe(), "onnx", {"uint8": 324}) is None  # of two dtypes, one
