@@ -144,6 +144,7 @@ SHARED = (
     BUILD / "inference.py",
     BUILD / "layout.py",
     BUILD / "onnx_weights.py",
+    BUILD / "settling.py",
     BUILD / "source.py",
     PACKAGE / "ondevice" / "tensors.py",
 )

@@ -40,6 +40,8 @@ class SourceModel:
     `sample` is what to trace the model with: one sample of its data, an array (1, …) an input. Only where a model is
     loaded without data is it drawn at random.
 
+    `notes` is what a reader of every variant's figures must know of how the source was loaded.
+
     `infer` maps N samples (one array a tensor, batch axis first) to the source's outputs on them, computed sample by
     sample so that it equals what a batch-1 build sees.
     """
@@ -48,6 +50,7 @@ class SourceModel:
     module: Any
     infer: Callable[[Arrays], Arrays]
     sample: Arrays = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:

@@ -227,7 +227,7 @@ class Session:
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,
-            notes=(*built.notes, *float_note(recipe, check)),
+            notes=(*source.notes, *built.notes, *float_note(recipe, check)),
             check=check,
             options=self._request.options,
             calibration=None if calibration is None else fingerprint(list(calibration)),

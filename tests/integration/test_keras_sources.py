@@ -21,7 +21,7 @@ from edgerig.build.sources import saved_model as saved_model_source
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.main import evaluate
-from edgerig.spec import PACKAGE, ModelSpec, load_models
+from edgerig.spec import PACKAGE, DatasetSpec, ModelSpec, load_models
 
 pytestmark = pytest.mark.integration
 L = keras.layers
@@ -207,10 +207,6 @@ def open_shape(path: Path) -> None:
     keras.Sequential([keras.Input((None, None, 3)), L.Conv2D(2, 3)]).save(path)
 
 
-def integers(path: Path) -> None:
-    keras.Sequential([keras.Input((3,), dtype="int32"), L.Embedding(4, 2)]).save(path)
-
-
 @pytest.mark.parametrize(
     ("make", "name", "message", "hint"),
     [
@@ -220,7 +216,6 @@ def integers(path: Path) -> None:
         (cut_short, "net.h5", "truncated", "cut short"),
         (weights_only, "net.weights.h5", "No model config", "factory"),
         (open_shape, "net.keras", r"open shape \(\?, \?, \?, 3\)", "shape ="),
-        (integers, "net.keras", "int32", "float32"),
         (lambda path: None, "net.keras", "no such file", "path"),
     ],
 )
@@ -252,3 +247,65 @@ def test_a_saved_model_too_old_says_so() -> None:
     with pytest.raises(BuildError, match="add_slot") as caught:
         load_source(spec(KWS, "saved_model"))
     assert "load_checkpoint" in caught.value.hint
+
+
+def test_integer_inputs_stay_integers(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((3,), dtype="int32", name="ids"), L.Embedding(40, 2)]).save(tmp_path / "net.keras")
+    model = load_source(spec(tmp_path / "net.keras"))
+    assert [(tensor.name, tensor.dtype) for tensor in model.spec.inputs] == [("ids", "int32")]
+    ids = [np.array([[0, 17, 39]], np.int32)]
+    keras_to_tflite.convert(model, tmp_path / "float.tflite")
+    (output,), described = run("litert", tmp_path / "float.tflite", ids)
+    assert described.inputs[0].dtype == "int32"
+    assert np.array_equal(output, model.infer(ids)[0])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"])
+def test_another_precision_is_rebuilt_in_float32_and_said(policy: str, tmp_path: Path) -> None:
+    keras.config.set_dtype_policy(policy)
+    try:
+        around = L.Bidirectional(L.GRU(3, recurrent_initializer="glorot_uniform"))
+        layers = [L.Conv2D(4, 3), L.BatchNormalization(), L.Reshape((36, 4)), around, L.Dense(2)]
+        network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    network.save(tmp_path / "net.keras")
+    model = load_source(spec(tmp_path / "net.keras"))
+    assert {layer.dtype_policy.name for layer in model.module._flatten_layers()} == {"float32"}
+    assert {tensor.dtype for tensor in (*model.spec.inputs, *model.spec.outputs)} == {"float32"}
+    assert model.notes == (f"authored in {policy}; rebuilt in float32 with the same weights, which recipes start from",)
+    samples = inputs_of(model)
+    expected = np.asarray(network.predict(samples[0], verbose=0), np.float32)
+    np.testing.assert_allclose(model.infer(samples)[0], expected, atol=0.05)
+
+
+def test_an_output_that_is_an_input_is_given_back(tmp_path: Path) -> None:
+    inputs = keras.Input((6,), name="x")
+    hidden = L.Dense(3)(inputs)
+    keras.Model(inputs, [inputs, hidden, hidden]).save(tmp_path / "net.keras")
+    model = load_source(spec(tmp_path / "net.keras"))
+    samples = inputs_of(model)
+    same, first, second = model.infer(samples)
+    assert np.array_equal(same, samples[0])
+    assert np.array_equal(first, second)
+    assert len({tensor.name for tensor in model.spec.outputs}) == 3
+
+
+def test_batch_norms_are_settled_on_the_models_own_data(tmp_path: Path) -> None:
+    bright = np.random.default_rng(0).uniform(100, 255, (8, 32, 32, 3)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", inputs=bright, labels=np.zeros(8, np.int64), calibration=bright + 1)
+    wanted = ModelSpec(
+        name="net",
+        source="keras",
+        application="MobileNet",
+        inputs=({"name": "image", "shape": (1, 32, 32, 3), "layout": "NHWC", "range": (0, 255)},),
+        outputs=({"name": "logits", "shape": (1, 5)},),
+        no_accuracy_reason="random weights",
+    )
+    own = wanted.model_copy(
+        update={"folder": tmp_path, "dataset": DatasetSpec(npz=tmp_path / "data.npz"), "dataset_layout": "NHWC"}
+    )
+    for model in (load_source(wanted), load_source(own)):
+        first = next(layer for layer in model.module._flatten_layers() if layer.name == "conv1_bn")
+        assert float(np.max(first.moving_variance)) > 100, "settled on noise of variance 1"
+    assert np.allclose(load_source(own).infer([bright[:2]])[0], load_source(own).infer([bright[:2]])[0])

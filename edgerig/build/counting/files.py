@@ -22,7 +22,7 @@ def onnx(model: SourceModel) -> Counts:
 
 
 def tflite(model: SourceModel) -> Counts:
-    from edgerig.build.formats.tflite import operators, read
+    from edgerig.build.formats.tflite_graph import operators, read
 
     graph = read(model.module)
     stored = {

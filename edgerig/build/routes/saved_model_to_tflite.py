@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from edgerig.build.routes.refused_operators import naming_operators
 from edgerig.build.routes.tensorflow_graph import SIGNATURE, order_tensors
 from edgerig.build.source import SourceModel, identifier, layout_of
 from edgerig.spec import Layout
@@ -21,7 +22,10 @@ def convert(model: SourceModel, out: Path) -> Layout:
     module = model.module
     names = [identifier(tensor.name) for tensor in model.spec.inputs]
     results = [f"output_{index}" for index in range(len(model.spec.outputs))]
-    inputs = [tf.TensorSpec(t.shape, tf.float32, name=name) for name, t in zip(names, model.spec.inputs, strict=True)]
+    inputs = [
+        tf.TensorSpec(t.shape, tf.as_dtype(t.dtype), name=name)
+        for name, t in zip(names, model.spec.inputs, strict=True)
+    ]
 
     def serve(*tensors: Any) -> dict[str, Any]:
         return dict(zip(results, module.call(*tensors), strict=True))
@@ -29,6 +33,7 @@ def convert(model: SourceModel, out: Path) -> Layout:
     function = tf.function(serve, autograph=False).get_concrete_function(*inputs)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: function})
-        out.write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE]).convert())
+        with naming_operators():
+            out.write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE]).convert())
     order_tensors(out, names, results)
     return layout_of(model.spec.inputs)

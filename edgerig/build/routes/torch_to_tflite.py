@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from edgerig.build.formats import trace_inputs
+from edgerig.build.routes.refused_operators import naming_operators
+from edgerig.build.routes.transposed_convolutions import Cut
 from edgerig.build.source import SourceModel, layout_of
 from edgerig.spec import Layout
 
@@ -23,8 +25,9 @@ def convert(model: SourceModel, out: Path) -> Layout:
         torch.from_numpy(np.ascontiguousarray(array.transpose(TO_NHWC)) if index in channels_first else array)
         for index, array in enumerate(trace_inputs(model))
     )
-    module = model.module
+    module = Cut(model.module)
     if channels_first:
         module = litert_torch.to_channel_last_io(module, args=channels_first)
-    litert_torch.convert(module.eval(), samples).export(str(out))
+    with naming_operators():
+        litert_torch.convert(module.eval(), samples).export(str(out))
     return "NHWC" if channels_first else layout_of(spec.inputs)

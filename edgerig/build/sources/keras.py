@@ -21,13 +21,14 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras reads it once, when it is imported; this is a build's own process
 
 import keras
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from edgerig.build.factory import call_factory
 from edgerig.build.inference import infer_by_sample, known_bytes
-from edgerig.build.source import Arrays, SourceModel, identifier
+from edgerig.build.settling import settling_samples
+from edgerig.build.source import DTYPES, Arrays, SourceModel, identifier, known_dtype
+from edgerig.build.sources.keras_dtypes import in_float32
 from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
@@ -36,7 +37,7 @@ Tensors = tuple[TensorSpec, ...]
 SEED = 0
 """For layers initialised at random: a model's processes must all see the same weights."""
 SETTLING_SAMPLES = 16
-"""As many random inputs as an untrained network's batch norms take their statistics from."""
+"""As many samples as an untrained network's batch norms take their statistics from."""
 SETTLING_SIZE = 64
 """The length given to an axis the architecture leaves open, while they do."""
 CALL_HINT = "call() takes the [[inputs]] of model.toml in order, a sample at a time"
@@ -47,9 +48,10 @@ def load(spec: ModelSpec) -> SourceModel:
 
     A spec without tensors gets those the model itself declares (see `describe`).
     """
-    model = _bring(spec)
+    where = f'model "{spec.name}"' if spec.path is None else str(spec.path)
+    model, notes = in_float32(_bring(spec), where)
+    model = _with_own_outputs(model)
     if not (spec.inputs and spec.outputs):
-        where = f'model "{spec.name}"' if spec.path is None else str(spec.path)
         inputs, outputs = _described(model, where, spec.inputs)
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     network = _at_batch_one(model, spec.inputs, f'model "{spec.name}"')
@@ -62,7 +64,7 @@ def load(spec: ModelSpec) -> SourceModel:
     def infer(arrays: Arrays) -> Arrays:
         return infer_by_sample(spec, call, arrays, hint=CALL_HINT)
 
-    return SourceModel(spec, network, infer)
+    return SourceModel(spec, network, infer, notes=notes)
 
 
 def describe(model: Path | keras.Model, given: Tensors = ()) -> tuple[Tensors, Tensors]:
@@ -71,9 +73,9 @@ def describe(model: Path | keras.Model, given: Tensors = ()) -> tuple[Tensors, T
     `given`, where not empty, replaces the inputs the model declares. Raises BuildError when the file does not load,
     the model declares no inputs, or a shape other than the batch is left open.
     """
-    if isinstance(model, Path):
-        return _described(read(model), str(model), given)
-    return _described(model, f'Keras model "{model.name}"', given)
+    where = str(model) if isinstance(model, Path) else f'Keras model "{model.name}"'
+    whole, _ = in_float32(read(model) if isinstance(model, Path) else model, where)
+    return _described(_with_own_outputs(whole), where, given)
 
 
 def read(path: Path) -> keras.Model:
@@ -91,17 +93,19 @@ def read(path: Path) -> keras.Model:
 
 
 def tensor_spec(name: str, shape: Sequence[int | None], dtype: str, where: str) -> TensorSpec:
-    """A tensor of the model in `where` at batch 1. Raises BuildError for an open axis or a dtype other than float32."""
+    """A tensor of the model in `where` at batch 1. Raises BuildError for an open axis or what is no number."""
     if any(length is None for length in shape[1:]):
         shown = ", ".join("?" if length is None else str(length) for length in shape)
         raise BuildError(
             f'{where}: tensor "{name}" has the open shape ({shown})',
             hint="give the model a model.toml with [[inputs]] shape = […], every axis a number, and batch 1 in front",
         )
-    if dtype != "float32":
-        raise BuildError(f'{where}: tensor "{name}" is {dtype}', hint="only float32 inputs and outputs are measured")
+    if dtype not in DTYPES:
+        raise BuildError(
+            f'{where}: tensor "{name}" is {dtype}', hint="only real numbers, integers and bools are fed and measured"
+        )
     axes = (1, *(int(length) for length in shape[1:] if length is not None))
-    return TensorSpec(name=name, shape=axes, layout="NHWC" if len(axes) == 4 else "any")
+    return TensorSpec(name=name, shape=axes, dtype=known_dtype(dtype), layout="NHWC" if len(axes) == 4 else "any")
 
 
 def _bring(spec: ModelSpec) -> keras.Model:
@@ -112,7 +116,7 @@ def _bring(spec: ModelSpec) -> keras.Model:
     model = _application(spec, spec.application) if spec.application is not None else _made(spec, str(spec.factory))
     if spec.weights is None:
         if spec.application is not None:
-            _settle_batch_norms(model)
+            _settle_batch_norms(model, spec)
     else:
         weights = spec.located(spec.weights)
         known_bytes(spec, weights)
@@ -158,8 +162,8 @@ def _application(spec: ModelSpec, name: str) -> keras.Model:
         ) from error
 
 
-def _settle_batch_norms(model: keras.Model) -> None:
-    """Gives the batch norms of an untrained network the statistics of a seeded random batch.
+def _settle_batch_norms(model: keras.Model, spec: ModelSpec) -> None:
+    """Gives the batch norms of an untrained network the statistics of a batch of its data (`settling_samples`).
 
     With fresh ones, activations shrink from layer to layer until no recipe's error can be told from another's.
     """
@@ -167,10 +171,11 @@ def _settle_batch_norms(model: keras.Model) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
-    shapes = [tuple(length or SETTLING_SIZE for length in tensor.shape[1:]) for tensor in model.inputs]
-    rng = np.random.default_rng(SEED)
-    batch = [rng.standard_normal((SETTLING_SAMPLES, *shape), dtype=np.float32) for shape in shapes]
-    model(_structured(model, batch), training=True)
+    inputs = spec.inputs or tuple(
+        TensorSpec(name=tensor.name, shape=(1, *(length or SETTLING_SIZE for length in tensor.shape[1:])))
+        for tensor in model.inputs
+    )
+    model(_structured(model, settling_samples(spec, inputs, SETTLING_SAMPLES, SEED)), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
@@ -186,6 +191,20 @@ def _at_batch_one(model: keras.Model, inputs: Tensors, where: str) -> keras.Mode
             f"{where}: it does not take inputs of shape {shapes}: {_first_line(error)}",
             hint="mend the [[inputs]] of model.toml: one for each input, with batch 1 in front",
         ) from error
+
+
+def _with_own_outputs(model: keras.Model) -> keras.Model:
+    """`model` with outputs that are an input, or there already, as copies: Keras cannot call one that passes a tensor
+    through, and converters drop or merge such outputs."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        return model
+    seen = {id(tensor) for tensor in inputs}
+    own = []
+    for tensor in outputs:
+        own.append(keras.layers.Identity()(tensor) if id(tensor) in seen else tensor)
+        seen.add(id(tensor))
+    return model if all(a is b for a, b in zip(own, outputs, strict=True)) else keras.Model(model.input, own)
 
 
 def _described(model: keras.Model, where: str, given: Tensors) -> tuple[Tensors, Tensors]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edgerig.build.inference import infer_by_sample
-from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
 
@@ -96,7 +96,7 @@ def _described(loaded: Any, folder: Path, given: Tensors) -> tuple[Tensors, Tens
     named = dict(zip(_matched(declared, inputs), inputs, strict=True))
     # With the inputs' shapes known, those the signature leaves open in its outputs are too.
     traced = tf.function(lambda arguments: function(**arguments), autograph=False).get_concrete_function(
-        {key: tf.TensorSpec(tensor.shape, tf.float32) for key, tensor in named.items()}
+        {key: tf.TensorSpec(tensor.shape, declared[key].dtype) for key, tensor in named.items()}
     )
     outputs = sorted(traced.structured_outputs.items())
     return inputs, tuple(_tensor(name, tensor.shape, tensor.dtype, folder) for name, tensor in outputs)
@@ -113,10 +113,13 @@ def _tensor(name: str, shape: Any, dtype: Any, folder: Path) -> TensorSpec:
             f'{folder}: tensor "{name}" has the open shape {shape}',
             hint="give the model a model.toml with [[inputs]] shape = […], every axis a number, and batch 1 in front",
         )
-    if dtype != tf.float32:
-        raise BuildError(f'{folder}: tensor "{name}" is {dtype.name}', hint="only float32 tensors are measured")
+    if dtype.name not in DTYPES:
+        raise BuildError(
+            f'{folder}: tensor "{name}" is {dtype.name}',
+            hint="only real numbers, integers and bools are fed and measured",
+        )
     axes = (1, *(int(length) for length in shape[1:]))
-    return TensorSpec(name=name, shape=axes, layout="NHWC" if len(axes) == 4 else "any")
+    return TensorSpec(name=name, shape=axes, dtype=known_dtype(dtype.name), layout="NHWC" if len(axes) == 4 else "any")
 
 
 def _matched(keys: Mapping[str, Any], tensors: Tensors) -> list[str]:

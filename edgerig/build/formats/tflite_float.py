@@ -1,0 +1,105 @@
+"""The float file every recipe starts from, made fit for it: outputs that are tensors of their own, names told apart.
+
+A converter may give an output that is an input, or the same tensor twice: the quantizer then makes an integer tensor of
+what was promised in float32, and a runtime's inputs and outputs share memory.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+RESHAPE = schema.BuiltinOperator.RESHAPE
+NAME_LENGTH = 200
+"""A converter names a tensor after every operator fused into its own: kilobytes, which the quantizer searches."""
+
+
+def prepare(graph: Any) -> set[str]:
+    """Mends `graph` in place. Returns the names of the tensors that copies were made into."""
+    _tell_apart(graph)
+    copies: set[str] = set()
+    main = graph.subgraphs[0]
+    written = {int(i) for operator in main.operators for i in operator.outputs}
+    kept: set[int] = set()
+    outputs = [int(i) for i in main.outputs]
+    for position, tensor in enumerate(outputs):
+        if tensor in written and tensor not in kept:
+            kept.add(tensor)
+        else:
+            outputs[position] = _copied(graph, tensor, position)
+            copies.add(main.tensors[outputs[position]].name.decode())
+    for signature in graph.signatureDefs or []:
+        if signature.subgraphIndex == 0:
+            _point(signature.outputs, [int(i) for i in main.outputs], outputs)
+    main.outputs = np.asarray(outputs, np.int32)
+    return copies
+
+
+def _tell_apart(graph: Any) -> None:
+    """Every tensor gets a name of its own, no longer than NAME_LENGTH: the quantizer finds tensors by name alone."""
+    tensors = [tensor for subgraph in graph.subgraphs for tensor in subgraph.tensors]
+    names = [(tensor.name or b"tensor").decode(errors="replace") for tensor in tensors]
+    short = [name if len(name) <= NAME_LENGTH else name[:NAME_LENGTH] for name in names]
+    seen: Counter[str] = Counter()
+    taken = set(short)
+    for tensor, name in zip(tensors, short, strict=True):
+        seen[name] += 1
+        unique = name
+        while seen[name] > 1 and unique in taken:
+            unique, seen[name] = f"{name}#{seen[name]}", seen[name] + 1
+        taken.add(unique)
+        tensor.name = unique.encode()
+
+
+def _copied(graph: Any, tensor: int, position: int) -> int:
+    """The index of a new tensor of the main subgraph which a RESHAPE to its own shape copies `tensor` into."""
+    main = graph.subgraphs[0]
+    source = main.tensors[tensor]
+    shape = np.asarray([] if source.shape is None else source.shape, np.int32)
+    target = copy.copy(source)
+    target.name, target.buffer = source.name + f"#output_{position}".encode(), _buffer(graph, None)
+    lengths = schema.TensorT()
+    lengths.name, lengths.shape = target.name + b"#shape", np.asarray([len(shape)], np.int32)
+    lengths.type, lengths.buffer = schema.TensorType.INT32, _buffer(graph, np.frombuffer(shape.tobytes(), np.uint8))
+    main.tensors += [target, lengths]
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _opcode(graph)
+    operator.inputs = np.asarray([tensor, len(main.tensors) - 1], np.int32)
+    operator.outputs = np.asarray([len(main.tensors) - 2], np.int32)
+    operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+    operator.builtinOptions = schema.ReshapeOptionsT()
+    operator.builtinOptions.newShape = shape
+    main.operators.append(operator)
+    return len(main.tensors) - 2
+
+
+def _buffer(graph: Any, data: Any) -> int:
+    buffer = schema.BufferT()
+    buffer.data = data
+    graph.buffers.append(buffer)
+    return len(graph.buffers) - 1
+
+
+def _opcode(graph: Any) -> int:
+    for index, code in enumerate(graph.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == RESHAPE:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = RESHAPE
+    code.version = 1
+    graph.operatorCodes.append(code)
+    return len(graph.operatorCodes) - 1
+
+
+def _point(entries: Any, before: list[int], after: list[int]) -> None:
+    """Signature entries name tensors, in any order; a tensor that was there twice has an entry for each."""
+    left = list(zip(before, after, strict=True))
+    for entry in entries:
+        pair = next((pair for pair in left if pair[0] == entry.tensorIndex), None)
+        if pair is not None:
+            left.remove(pair)
+            entry.tensorIndex = pair[1]

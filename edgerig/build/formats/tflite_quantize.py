@@ -1,0 +1,190 @@
+"""ai-edge-quantizer at work on a float file, and LiteRT asked whether it runs what came out.
+
+What LiteRT refuses of a quantized file is an operator of a dtype its kernel does not have; it names the operator, which
+is then left in float, and the file is made anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer.quantizer import Quantizer
+
+from edgerig.build.formats import first_words
+from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
+from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
+from edgerig.build.formats.tflite_ranges import Qsvs, calibrated, feed, observe
+from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, manager
+from edgerig.build.source import Arrays
+from edgerig.errors import BuildError, UnsupportedRecipe
+
+BLOCK = 8
+"""Input channels XNNPACK's integer kernels with dynamic ranges take at a time (its `kr`)."""
+FEW_CHANNELS = (
+    f"with fewer than {BLOCK} input channels its integer kernel computes mostly padding, slower than in float"
+)
+DEPTHWISE = "XNNPACK has no integer kernel for it that takes ranges at run time"
+CONVOLUTIONS = frozenset({"CONV_2D", "TRANSPOSE_CONV"})
+MOST_REFUSALS = 20
+NODE = re.compile(r"node #(\d+)|Node number (\d+) \((\w+)\)")
+"""As LiteRT names an operator (subgraph.cc, ReportOpError) and XNNPACK's delegate one it could not take."""
+
+
+def quantize_statically(source: Path, recipe: str, samples: list[Arrays], copies: set[str], out: Path) -> Plan:
+    """Writes `source` quantized to `out`; returns what is left in float. Raises UnsupportedRecipe when that is all.
+
+    `samples` are the calibration data, batches of one in the file's layout; `copies` as `tflite_float.prepare` gives.
+    """
+    seen = observe(source, samples)
+    graph = read(source)
+    left = plan(graph, recipe, seen, copies)
+    if not _computing(graph, left, copies):
+        raise _nothing(recipe, left)
+    return _until_it_runs(source, recipe, left, calibrated(graph, seen, ACTIVATION_BITS[recipe]), samples[0], out)
+
+
+def quantize_dynamically(source: Path, recipe: str, sample: Arrays, out: Path) -> Plan:
+    """Writes `source` with 8-bit weights in the operators that are worth it to `out`; returns those that are not."""
+    graph = read(source)
+    left: Plan = {}
+    for operator in walk(graph):
+        if operator.name == "DEPTHWISE_CONV_2D":
+            left[operator] = DEPTHWISE
+        elif operator.name in CONVOLUTIONS:
+            weights = constant(graph, operator, operator.inputs[1])
+            if weights is not None and weights.shape[-1] < BLOCK:
+                left[operator] = FEW_CHANNELS
+    left = _until_it_runs(source, recipe, left, None, sample, out)
+    if not constants(read(out)).get("int8"):
+        raise _nothing(recipe, left)
+    return left
+
+
+def quantize_weights(source: Path, recipe: str, sample: Arrays, out: Path) -> Plan:
+    """Writes `source` with smaller weights to `out`; returns the operators LiteRT would not run so."""
+    return _until_it_runs(source, recipe, {}, None, sample, out)
+
+
+def _until_it_runs(source: Path, recipe: str, left: Plan, ranges: Qsvs | None, sample: Arrays, out: Path) -> Plan:
+    graph, left = read(source), dict(left)
+    for _ in range(MOST_REFUSALS):
+        in_float = [[_tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
+        table = manager(recipe, in_float).get_quantization_recipe()
+        quantized = Quantizer(str(source), table).quantize(copy.deepcopy(ranges), enable_progress_report=False)
+        quantized.export_model(str(out), overwrite=True)
+        made = read(out)
+        if _complete(made):
+            write(made, out)
+        _check(graph, made, left)
+        words = refusal(out, sample)
+        if words is None:
+            _keep_output_names(graph, made)
+            write(made, out)
+            return left
+        operator = _named(words, graph, made)
+        if operator is None or operator in left:
+            break
+        left[operator] = f"LiteRT does not run it so: {words}"
+    raise BuildError(
+        f"LiteRT does not run the quantized file: {words}",
+        hint="choose another recipe; the build's log has LiteRT's own words",
+    )
+
+
+def refusal(file: Path, sample: Arrays) -> str | None:
+    """LiteRT's words when it does not run the file, None when it does."""
+    try:
+        interpreter = Interpreter(str(file), num_threads=1)
+        interpreter.allocate_tensors()
+        feed(interpreter, sample)
+        interpreter.invoke()
+    except (RuntimeError, ValueError) as error:
+        return first_words(error)
+    return None
+
+
+def _named(words: str, graph: Any, made: Any) -> Operator | None:
+    """The operator of the float graph that LiteRT's words on the quantized one are about."""
+    operators = [operator for operator in walk(made) if operator.subgraph == 0]
+    by_output = {_tensor_name(graph, each, each.outputs[0]): each for each in walk(graph) if each.outputs}
+    for match in NODE.finditer(words):
+        index = int(match[1] or match[2])
+        if index < len(operators) and match[3] in (None, operators[index].name) and operators[index].outputs:
+            found = by_output.get(_tensor_name(made, operators[index], operators[index].outputs[0]))
+            if found is not None:
+                return found
+    return None
+
+
+def _complete(graph: Any) -> bool:
+    """Gives outputs that nothing reads the type of the operator's others: the quantizer forgets them (an unrolled LSTM
+    does not read its first forget gate), and no kernel splits integers into floats. Was there any?"""
+    changed = False
+    for operator in walk(graph):
+        tensors = [graph.subgraphs[operator.subgraph].tensors[i] for i in operator.outputs]
+        integers = [t for t in tensors if t.quantization is not None and t.quantization.scale is not None]
+        if operator.name not in MOVES or not integers:
+            continue
+        for tensor in tensors:
+            if tensor.type != integers[0].type and not any(tensor is each for each in integers):
+                tensor.type, tensor.quantization = integers[0].type, copy.deepcopy(integers[0].quantization)
+                changed = True
+    return changed
+
+
+def _keep_output_names(graph: Any, made: Any) -> None:
+    """The file's outputs bear the float file's names; what was called so, and is now read by a DEQUANTIZE, another."""
+    before, after = graph.subgraphs[0], made.subgraphs[0]
+    for old, new in zip(before.outputs, after.outputs, strict=True):
+        name = before.tensors[old].name
+        for tensor in after.tensors:
+            if tensor.name == name and tensor is not after.tensors[new]:
+                tensor.name = name + b"#quantized"
+        after.tensors[new].name = name
+
+
+def _check(graph: Any, made: Any, left: Plan) -> None:
+    """Raises BuildError when the quantizer did not leave an operator as it was told to."""
+    types = {tensor.name: tensor.type for subgraph in made.subgraphs for tensor in subgraph.tensors}
+    for operator in left:
+        for index in operator.outputs:
+            tensor = graph.subgraphs[operator.subgraph].tensors[index]
+            if types.get(tensor.name, tensor.type) != tensor.type:
+                raise BuildError(
+                    f'{QUANTIZER} quantized {operator.name} "{tensor.name.decode()}", which was to stay in float',
+                    hint="please report it, with the model",
+                )
+
+
+def _computing(graph: Any, left: Plan, copies: set[str]) -> list[Operator]:
+    """What is quantized and computes something."""
+    return [
+        operator
+        for operator in walk(graph)
+        if operator not in left and operator.name not in MOVES and "float32" in _dtypes(graph, operator)
+    ]
+
+
+def _dtypes(graph: Any, operator: Operator) -> set[str]:
+    return {dtype(graph, operator, i) for i in (*operator.inputs, *operator.outputs)}
+
+
+def _nothing(recipe: str, left: Plan) -> UnsupportedRecipe:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in _by_name(left).items())
+    return UnsupportedRecipe(
+        f"{recipe}: nothing in the network can be quantized: {reasons or 'it has no operator with weights'}",
+        hint="choose int8-weight or fp16, or replace these operators in the model",
+    )
+
+
+def _by_name(left: Plan) -> dict[str, str]:
+    return {operator.name: reason for operator, reason in left.items() if operator.name not in MOVES}
+
+
+def _tensor_name(graph: Any, operator: Operator, tensor: int) -> str:
+    name: str = graph.subgraphs[operator.subgraph].tensors[tensor].name.decode()
+    return name
