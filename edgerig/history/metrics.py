@@ -51,9 +51,11 @@ def _wrong(row: Row) -> str:
 def _untimed(row: Row) -> str:
     if row["emulated"]:
         return "emulated: the time of an emulator says nothing"
-    # Whatever a verdict may be called in other versions: only these two say that the median is known.
+    # Whatever a verdict may be called in other versions: only these say that the median is known.
     return (
-        "" if row["verdict"] in ("stable", "fallback") else f"{row['verdict'] or 'no verdict'}: its time is not known"
+        ""
+        if row["verdict"] in ("stable", "saturates", "fallback")
+        else f"{row['verdict'] or 'no verdict'}: its time is not known"
     )
 
 

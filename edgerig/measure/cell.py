@@ -73,6 +73,7 @@ def figures(
             interval=median_interval(raw.samples_ns),
             kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
             throttling=signs(state),
+            saturates=_saturates(artifact, probed[0]),
         ),
         "state": state,
         "engine": Engine(
@@ -90,6 +91,12 @@ def _names(model: ModelSpec, artifact: Artifact) -> list[str]:
     """What the outputs are called: as the model's author does, else as the file does."""
     authored = [tensor.name for tensor in model.outputs]
     return authored if len(authored) == len(artifact.outputs) else [tensor.name for tensor in artifact.outputs]
+
+
+def _saturates(artifact: Artifact, device: DeviceRecord | None) -> bool:
+    """Does ONNX Runtime multiply by the file's signed 8-bit weights inexactly on this device, unless told not to?"""
+    signed = artifact.engine == "onnxruntime" and artifact.constants.get("int8", 0) > 0
+    return signed and device is not None and device.int8_saturates is True
 
 
 def _tolerance(artifact: Artifact) -> float:

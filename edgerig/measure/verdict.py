@@ -10,6 +10,13 @@ from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
 from edgerig.results import Delegation, Verdict, VerdictLabel
 
 
+SATURATES = (
+    "this processor's 8-bit products saturate in ONNX Runtime's default (relative error 0.34 in place of 0.11 on "
+    "EfficientNet-Lite0): set session.x64quantprecision to 1 in the application, as was done here, or ship "
+    "int8-static-unsigned"
+)
+
+
 def judge(
     *,
     emulated: bool,
@@ -19,13 +26,16 @@ def judge(
     interval: MedianInterval,
     kernels: Kernels | None = None,
     throttling: Sequence[str] = (),
+    saturates: bool = False,
 ) -> Verdict:
-    """The strongest thing to be said, in this order: wrong, emulated, fallback, throttled, noisy, stable.
+    """The strongest thing to be said, in this order: wrong, emulated, fallback, throttled, noisy, saturates, stable.
 
     `wrong`: on the same samples the same file gives something else on the device than where it was built (`kernels`),
     by more than kernels may differ: no figure of the cell counts.
     `fallback`: operators were left off the fast backend, or another thread count is in force than was asked for.
     `throttled`: the device held its processor back while the cell ran (`throttling` says what tells so).
+    `saturates`: ONNX Runtime's default computes this file's 8-bit products inexactly on this processor (`saturates`);
+    it was measured with them exact.
     `noisy`: the median's 95 % interval is wider than ±2 % (`MEDIAN_TOLERANCE`), or there were too few samples for one.
     """
     width = interval.relative_half_width
@@ -41,6 +51,7 @@ def judge(
         "host_tolerance": None if kernels is None else kernels.tolerance,
         "host_samples": None if kernels is None else kernels.samples,
         "throttling": list(throttling),
+        "saturates": saturates,
     }
     if kernels is not None and kernels.wrong:
         advice = f"{kernels.wrong}: a kernel of this device computes something else, do not ship this build"
@@ -52,6 +63,8 @@ def judge(
         )
         return Verdict(label="emulated", evidence=evidence, advice=advice)
     label, advice = _of_latency(threads, threads_in_force, delegation, throttling, interval)
+    if label == "stable" and saturates:
+        return Verdict(label="saturates", evidence=evidence, advice=SATURATES)
     return Verdict(label=label, evidence=evidence, advice=advice)
 
 

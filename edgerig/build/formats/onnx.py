@@ -5,6 +5,7 @@ All files keep the source's layout, and inputs and outputs of the float graph's 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -39,7 +40,13 @@ class OnnxBuilder:
         self._layout: Layout | None = None
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
-        """See `FormatBuilder.build`."""
+        """See `FormatBuilder.build`. ONNX Runtime's tools leave files in the working folder: it is the scratch folder
+        meanwhile."""
+        out = out.absolute()
+        with contextlib.chdir(self._float.parent):
+            return self._build(recipe, calibration, out)
+
+    def _build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         with converting(f'exporting model "{self._model.spec.name}" to ONNX'):
             if self._layout is None:
                 layout = find_route(self._model.spec.source, "onnx")(self._model, self._float)

@@ -32,6 +32,12 @@ DTYPES = {
 """ONNX Runtime's type names that have a numpy dtype."""
 
 
+INEXACT = (
+    "ONNX Runtime does not load this file with exact 8-bit products (its operators share weights): on x86-64 without VNNI "
+    "they saturate"
+)
+
+
 class OnnxruntimeEngine:
     """An `.onnx` file. `invoke` is the session's compiled run with everything bound, made when the file is loaded."""
 
@@ -46,7 +52,7 @@ class OnnxruntimeEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        self._session = _session(path, options)
+        self._session, self._exact = _session(path, options)
         batch_axes = {node.shape[0] for node in self._session.get_inputs() if node.shape}
         self._inputs = [_tensor(node) for node in self._session.get_inputs()]
         self._outputs = [_tensor(node) for node in self._session.get_outputs()]
@@ -78,7 +84,7 @@ class OnnxruntimeEngine:
         return [np.array(value.numpy()) for value in self._binding.get_outputs()]
 
     def describe(self) -> Description:
-        notes = []
+        notes = [] if self._exact else [INEXACT]
         if self._dynamic_outputs:
             names = ", ".join(self._dynamic_outputs)
             notes.append(f"outputs of dynamic shape ({names}) are allocated in the first inference on new inputs")
@@ -94,18 +100,18 @@ class OnnxruntimeEngine:
         )
 
 
-def _session(path: str, options: Any) -> Any:
-    """The file, loaded; on x86-64 without VNNI, so that products of unsigned by signed 8-bit numbers do not saturate.
+def _session(path: str, options: Any) -> tuple[Any, bool]:
+    """The file, loaded, and whether with exact products; on x86-64 without VNNI, so that products of unsigned by signed 8-bit numbers do not saturate.
 
     No other processor is changed by that (onnxruntime_session_options_config_keys.h,
     kOrtSessionOptionsAvx2PrecisionMode). A file whose operators share 8-bit weights cannot be loaded so.
     """
     options.add_session_config_entry(PRECISE, "1")
     try:
-        return _loaded(path, options)
-    except Exception:
+        return _loaded(path, options), True
+    except Exception:  # a file that does not load at all raises once more
         options.add_session_config_entry(PRECISE, "0")
-        return _loaded(path, options)
+        return _loaded(path, options), False
 
 
 def _loaded(path: str, options: Any) -> Any:

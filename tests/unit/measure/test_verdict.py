@@ -70,3 +70,16 @@ def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, 
     assert found.label == label
     assert found.evidence["throttling"] == ["the firmware says: throttled"]
     assert ("the firmware says: throttled: cool the device" in found.advice) == (label == "throttled")
+
+
+@pytest.mark.parametrize(
+    ("interval", "delegation", "label"),
+    [(TIGHT, UNKNOWN, "saturates"), (WIDE, UNKNOWN, "noisy"), (TIGHT, PART, "fallback")],
+)
+def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(interval, delegation, label):
+    found = judge(
+        emulated=False, threads=1, threads_in_force=1, delegation=delegation, interval=interval, saturates=True
+    )
+    assert found.label == label
+    assert found.evidence["saturates"] is True
+    assert ("session.x64quantprecision" in found.advice) == (label == "saturates")
