@@ -9,7 +9,6 @@ from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
 from edgerig.results import Delegation, Verdict, VerdictLabel
 
-
 SATURATES = (
     "this processor's 8-bit products saturate in ONNX Runtime's default (relative error 0.34 in place of 0.11 on "
     "EfficientNet-Lite0): set session.x64quantprecision to 1 in the application, as was done here, or ship "

@@ -33,8 +33,8 @@ DTYPES = {
 
 
 INEXACT = (
-    "ONNX Runtime does not load this file with exact 8-bit products (its operators share weights): on x86-64 without VNNI "
-    "they saturate"
+    "ONNX Runtime does not load this file with exact 8-bit products (its operators share weights): they saturate on "
+    "x86-64 without VNNI"
 )
 
 
@@ -101,9 +101,10 @@ class OnnxruntimeEngine:
 
 
 def _session(path: str, options: Any) -> tuple[Any, bool]:
-    """The file, loaded, and whether with exact products; on x86-64 without VNNI, so that products of unsigned by signed 8-bit numbers do not saturate.
+    """The file, loaded, and whether with exact products: those of unsigned by signed 8-bit numbers saturate by default
+    on x86-64 without VNNI.
 
-    No other processor is changed by that (onnxruntime_session_options_config_keys.h,
+    No other processor is changed by the option (onnxruntime_session_options_config_keys.h,
     kOrtSessionOptionsAvx2PrecisionMode). A file whose operators share 8-bit weights cannot be loaded so.
     """
     options.add_session_config_entry(PRECISE, "1")
