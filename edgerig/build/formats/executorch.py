@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
@@ -97,7 +98,7 @@ class ExecutorchBuilder:
         return ()
 
     def _samples(self) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(array) for array in trace_inputs(self._model))
+        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in trace_inputs(self._model))
 
     def _export(self, module: nn.Module) -> torch.export.ExportedProgram:
         return torch.export.export(module.eval(), self._samples())

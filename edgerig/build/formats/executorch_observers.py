@@ -30,6 +30,7 @@ SMALLEST_OPERAND = 2.0**-10
 """The smallest operand scale of an addition, as a share of its output's (microparams-init.c, qs8_add)."""
 
 SUMS = frozenset({torch.ops.aten.add.Tensor, torch.ops.aten.add_.Tensor, torch.ops.aten.sub.Tensor})
+PADS = ("aten.pad.default", "aten.constant_pad_nd.default")
 PRODUCTS = frozenset({torch.ops.aten.mul.Tensor, torch.ops.aten.mul_.Tensor})
 CLAMPS = frozenset(
     {
@@ -107,7 +108,7 @@ def floors(observed: fx.GraphModule) -> None:
     them (an output that calibration saw as 0, an all-zero filter with a bias), which cost no accuracy."""
     for node in observed.graph.nodes:
         output = _output_observer(observed, node)
-        inputs = [_observer(observed, argument) for argument in node.args if isinstance(argument, fx.Node)]
+        inputs = [_observer(observed, _before_pad(source)) for source in node.args if isinstance(source, fx.Node)]
         scales = [module.scale() for module in inputs if isinstance(module, RangeObserver)]
         weights = next((module for module in inputs if isinstance(module, WeightObserver)), None)
         if weights is not None and scales:
@@ -145,6 +146,12 @@ def _behind_clamp(node: fx.Node) -> Iterator[fx.Node]:
         if user.target in CLAMPS:
             yield from user.users
         yield user
+
+
+def _before_pad(node: fx.Node) -> fx.Node:
+    """What an integer pad in front of a convolution reads: its range is the convolution's."""
+    source = node.args[0] if str(node.target) in PADS else None
+    return source if isinstance(source, fx.Node) else node
 
 
 def _observer(observed: fx.GraphModule, node: fx.Node) -> Any:

@@ -57,6 +57,7 @@ WEIGHTED = LINEAR | CONVOLUTIONS
 BETWEEN = SUMS | PRODUCTS | {aten.cat.default}
 """Quantized only between quantized operators."""
 POOLED = frozenset({aten.mean.dim, aten.adaptive_avg_pool2d.default})
+PADS = frozenset({aten.pad.default, aten.constant_pad_nd.default})
 HARDTANH = frozenset({aten.hardtanh.default, aten.hardtanh_.default})
 
 
@@ -143,6 +144,7 @@ class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is 
                 node.meta.pop(Q_ANNOTATION_KEY, None)
         _keep_between(model)
         self._annotate_own_ranges(model)
+        self._annotate_pads(model)
         propagate_annotation(model)
         return model
 
@@ -158,6 +160,17 @@ class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is 
             if self._elementwise and node.name not in self._float_nodes and _gives_int8(source):
                 node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
                     input_qspec_map={source: activation}, output_qspec=activation, _annotated=True
+                )
+
+    def _annotate_pads(self, model: fx.GraphModule) -> None:
+        """Zero padding in front of a convolution: quantized before it and not again behind it, the form lowering takes
+        for an integer pad (`ConvolutionConfig._get_act_deps`)."""
+        for node in model.graph.nodes:
+            pad = node.args[0] if node.target in CONVOLUTIONS and _annotated(node) else None
+            if isinstance(pad, fx.Node) and _pads_zeros(pad, node):
+                spec = node.meta[Q_ANNOTATION_KEY].input_qspec_map.pop(pad)
+                pad.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+                    input_qspec_map={pad.args[0]: spec}, _annotated=True
                 )
 
 
@@ -246,6 +259,24 @@ def _forget(node: fx.Node) -> None:
             user.meta.pop(Q_ANNOTATION_KEY, None)
 
 
+def _pad_mode(pad: fx.Node) -> tuple[Any, Any]:
+    given = list(pad.args[2:])
+    if pad.target == aten.constant_pad_nd.default:
+        return "constant", given[0] if given else 0.0
+    mode = given[0] if given else pad.kwargs.get("mode", "constant")
+    return mode, given[1] if len(given) > 1 else pad.kwargs.get("value")
+
+
+def _pads_zeros(pad: fx.Node, convolution: fx.Node) -> bool:
+    """Does `pad` give zeros around the axes `convolution` slides over, to it alone?"""
+    if pad.target not in PADS or len(pad.users) > 1 or "transpose" in str(convolution.target):
+        return False
+    amounts = cast(list[int], pad.args[1])
+    mode, value = _pad_mode(pad)
+    sides = 2 * (convolution.meta["val"].dim() - 2)
+    return mode == "constant" and not value and len(amounts) <= sides and min(amounts) >= 0
+
+
 def _annotated(node: fx.Node) -> bool:
     return bool(getattr(node.meta.get(Q_ANNOTATION_KEY), "_annotated", False))
 
@@ -286,7 +317,5 @@ MOVING = POOLED | {
     aten.flatten.using_ints,
     aten.slice.Tensor,
     aten.dropout.default,
-    aten.constant_pad_nd.default,
-    aten.pad.default,
-}
+} | PADS
 """Operators through which a value stays what it was, or close."""
