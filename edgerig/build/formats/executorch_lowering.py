@@ -25,7 +25,8 @@ from edgerig.errors import BuildError, UnsupportedRecipe
 ROUNDS = 3
 """Lowerings of one plan: a layer may turn out to be without a kernel only when its neighbour is float."""
 FAITHFUL = 0.5
-"""Relative error of a program against its own quantized graph: rounding makes 0.1 in deep networks, a wrong layout 1."""
+"""Relative error of a program against its own quantized graph: rounding makes 0.1 in deep networks, a wrong layout 1.
+"""
 LOOSE = ("quantized_decomposed.", "torchao.")
 
 
@@ -122,9 +123,9 @@ def _wrong(graph: fx.GraphModule, samples: Callable[[], tuple[torch.Tensor, ...]
         returned = graph(*samples())
     theirs: Sequence[Any] = [returned] if isinstance(returned, torch.Tensor) else list(returned)
     for index, (built, expected) in enumerate(zip(ours, theirs, strict=True)):
-        error = _relative_error(built, expected)
-        if not error <= FAITHFUL:
-            return f"output {index} of the program is not its graph's (relative error {error:.2g})"
+        difference = _relative_error(built, expected)
+        if not difference <= FAITHFUL:
+            return f"output {index} of the program is not its graph's (relative error {difference:.2g})"
     return None
 
 

@@ -71,7 +71,7 @@ class RangeObserver(HistogramObserver):  # type: ignore[misc]  # torchao is Any 
         return float(self.calculate_qparams()[0])
 
     def raise_scale(self, least: float) -> None:
-        self.eps = torch.maximum(self.eps, torch.tensor(least))
+        self.eps: torch.Tensor = self.eps.clamp(min=least)
 
 
 class WeightObserver(PerChannelMinMaxObserver):  # type: ignore[misc]  # torchao is Any to the type checker

@@ -113,7 +113,7 @@ def _bounds(node: fx.Node) -> tuple[float | None, float | None] | None:
             return None
     if not all(bound is None or isinstance(bound, int | float) for bound in (low, high)):
         return None
-    if high is None and low != 0 or low is None:
+    if low is None or (high is None and low != 0):
         return None  # one-sided at another value: no such kernel to fuse
     return float(low), None if high is None else float(high)
 
@@ -178,9 +178,9 @@ class DynamicQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is
     """Weights int8 by output channel, activations quantized by row as they come, at run time.
 
     XNNPACKQuantizer's own dynamic patterns pass by a convolution followed by a ReLU, which in a usual network is every
-    convolution, although XNNPACK's dynamic convolution takes a fused ReLU. Left in float are convolutions with one input
-    channel a filter (XNNPACK runs them as depthwise, for which it has no dynamic kernel), those that are not 2-D, and
-    those whose input lowering would lay out wrongly (`executorch_layout`).
+    convolution, although XNNPACK's dynamic convolution takes a fused ReLU. Left in float are convolutions with one
+    input channel a filter (XNNPACK runs them as depthwise, for which it has no dynamic kernel), those that are not 2-D,
+    and those whose input lowering would lay out wrongly (`executorch_layout`).
     """
 
     def __init__(self, float_nodes: frozenset[str] = frozenset(), *, convolutions: bool = True) -> None:
@@ -306,16 +306,20 @@ def _is_float32(node: fx.Node) -> bool:
     return all(not isinstance(value, torch.Tensor) or value.dtype == torch.float32 for value in values)
 
 
-MOVING = POOLED | {
-    aten.max_pool2d.default,
-    aten.permute.default,
-    aten.transpose.int,
-    aten.squeeze.dim,
-    aten.unsqueeze.default,
-    aten.view.default,
-    aten.reshape.default,
-    aten.flatten.using_ints,
-    aten.slice.Tensor,
-    aten.dropout.default,
-} | PADS
+MOVING = (
+    POOLED
+    | {
+        aten.max_pool2d.default,
+        aten.permute.default,
+        aten.transpose.int,
+        aten.squeeze.dim,
+        aten.unsqueeze.default,
+        aten.view.default,
+        aten.reshape.default,
+        aten.flatten.using_ints,
+        aten.slice.Tensor,
+        aten.dropout.default,
+    }
+    | PADS
+)
 """Operators through which a value stays what it was, or close."""

@@ -56,7 +56,9 @@ SCALAR_TYPES = {
 MOVES = ("Convert", "StaticTranspose", "StaticReshape", "StaticSlice", "StaticConstantPad", "Concatenate", "Copy")
 """XNNPACK's operators that only move values, by the beginning of their kind."""
 WEIGHTED_KERNELS = frozenset({"convolution", "linear", "addmm", "mm", "embedding"})
-MOVING_KERNEL = re.compile(r"view|permute|transpose|_copy|clone|slice|squeeze|expand|cat|stack|pad|_prim|embedding|::full|^dim_order_ops")
+MOVING_KERNEL = re.compile(
+    r"view|permute|transpose|_copy|clone|slice|squeeze|expand|cat|stack|pad|_prim|embedding|::full|topk|argm|^dim_order_ops"
+)
 """Kernels outside delegates that move values, or choose them, without computing."""
 
 
@@ -106,7 +108,6 @@ class Program:
                     sizes[dtype] += entry["size"]
         return dict(sizes)
 
-
     def in_float(self, *, every: bool) -> list[str]:
         """The kinds of operators with float32 weights, one entry an operator; with `every`, of all that compute on
         float32 values: XNNPACK's as it calls them, those outside delegates by their kernel's name."""
@@ -121,7 +122,7 @@ class Program:
         for name, count in self.kernels().items():
             kind = name.partition("::")[2]
             if kind in WEIGHTED_KERNELS or (every and not MOVING_KERNEL.search(name)):
-                found += [name] * count
+                found += [kind.partition(".")[0]] * count
         return found
 
 
