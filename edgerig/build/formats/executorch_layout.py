@@ -1,7 +1,7 @@
 """Whether lowering feeds a dynamically quantized convolution in the layout XNNPACK's kernel reads.
 
 XNNPACK convolves NHWC tensors; ExecuTorch's lowering keeps values NHWC from one convolution to the next and transposes
-where a kernel meets an NCHW value. In front of a *dynamic* quantization it looks for the place to transpose by following
+where a kernel meets an NCHW value. In front of a *dynamic* quantization it finds the place to transpose by following
 first arguments back to the start of the delegate (`_passes/channels_last_tagged_reshape_pass.py`, `input_to_nhwc`) and
 leaves what stands between, prepared for NCHW already, behind a transposed input: a padding then pads channels, a
 broadcast meets the wrong axis, and the program fails at run time with "Propagating input shapes failed" or computes
