@@ -316,7 +316,7 @@ def test_executorch_quantizes_convolutions_followed_by_a_relu_dynamically(
     built = builders("executorch").build(load_recipes()["int8-dynamic"], None, tmp_path / "out")
     linear = 64 * 128 + 128 * CLASSES
     assert built.constants["int8"] == linear + 32 * 64
-    assert built.notes == ("layers left in float32: features.0, features.3",)
+    assert built.notes == ("left in float32: DepthwiseConv2d (2)",)
 
 
 def test_executorch_counts_what_xnnpack_runs_and_what_it_leaves(

@@ -53,6 +53,14 @@ SCALAR_TYPES = {
     ScalarType.BOOL: ("bool", 1),
 }
 
+MOVES = ("Convert", "StaticTranspose", "StaticReshape", "StaticSlice", "StaticConstantPad", "Concatenate", "Copy")
+"""XNNPACK's operators that only move values, by the beginning of their kind."""
+WEIGHTED_KERNELS = frozenset({"convolution", "linear", "addmm", "mm", "embedding"})
+MOVING_KERNEL = re.compile(
+    r"view|permute|transpose|_copy|clone|slice|squeeze|expand|cat|stack|pad|_prim|embedding|::full|topk|argm|^dim_order_ops"
+)
+"""Kernels outside delegates that move values, or choose them, without computing."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -99,6 +107,32 @@ class Program:
                     seen.add(entry["named_key"])
                     sizes[dtype] += entry["size"]
         return dict(sizes)
+
+    def in_float(self, *, every: bool) -> list[str]:
+        """The kinds of operators with float32 weights, one entry an operator; with `every`, of all that compute on
+        float32 values: XNNPACK's as it calls them, those outside delegates by their kernel's name."""
+        found = []
+        for graph in self.graphs:
+            datatypes = _datatypes(graph)
+            for node in graph["xnodes"]:
+                union, kind = node["xnode_union"], node["xnode_union_type"].removeprefix("XNN")
+                read = union["filter_id"] if "filter_id" in union else union.get("output_id") if every else None
+                if read is not None and datatypes.get(read, "fp32") == "fp32" and not kind.startswith(MOVES):
+                    found.append(kind)
+        for name, count in self.kernels().items():
+            kind = name.partition("::")[2]
+            if kind in WEIGHTED_KERNELS or (every and not MOVING_KERNEL.search(name)):
+                found += [kind.partition(".")[0]] * count
+        return found
+
+
+def _datatypes(graph: dict[str, Any]) -> dict[int, str]:
+    """Each tensor's XNNDatatype, without its prefix, by id; flatc leaves defaults out, the id 0 among them."""
+    tensors = [value["xvalue_union"].get("tensor_value", value["xvalue_union"]) for value in graph["xvalues"]]
+    return {
+        tensor.get("id_out", 0): tensor.get("datatype", "xnn_datatype_fp32").removeprefix("xnn_datatype_")
+        for tensor in tensors
+    }
 
 
 def _stored(graph: dict[str, Any]) -> list[tuple[str, int]]:
