@@ -49,7 +49,7 @@ def infer_by_sample(
     outputs: Arrays = []
     for sample in range(count):
         # Copies: a framework may refuse read-only memory, and samples may come from a memory-mapped file.
-        batch = [np.array(array[sample : sample + 1]) for array in inputs]
+        batch = [np.array(array[sample : sample + 1], order="C") for array in inputs]
         try:
             returned = network(batch)
         except EdgerigError:

@@ -23,7 +23,7 @@ def trace_inputs(model: SourceModel) -> Arrays:
 
     An exporter may record strides, so these must never be views into a larger array (a stride of 0 cannot be lowered).
     """
-    return [np.array(array) for array in model.sample]
+    return [np.array(array, order="C") for array in model.sample]
 
 
 def left_in_float(names: Iterable[str]) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def left_in_float(names: Iterable[str]) -> tuple[str, ...]:
 def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:
     """Each sample of `arrays` (N, …) in turn, as own contiguous arrays (1, …)."""
     for index in range(len(arrays[0])):
-        yield [np.array(array[index : index + 1]) for array in arrays]
+        yield [np.array(array[index : index + 1], order="C") for array in arrays]
 
 
 def required(calibration: Arrays | None, recipe: str) -> Arrays:
