@@ -1,7 +1,8 @@
 """The format seam: what a builder is given and what it gives back.
 
-A builder lowers a recipe fully or raises `UnsupportedRecipe`; it never falls back to float in silence. It proves it by
-reporting the constant bytes it finds in the file it wrote, which `check.py` holds against the recipe.
+A builder quantizes what the format has kernels for and notes what it left in float; where that is everything, it raises
+`UnsupportedRecipe`. It never falls back in silence: it reports the constant bytes it finds in the file it wrote, which
+`check.py` holds against the recipe.
 """
 
 from __future__ import annotations
