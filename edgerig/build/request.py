@@ -57,7 +57,8 @@ class Failure(Strict):
 class Prepared(Strict):
     """A model's data and reference outputs in the store. `reference_key` is None for a ready file.
 
-    `inputs` are the source model's own, in whose layout the data lies; () for a ready file, fed as it is.
+    `inputs` are the source model's own, in whose layout the data lies; () for a ready file, fed as it is. `outputs` are
+    the names of the source's outputs, in order.
     """
 
     data_key: str
@@ -68,6 +69,7 @@ class Prepared(Strict):
     labelled: bool
     origin: str
     inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[str, ...] = ()
     outside: float | None = None
     """See `Reference`."""
 

@@ -137,6 +137,7 @@ def prepare(request: PrepareRequest) -> Prepared:
             labelled=written.labelled,
             origin=dataset.origin,
             inputs=() if source is None else source.spec.inputs,
+            outputs=() if source is None else tuple(tensor.name for tensor in source.spec.outputs),
         )
         data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -28,6 +28,7 @@ def figures(
     model: ModelSpec,
     artifact: Artifact,
     raw: Raw,
+    output_names: Sequence[str],
     labels: npt.NDArray[Any] | None,
     inputs: Outputs,
     own_metrics: Mapping[str, Accuracy],
@@ -38,15 +39,15 @@ def figures(
 ) -> dict[str, Any]:
     """The measured fields of the cell's `CellResult`.
 
-    `inputs` are the model's, where a metric needs them; `own_metrics` what the user's own metrics gave.
-    `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
+    `output_names` is what the source calls its outputs, () for a ready file. `inputs` are the model's, where a metric
+    needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32` the outputs of the same cell's fp32 sibling, None where
     there is none (`no_fp32` says why). `probed` is the device before and after the run.
     """
     run = raw.run
     state = cell_state(run.state, *probed)
     delegation = _delegation(artifact, raw)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
-    names = _names(model, artifact)
+    names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
     no_source = "a ready file: there is no source model to compare with"
     against = parity(names, raw.outputs, reference, no_source, fp32, no_fp32)
     return {
@@ -85,12 +86,6 @@ def figures(
             state=tuple(run.engine.state),
         ),
     }
-
-
-def _names(model: ModelSpec, artifact: Artifact) -> list[str]:
-    """What the outputs are called: as the model's author does, else as the file does."""
-    authored = [tensor.name for tensor in model.outputs]
-    return authored if len(authored) == len(artifact.outputs) else [tensor.name for tensor in artifact.outputs]
 
 
 def _saturates(artifact: Artifact, device: DeviceRecord | None) -> bool:

@@ -52,11 +52,13 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
     try:
         raw = read_raw(run.path / outcome.raw, cell.id)
         model = run.file.plan.models[cell.model_id]
+        prepared = run.prepared(cell.model_id)
         found = figures(
             cell,
             model,
             outcome.artifact,
             raw,
+            prepared.outputs if prepared is not None else (),
             run.labels(cell.model_id),
             run.inputs(cell.model_id),
             read_own_metrics(run.path / outcome.raw),
@@ -64,7 +66,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             *_fp32_sibling(cell, outcomes, run),
             probed=(outcome.device, outcome.after),
         )
-        known["coverage"] = _coverage(cell, run.prepared(cell.model_id))
+        known["coverage"] = _coverage(cell, prepared)
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | found, status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
