@@ -40,9 +40,9 @@ def figures(
     """The measured fields of the cell's `CellResult`.
 
     `output_names` is what the source calls its outputs, () for a ready file. `inputs` are the model's, where a metric
-    needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32` the
-    outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device before
-    and after the run.
+    needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
+    the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
+    before and after the run.
     """
     run = raw.run
     state = cell_state(run.state, *probed)
