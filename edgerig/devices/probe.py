@@ -160,10 +160,8 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
         if record[name] is None:
             reasons[name] = reason
     reasons.pop("android", None)
-    saturates = _int8_saturates(record["arch"], said)
-    return DeviceRecord(
-        kind=kind, emulated=emulated, **record, int8_saturates=saturates, state={**state, "reasons": reasons}
-    )
+    record["int8_saturates"] = _int8_saturates(record["arch"], said)
+    return DeviceRecord(kind=kind, emulated=emulated, **record, state={**state, "reasons": reasons})
 
 
 def _ending(done: CommandResult) -> str:

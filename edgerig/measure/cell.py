@@ -44,13 +44,11 @@ def figures(
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
     before and after the run.
     """
-    run = raw.run
+    run, no_source = raw.run, "a ready file: there is no source model to compare with"
     state = cell_state(run.state, *probed)
     delegation = _delegation(artifact, raw)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
-    no_source = "a ready file: there is no source model to compare with"
-    against = parity(names, raw.outputs, reference, no_source, fp32, no_fp32)
     return {
         "size_bytes": artifact.size_bytes,
         "runtime_import_ms": run.runtime_import_ns / 1e6,
@@ -64,7 +62,7 @@ def figures(
             else Accuracy(reason=_no_accuracy(model))
         ),
         "metrics": metrics,
-        "parity": against,
+        "parity": parity(names, raw.outputs, reference, no_source, fp32, no_fp32),
         "delegation": delegation,
         "cost": instructions(run.instructions),
         "verdict": judge(
@@ -78,15 +76,20 @@ def figures(
             saturates=_saturates(artifact, probed[0]),
         ),
         "state": state,
-        "engine": Engine(
-            name=artifact.engine,
-            runtime=run.engine.runtime,
-            version=run.engine.version,
-            threads=run.engine.threads,
-            notes=tuple(run.engine.notes),
-            state=tuple(run.engine.state),
-        ),
+        "engine": _engine(artifact, raw),
     }
+
+
+def _engine(artifact: Artifact, raw: Raw) -> Engine:
+    seen = raw.run.engine
+    return Engine(
+        name=artifact.engine,
+        runtime=seen.runtime,
+        version=seen.version,
+        threads=seen.threads,
+        notes=tuple(seen.notes),
+        state=tuple(seen.state),
+    )
 
 
 def _saturates(artifact: Artifact, device: DeviceRecord | None) -> bool:

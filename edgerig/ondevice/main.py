@@ -76,10 +76,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
-        fresh = engines.create(job.engine, job.engine_options)
-        fresh.load(artifact, job.threads)
-        for index, output in enumerate(evaluate(fresh, inputs)):
-            np.save(os.path.join(folder, f"output_{index}.npy"), output)
+        _save_outputs(job, artifact, inputs, folder)
 
     return {
         "schema": SCHEMA,
@@ -120,6 +117,14 @@ def _timed(job: Job, engine: Engine) -> tuple[timing.Samples, dict[str, Any]]:
     if not during:
         sensors.reasons["during"] = f"the timed loop ended within its first burst of {timing.FIRST_BURST_NS / 1e9:g} s"
     return samples, {"before": before, "during": during, "after": after, "reasons": sensors.reasons}
+
+
+def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> None:
+    """The outputs over all samples, of the file loaded anew."""
+    engine = engines.create(job.engine, job.engine_options)
+    engine.load(artifact, job.threads)
+    for index, output in enumerate(evaluate(engine, inputs)):
+        np.save(os.path.join(folder, f"output_{index}.npy"), output)
 
 
 def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Callable[[], None]) -> None:
