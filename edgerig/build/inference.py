@@ -62,7 +62,7 @@ def infer_by_sample(
         outputs = outputs or [np.empty((count, *value.shape[1:]), value.dtype) for value in values]
         for output, value in zip(outputs, values, strict=True):
             output[sample] = value[0]
-    return outputs
+    return outputs or [np.empty((0, *tensor.shape[1:]), tensor.dtype) for tensor in spec.outputs]
 
 
 def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:

@@ -172,15 +172,17 @@ def _end(device: OpenDevice, remote: str) -> None:
 
 def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
     """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
-    there, here = (
-        [(tensor.shape, tensor.dtype, tensor.scale) for tensor in tensors]
-        for tensors in (raw.engine.outputs, artifact.outputs)
-    )
-    if there != here:
-        raise UnparsableOutput(
-            f"{raw.cell}: on the device the file's outputs are {there}, here {here}"[:1000],
-            hint="is the runner on the device the one that was pushed?",
-        )
+    found, built = raw.engine.outputs, artifact.outputs
+    for what, there, here in (
+        ("shapes", [t.shape for t in found], [t.shape for t in built]),
+        ("dtypes", [t.dtype for t in found], [t.dtype for t in built]),
+        ("scales", [t.scale for t in found], [t.scale for t in built]),
+    ):
+        if there != here:
+            raise UnparsableOutput(
+                f"{raw.cell}: on the device the file's outputs have {what} {there}, here {here}"[:1000],
+                hint="is the runner on the device the one that was pushed?",
+            )
     device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
     for index, tensor in enumerate(artifact.outputs):
         one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
