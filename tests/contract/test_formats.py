@@ -15,6 +15,7 @@ from edgerig.build.check import check_constants, check_outputs
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, drawn
 from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.measure.error import compare
 from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, TensorSpec, load_formats, load_recipes
 
