@@ -81,7 +81,7 @@ class TfliteBuilder:
             left = quantize_dynamically(self._float, recipe.name, sample, out)
         else:
             left = quantize_weights(self._float, recipe.name, sample, out)
-        return weight_notes(self._float, out, recipe.name, left)
+        return weight_notes(out, recipe.name, left)
 
     def _lay_out(self, arrays: Arrays) -> Arrays:
         return to_layout(arrays, self._model.spec.inputs, self._layout or "any")
