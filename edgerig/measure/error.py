@@ -30,8 +30,7 @@ MOST_CHANNELS = 4096
 NAMED = 20
 """At most so many channels are named."""
 UNCORRELATED = 0.1
-"""Below this correlation an output tells nothing of its source's. A network that int8 brought from 99 to 46 % accuracy
-still had 0.5."""
+"""Below this correlation an output tells nothing of its source's (chosen, not measured)."""
 UNCORRELATED_ERROR = 0.9
 """... and a constant would be about as near."""
 ENOUGH_VARIATION = 0.1
