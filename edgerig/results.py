@@ -18,7 +18,8 @@ QUANTILE_LEVELS = tuple(range(5, 100, 5))
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
-VerdictLabel = Literal["stable", "noisy", "throttled", "fallback", "saturates", "emulated", "wrong"]
+Counted = Literal["all", "undisturbed", "unwaited"]
+VerdictLabel = Literal["stable", "noisy", "throttled", "contended", "fallback", "saturates", "emulated", "wrong"]
 
 
 class Value(BaseModel):
@@ -114,6 +115,30 @@ class ErrorRecord(Value):
     hint: str
 
 
+class Contention(Value):
+    """What other processes did to the timed loops of a cell; shares are of the samples' time, all processes together.
+
+    The samples counted are all, or the undisturbed alone, or, where those are too few, at least those that did not
+    wait. A share that nobody could tell is 0 or what the calling thread's own clock shows; `reasons` says so.
+    """
+
+    contended: bool = Field(description="disturbed, it shows, and too few samples are undisturbed")
+    found: str = Field(default="", description="what says that samples were disturbed; empty: nothing does")
+    counted: Counted = "all"
+    measured: int = Field(description="samples, counted or not")
+    undisturbed: int = Field(description="of them, neither waited, nor right after one that did, nor beside others")
+    all_p50_ms: float = Field(description="of all samples")
+    waited: float = Field(description="runnable and waiting for a processor, all threads: may pass 1")
+    stolen: float = Field(description="the calling thread neither ran, nor waited, nor slept: a hypervisor, interrupts")
+    company: float = Field(description="beside other processes on more than an eighth of the processors")
+    others_cpus: float | None = Field(default=None, description="processors that others kept busy on the average")
+    steal: float | None = Field(default=None, description="a hypervisor's share of the time the machine wanted")
+    involuntary_switches: int
+    attempts: int = 1
+    attempt: int = Field(default=1, description="the one reported: the first that is not contended")
+    reasons: dict[str, str] = {}
+
+
 class Latency(Value):
     """Steady-state inference alone, by the device's monotonic clock; percentiles are nearest-rank."""
 
@@ -131,6 +156,7 @@ class Latency(Value):
     control_ms: float | None = Field(
         default=None, description="median time of a computation that is always the same, beside the timed loops"
     )
+    contention: Contention | None = Field(default=None, description="null: the device was not watched for it")
 
 
 class Memory(Value):

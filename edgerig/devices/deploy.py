@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import secrets
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -22,8 +23,19 @@ from edgerig import npy
 from edgerig.devices.death import raise_death, speechless
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.leftovers import end_job
-from edgerig.errors import DeployMismatch, DeviceError, UnparsableOutput, Unreachable
-from edgerig.measure.raw import RAW_LIMIT_BYTES, SAMPLES_LIMIT_BYTES, RawRun, parse_raw, read_raw
+from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
+from edgerig.measure import contention
+from edgerig.measure.raw import (
+    MAX_ATTEMPTS,
+    RAW_LIMIT_BYTES,
+    SAMPLES_LIMIT_BYTES,
+    RawRun,
+    attempt_name,
+    parse_raw,
+    read_raw,
+    read_timing,
+)
+from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import Artifact, DeviceRecord
@@ -57,16 +69,19 @@ def run_on_device(
     settings: RunSettings,
     into: Path,
     before: DeviceRecord,
-) -> None:
+) -> int:
     """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
 
     `before` is the device as probed before: a runner's death is told from what has changed since.
 
-    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy` and `output_<i>.npy`, and for each further process
-    of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. The device is left without the job's
-    folder and processes; where the link is gone, `device.left` has it for the next call. Raises DeviceError, RunError.
+    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each
+    further process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Where other processes
+    disturbed all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether; gives how often
+    they were. The device is left without the job's folder and processes; where the link is gone, `device.left` has it
+    for the next call. Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     into.mkdir(parents=True, exist_ok=True)
+    _forget_attempts(into)
     share = settings.share()
     job = Job(
         cell=cell,
@@ -97,6 +112,40 @@ def run_on_device(
         _fetch(device, remote, raw, artifact, len(inputs[0]), into)
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
+        return _attempts(device, job, remote, settings, into, before)
+
+
+def _forget_attempts(into: Path) -> None:
+    """Removes what a run of this cell that was interrupted has left: its attempts are not this one's."""
+    for number in range(2, MAX_ATTEMPTS + 1):
+        for name in (attempt_name(number), _failed(number)):
+            shutil.rmtree(into / name, ignore_errors=True)
+
+
+def _failed(number: int) -> str:
+    return f"failed-{attempt_name(number)}"
+
+
+def _attempts(
+    device: OpenDevice, job: Job, remote: str, settings: RunSettings, into: Path, before: DeviceRecord
+) -> int:
+    """Times the cell again while it is contended; gives the number of attempts that are at home."""
+    latest = into
+    for number in range(2, settings.attempts + 1):
+        found = contention.select(read_timing(latest, job.cell)).contention
+        if found is None or not found.contended:
+            return number - 1
+        name = attempt_name(number)
+        try:
+            for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, settings.repeats))]:
+                _repeat(device, job, remote, process, settings.timeout_s, into, before)
+            read_timing(into / name, job.cell)
+        except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
+            if (into / name).is_dir():
+                (into / name).rename(into / _failed(number))
+            return number - 1
+        latest = into / name
+    return settings.attempts
 
 
 def _write_job(job: Job, into: Path) -> None:
@@ -126,12 +175,13 @@ def _repeat(
 ) -> None:
     """One more process for the timing alone, in a folder of its own below the job's."""
     own, folder = into / name, f"{remote}/{name}"
+    up = "../" * len(Path(name).parts)
     own.mkdir(exist_ok=True)
     _write_job(
         replace(
             job,
-            artifact=f"../{job.artifact}",
-            inputs=[f"../{file}" for file in job.inputs],
+            artifact=f"{up}{job.artifact}",
+            inputs=[f"{up}{file}" for file in job.inputs],
             no_instructions="this process was for the timing alone",
             timing_only=True,
         ),
@@ -141,8 +191,15 @@ def _repeat(
     if made.returncode != 0:
         raise DeviceError(f"folder {folder} could not be made on the device", hint="is there space?")
     device.transport.push(own / "job.json", f"{folder}/job.json")
-    _run(device, job, remote, folder, timeout_s, own, before)
-    device.transport.pull(f"{folder}/samples.npy", own / "samples.npy", SAMPLES_LIMIT_BYTES)
+    raw = _run(device, job, remote, folder, timeout_s, own, before)
+    _fetch_timing(device, folder, raw, own)
+
+
+def _fetch_timing(device: OpenDevice, folder: str, raw: RawRun, into: Path) -> None:
+    device.transport.pull(f"{folder}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
+    if raw.contention.bursts:
+        limit = raw.contention.bursts * len(COLUMNS) * 8 + NPY_HEADER_BYTES
+        device.transport.pull(f"{folder}/bursts.npy", into / "bursts.npy", limit)
 
 
 @contextlib.contextmanager
@@ -183,7 +240,7 @@ def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, sam
                 f"{raw.cell}: on the device the file's outputs have {what} {there}, here {here}"[:1000],
                 hint="is the runner on the device the one that was pushed?",
             )
-    device.transport.pull(f"{remote}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
+    _fetch_timing(device, remote, raw, into)
     for index, tensor in enumerate(artifact.outputs):
         one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
         limit = DYNAMIC_LIMIT_BYTES if -1 in tensor.shape else samples * one + NPY_HEADER_BYTES

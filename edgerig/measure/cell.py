@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from edgerig.measure import contention
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
 from edgerig.measure.error import Outputs
@@ -44,17 +46,20 @@ def figures(
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
     before and after the run.
     """
-    run, no_source = raw.run, "a ready file: there is no source model to compare with"
-    state = cell_state(run.state, *probed)
+    timed, no_source = contention.select(raw), "a ready file: there is no source model to compare with"
+    run, again = raw.run, timed.attempt.run
+    state = cell_state(again.state, *probed)
     delegation = _delegation(artifact, raw)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
     return {
         "size_bytes": artifact.size_bytes,
-        "runtime_import_ms": run.runtime_import_ns / 1e6,
-        "load_ms": run.load_ns / 1e6,
-        "first_inference_ms": run.first_inference_ns / 1e6,
-        "latency": summarize(raw.processes_ns, run.warmup_runs, raw.controls_ns),
+        "runtime_import_ms": again.runtime_import_ns / 1e6,
+        "load_ms": again.load_ns / 1e6,
+        "first_inference_ms": again.first_inference_ns / 1e6,
+        "latency": summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls_ns).model_copy(
+            update={"contention": timed.contention}
+        ),
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": (
             with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)
@@ -70,9 +75,10 @@ def figures(
             threads=cell.threads,
             threads_in_force=run.engine.threads,
             delegation=delegation,
-            interval=median_interval(raw.samples_ns),
+            interval=median_interval(np.concatenate(timed.processes_ns)),
             kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
             throttling=signs(state),
+            contention=timed.contention,
             saturates=_saturates(artifact, probed[0]),
         ),
         "state": state,

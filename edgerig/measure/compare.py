@@ -23,7 +23,7 @@ Presence = Literal["both", "base only", "new only"]
 LABELS: tuple[Label, ...] = ("regressed", "inconclusive", "improved", "same", "not compared")
 CONTROL_TOLERANCE = 0.03
 """How far the control computation may differ before the machine counts as another one; idle, it repeats to 0.3 %."""
-_UNTIMED = ("noisy", "throttled", "wrong")
+_UNTIMED = ("noisy", "throttled", "contended", "wrong")
 
 
 class MetricChange(Value):

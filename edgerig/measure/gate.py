@@ -152,7 +152,7 @@ def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Ou
     value: float = getattr(cell.latency, percentile)
     margin = latency_margin(cell.latency)
     message = f"{duration(value, 4)} ± {margin:.1%}, at most {duration(limit, 4)} is allowed"
-    if cell.verdict in ("noisy", "throttled", "wrong"):
+    if cell.verdict in ("noisy", "throttled", "contended", "wrong"):
         return "inconclusive", f"the cell is {cell.verdict}: {message}"
     if value * (1 - margin) > limit:
         return "fail", message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,11 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.npy import HOST, load_untrusted
+from edgerig.ondevice.contention import COLUMNS, UNKNOWN
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import TensorRecord
 
 RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
+MAX_ATTEMPTS = 10
 SAMPLES_LIMIT_BYTES = 256 * 2**20
 LONGEST_NS = 10**15
 Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
@@ -88,6 +90,29 @@ class RawState(_Device):
     reason: Text = ""
 
 
+Total = Annotated[int, Field(ge=0, le=10**18)]
+"""Nanoseconds of all processors together."""
+
+
+class RawStretch(_Device):
+    """The machine between two pauses of the timed loop; see `ondevice/contention.py`."""
+
+    bursts: int = Field(ge=0, le=SAMPLES_LIMIT_BYTES // 8)
+    wall_ns: Nanoseconds
+    idle_ns: Total
+    steal_ns: Total
+    own_ns: Total
+
+
+class RawContention(_Device):
+    bursts: int = Field(default=0, ge=0, le=SAMPLES_LIMIT_BYTES // 8)
+    cpus: int = Field(default=1, ge=1, le=65536)
+    threads: int = Field(default=0, ge=0, le=65536)
+    stretches: list[RawStretch] = Field(default=[], max_length=1000)
+    reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=10)
+    reason: Text = ""
+
+
 class RawError(_Device):
     type: Text
     message: Text
@@ -109,6 +134,7 @@ class RawRun(_Device):
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: RawState = RawState(reason="the runner read no state")
+    contention: RawContention = RawContention(reason="the runner did not watch for it")
 
 
 class _FailedRun(_Device):
@@ -116,10 +142,20 @@ class _FailedRun(_Device):
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What one process' watch saw: `bursts` is int64 (B, 7), by `COLUMNS`, whose samples are all of the process' in
+    order; (0, 7) where nothing was watched, for which `told` has the reason."""
+
+    bursts: npt.NDArray[np.int64]
+    told: RawContention
+
+
+@dataclass(frozen=True)
 class Raw:
     """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
 
-    `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls_ns` their control computations.
+    `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls_ns` their control computations;
+    `watched` what took the processor from them.
     """
 
     run: RawRun
@@ -128,6 +164,10 @@ class Raw:
     controls_ns: tuple[int, ...] = ()
     host: list[npt.NDArray[Any]] | None = None
     """The same file's outputs where it was built, on the first samples; None where none were kept."""
+    watched: tuple[Watched, ...] = ()
+    """One a process; () for a raw run that is not from a folder."""
+    again: tuple[Raw, ...] = ()
+    """Further attempts at the timing alone, without outputs, where the ones before were contended."""
 
     @property
     def samples_ns(self) -> npt.NDArray[np.int64]:
@@ -164,8 +204,32 @@ def _of_cell(run: RawRun, cell: str) -> RawRun:
 
 def read_raw(folder: Path, cell: str) -> Raw:
     """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
+    first = read_timing(folder, cell)
+    again = []
+    for number in range(2, MAX_ATTEMPTS + 1):
+        attempt = folder / attempt_name(number)
+        if not attempt.is_dir():
+            break
+        again.append(read_timing(attempt, cell))
+    kept = (folder / f"{HOST}_0.npy").is_file()
+    return replace(
+        first,
+        outputs=_outputs(folder, "output", first.run),
+        host=_outputs(folder, HOST, first.run) if kept else None,
+        again=tuple(again),
+    )
+
+
+def attempt_name(number: int) -> str:
+    """The folder of a further attempt, from 2 on, in the cell's."""
+    return f"attempt-{number}"
+
+
+def read_timing(folder: Path, cell: str) -> Raw:
+    """The raw run of one attempt, without outputs. Raises RunError or UnparsableOutput."""
     run = _read_run(folder, cell)
     processes, controls, states = [_samples(folder, run)], list(run.control_ns), [run.state]
+    watched = [_watched(folder, run)]
     for number in range(1, MAX_REPEATS):
         repeat = folder / f"repeat-{number}"
         if not repeat.is_dir():
@@ -174,15 +238,9 @@ def read_raw(folder: Path, cell: str) -> Raw:
         processes.append(_samples(repeat, again))
         controls += again.control_ns
         states.append(again.state)
+        watched.append(_watched(repeat, again))
     run = run.model_copy(update={"state": _one_state(states)})
-    kept = (folder / f"{HOST}_0.npy").is_file()
-    return Raw(
-        run,
-        tuple(processes),
-        _outputs(folder, "output", run),
-        tuple(controls),
-        _outputs(folder, HOST, run) if kept else None,
-    )
+    return Raw(run, tuple(processes), [], tuple(controls), watched=tuple(watched))
 
 
 def _outputs(folder: Path, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
@@ -234,6 +292,20 @@ def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
             hint="is the device's clock too coarse to time this model by?" if shortest == 0 else "",
         )
     return samples
+
+
+def _watched(folder: Path, run: RawRun) -> Watched:
+    told = run.contention
+    if not told.bursts:
+        return Watched(np.empty((0, len(COLUMNS)), np.int64), told)
+    bursts = _array(folder / "bursts.npy", "<i8", (told.bursts, len(COLUMNS)), run.cell)
+    counts = bursts[:, COLUMNS.index("samples")]
+    stretched = sum(stretch.bursts for stretch in told.stretches)
+    if counts.min() < 1 or counts.max() > run.samples or counts.sum() != run.samples or stretched > told.bursts:
+        raise UnparsableOutput(f"{run.cell}: bursts.npy does not hold the {run.samples} samples of samples.npy")
+    if bursts.min() < UNKNOWN or bursts.max() > LONGEST_NS:
+        raise UnparsableOutput(f"{run.cell}: bursts.npy holds values from {bursts.min()} to {bursts.max()}")
+    return Watched(bursts, told)
 
 
 def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:

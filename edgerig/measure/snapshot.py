@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from edgerig.measure import contention
 from edgerig.measure.error import Outputs
 from edgerig.measure.figure import NO_AGREEMENT
 from edgerig.measure.latency import block_medians, median_interval
@@ -145,7 +146,8 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
     found = cell.latency
     if found is None or cell.emulated or found.p50_ms <= 0:
         return None
-    interval = None if raw is None else median_interval(raw.samples_ns)
+    processes = () if raw is None else contention.select(raw).processes_ns
+    interval = median_interval(np.concatenate(processes)) if processes else None
     return LatencySnapshot(
         p50_ms=found.p50_ms,
         p90_ms=found.p90_ms,
@@ -157,12 +159,12 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
             else min(interval.relative_half_width, WIDEST)
         ),
         control_ms=found.control_ms,
-        blocks_ms=() if raw is None else _blocks(raw),
+        blocks_ms=_blocks(processes),
     )
 
 
-def _blocks(raw: Raw) -> tuple[tuple[float, ...], ...]:
-    blocks = tuple(tuple(float(ns) / 1e6 for ns in block_medians(samples)) for samples in raw.processes_ns)
+def _blocks(processes_ns: tuple[npt.NDArray[np.int64], ...]) -> tuple[tuple[float, ...], ...]:
+    blocks = tuple(tuple(float(ns) / 1e6 for ns in block_medians(samples)) for samples in processes_ns)
     return blocks if all(each and min(each) > 0 for each in blocks) else ()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
-from edgerig.results import Delegation, Verdict, VerdictLabel
+from edgerig.results import Contention, Delegation, Verdict, VerdictLabel
 
 SATURATES = (
     "this processor's 8-bit products saturate in ONNX Runtime's default (relative error 0.34 in place of 0.11 on "
@@ -26,11 +26,15 @@ def judge(
     kernels: Kernels | None = None,
     throttling: Sequence[str] = (),
     saturates: bool = False,
+    contention: Contention | None = None,
 ) -> Verdict:
-    """The strongest thing to be said, in this order: wrong, emulated, fallback, throttled, noisy, saturates, stable.
+    """The strongest thing to be said, in this order: wrong, emulated, contended, fallback, throttled, noisy, saturates,
+    stable.
 
     `wrong`: on the same samples the same file gives something else on the device than where it was built (`kernels`),
     by more than kernels may differ: no figure of the cell counts.
+    `contended`: other processes took the processor or worked beside it, it shows in the samples, and too few of them
+    were left alone (`measure/contention.py`). Before `fallback`: that one's latency is its true one, this is not.
     `fallback`: operators were left off the fast backend, or another thread count is in force than was asked for.
     `throttled`: the device held its processor back while the cell ran (`throttling` says what tells so).
     `saturates`: ONNX Runtime's default computes this file's 8-bit products inexactly on this processor (`saturates`);
@@ -51,6 +55,9 @@ def judge(
         "host_samples": None if kernels is None else kernels.samples,
         "throttling": list(throttling),
         "saturates": saturates,
+        "contention": None if contention is None else contention.found,
+        "samples_counted": None if contention is None else contention.counted,
+        "attempts": None if contention is None else contention.attempts,
     }
     if kernels is not None and kernels.wrong:
         advice = f"{kernels.wrong}: a kernel of this device computes something else, do not ship this build"
@@ -61,10 +68,20 @@ def judge(
             "compare size, accuracy, parity and instructions, not latency"
         )
         return Verdict(label="emulated", evidence=evidence, advice=advice)
+    if contention is not None and contention.contended:
+        return Verdict(label="contended", evidence=evidence, advice=_contended(contention))
     label, advice = _of_latency(threads, threads_in_force, delegation, throttling, interval)
     if label == "stable" and saturates:
         return Verdict(label="saturates", evidence=evidence, advice=SATURATES)
+    if contention is not None and contention.counted != "all":
+        advice += f" (from the {contention.undisturbed:,} of {contention.measured:,} samples that nothing disturbed)"
     return Verdict(label=label, evidence=evidence, advice=advice)
+
+
+def _contended(contention: Contention) -> str:
+    left = f"{contention.undisturbed:,} of {contention.measured:,} samples were left alone"
+    tried = f" in the best of {contention.attempts} attempts" if contention.attempts > 1 else ""
+    return f"{contention.found}; {left}{tried}: let nothing else run on the device and measure again, do not rank by it"
 
 
 def _of_latency(

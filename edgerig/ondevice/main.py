@@ -23,6 +23,7 @@ import numpy as np
 
 from edgerig.ondevice import engines, illegal, lifeline, markers, memory, tensors, timing
 from edgerig.ondevice.engines import Array, Description, Engine
+from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.state import Reading, Sensors
 
@@ -71,7 +72,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         engine.invoke()
     instructions = _instructions(job, description, engine)
     control = [timing.control()]
-    samples, state = _timed(job, engine)
+    samples, state, contention = _timed(job, engine, folder)
     control.append(timing.control())
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
@@ -92,18 +93,21 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "memory": memory_found,
         "instructions": instructions,
         "state": state,
+        "contention": contention,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
 
 
-def _timed(job: Job, engine: Engine) -> tuple[timing.Samples, dict[str, Any]]:
-    """The steady state, and the device's state before it, in its pauses and after it."""
+def _timed(job: Job, engine: Engine, folder: str) -> tuple[timing.Samples, dict[str, Any], dict[str, Any]]:
+    """The steady state, the device's state before it, in its pauses and after it, and what the watch says beside
+    `bursts.npy`, which is written here."""
     if job.no_state:
-        return timing.steady(
+        alone = timing.steady(
             engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
-        ), {"reason": job.no_state}
-    sensors = Sensors()
+        )
+        return alone, {"reason": job.no_state}, {"reason": job.no_state}
+    sensors, watch = Sensors(), Watch()
     during: list[Reading] = []
     before = sensors.read()
     samples = timing.steady(
@@ -112,11 +116,14 @@ def _timed(job: Job, engine: Engine) -> tuple[timing.Samples, dict[str, Any]]:
         min_seconds=job.min_seconds,
         max_seconds=job.max_seconds,
         pause=lambda: during.append(sensors.read()),
+        watch=watch,
     )
     after = sensors.read()
     if not during:
         sensors.reasons["during"] = f"the timed loop ended within its first burst of {timing.FIRST_BURST_NS / 1e9:g} s"
-    return samples, {"before": before, "during": during, "after": after, "reasons": sensors.reasons}
+    np.save(os.path.join(folder, "bursts.npy"), watch.bursts())
+    watch.close()
+    return samples, {"before": before, "during": during, "after": after, "reasons": sensors.reasons}, watch.to_json()
 
 
 def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> None:

@@ -2,7 +2,8 @@
 
 The rule, which the reports state as well:
 
-1. Ruled out is what did not run, computes something else on the device (`wrong`), or breaks a limit of the budget.
+1. Ruled out is what did not run, computes something else on the device (`wrong`), was never timed without other
+   processes taking part (`contended`: its latency is not known), or breaks a limit of the budget.
    Good enough is what loses no more accuracy than the budget allows; where no variant has an accuracy, what agrees with
    the float network as often as the budget asks.
 2. On a real device the lowest median latency wins. Variants whose median is not told apart from it (their 95 %
@@ -10,7 +11,8 @@ The rule, which the reports state as well:
 3. On an emulated device no latency counts: the fewest instructions win, within `SAME_COUNT` of them the smaller file,
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
-What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median) is said, and makes a
+What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, a variant that was
+contended and may be faster) is said, and makes a
 recommendation provisional.
 """
 
@@ -23,7 +25,7 @@ from typing import Literal
 
 from edgerig.report import doubts, metric, view
 from edgerig.report.budget import agreement_asked, points
-from edgerig.report.rules import Reference, Rules, ruled_out, rules_for, sound
+from edgerig.report.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
 from edgerig.report.versus import Basis, against
 from edgerig.results import Accuracy, CellResult, Results
 from edgerig.spec import SweepBudget
@@ -121,7 +123,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
-    open_ = doubts.unanswered(pick, basis, rules)
+    open_ = (*doubts.unanswered(pick, basis, rules), *left_open(out))
     return replace(
         plain,
         state="provisional" if open_ else "recommended",
@@ -149,7 +151,7 @@ def _basis(kept: Sequence[CellResult]) -> Basis:
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
 
-_LABELS = ("stable", "saturates", "fallback", "emulated", "throttled", "noisy")
+_LABELS = ("stable", "saturates", "fallback", "emulated", "throttled", "noisy", "contended")
 """The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
 
 
@@ -189,7 +191,7 @@ def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:
 
 def _baseline(cells: Sequence[CellResult], basis: Basis) -> CellResult | None:
     """The cheapest fp32 variant that ran: what there is without any quantization."""
-    ran = [cell for cell in _fp32(cells) if sound(cell)]
+    ran = [cell for cell in _fp32(cells) if sound(cell) and timed(cell)]
     return min(ran, key=lambda cell: (_COSTS[basis](cell), cell.id), default=None)
 
 

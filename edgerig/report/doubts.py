@@ -22,7 +22,7 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
         found.append(_NO_TIME[basis])
         if limit is not None:
             found.append(f"whether it stays within {view.duration(limit)} only a real device can tell")
-    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled"):
+    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled", "contended"):
         found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
     return tuple(found)
 

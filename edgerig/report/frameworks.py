@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgerig.report import view
 from edgerig.report.decision import Decision, compared, decide
-from edgerig.report.rules import Reference
+from edgerig.report.rules import Reference, timed
 from edgerig.report.versus import against
 from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget
@@ -104,8 +104,8 @@ def _same_route(rows: Sequence[Row], sources: Sequence[str]) -> str:
 
 
 def _cost(cell: CellResult | None) -> float | None:
-    """Median latency, on an emulated device instructions."""
-    if cell is None or cell.status != "ok":
+    """Median latency, on an emulated device instructions; None where it is not known."""
+    if cell is None or cell.status != "ok" or not timed(cell):
         return None
     if cell.emulated:
         return cell.cost.instructions

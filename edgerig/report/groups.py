@@ -41,8 +41,8 @@ def without_figures(text: str, cell: CellResult) -> str:
 
 
 _GRAVEST = (
-    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "state", "build", "fallback",
-    "throttled", "noisy", "emulated",
+    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "state", "build", "contended",
+    "fallback", "throttled", "noisy", "emulated",
 )  # fmt: skip
 
 

@@ -60,7 +60,9 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         "Verdict",
-        "of the latency. stable: its median is known closely enough to compare. noisy: it is not. fallback: "
+        "of the latency. stable: its median is known closely enough to compare. noisy: it is not. contended: "
+        "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
+        "such a cell is not ranked. fallback: "
         "operators ran outside the fast backend, or with another thread count than was asked for. throttled: the "
         "device held its processor back meanwhile. emulated: "
         "not a latency to compare at all. saturates: 8-bit products overflow on this processor, so that its "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgerig.report import metric
+from edgerig.report.rules import sound, timed
 from edgerig.results import CellResult
 
 
@@ -12,7 +13,8 @@ def dominated(cells: Sequence[CellResult]) -> dict[str, str]:
     """Cell id → id of a cell that is at least as good in cost, accuracy and size, and better in one of them.
 
     `cells` are one model's on one device. Cost is the median latency, on an emulated device the instructions. Cells
-    without a cost or an accuracy, and those that compute something else, neither beat others nor are beaten.
+    without a cost or an accuracy, those that compute something else and those whose time is not their own (contended)
+    neither beat others nor are beaten.
     """
     placed = [(figures, cell.id) for cell in cells if (figures := _figures(cell)) is not None]
     # In this order whoever beats a cell stands before it, and so does one that is itself not beaten.
@@ -31,8 +33,7 @@ def dominated(cells: Sequence[CellResult]) -> dict[str, str]:
 def _figures(cell: CellResult) -> tuple[float, float, float] | None:
     """(cost, badness, size), each the smaller the better."""
     cost = cell.cost.instructions if cell.emulated else cell.latency.p50_ms if cell.latency else None
-    wrong = cell.verdict is not None and cell.verdict.label == "wrong"
-    if cell.status != "ok" or wrong or cost is None or cell.accuracy.value is None or cell.size_bytes is None:
+    if not sound(cell) or not timed(cell) or cost is None or cell.accuracy.value is None or cell.size_bytes is None:
         return None
     return cost, -metric.goodness(cell.accuracy), cell.size_bytes
 

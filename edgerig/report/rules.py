@@ -11,6 +11,7 @@ from edgerig.results import Accuracy, CellResult
 from edgerig.spec import SweepBudget
 
 DISAGREEING = "agreeing with the float network"
+CONTENDED = "contended, so that their latency is not known"
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,24 @@ def sound(cell: CellResult) -> bool:
     return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
 
 
+def timed(cell: CellResult) -> bool:
+    """Is its time its own, and not that of other processes as well? Theirs may make it many times as long."""
+    return cell.emulated or cell.verdict is None or cell.verdict.label != "contended"
+
+
+def left_open(out: dict[str, str]) -> tuple[str, ...]:
+    """What contended variants, among those `out` by cell id, leave open about a recommendation by latency."""
+    count = sum(reason == CONTENDED for reason in out.values())
+    return (f"{view.counted(count, 'variant')} may be faster: contended while timed, not ranked",) if count else ()
+
+
 def ruled_out(cell: CellResult, rules: Rules) -> str:
     """Why the cell may not be recommended, worded to follow a number of variants; "" when it may."""
     if cell.status != "ok":
         return cell.status
     if not sound(cell):
         return "computing something else on the device"
-    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget)
+    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget) or ("" if timed(cell) else CONTENDED)
 
 
 def _not_good_enough(cell: CellResult, rules: Rules) -> str:
@@ -84,6 +96,6 @@ def _too_costly(cell: CellResult, budget: SweepBudget) -> str:
         return ""
     if cell.latency is None:
         return "not timed"
-    if budget.latency_p50_ms is not None and cell.latency.p50_ms > budget.latency_p50_ms:
+    if budget.latency_p50_ms is not None and timed(cell) and cell.latency.p50_ms > budget.latency_p50_ms:
         return f"slower than {view.duration(budget.latency_p50_ms)}"
     return ""

@@ -19,7 +19,7 @@ RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-w
 """The order of rows, legends and colours; a name not listed comes after these, by name."""
 
 
-DOUBTFUL = ("wrong", "fallback", "throttled", "noisy")
+DOUBTFUL = ("wrong", "contended", "fallback", "throttled", "noisy")
 """Verdicts that say something against a latency."""
 
 

@@ -28,6 +28,8 @@ class RunSettings(Strict):
     repeats: int = Field(default=3, ge=1, le=100)
     """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (memory lies
     otherwise), which no number of samples from one of them shows and every comparison needs to know."""
+    attempts: int = Field(default=3, ge=1, le=10)
+    """Times a cell is timed at most, where other processes disturbed all the attempts before and it shows."""
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
@@ -35,7 +37,8 @@ class RunSettings(Strict):
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
-        return self.model_copy(update={"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1})
+        few = {"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1, "attempts": 1}
+        return self.model_copy(update=few)
 
     def share(self) -> Self:
         """What one of the `repeats` processes does."""

@@ -114,7 +114,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         _keep_host_outputs(folder, task.run_folder / raw)
         opened = sessions.device(task.device)
         device = opened.transport.probe()
-        run_on_device(
+        attempts = run_on_device(
             opened,
             task.cell.id,
             artifact,
@@ -126,6 +126,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             before=device,
         )
         after = _probe(opened)
+        if after is None:  # the run is home, the link is not: another cell needs a new one
+            sessions.drop(task.device)
         take_own_metrics(
             task.model, task.run_folder / "data" / task.model.id, task.run_folder / raw, task.settings.timeout_s
         )
@@ -142,6 +144,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         device=device,
         after=after,
         raw=raw,
+        attempts=attempts,
     )
 
 

@@ -46,6 +46,8 @@ class Outcome(Strict):
     device: DeviceRecord | None = None
     after: DeviceRecord | None = None
     raw: str | None = None
+    attempts: int = 1
+    """How often it was timed: more than once where other processes disturbed it."""
     error: ErrorRecord | None = None
 
 

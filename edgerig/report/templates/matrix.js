@@ -15,8 +15,8 @@ function figures(cells) {
   return [
     {
       name: "p50, or million instructions",
-      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.number("p50", place)),
-      text: (place, value) => (value === null ? "–" : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
+      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : timed(cells, place) ? cells.number("p50", place) : null),
+      text: (place, value) => (value === null ? (timed(cells, place) ? "–" : "contended") : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
       log: true,
     },
     column("size", "size (kB)", { log: true }),
@@ -29,6 +29,7 @@ function figures(cells) {
     { name: "verdict", value: () => null, text: (place) => cells.text("verdict", place) },
   ];
 }
+const timed = (cells, place) => cells.text("verdict", place) !== "contended"; // else it is other processes' time too
 const millions = (count) => (count === null ? null : count / 1e6);
 
 class Matrix {

@@ -1,0 +1,272 @@
+"""Which samples count where other processes took the processor, or worked beside the timed threads.
+
+A scheduler's slice is some milliseconds, so that a network of some milliseconds waits in nearly every inference while
+one of microseconds waits in few; a control computation shorter than a slice sees nothing of it. What was read between
+bursts of samples (`ondevice/contention.py`) tells the disturbed ones. Those that waited are too long by the wait. Those
+beside busy neighbours did not wait and are too long all the same: processors share caches, the memory's bandwidth, heat
+and, as siblings of one core, its units (a 22 µs network took 29 µs, without waiting, on a virtual machine whose other
+processor was busy).
+
+Leaving out what was interrupted prefers short samples: the upper percentiles of what is left are those of a machine
+that nothing else uses, not those an application will see beside others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.measure.latency import nearest_rank
+from edgerig.measure.raw import Raw, RawContention, Watched
+from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
+from edgerig.results import Contention, Counted
+
+WAITED = 0.01
+"""Of the timed wall: less does not move a median by what is called stable; also of one burst, to call it disturbed."""
+COMPANY = 0.1
+"""Of the timed wall beside busy neighbours: a tenth of slower samples moves the median to the 55th percentile of the
+others at most, which is within a per cent of it on a machine that is otherwise still."""
+NEIGHBOURS = 1 / 8
+"""Of the machine's processors: fewer that are busy are unlikely to be a core's sibling, and leave bandwidth."""
+WAKING = 0.1
+"""Processors that others keep busy: below, threads of a pool that wait were waking up, not kept waiting."""
+SHORT_NS = 20_000_000
+"""Bursts below it are seen well enough at both ends to know who ran beside them."""
+LEAST = 50
+LEAST_SHARE = 0.1
+"""Undisturbed samples are enough from `LEAST` of them on that are `LEAST_SHARE` of all, or if they are half of all."""
+LEAST_OF_A_PROCESS = 5
+SHOWS = 0.01
+"""Of the median: a smaller difference between all samples and the undisturbed is not one that shows."""
+LEAST_TO_SHOW = 25
+TICKS_OFF = 2
+"""The kernel's idle times are told in whole ticks: a difference of two may be off by one each, for either kind."""
+
+Flags = npt.NDArray[np.bool_]
+Samples = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The samples that count: int64 (S,) nanoseconds for each process that has any, and the attempt they are of.
+
+    `contention` is None where the device was not watched, as in runs of before.
+    """
+
+    attempt: Raw
+    processes_ns: tuple[Samples, ...]
+    contention: Contention | None
+
+
+def select(raw: Raw) -> Timed:
+    """Of the first attempt that is not contended; of none, that with the largest share of undisturbed samples."""
+    attempts = (raw, *raw.again)
+    tried = [_of_attempt(attempt) for attempt in attempts]
+    found = [timed.contention for timed in tried]
+    clean = [index for index, told in enumerate(found) if told is None or not told.contended]
+    shares = [1.0 if told is None else told.undisturbed / told.measured for told in found]
+    chosen = clean[0] if clean else shares.index(max(shares))
+    told = found[chosen]
+    if told is None:
+        return tried[chosen]
+    numbered = told.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
+    return Timed(tried[chosen].attempt, tried[chosen].processes_ns, numbered)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of one process: nanoseconds of each of its bursts' samples and what was taken from them, and of each sample
+    whether it was kept from the processor (or came right after one that was: caches are cold) or had company."""
+
+    samples: Samples
+    time: npt.NDArray[np.float64]
+    waited: npt.NDArray[np.float64]
+    stolen: npt.NDArray[np.float64]
+    beside: Flags
+    kept: Flags
+    company: Flags
+
+
+def _of_attempt(raw: Raw) -> Timed:
+    if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
+        return Timed(raw, raw.processes_ns, None)
+    threads = max(raw.run.engine.threads, 1)
+    seen = [_seen(ns, watched, threads) for ns, watched in zip(raw.processes_ns, raw.watched, strict=True)]
+    time = sum(float(each.time.sum()) for each in seen)
+    waited, stolen, beside = (
+        sum(float(array.sum()) for array in arrays) / time
+        for arrays in (
+            [each.waited for each in seen],
+            [each.stolen for each in seen],
+            [each.time * each.beside for each in seen],
+        )
+    )
+    found = _words(waited, stolen, beside)
+    counted, processes = _enough(seen) if found else _all(seen)
+    undisturbed = np.concatenate([each.samples[~each.kept & ~each.company] for each in seen])
+    everything = raw.samples_ns
+    shows = bool(found) and counted != "undisturbed" and _shows(everything, undisturbed)
+    if counted == "unwaited" and not shows:
+        counted, processes = _all(seen)
+    others, steal, reason = _machine(raw.watched)
+    return Timed(
+        raw,
+        processes,
+        Contention(
+            contended=shows,
+            found="; ".join(found),
+            counted=counted,
+            measured=len(everything),
+            undisturbed=len(undisturbed),
+            all_p50_ms=_p50_ms(everything),
+            waited=waited,
+            stolen=stolen,
+            company=beside,
+            others_cpus=others,
+            steal=steal,
+            involuntary_switches=sum(int(_column(w, "involuntary").sum()) for w in raw.watched),
+            reasons=_reasons(raw.watched, reason),
+        ),
+    )
+
+
+def _words(waited: float, stolen: float, beside: float) -> list[str]:
+    """What says that samples were disturbed; [] where nothing does. The figures are shares of the timed wall."""
+    return [
+        text
+        for share, limit, text in (
+            (waited, WAITED, f"its threads waited for a processor for {waited:.0%} of the timed wall"),
+            (stolen, WAITED, f"a hypervisor or interrupts took {stolen:.0%} of it"),
+            (beside, COMPANY, f"other processes were busy beside {beside:.0%} of it"),
+        )
+        if share > limit
+    ]
+
+
+def _enough(seen: Sequence[_Seen]) -> tuple[Counted, tuple[Samples, ...]]:
+    """The best samples there are enough of."""
+    kinds: tuple[tuple[Counted, list[Samples]], ...] = (
+        ("undisturbed", [each.samples[~each.kept & ~each.company] for each in seen]),
+        ("unwaited", [each.samples[~each.kept] for each in seen]),
+    )
+    total = sum(len(each.samples) for each in seen)
+    for name, of_each in kinds:
+        usable = tuple(samples for samples in of_each if len(samples) >= LEAST_OF_A_PROCESS)
+        count = sum(map(len, usable))
+        whole = count >= total / 2 or (count >= LEAST and count >= LEAST_SHARE * total)
+        if usable and whole and 2 * len(usable) >= len(seen):
+            return name, usable
+    return _all(seen)
+
+
+def _all(seen: Sequence[_Seen]) -> tuple[Counted, tuple[Samples, ...]]:
+    return "all", tuple(each.samples for each in seen)
+
+
+def _shows(everything: Samples, undisturbed: Samples) -> bool:
+    """Do all samples have another median than the undisturbed? Of too few of these nobody knows, so yes."""
+    if len(undisturbed) < LEAST_TO_SHOW:
+        return True
+    clean = _p50_ms(undisturbed)
+    return abs(_p50_ms(everything) - clean) > SHOWS * clean
+
+
+def _seen(samples: Samples, watched: Watched, threads: int) -> _Seen:
+    counts = _column(watched, "samples")
+    burst = np.repeat(np.arange(len(counts)), counts)
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    time = np.add.reduceat(samples, first).astype(np.float64)
+    others, robbed = _neighbours(watched)
+    waited = _waited(watched, threads, others)
+    willing = _column(watched, "voluntary") != 0
+    lost = np.where(willing, 0, np.maximum(_column(watched, "wall_ns") - _column(watched, "cpu_ns"), 0))
+    stolen = np.maximum(lost - waited, 0).astype(np.float64)
+    disturbed = np.maximum(waited, lost) > WAITED * time
+    if threads > 1 and "waited_ns" in watched.told.reasons:
+        disturbed |= _column(watched, "involuntary") > 0
+    kept = disturbed[burst]
+    kept[first[1:]] |= disturbed[:-1]
+    beside = _beside(watched, threads, others, robbed)
+    return _Seen(samples, time, waited, stolen, beside, kept, beside[burst])
+
+
+def _waited(watched: Watched, threads: int, others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Nanoseconds of waiting in each burst; 0 where the kernel does not tell.
+
+    Threads of a pool wait whenever they are woken, for as long as an idle processor takes to get up: where nobody else
+    was busy and none of them was interrupted, it is that.
+    """
+    waited = np.maximum(_column(watched, "waited_ns"), 0).astype(np.float64)
+    if threads == 1:
+        return waited
+    waking = (others < WAKING) & (_column(watched, "involuntary") == 0)
+    return np.where(waking, 0.0, waited)
+
+
+def _beside(watched: Watched, threads: int, others: npt.NDArray[np.float64], robbed: Flags) -> Flags:
+    """Of each burst: were more than `NEIGHBOURS` of the processors at work for others?
+
+    Of one thread, what was runnable before and after a short burst tells; of several nobody knows how many of them
+    were at that moment, and of a long one not what happened in it: then the stretch it is in tells.
+    """
+    allowed = NEIGHBOURS * watched.told.cpus
+    runnable = _column(watched, "runnable")
+    seen = (runnable - 1 > allowed) if threads == 1 else np.zeros(len(runnable), np.bool_)
+    stretch: Flags = robbed | (others > allowed)
+    if threads > 1 or not watched.told.stretches:
+        return seen | stretch
+    return np.where((_column(watched, "wall_ns") < SHORT_NS) & (runnable != UNKNOWN), seen, seen | stretch)
+
+
+def _neighbours(watched: Watched) -> tuple[npt.NDArray[np.float64], Flags]:
+    """Of each burst's stretch: processors that others kept busy at least, and whether a hypervisor took more than
+    `COMPANY` of the time the machine wanted. No more than `TICKS_OFF` ticks is nothing."""
+    told = watched.told
+    others, robbed = [0.0], [False]
+    for stretch in told.stretches:
+        slack = TICKS_OFF * NS_PER_TICK
+        busy = max(told.cpus * stretch.wall_ns - stretch.idle_ns, 0)
+        wall = max(stretch.wall_ns, 1)
+        others.append(max(busy - stretch.own_ns - slack, 0) / wall)
+        robbed.append(stretch.steal_ns > COMPANY * busy + slack)
+    of_bursts = np.repeat(np.arange(1, len(others)), [stretch.bursts for stretch in told.stretches])
+    of_bursts = np.concatenate([of_bursts, np.zeros(len(watched.bursts) - len(of_bursts), np.int64)])
+    return np.array(others)[of_bursts], np.array(robbed)[of_bursts]
+
+
+def _machine(watched: Sequence[Watched]) -> tuple[float | None, float | None, str]:
+    """Processors others kept busy and the share a hypervisor took of the time the machine wanted, over the timed loops
+    of all processes; or why that is not known."""
+    stretches = [(each.told.cpus, stretch) for each in watched for stretch in each.told.stretches]
+    wall = sum(stretch.wall_ns for _, stretch in stretches)
+    if not wall:
+        return None, None, next((r for each in watched if (r := each.told.reasons.get("stretches"))), "it was not read")
+    busy = sum(max(cpus * stretch.wall_ns - stretch.idle_ns, 0) for cpus, stretch in stretches)
+    own = sum(stretch.own_ns for _, stretch in stretches)
+    steal = sum(stretch.steal_ns for _, stretch in stretches)
+    return max(busy - own, 0) / wall, min(steal / max(busy, 1), 1.0), ""
+
+
+def _reasons(watched: Sequence[Watched], no_machine: str) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for each in watched:
+        told |= _of_results(each.told)
+    return told | ({"others_cpus": no_machine, "steal": no_machine} if no_machine else {})
+
+
+def _of_results(told: RawContention) -> dict[str, str]:
+    """The runner's reasons under the names of the results."""
+    names = {"waited_ns": "waited", "runnable": "company"}
+    return {names[name]: reason for name, reason in told.reasons.items() if name in names}
+
+
+def _column(watched: Watched, name: str) -> Samples:
+    column: Samples = watched.bursts[:, COLUMNS.index(name)]
+    return column
+
+
+def _p50_ms(samples: Samples) -> float:
+    return nearest_rank(np.sort(samples), 50) / 1e6
