@@ -114,6 +114,17 @@ class ErrorRecord(Value):
     hint: str
 
 
+class MedianInterval(Value):
+    """A 95 % interval of the median over processes, in milliseconds; how it is made: `measure/latency.py`."""
+
+    low_ms: float
+    high_ms: float
+    half_width: float = Field(description="half of the interval over the median")
+    within: float = Field(description="the part of it that the samples of these processes alone give")
+    blocks: int = Field(description="stretches of consecutive samples it was made of, of all processes")
+    processes: int = Field(description="1: nothing is known of how processes differ, and an assumption stands for it")
+
+
 class Latency(Value):
     """Steady-state inference alone, by the device's monotonic clock; percentiles are nearest-rank."""
 
@@ -128,9 +139,15 @@ class Latency(Value):
     warmup_runs: int
     quantiles_ms: tuple[float, ...] = Field(default=(), description="at 5, 10, …, 95 % of all samples; nearest-rank")
     process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    interval: MedianInterval | None = None
+    interval_reason: str = Field(default="", description="why there is no interval")
     control_ms: float | None = Field(
         default=None, description="median time of a computation that is always the same, beside the timed loops"
     )
+    memory_control_ms: float | None = Field(default=None, description="the same of one bound by memory")
+    process_control_ms: tuple[float, ...] = Field(default=(), description="`control_ms` of each process")
+    process_memory_control_ms: tuple[float, ...] = Field(default=(), description="`memory_control_ms` of each process")
+    control_reason: str = Field(default="", description="why a control was not timed")
 
 
 class Memory(Value):

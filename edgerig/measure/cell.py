@@ -11,7 +11,7 @@ from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
-from edgerig.measure.latency import median_interval, summarize
+from edgerig.measure.latency import summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
@@ -47,6 +47,7 @@ def figures(
     run, no_source = raw.run, "a ready file: there is no source model to compare with"
     state = cell_state(run.state, *probed)
     delegation = _delegation(artifact, raw)
+    latency = summarize(raw.processes_ns, run.warmup_runs, raw.controls)
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
     return {
@@ -54,7 +55,7 @@ def figures(
         "runtime_import_ms": run.runtime_import_ns / 1e6,
         "load_ms": run.load_ns / 1e6,
         "first_inference_ms": run.first_inference_ns / 1e6,
-        "latency": summarize(raw.processes_ns, run.warmup_runs, raw.controls_ns),
+        "latency": latency,
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": (
             with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)
@@ -70,7 +71,7 @@ def figures(
             threads=cell.threads,
             threads_in_force=run.engine.threads,
             delegation=delegation,
-            interval=median_interval(raw.samples_ns),
+            interval=latency.interval,
             kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
             throttling=signs(state),
             saturates=_saturates(artifact, probed[0]),

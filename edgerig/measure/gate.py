@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from edgerig.measure.compare import CellChange, Comparison
-from edgerig.measure.evidence import latency_margin
 from edgerig.measure.figure import duration
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
 from edgerig.measure.told import told
@@ -150,7 +149,7 @@ def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Ou
     if cell.latency is None:
         return "inconclusive", "not measured"
     value: float = getattr(cell.latency, percentile)
-    margin = latency_margin(cell.latency)
+    margin = cell.latency.interval.half_width
     message = f"{duration(value, 4)} ± {margin:.1%}, at most {duration(limit, 4)} is allowed"
     if cell.verdict in ("noisy", "throttled", "wrong"):
         return "inconclusive", f"the cell is {cell.verdict}: {message}"

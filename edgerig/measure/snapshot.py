@@ -16,21 +16,20 @@ from pydantic import Field
 
 from edgerig.measure.error import Outputs
 from edgerig.measure.figure import NO_AGREEMENT
-from edgerig.measure.latency import block_medians, median_interval
+from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
+from edgerig.measure.machine import WIDEST, Milliseconds, Speed, speed_of
 from edgerig.measure.raw import Raw
-from edgerig.results import CellResult, Results, Status, Value
+from edgerig.results import CellResult, MedianInterval, Results, Status, Value
 
 SNAPSHOT_VERSION = 1
 WRONG_LIMIT = 500
 """Samples listed by index as wrongly classified; of more, a baseline file says only how many."""
-WIDEST = 10.0
-"""Half an interval of more than ten times the median says no more than that nothing is known of it."""
-Milliseconds = Annotated[float, Field(gt=0, le=1e9)]
 Amount = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class LatencySnapshot(Value):
-    """`half_width` is half of the 95 % interval of the run's median over the median, from its samples alone."""
+    """`half_width` is half of the 95 % interval of the run's median over the median, from its samples alone (`within`
+    of `results.MedianInterval`), at most `WIDEST`: beyond that nothing is known."""
 
     p50_ms: Milliseconds
     p90_ms: Milliseconds
@@ -40,6 +39,15 @@ class LatencySnapshot(Value):
     control_ms: Milliseconds | None = None
     blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
     """Medians of consecutive stretches of each process' samples; of a run's folder only."""
+
+    @property
+    def within(self) -> float:
+        return BETWEEN_ASSUMED if self.half_width is None else self.half_width
+
+    @property
+    def interval(self) -> MedianInterval:
+        """What is known of the median, by the one method there is for it."""
+        return interval_of(self.process_p50_ms, self.within)
 
 
 class AccuracySnapshot(Value):
@@ -83,14 +91,24 @@ class DeviceSnapshot(Value):
     kind: str
     emulated: bool
     cpu: str | None = None
+    speed: Speed = Speed()
 
 
 class Snapshot(Value):
+    """`speed` of a device that has none (a baseline written before there was) is made of its cells' `control_ms`."""
+
     schema_version: Literal[1] = 1
     run: str
     started: str
     devices: dict[str, DeviceSnapshot]
     cells: dict[str, CellSnapshot]
+
+    def speed(self, device: str) -> Speed:
+        found = self.devices.get(device)
+        if found is not None and found.speed.clock is not None:
+            return found.speed
+        own = [cell.latency for cell in self.cells.values() if cell.device == device and cell.latency]
+        return speed_of([_alone(each.control_ms) for each in own])
 
 
 def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArray[np.int64] | None]) -> Snapshot:
@@ -99,7 +117,9 @@ def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArr
         run=results.run.id,
         started=results.run.started,
         devices={
-            name: DeviceSnapshot(kind=device.kind, emulated=device.emulated, cpu=device.cpu)
+            name: DeviceSnapshot(
+                kind=device.kind, emulated=device.emulated, cpu=device.cpu, speed=_speed(results, name)
+            )
             for name, device in results.devices.items()
         },
         cells={
@@ -107,6 +127,18 @@ def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArr
             for cell in results.cells
         },
     )
+
+
+def _speed(results: Results, device: str) -> Speed:
+    found = [cell.latency for cell in results.cells if cell.device == device and cell.latency and not cell.emulated]
+    return speed_of(
+        [each.process_control_ms or _alone(each.control_ms) for each in found],
+        [each.process_memory_control_ms for each in found],
+    )
+
+
+def _alone(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
 
 
 def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
@@ -145,17 +177,13 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
     found = cell.latency
     if found is None or cell.emulated or found.p50_ms <= 0:
         return None
-    interval = None if raw is None else median_interval(raw.samples_ns)
+    interval = found.interval if raw is None else median_interval(raw.processes_ns)
     return LatencySnapshot(
         p50_ms=found.p50_ms,
         p90_ms=found.p90_ms,
         p99_ms=found.p99_ms,
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
-        half_width=(
-            _recorded_width(cell)
-            if interval is None or not interval.blocks
-            else min(interval.relative_half_width, WIDEST)
-        ),
+        half_width=_recorded_width(cell) if interval is None else min(interval.within, WIDEST),
         control_ms=found.control_ms,
         blocks_ms=() if raw is None else _blocks(raw),
     )
@@ -167,7 +195,7 @@ def _blocks(raw: Raw) -> tuple[tuple[float, ...], ...]:
 
 
 def _recorded_width(cell: CellResult) -> float | None:
-    """As the verdict's evidence has it, for a run whose raw samples are not at hand."""
+    """As the verdict's evidence had it before there was `Latency.interval`."""
     width = None if cell.verdict is None else cell.verdict.evidence.get("relative_half_width")
     return min(float(width), WIDEST) if isinstance(width, int | float) and width >= 0 else None
 
