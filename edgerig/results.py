@@ -119,8 +119,8 @@ class MedianInterval(Value):
 
     low_ms: float
     high_ms: float
-    half_width: float = Field(description="half of the interval over the median")
-    within: float = Field(description="the part of it that the samples of these processes alone give")
+    half_width: float = Field(ge=0, description="half of the interval over the median")
+    within: float = Field(ge=0, description="the part of it that the samples of these processes alone give")
     blocks: int = Field(description="stretches of consecutive samples it was made of, of all processes")
     processes: int = Field(description="1: nothing is known of how processes differ, and an assumption stands for it")
 

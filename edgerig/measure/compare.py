@@ -270,7 +270,7 @@ def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | 
     return changed
 
 
-_MACHINE = "the machine itself changed: see above"
+_MACHINE = "the machine itself changed: see the note on it"
 """What is said of every cell on a device is said of the device, once (`Shift.doubt`)."""
 
 

@@ -84,7 +84,7 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
     }
     if base.memory is None or new.memory is None:
         reason = _no_memory(base, new)
-        doubt = f"{_slower(clock)}, and {reason}" if abs(clock) > UNCORRECTED else ""
+        doubt = f"that is above {UNCORRECTED:.0%}, and {reason}" if abs(clock) > UNCORRECTED else ""
         return Shift.model_validate({**known, "corrected": False, "doubt": doubt, "reason": reason})
     memory, memory_half = _ratio(base.memory, new.memory)
     known |= {
@@ -94,7 +94,7 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
         "apart": max(0.0, abs(memory - clock) - math.hypot(half, memory_half)),
     }
     if abs(clock) > math.log1p(LARGEST):
-        doubt = f"{_slower(clock)}, more than the {LARGEST:.0%} that are corrected for"
+        doubt = f"that is more than the {LARGEST:.0%} that are corrected for"
         return Shift.model_validate({**known, "corrected": False, "doubt": doubt, "reason": doubt})
     return Shift.model_validate({**known, "corrected": True})
 
@@ -102,10 +102,6 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
 def _no_memory(base: Speed, new: Speed) -> str:
     which = "neither run has" if base.memory is new.memory else "one of the runs lacks"
     return f"{which} a control bound by memory, which tells a slower clock from other things"
-
-
-def _slower(clock: float) -> str:
-    return f"the machine itself took {math.expm1(clock):+.1%} for a computation that is always the same"
 
 
 def _ratio(base: Control, new: Control) -> tuple[float, float]:

@@ -76,6 +76,7 @@ class CellSnapshot(Value):
     peak_memory_bytes: Amount | None = None
     relative_error: Annotated[float, Field(ge=0)] | None = None
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    agreement_samples: Amount | None = None
     instructions: Amount | None = None
     instructions_spread: Amount | None = None
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
@@ -162,6 +163,7 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
         peak_memory_bytes=cell.memory.peak_rss_bytes,
         relative_error=cell.parity.relative_error,
         agreement=cell.parity.agreement,
+        agreement_samples=None if cell.parity.agreement is None else cell.parity.samples,
         worst_output=cell.parity.worst if len(cell.parity.outputs) > 1 else None,
         instructions=cell.cost.instructions,
         instructions_spread=cell.cost.spread,

@@ -94,8 +94,8 @@ def _of_samples(interval: MedianInterval | None) -> tuple[VerdictLabel, str]:
         return "noisy", f"too few samples to know the median by ({TOO_FEW}): {quieter}"
     if interval.processes == 1:
         return "noisy", (
-            f"timed in one process, whose samples give its median to ±{interval.within:.2%}: what another one would give "
-            "is not known, raise run.repeats before ranking by it"
+            f"timed in one process, whose samples give its median to ±{interval.within:.2%}: what another one would "
+            "give is not known, raise run.repeats before ranking by it"
         )
     over = f"over {interval.processes} processes"
     if interval.half_width > MEDIAN_TOLERANCE:

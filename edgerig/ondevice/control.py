@@ -1,9 +1,9 @@
 """Two computations that are always the same, timed before and after the timed loop: what they took more than in another
 run, the machine took.
 
-`clock` is bound by the processor, `memory` by what lies behind its caches. When both take longer, the machine was slower
-(its clock, or a neighbour on the same core), whatever is measured beside them; when only one does, what another program
-would have taken is not known.
+`clock` is bound by the processor, `memory` by what lies behind its caches. When both take longer, the machine was
+slower (its clock, or a neighbour on the same core), whatever is measured beside them; when only one does, what another
+program would have taken is not known.
 """
 
 from __future__ import annotations

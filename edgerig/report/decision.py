@@ -10,8 +10,8 @@ The rule, which the reports state as well:
 3. On an emulated device no latency counts: the fewest instructions win, within `SAME_COUNT` of them the smaller file,
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
-What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median) is said, and makes a
-recommendation provisional.
+What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, an interval that
+reaches across a limit of the budget) is said, and makes a recommendation provisional.
 """
 
 from __future__ import annotations
