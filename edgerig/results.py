@@ -125,6 +125,16 @@ class MedianInterval(Value):
     processes: int = Field(description="1: nothing is known of how processes differ, and an assumption stands for it")
 
 
+class Controls(Value):
+    """What computations that are always the same took beside each process' timed loop, in milliseconds; which they are:
+    `ondevice/control.py`. Older runs have none but `Latency.control_ms`, the median of what is `clock_ms` here."""
+
+    clock_ms: tuple[float, ...] = ()
+    core_ms: tuple[float, ...] = ()
+    memory_ms: tuple[float, ...] = ()
+    reason: str = Field(default="", description="why one was not timed")
+
+
 class Latency(Value):
     """Steady-state inference alone, by the device's monotonic clock; percentiles are nearest-rank."""
 
@@ -144,10 +154,7 @@ class Latency(Value):
     control_ms: float | None = Field(
         default=None, description="median time of a computation that is always the same, beside the timed loops"
     )
-    memory_control_ms: float | None = Field(default=None, description="the same of one bound by memory")
-    process_control_ms: tuple[float, ...] = Field(default=(), description="`control_ms` of each process")
-    process_memory_control_ms: tuple[float, ...] = Field(default=(), description="`memory_control_ms` of each process")
-    control_reason: str = Field(default="", description="why a control was not timed")
+    controls: Controls = Controls()
 
 
 class Memory(Value):

@@ -265,7 +265,7 @@ def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | 
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
         told = "neither run was spread over several processes: raise run.repeats to 3 or more"
         return changed.model_copy(update={"reason": told})
-    if changed.label == "inconclusive" and machine is not None and machine.apart > minimum:
+    if changed.label == "inconclusive" and machine is not None and machine.slower + machine.faster > minimum:
         return changed.model_copy(update={"reason": _MACHINE})
     return changed
 

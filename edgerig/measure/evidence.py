@@ -31,7 +31,7 @@ def latency_ratio(base: LatencySnapshot, new: LatencySnapshot, machine: Shift | 
     independent errors of the log ratio, (a) what one run's samples say of its own median: a bootstrap of the ratio over
     stretches of each process' samples, (b) what they cannot say: two processes with the same file differ, so the pooled
     spread of the processes' medians, by Student's t for their number (both as in `measure/latency.py`), and (c) how
-    exactly the machine's controls are known. Where its two controls are apart, it reaches from one's to the other's.
+    exactly the machine's controls are known. Where its controls disagree, it reaches from one's to the other's.
     """
     ours, theirs = np.log(new.process_p50_ms), np.log(base.process_p50_ms)
     centre = float(ours.mean() - theirs.mean())
@@ -41,10 +41,10 @@ def latency_ratio(base: LatencySnapshot, new: LatencySnapshot, machine: Shift | 
     half = math.hypot(_within(base, new), spread)
     below = above = 0.0
     if machine is not None and machine.corrected:
-        centre -= math.log1p(machine.clock)
-        half = math.hypot(half, (math.log1p(machine.clock_high) - math.log1p(machine.clock_low)) / 2)
-        slower = machine.memory is not None and machine.memory > machine.clock
-        below, above = (machine.apart, 0.0) if slower else (0.0, machine.apart)
+        clock = machine.clock
+        centre -= math.log1p(clock.change)
+        half = math.hypot(half, (math.log1p(clock.high) - math.log1p(clock.low)) / 2)
+        below, above = machine.slower, machine.faster
     statistic = abs(centre) / (half / quantile)
     p = 2 * float(special.stdtr(freedom, -statistic) if freedom else special.ndtr(-statistic))
     return Difference(math.expm1(centre), math.expm1(centre - half - below), math.expm1(centre + half + above), p)

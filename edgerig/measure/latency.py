@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import special
 
 from edgerig.measure.raw import RawControls
-from edgerig.results import QUANTILE_LEVELS, Latency, MedianInterval
+from edgerig.results import QUANTILE_LEVELS, Controls, Latency, MedianInterval
 
 MEDIAN_TOLERANCE = 0.02
 """Half of the interval of a median that is `stable`, relative.
@@ -57,10 +57,7 @@ def summarize(
     """
     ordered = np.sort(np.concatenate(processes_ns))
     interval = median_interval(processes_ns)
-    clocks, memories = (
-        tuple(float(np.median(each)) / 1e6 for each in kind if each)
-        for kind in ([found.clock_ns for found in controls], [found.memory_ns for found in controls])
-    )
+    beside = _controls(controls)
     return Latency(
         p50_ms=nearest_rank(ordered, 50) / 1e6,
         p90_ms=nearest_rank(ordered, 90) / 1e6,
@@ -75,11 +72,18 @@ def summarize(
         process_p50_ms=process_medians(processes_ns),
         interval=interval,
         interval_reason="" if interval is not None else TOO_FEW,
-        control_ms=float(np.median(clocks)) if clocks else None,
-        memory_control_ms=float(np.median(memories)) if memories else None,
-        process_control_ms=clocks,
-        process_memory_control_ms=memories,
-        control_reason=next((found.reason for found in controls if found.reason), ""),
+        control_ms=float(np.median(beside.clock_ms)) if beside.clock_ms else None,
+        controls=beside,
+    )
+
+
+def _controls(processes: Sequence[RawControls]) -> Controls:
+    """Of each process the median of what was timed before its loop and after it."""
+    return Controls(
+        clock_ms=tuple(float(np.median(each.clock_ns)) / 1e6 for each in processes if each.clock_ns),
+        core_ms=tuple(float(np.median(each.core_ns)) / 1e6 for each in processes if each.core_ns),
+        memory_ms=tuple(float(np.median(each.memory_ns)) / 1e6 for each in processes if each.memory_ns),
+        reason=next((each.reason for each in processes if each.reason), ""),
     )
 
 

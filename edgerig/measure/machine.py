@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -25,6 +25,9 @@ ASSUMED = 0.03
 """The same where one process alone timed it."""
 LARGEST = 0.25
 """A machine slower or faster by more than this is not corrected for: not everything scales with the control then."""
+APART = 0.1
+"""Where a single figure must do, as in a history, controls further apart than this (as a difference of logarithms) make
+it unusable: nobody knows which of the two it followed."""
 UNCORRECTED = 0.03
 """How far the control may differ before latencies are not compared, where the second control is missing."""
 WIDEST = 10.0
@@ -42,33 +45,49 @@ class Speed(Value):
     """A device's in a run; None where no runner timed that control."""
 
     clock: Control | None = None
+    core: Control | None = None
     memory: Control | None = None
 
 
-class Shift(Value):
-    """What the machine's controls took in the new run against the base, relative (0.05: 5 % more), with 95 % intervals.
+Name = Literal["clock", "core", "memory"]
 
-    Latencies are divided by `1 + clock` where `corrected`. `apart` is how far both controls surely disagree, as a
-    difference of logarithms: a latency may follow either, so that its interval reaches from one to the other. `doubt`
-    says why no latency of the device can be compared, `reason` why none is corrected, "" where they can.
+
+class Change(Value):
+    """What a control took in the new run against the base, relative (0.05: 5 % more), with its 95 % interval."""
+
+    control: Name
+    change: float
+    low: float
+    high: float
+
+
+class Shift(Value):
+    """What became of the machine: `changes` of its controls, that of the clock first.
+
+    Latencies are divided by `1 + clock.change` where `corrected`. `slower` and `faster` are how much more or less than
+    the clock's another control surely changed, as differences of logarithms: a latency may follow either, so that its
+    interval reaches from one to the other. `doubt` says why no latency of the device can be compared, `reason` why none
+    is corrected, "" where they can.
     """
 
     device: str
-    clock: float
-    clock_low: float
-    clock_high: float
-    memory: float | None = None
-    memory_low: float | None = None
-    memory_high: float | None = None
-    apart: float = 0.0
+    changes: tuple[Change, ...]
+    slower: float = 0.0
+    faster: float = 0.0
     corrected: bool
     doubt: str = ""
     reason: str = ""
 
+    @property
+    def clock(self) -> Change:
+        return self.changes[0]
 
-def speed_of(clock: Iterable[Sequence[float]], memory: Iterable[Sequence[float]] = ()) -> Speed:
+
+def speed_of(
+    clock: Iterable[Sequence[float]], core: Iterable[Sequence[float]] = (), memory: Iterable[Sequence[float]] = ()
+) -> Speed:
     """Of a device in a run: what the controls took in each process (ms) of each of its cells, in the run's order."""
-    return Speed(clock=_control(clock), memory=_control(memory))
+    return Speed(clock=_control(clock), core=_control(core), memory=_control(memory))
 
 
 def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
@@ -76,32 +95,30 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
     if base is None or new is None or base.clock is None or new.clock is None:
         return None
     clock, half = _ratio(base.clock, new.clock)
-    known = {
-        "device": device,
-        "clock": math.expm1(clock),
-        "clock_low": math.expm1(clock - half),
-        "clock_high": math.expm1(clock + half),
-    }
-    if base.memory is None or new.memory is None:
-        reason = _no_memory(base, new)
+    changes, slower, faster = [_change("clock", clock, half)], 0.0, 0.0
+    others: tuple[tuple[Name, Control | None, Control | None], ...] = (
+        ("core", base.core, new.core),
+        ("memory", base.memory, new.memory),
+    )
+    for name, was, now in others:
+        if was is not None and now is not None:
+            ratio, other_half = _ratio(was, now)
+            changes.append(_change(name, ratio, other_half))
+            sure = math.hypot(half, other_half)
+            slower, faster = max(slower, ratio - clock - sure), max(faster, clock - ratio - sure)
+    known = {"device": device, "changes": tuple(changes), "slower": slower, "faster": faster}
+    if len(changes) == 1:
+        reason = "one of the runs, or both, has no second control, which tells a slower clock from other things"
         doubt = f"that is above {UNCORRECTED:.0%}, and {reason}" if abs(clock) > UNCORRECTED else ""
         return Shift.model_validate({**known, "corrected": False, "doubt": doubt, "reason": reason})
-    memory, memory_half = _ratio(base.memory, new.memory)
-    known |= {
-        "memory": math.expm1(memory),
-        "memory_low": math.expm1(memory - memory_half),
-        "memory_high": math.expm1(memory + memory_half),
-        "apart": max(0.0, abs(memory - clock) - math.hypot(half, memory_half)),
-    }
     if abs(clock) > math.log1p(LARGEST):
         doubt = f"that is more than the {LARGEST:.0%} that are corrected for"
         return Shift.model_validate({**known, "corrected": False, "doubt": doubt, "reason": doubt})
     return Shift.model_validate({**known, "corrected": True})
 
 
-def _no_memory(base: Speed, new: Speed) -> str:
-    which = "neither run has" if base.memory is new.memory else "one of the runs lacks"
-    return f"{which} a control bound by memory, which tells a slower clock from other things"
+def _change(name: Name, ratio: float, half: float) -> Change:
+    return Change(control=name, change=math.expm1(ratio), low=math.expm1(ratio - half), high=math.expm1(ratio + half))
 
 
 def _ratio(base: Control, new: Control) -> tuple[float, float]:

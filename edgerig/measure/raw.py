@@ -92,6 +92,7 @@ class RawControls(_Device):
     """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
 
     clock_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
+    core_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
     memory_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
     reason: Text = ""
 

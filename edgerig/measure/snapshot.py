@@ -133,8 +133,9 @@ def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArr
 def _speed(results: Results, device: str) -> Speed:
     found = [cell.latency for cell in results.cells if cell.device == device and cell.latency and not cell.emulated]
     return speed_of(
-        [each.process_control_ms or _alone(each.control_ms) for each in found],
-        [each.process_memory_control_ms for each in found],
+        [each.controls.clock_ms or _alone(each.control_ms) for each in found],
+        [each.controls.core_ms for each in found],
+        [each.controls.memory_ms for each in found],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgerig.measure.compare import Comparison, MetricChange
 from edgerig.measure.figure import duration
-from edgerig.measure.machine import Shift
+from edgerig.measure.machine import Change, Shift
 
 
 def told(metric: MetricChange) -> str:
@@ -45,22 +45,25 @@ def machines_told(found: Comparison) -> list[str]:
 
 def machine_told(machine: Shift) -> str:
     """`the machine took +5.5 % [+5.1, +5.9] for a computation that is always the same (…): …`"""
-    clock = _between(machine.clock, machine.clock_low, machine.clock_high)
-    seen = f"the machine took {clock} for a computation that is always the same"
-    if machine.memory is not None and machine.memory_low is not None and machine.memory_high is not None:
-        seen += f" (for one bound by memory {_between(machine.memory, machine.memory_low, machine.memory_high)})"
+    clock, *others = machine.changes
+    seen = f"the machine took {_between(clock)} for a computation that is always the same"
+    if others:
+        seen += f" ({'; '.join(f'for one bound by {_BOUND[other.control]} {_between(other)}' for other in others)})"
     if machine.doubt:
         return f"{seen}: no latency is compared, {machine.doubt}"
     if not machine.corrected:
         return f"{seen}: latencies are compared as measured, {machine.reason}"
     told = f"{seen}: latencies are corrected for it"
-    if machine.apart:
+    if machine.slower or machine.faster:
         told += (
-            f"; the two differ by {100 * machine.apart:.1f} % more than chance explains, and as a latency may follow "
-            "either, its interval reaches from one to the other"
+            f"; they differ by {100 * max(machine.slower, machine.faster):.1f} % more than chance explains, and as a "
+            "latency may follow any of them, its interval reaches from one to the other"
         )
     return told
 
 
-def _between(value: float, low: float, high: float) -> str:
-    return f"{100 * value:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
+_BOUND: dict[str, str] = {"core": "arithmetic", "memory": "memory"}
+
+
+def _between(found: Change) -> str:
+    return f"{100 * found.change:+.1f} % [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"

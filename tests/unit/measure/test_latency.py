@@ -40,15 +40,14 @@ def steady(processes: int = 5, seed: int = 1, between: float = 0.0, samples: int
 
 def test_controls_are_the_medians_of_each_process_and_of_all():
     controls = [
-        RawControls(clock_ns=[100, 200], memory_ns=[4_000_000, 5_000_000]),
+        RawControls(clock_ns=[100, 200], core_ns=[1000], memory_ns=[4_000_000, 5_000_000]),
         RawControls(clock_ns=[300, 300], reason="no room"),
         RawControls(reason="no room"),
     ]
     found = summarize(steady(3), 0, controls)
-    assert found.process_control_ms == (0.00015, 0.0003)
+    assert (found.controls.clock_ms, found.controls.core_ms) == ((0.00015, 0.0003), (0.001,))
     assert found.control_ms == pytest.approx(0.000225)
-    assert (found.process_memory_control_ms, found.memory_control_ms) == ((4.5,), 4.5)
-    assert found.control_reason == "no room"
+    assert (found.controls.memory_ms, found.controls.reason) == ((4.5,), "no room")
     assert summarize(steady(3), 0).control_ms is None
 
 
