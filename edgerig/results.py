@@ -139,6 +139,27 @@ class Contention(Value):
     reasons: dict[str, str] = {}
 
 
+class MedianInterval(Value):
+    """A 95 % interval of the median over processes, in milliseconds; how it is made: `measure/latency.py`."""
+
+    low_ms: float
+    high_ms: float
+    half_width: float = Field(ge=0, description="half of the interval over the median")
+    within: float = Field(ge=0, description="the part of it that the samples of these processes alone give")
+    blocks: int = Field(description="stretches of consecutive samples it was made of, of all processes")
+    processes: int = Field(description="1: nothing is known of how processes differ, and an assumption stands for it")
+
+
+class Controls(Value):
+    """What computations that are always the same took beside each process' timed loop, in milliseconds; which they are:
+    `ondevice/control.py`. Older runs have none but `Latency.control_ms`, the median of what is `clock_ms` here."""
+
+    clock_ms: tuple[float, ...] = ()
+    core_ms: tuple[float, ...] = ()
+    memory_ms: tuple[float, ...] = ()
+    reason: str = Field(default="", description="why one was not timed")
+
+
 class Latency(Value):
     """Steady-state inference alone, by the device's monotonic clock; percentiles are nearest-rank."""
 
@@ -153,10 +174,13 @@ class Latency(Value):
     warmup_runs: int
     quantiles_ms: tuple[float, ...] = Field(default=(), description="at 5, 10, …, 95 % of all samples; nearest-rank")
     process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    interval: MedianInterval | None = None
+    interval_reason: str = Field(default="", description="why there is no interval")
     control_ms: float | None = Field(
         default=None, description="median time of a computation that is always the same, beside the timed loops"
     )
     contention: Contention | None = Field(default=None, description="null: the device was not watched for it")
+    controls: Controls = Controls()
 
 
 class Memory(Value):

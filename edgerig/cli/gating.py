@@ -115,6 +115,8 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 
 
 def _print_matrix(found: Comparison) -> None:
+    for line in compare_view.machines_told(found):
+        typer.echo(_printable(line))
     shown = table("cell", "", *compare_view.METRICS)
     for cell in found.cells:
         if cell.metrics:
@@ -129,6 +131,8 @@ def _print_matrix(found: Comparison) -> None:
 
 
 def _print_checks(found: GateResult) -> None:
+    for line in found.machines:
+        typer.echo(_printable(line))
     noted = [*found.of("fail"), *found.of("inconclusive")]
     if noted:
         shown = table("", "cell", "check", "found")

@@ -75,5 +75,7 @@ def _print(found: Trends) -> None:
             console.print(f"[bold]{escape(trend.cell)}[/bold]: {escape(words.change(change, found.metric))}")
             if change.beside:
                 console.print(f"  beside it: {escape('; '.join(change.beside))}")
+    if corrected := words.corrected(found.trends):
+        console.print(f"[dim]{escape(corrected)}[/dim]")
     for note in words.notes(found.trends):
         console.print(f"[dim]{escape(note)}[/dim]")

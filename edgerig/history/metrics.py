@@ -18,7 +18,8 @@ class Metric:
     """`exact`: repeats give the same figure, so that one point shows a change; otherwise statistics must.
 
     `minimum` is the smallest relative change worth telling. `series` gives what tells series of one cell apart,
-    beside its id. `excluded` gives why a row with a value has no place in the series, or "".
+    beside its id. `excluded` gives why a row with a value has no place in the series, or "". `corrected`: the
+    machine's own speed is taken out of it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Metric:
     minimum: float
     series: Callable[[Row], tuple[str, ...]]
     excluded: Callable[[Row], str]
+    corrected: bool = False
 
 
 def _anywhere(row: Row) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ def _untimed(row: Row) -> str:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("latency_p50_ms", "latency_p50_ms", "ms", False, 0.05, _processor, _untimed),
+        Metric("latency_p50_ms", "latency_p50_ms", "ms", False, 0.05, _processor, _untimed, corrected=True),
         # ONNX files hold the paths of the sources they were traced from: another checkout differs by half a per cent.
         Metric("size_bytes", "size_bytes", "bytes", True, 0.01, _anywhere, lambda row: ""),
         Metric("accuracy", "accuracy", "", True, 0.005, _data, lambda row: ""),

@@ -118,6 +118,7 @@ def _points(trend: Trend, points: list[Any], name: str, marker: dict[str, Any], 
                 html.escape(text)
                 for text in (
                     f"{words.figure(point.value, found.metric)} {words.unit(found.metric)}".rstrip(),
+                    words.measured(point, found.metric),
                     point.run,
                     point.started,
                     f"commit {point.commit}" if point.commit else "",

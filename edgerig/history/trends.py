@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from edgerig.errors import NothingSelected
 from edgerig.history import changes
+from edgerig.history.machine import Correction, corrections
 from edgerig.history.metrics import METRICS, Metric, Row
 from edgerig.history.store import History
 
@@ -20,7 +21,14 @@ TRENDS_SCHEMA = 1
 """Of `as_json`."""
 
 _LATEST = """
-    SELECT * FROM runs WHERE model = $model
+    SELECT * FROM (
+        SELECT *,
+            -- The machine's speed in a run is that of all of the run's cells on it, whatever their model.
+            median(clock_control_ms) OVER (PARTITION BY run_id, device) AS machine_clock_ms,
+            median(core_control_ms) OVER (PARTITION BY run_id, device) AS machine_core_ms,
+            median(memory_control_ms) OVER (PARTITION BY run_id, device) AS machine_memory_ms
+        FROM runs
+    ) WHERE model = $model
     -- A run may have been copied under two names: it counts once.
     QUALIFY row_number() OVER (PARTITION BY run_id, id) = 1
     ORDER BY started, run_id, id
@@ -29,7 +37,9 @@ _LATEST = """
 
 @dataclass(frozen=True)
 class Point:
-    """One run's figure. `left_out` says why it has no part in the trend; `value` is None where nothing was measured."""
+    """One run's figure. `left_out` says why it has no part in the trend; `value` is None where nothing was measured.
+
+    `measured` is the figure as the run has it, where `value` is corrected for the machine's own speed."""
 
     run: str
     started: str
@@ -37,6 +47,7 @@ class Point:
     left_out: str
     commit: str | None
     versions: dict[str, str]
+    measured: float | None = None
 
 
 @dataclass(frozen=True)
@@ -165,19 +176,22 @@ def _grouped(rows: Sequence[Row], metric: Metric) -> list[Trend]:
 
 def _trend(cell: str, on: tuple[str, ...], rows: list[Row], metric: Metric) -> Trend:
     rows.sort(key=lambda row: (row["started"], row["run_id"]))
-    points = tuple(_point(row, metric) for row in rows)
+    found = corrections(rows) if metric.corrected else [Correction()] * len(rows)
+    points = tuple(_point(row, metric, correction) for row, correction in zip(rows, found, strict=True))
     kept = [point for point in points if not point.left_out]
     values = [point.value for point in kept if point.value is not None]
     steps = changes.find(values, exact=metric.exact, minimum=metric.minimum)
     return Trend(cell, on, points, tuple(_change(step, kept) for step in steps))
 
 
-def _point(row: Row, metric: Metric) -> Point:
+def _point(row: Row, metric: Metric, correction: Correction) -> Point:
     value = row[metric.column]
     versions = {"edgerig": row["edgerig"], **dict(row["tools"] or [])}
     started = row["started"].isoformat(timespec="seconds")
-    left_out = _absent(row, metric) if value is None else metric.excluded(row)
-    return Point(row["run_id"], started, None if value is None else float(value), left_out, row["commit"], versions)
+    left_out = _absent(row, metric) if value is None else metric.excluded(row) or correction.left_out
+    shown = None if value is None else float(value) / correction.factor
+    measured = None if value is None or correction.factor == 1.0 else float(value)
+    return Point(row["run_id"], started, shown, left_out, row["commit"], versions, measured)
 
 
 def _absent(row: Row, metric: Metric) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edgerig.history.metrics import Metric
-from edgerig.history.trends import Change, Trend
+from edgerig.history.trends import Change, Point, Trend
 from edgerig.report import view
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -35,6 +35,27 @@ def change(told: Change, metric: Metric) -> str:
     p = "" if told.p is None else f" (p = {told.p:.3g})"
     levels = f"{figure(told.before, metric)} → {figure(told.after, metric)} {unit(metric)}".rstrip()
     return f"{share} at {told.run}: {levels}{p}"
+
+
+def measured(point: Point, metric: Metric) -> str:
+    """`0.0102 ms as measured`, of a figure that is corrected for the machine's own speed; else ""."""
+    return "" if point.measured is None else f"{figure(point.measured, metric)} as measured"
+
+
+def corrected(trends: Sequence[Trend]) -> str:
+    """By how much figures were corrected for the machine's own speed, in a line; "" where none was."""
+    found = [
+        point.measured / point.value - 1
+        for trend in trends
+        for point in trend.kept
+        if point.measured is not None and point.value
+    ]
+    if not found:
+        return ""
+    return (
+        f"At the speed each machine usually had: it took {100 * min(found):+.1f} to {100 * max(found):+.1f} % for a "
+        "computation that is always the same, and figures are corrected for that."
+    )
 
 
 def left_out(trend: Trend) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure import contention
@@ -13,7 +12,7 @@ from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
-from edgerig.measure.latency import median_interval, summarize
+from edgerig.measure.latency import summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
@@ -50,6 +49,8 @@ def figures(
     run, again = raw.run, timed.attempt.run
     state = cell_state(again.state, *probed)
     delegation = _delegation(artifact, raw)
+    latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
+    latency = latency.model_copy(update={"contention": timed.contention})
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
     return {
@@ -57,9 +58,7 @@ def figures(
         "runtime_import_ms": again.runtime_import_ns / 1e6,
         "load_ms": again.load_ns / 1e6,
         "first_inference_ms": again.first_inference_ns / 1e6,
-        "latency": summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls_ns).model_copy(
-            update={"contention": timed.contention}
-        ),
+        "latency": latency,
         "memory": Memory(**run.memory.model_dump()),
         "accuracy": (
             with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)
@@ -75,7 +74,7 @@ def figures(
             threads=cell.threads,
             threads_in_force=run.engine.threads,
             delegation=delegation,
-            interval=median_interval(np.concatenate(timed.processes_ns)),
+            interval=latency.interval,
             kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
             throttling=signs(state),
             contention=timed.contention,

@@ -7,12 +7,12 @@ the same as `same`: the data allows both.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from edgerig.measure.evidence import Difference, latency_ratio, paired_accuracy, unpaired
+from edgerig.measure.machine import Shift, shift
 from edgerig.measure.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
 from edgerig.results import Status, Value
 from edgerig.spec.budget import Minimums
@@ -21,14 +21,13 @@ Label = Literal["improved", "same", "regressed", "inconclusive", "not compared"]
 Metric = Literal["size", "latency", "memory", "accuracy", "parity", "instructions"]
 Presence = Literal["both", "base only", "new only"]
 LABELS: tuple[Label, ...] = ("regressed", "inconclusive", "improved", "same", "not compared")
-CONTROL_TOLERANCE = 0.03
-"""How far the control computation may differ before the machine counts as another one; idle, it repeats to 0.3 %."""
 _UNTIMED = ("noisy", "throttled", "contended", "wrong")
 
 
 class MetricChange(Value):
     """`effect`, `low` and `high` are relative to the base (0.05: 5 % more); with `unit` "points" (a share of right
     answers) and "" (a relative error) they are absolute. None where nothing could be compared; `reason` says why.
+    `measured` is the effect as it was measured, where `effect` is corrected for the machine's own speed (`machines`).
     """
 
     metric: Metric
@@ -37,6 +36,7 @@ class MetricChange(Value):
     base: float | None = None
     new: float | None = None
     effect: float | None = None
+    measured: float | None = None
     low: float | None = None
     high: float | None = None
     p: float | None = None
@@ -60,6 +60,8 @@ class Comparison(Value):
     base: str
     new: str
     cells: tuple[CellChange, ...]
+    machines: tuple[Shift, ...] = ()
+    """What became of the machine itself, of each device both runs know anything of."""
 
     def counts(self) -> dict[Label, int]:
         found = Counter(cell.label for cell in self.cells)
@@ -69,10 +71,20 @@ class Comparison(Value):
 def compare(base: Snapshot, new: Snapshot, minimums: Callable[[str], Minimums] = lambda cell: Minimums()) -> Comparison:
     """Every cell of both runs, those of the new one first, in its order; `minimums` gives a cell's smallest effects."""
     ids = [*new.cells, *(cell for cell in base.cells if cell not in new.cells)]
-    return Comparison(base=base.run, new=new.run, cells=tuple(_cell(name, base, new, minimums(name)) for name in ids))
+    timed = {cell.device for cell in new.cells.values() if cell.latency is not None}
+    machines = {
+        name: found
+        for name in new.devices
+        if name in timed
+        and name in base.devices
+        and not _other_hardware(base.devices[name], new.devices[name])
+        and (found := shift(name, base.speed(name), new.speed(name))) is not None
+    }
+    cells = tuple(_cell(name, base, new, minimums(name), machines) for name in ids)
+    return Comparison(base=base.run, new=new.run, cells=cells, machines=tuple(machines.values()))
 
 
-def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums) -> CellChange:
+def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums, machines: Mapping[str, Shift]) -> CellChange:
     was, now = base.cells.get(name), new.cells.get(name)
     if was is None or now is None:
         return CellChange(
@@ -88,13 +100,14 @@ def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums) -> CellC
         why = now.reasons.get("status", "") if now.status != "ok" else ""
         reason = f"{was.status} in the base, {now.status} now{': ' + why if why else ''}"
         return CellChange.model_validate({**known, "label": "not compared", "reason": reason})
+    devices = base.devices.get(was.device), new.devices.get(now.device)
     metrics = (
         _plain("size", was.size_bytes, now.size_bytes, minimums.size, now),
-        _latency(was, now, base.devices.get(was.device), new.devices.get(now.device), minimums.latency),
+        _latency(was, now, _other_hardware(*devices), machines.get(now.device), minimums.latency),
         _plain("memory", was.peak_memory_bytes, now.peak_memory_bytes, minimums.memory, now),
         _accuracy(was, now, minimums.accuracy),
         _parity(was, now, minimums.parity),
-        _instructions(was, now, base.devices.get(was.device), new.devices.get(now.device), minimums.instructions),
+        _instructions(was, now, _other_hardware(*devices), minimums.instructions),
     )
     label = next((each for each in LABELS if any(metric.label == each for metric in metrics)), "not compared")
     return CellChange.model_validate({**known, "label": label, "metrics": metrics})
@@ -160,14 +173,11 @@ def _plain(metric: Metric, was: int | None, now: int | None, minimum: float, cel
     return _changed(metric, was, now, found, minimum)
 
 
-def _instructions(
-    was: CellSnapshot, now: CellSnapshot, on: DeviceSnapshot | None, there: DeviceSnapshot | None, minimum: float
-) -> MetricChange:
+def _instructions(was: CellSnapshot, now: CellSnapshot, other: str, minimum: float) -> MetricChange:
     """Counts repeat but for a few; the range of a run's own counts is what they are uncertain by."""
     if was.instructions is None or now.instructions is None:
         absent = _absent("instructions", was.instructions, now.instructions, minimum, now)
         return absent or MetricChange(metric="instructions", label="not compared", minimum=minimum)
-    other = _other_hardware(on, there)
     found = _relative(
         was.instructions, now.instructions, (was.instructions_spread or 0) + (now.instructions_spread or 0)
     )
@@ -238,9 +248,7 @@ def _accuracy_change(old: AccuracySnapshot, new: AccuracySnapshot) -> tuple[Diff
     return unpaired(old.value, old.ci95, new.value, new.ci95), told
 
 
-def _latency(
-    was: CellSnapshot, now: CellSnapshot, on: DeviceSnapshot | None, there: DeviceSnapshot | None, minimum: float
-) -> MetricChange:
+def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | None, minimum: float) -> MetricChange:
     if was.emulated or now.emulated:
         reason = "emulated: its time says nothing of the device"
         return MetricChange(metric="latency", label="not compared", minimum=minimum, reason=reason)
@@ -248,14 +256,22 @@ def _latency(
     if old is None or new is None:
         absent = _absent("latency", old.p50_ms if old else None, new.p50_ms if new else None, minimum, now)
         return absent or MetricChange(metric="latency", label="not compared", minimum=minimum)
-    doubt = _other_hardware(on, there) or _untimed(was, now)
-    changed = _changed("latency", old.p50_ms, new.p50_ms, latency_ratio(old, new), minimum)
+    changed = _changed("latency", old.p50_ms, new.p50_ms, latency_ratio(old, new, machine), minimum)
+    if machine is not None and machine.corrected:
+        changed = changed.model_copy(update={"measured": latency_ratio(old, new).effect})
+    doubt = other or _untimed(was, now) or (_MACHINE if machine is not None and machine.doubt else "")
     if doubt:
         return changed.model_copy(update={"label": "inconclusive", "reason": doubt})
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
         told = "neither run was spread over several processes: raise run.repeats to 3 or more"
         return changed.model_copy(update={"reason": told})
+    if changed.label == "inconclusive" and machine is not None and machine.slower + machine.faster > minimum:
+        return changed.model_copy(update={"reason": _MACHINE})
     return changed
+
+
+_MACHINE = "the machine itself changed: see the note on it"
+"""What is said of every cell on a device is said of the device, once (`Shift.doubt`)."""
 
 
 def _untimed(was: CellSnapshot, now: CellSnapshot) -> str:
@@ -267,13 +283,6 @@ def _untimed(was: CellSnapshot, now: CellSnapshot) -> str:
         return (
             f"operators outside the fast backend: {_left(was)} in the base, {_left(now)} now; what is compared is the "
             "fallback"
-        )
-    old = was.latency.control_ms if was.latency else None
-    new = now.latency.control_ms if now.latency else None
-    if old and new and abs(math.log(new / old)) > CONTROL_TOLERANCE:
-        return (
-            f"the machine itself took {new / old - 1:+.1%} for a computation that is always the same: "
-            "another clock, or a busy neighbour"
         )
     return ""
 

@@ -42,7 +42,10 @@ def paired_interval(gained: int, lost: int, samples: int) -> tuple[float, float]
     """The 95 % interval of the difference of two paired proportions.
 
     `gained` and `lost` count the samples only one of the two has right. The adjusted Wald interval: one sample is
-    added to each. (Bonett & Price, J. Educational and Behavioral Statistics 37(4), 2012.)
+    added to each (Bonett & Price, J. Educational and Behavioral Statistics 37(4), 2012). It is the one interval of a
+    change of accuracy here because quantization loses samples and gains hardly any: with a loss of 0.4 or 1 % of 540
+    samples and no gain it holds the truth in 100 and 97 % of runs, Agresti and Min's (half a sample added, Statistics
+    in Medicine 24, 2005) in 88.5 and 90 %, by the exact distribution (`tests/unit/measure/test_delta.py`).
     """
     size = samples + 2
     plus, minus = (gained + 1) / size, (lost + 1) / size

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 from edgerig.measure.compare import CellChange, Comparison
-from edgerig.measure.evidence import latency_margin
 from edgerig.measure.figure import duration
+from edgerig.measure.metrics import share
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
-from edgerig.measure.told import told
+from edgerig.measure.told import machines_told, told
 from edgerig.results import Value
 from edgerig.spec.budget import Budget
 
@@ -35,13 +36,15 @@ class Check(Value):
 
 
 class GateResult(Value):
-    """`outcome` follows the budget's rule for what is inconclusive; `rule` is that rule."""
+    """`outcome` follows the budget's rule for what is inconclusive; `rule` is that rule. `machines` says what concerns
+    all latencies of a device."""
 
     run: str
     base: str | None
     rule: Literal["fail", "pass"]
     outcome: Literal["pass", "fail", "inconclusive"]
     checks: tuple[Check, ...]
+    machines: tuple[str, ...] = ()
 
     def counts(self) -> dict[Outcome, int]:
         found = Counter(check.outcome for check in self.checks)
@@ -68,6 +71,7 @@ def judge_run(new: Snapshot, comparison: Comparison | None, budget: Budget) -> G
         rule=budget.inconclusive,
         outcome=outcome,
         checks=checks,
+        machines=() if comparison is None else tuple(machines_told(comparison)),
     )
 
 
@@ -125,38 +129,63 @@ def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
     if key.startswith("latency_"):
         return _latency_held(cell, key.removeprefix("latency_"), limit)
     if key == "accuracy":
-        if cell.accuracy is None:
-            return "inconclusive", f"not measured: {cell.reasons.get('accuracy', 'no reason recorded')}"
-        if not cell.accuracy.higher_is_better:
-            return "inconclusive", f"{cell.accuracy.metric} is the better the lower: a floor says nothing of it"
-        if cell.accuracy.unit != "fraction":
-            return "inconclusive", f"{cell.accuracy.metric} is no share of right answers to hold to a floor"
-        found = cell.accuracy.value
-        return ("pass" if found >= limit else "fail"), f"{found:.6g}, at least {limit:g} is asked for"
+        return _accuracy_held(cell, limit)
     value: float | None = getattr(cell, key)
     if value is None:
         metric = {"peak_memory_bytes": "memory", "relative_error": "parity"}.get(key, key)
         return "inconclusive", f"not measured: {cell.reasons.get(metric, 'no reason recorded')}"
     if key == "agreement":
-        return ("pass" if value >= limit else "fail"), f"{value:.6g}, at least {limit:g} is asked for"
+        interval = None
+        if cell.agreement_samples:
+            interval = share(round(value * cell.agreement_samples), cell.agreement_samples)[1]
+        return _at_least(value, interval, limit)
+    spread = (cell.instructions_spread or 0) if key == "instructions" else 0
     worst = f' (output "{cell.worst_output}", the worst)' if key == "relative_error" and cell.worst_output else ""
-    return ("pass" if value <= limit else "fail"), f"{value:,.6g}{worst}, at most {limit:,.6g} is allowed"
+    known = f"{value:,.6g}{worst}{f' ± {spread:,}' if spread else ''}"
+    return _at_most(value - spread, value + spread, limit), f"{known}, at most {limit:,.6g} is allowed"
+
+
+def _at_most(low: float, high: float, limit: float) -> Outcome:
+    if low > limit:
+        return "fail"
+    return "pass" if high <= limit else "inconclusive"
+
+
+def _at_least(value: float, interval: tuple[float, float] | None, limit: float) -> tuple[Outcome, str]:
+    """A share of the samples, or another figure known from them, held to a floor by its 95 % interval: other samples of
+    the same kind would give another."""
+    asked = f"at least {limit:g} is asked for"
+    if interval is None:
+        return "inconclusive", f"{value:.6g}, known without an interval; {asked}"
+    low, high = interval
+    outcome = _at_most(-high, -low, -limit)
+    return outcome, f"{value:.6g} [{low:.4g}, {high:.4g}], {asked}"
+
+
+def _accuracy_held(cell: CellSnapshot, limit: float) -> tuple[Outcome, str]:
+    found = cell.accuracy
+    if found is None:
+        return "inconclusive", f"not measured: {cell.reasons.get('accuracy', 'no reason recorded')}"
+    if not found.higher_is_better:
+        return "inconclusive", f"{found.metric} is the better the lower: a floor says nothing of it"
+    if found.unit != "fraction":
+        return "inconclusive", f"{found.metric} is no share of right answers to hold to a floor"
+    return _at_least(found.value, found.ci95, limit)
 
 
 def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Outcome, str]:
-    """By the median's interval, which stands for the other percentiles' too."""
+    """By the median's interval; the other percentiles' are taken to be as wide, relative to them."""
     if cell.emulated:
         return "left out", "emulated: its time says nothing of the device"
     if cell.latency is None:
         return "inconclusive", "not measured"
     value: float = getattr(cell.latency, percentile)
-    margin = latency_margin(cell.latency)
-    message = f"{duration(value, 4)} ± {margin:.1%}, at most {duration(limit, 4)} is allowed"
+    interval = cell.latency.interval
+    message = f"{duration(value, 4)} ± {interval.half_width:.1%}, at most {duration(limit, 4)} is allowed"
     if cell.verdict in ("noisy", "throttled", "contended", "wrong"):
         return "inconclusive", f"the cell is {cell.verdict}: {message}"
-    if value * (1 - margin) > limit:
-        return "fail", message
-    return ("pass" if value * (1 + margin) <= limit else "inconclusive"), message
+    scale = value / math.sqrt(interval.low_ms * interval.high_ms)  # 1 for the median itself, or nearly
+    return _at_most(interval.low_ms * scale, interval.high_ms * scale, limit), message
 
 
 def _unmatched(new: Snapshot, budget: Budget) -> Iterator[Check]:

@@ -1,19 +1,43 @@
-"""Latency samples → percentiles, and how sure the median is."""
+"""Latency samples → percentiles, and how sure the median is.
+
+A median is uncertain for two reasons: its samples scatter, and another process with the same file has another median
+(its memory lies otherwise, the machine's clock has moved on), which no number of samples from one process shows. One
+method serves whoever needs to know by how much: the verdict, what to ship, compare and gate.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from edgerig.results import QUANTILE_LEVELS, Latency
+from edgerig.measure.raw import RawControls
+from edgerig.results import QUANTILE_LEVELS, Controls, Latency, MedianInterval
 
 MEDIAN_TOLERANCE = 0.02
+"""Half of the interval of a median that is `stable`, relative.
+
+With a standard deviation s between processes, Student's t over n of them gives 2.48 s for three, 1.24 s for five and
+0.94 s for seven. Processes of one file were seen to differ by 0.3 to 1.1 %, so that three would call every other quiet
+cell noisy, and five (`run.repeats`) do not: 2 % are exceeded once s is above 1.6 %. A wider tolerance would do the same
+for three by promising less; medians within it of each other are not ranked (`report.decision.SAME_TIME`).
+"""
 BLOCKS = 50
+BLOCK_SAMPLES = 5
+FEWEST_BLOCKS = 5
 RESAMPLES = 2000
+CONFIDENCE = 0.95
+BETWEEN_FLOOR = 0.005
+"""Standard deviation of a process' log median that is assumed at least, however alike the few processes seen are: runs
+of one file on an idle machine differed by 0.3 to 1.1 %."""
+BETWEEN_ASSUMED = 0.05
+"""The same where there was one process only, so that nothing is known of it."""
+TOO_FEW = f"fewer than {FEWEST_BLOCKS} stretches of {BLOCK_SAMPLES} samples"
+
+Floats = npt.NDArray[np.float64]
 
 
 def nearest_rank(ordered: npt.NDArray[np.int64], percent: float) -> int:
@@ -25,13 +49,15 @@ def nearest_rank(ordered: npt.NDArray[np.int64], percent: float) -> int:
 
 
 def summarize(
-    processes_ns: Sequence[npt.NDArray[np.int64]], warmup_runs: int, controls_ns: Sequence[int] = ()
+    processes_ns: Sequence[npt.NDArray[np.int64]], warmup_runs: int, controls: Sequence[RawControls] = ()
 ) -> Latency:
     """Percentiles and moments in milliseconds over the samples of all processes (at least one sample each).
 
-    `std_ms` is the population's standard deviation of these samples.
+    `std_ms` is the population's standard deviation of these samples. `controls` are each process' own.
     """
     ordered = np.sort(np.concatenate(processes_ns))
+    interval = median_interval(processes_ns)
+    beside = _controls(controls)
     return Latency(
         p50_ms=nearest_rank(ordered, 50) / 1e6,
         p90_ms=nearest_rank(ordered, 90) / 1e6,
@@ -43,48 +69,104 @@ def summarize(
         samples=len(ordered),
         warmup_runs=warmup_runs,
         quantiles_ms=tuple(nearest_rank(ordered, level) / 1e6 for level in QUANTILE_LEVELS),
-        process_p50_ms=tuple(nearest_rank(np.sort(samples), 50) / 1e6 for samples in processes_ns),
-        control_ms=float(np.median(controls_ns)) / 1e6 if controls_ns else None,
+        process_p50_ms=process_medians(processes_ns),
+        interval=interval,
+        interval_reason="" if interval is not None else TOO_FEW,
+        control_ms=float(np.median(beside.clock_ms)) if beside.clock_ms else None,
+        controls=beside,
     )
 
 
-@dataclass(frozen=True)
-class MedianInterval:
-    """A 95 % interval of the median. `blocks` 0 means too few samples for one, and no interval."""
+def _controls(processes: Sequence[RawControls]) -> Controls:
+    """Of each process the median of what was timed before its loop and after it."""
+    return Controls(
+        clock_ms=tuple(float(np.median(each.clock_ns)) / 1e6 for each in processes if each.clock_ns),
+        core_ms=tuple(float(np.median(each.core_ns)) / 1e6 for each in processes if each.core_ns),
+        memory_ms=tuple(float(np.median(each.memory_ns)) / 1e6 for each in processes if each.memory_ns),
+        reason=next((each.reason for each in processes if each.reason), ""),
+    )
 
-    low_ms: float
-    high_ms: float
-    relative_half_width: float
-    blocks: int
+
+def process_medians(processes_ns: Sequence[npt.NDArray[np.int64]]) -> tuple[float, ...]:
+    """The median of each process in milliseconds (nearest rank)."""
+    return tuple(nearest_rank(np.sort(samples), 50) / 1e6 for samples in processes_ns)
 
 
-def median_interval(samples_ns: npt.NDArray[np.int64]) -> MedianInterval:
-    """Bootstrap over the medians of up to `BLOCKS` consecutive stretches of the run.
+def median_interval(processes_ns: Sequence[npt.NDArray[np.int64]]) -> MedianInterval | None:
+    """The 95 % interval of the median over processes; None of fewer than `FEWEST_BLOCKS` stretches in all.
 
-    Latencies drift and come in bursts, so neighbouring samples resemble each other and resampling them one by one
-    would promise too much; resampling whole stretches keeps what is alike together (block bootstrap: Künsch, Annals
-    of Statistics 17(3), 1989). Percentile interval, fixed seed. `relative_half_width` is half the interval over the
-    median of the stretches' medians. Stretches hold at least 5 samples; fewer than 5 stretches give no interval.
+    `processes_ns` are the samples of each process in the order they were taken, int64 (S,), all above 0.
     """
-    blocks = _count(samples_ns)
-    if blocks < 5:
-        median = float(np.median(samples_ns)) / 1e6
-        return MedianInterval(median, median, math.inf, 0)
-    medians = block_medians(samples_ns)
-    low, high = map(float, np.quantile(resampled_medians(medians, np.random.default_rng(0)), [0.025, 0.975]))
-    return MedianInterval(low / 1e6, high / 1e6, (high - low) / 2 / max(float(np.median(medians)), 1.0), blocks)
+    blocks = sum(_count(samples) for samples in processes_ns)
+    if blocks < FEWEST_BLOCKS:
+        return None
+    within = half_of(resampled_logs([block_medians(samples) for samples in processes_ns]))
+    return interval_of(process_medians(processes_ns), within, blocks)
 
 
-def resampled_medians(values: npt.NDArray[np.float64], generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def interval_of(process_p50_ms: Sequence[float], within: float, blocks: int = 0) -> MedianInterval:
+    """The interval around the geometric mean of the processes' medians, which adds, as independent errors of its
+    logarithm, (a) `within`, what the samples say: half of a 95 % interval, relative, and (b) what they cannot say:
+    Student's t over the processes' log medians, with a floor (`BETWEEN_FLOOR`), for one process with an assumption.
+
+    (b) holds a part of (a), which makes the interval rather too wide than too narrow where processes are few.
+    """
+    logs = np.log(process_p50_ms)
+    deviation, quantile = between(squares(logs), len(logs) - 1)
+    half = math.hypot(within, quantile * deviation / math.sqrt(len(logs)))
+    centre = float(logs.mean())
+    return MedianInterval(
+        low_ms=math.exp(centre - half),
+        high_ms=math.exp(centre + half),
+        half_width=math.sinh(half),
+        within=within,
+        blocks=blocks,
+        processes=len(logs),
+    )
+
+
+def between(squares_: float, freedom: int, floor: float = BETWEEN_FLOOR) -> tuple[float, float]:
+    """(standard deviation of a process' log median, the quantile that makes 95 % of it), of the sum of `squares_` and
+    its degrees of freedom. (Student, Biometrika 6(1), 1908; the normal distribution's where there are none.)"""
+    upper = (1 + CONFIDENCE) / 2
+    if not freedom:
+        return BETWEEN_ASSUMED, float(special.ndtri(upper))
+    return max(math.sqrt(squares_ / freedom), floor), float(special.stdtrit(freedom, upper))
+
+
+def squares(values: Floats) -> float:
+    return float(np.sum((values - values.mean()) ** 2))
+
+
+def resampled_logs(blocks: Iterable[npt.ArrayLike], generator: np.random.Generator | None = None) -> Floats:
+    """(RESAMPLES,) log medians of a run: each process' stretches drawn anew, the processes' log medians averaged.
+
+    `blocks` are the medians of each process' consecutive stretches. Latencies drift and come in bursts, so neighbouring
+    samples resemble each other and resampling them one by one would promise too much; resampling whole stretches keeps
+    what is alike together (block bootstrap: Künsch, Annals of Statistics 17(3), 1989). Fixed seed.
+    """
+    generator = generator or np.random.default_rng(0)
+    drawn = [np.log(resampled_medians(np.asarray(each, dtype=np.float64), generator)) for each in blocks]
+    logs: Floats = np.mean(drawn, axis=0)
+    return logs
+
+
+def half_of(logs: Floats) -> float:
+    """Half of the percentile interval of resampled logarithms."""
+    low, high = np.quantile(logs, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(high - low) / 2
+
+
+def resampled_medians(values: Floats, generator: np.random.Generator) -> Floats:
     """(RESAMPLES,) medians of `values`, drawn anew with replacement."""
-    medians: npt.NDArray[np.float64] = np.median(generator.choice(values, size=(RESAMPLES, len(values))), axis=1)
+    medians: Floats = np.median(generator.choice(values, size=(RESAMPLES, len(values))), axis=1)
     return medians
 
 
-def block_medians(samples_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The medians of up to `BLOCKS` consecutive stretches of at least 5 samples each (one of all, of fewer)."""
+def block_medians(samples_ns: npt.NDArray[np.int64]) -> Floats:
+    """The medians of up to `BLOCKS` consecutive stretches of at least `BLOCK_SAMPLES` each (one of all, of fewer)."""
     return np.array([np.median(part) for part in np.array_split(samples_ns, max(1, _count(samples_ns)))])
 
 
 def _count(samples_ns: npt.NDArray[np.int64]) -> int:
-    return min(BLOCKS, len(samples_ns) // 5)
+    return min(BLOCKS, len(samples_ns) // BLOCK_SAMPLES)

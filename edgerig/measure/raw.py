@@ -113,6 +113,15 @@ class RawContention(_Device):
     reason: Text = ""
 
 
+class RawControls(_Device):
+    """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
+
+    clock_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
+    core_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
+    memory_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
+    reason: Text = ""
+
+
 class RawError(_Device):
     type: Text
     message: Text
@@ -130,11 +139,20 @@ class RawRun(_Device):
     warmup_runs: int = Field(ge=0, le=10**9)
     samples: int = Field(ge=1, le=SAMPLES_LIMIT_BYTES // 8)
     timer_overhead_ns: Nanoseconds
-    control_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
+    controls: RawControls = RawControls(reason="the runner timed none")
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: RawState = RawState(reason="the runner read no state")
     contention: RawContention = RawContention(reason="the runner did not watch for it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, found: Any) -> Any:
+        """Older runners timed the one bound by the processor alone, and wrote `control_ns`."""
+        if isinstance(found, dict) and "controls" not in found and "control_ns" in found:
+            older = {"clock_ns": found["control_ns"], "reason": "the runner was an older one"}
+            return {**found, "controls": older}
+        return found
 
 
 class _FailedRun(_Device):
@@ -154,14 +172,14 @@ class Watched:
 class Raw:
     """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
 
-    `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls_ns` their control computations;
+    `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls` their control computations;
     `watched` what took the processor from them.
     """
 
     run: RawRun
     processes_ns: tuple[npt.NDArray[np.int64], ...]
     outputs: list[npt.NDArray[Any]]
-    controls_ns: tuple[int, ...] = ()
+    controls: tuple[RawControls, ...] = ()
     host: list[npt.NDArray[Any]] | None = None
     """The same file's outputs where it was built, on the first samples; None where none were kept."""
     watched: tuple[Watched, ...] = ()
@@ -228,7 +246,7 @@ def attempt_name(number: int) -> str:
 def read_timing(folder: Path, cell: str) -> Raw:
     """The raw run of one attempt, without outputs. Raises RunError or UnparsableOutput."""
     run = _read_run(folder, cell)
-    processes, controls, states = [_samples(folder, run)], list(run.control_ns), [run.state]
+    processes, controls, states = [_samples(folder, run)], [run.controls], [run.state]
     watched = [_watched(folder, run)]
     for number in range(1, MAX_REPEATS):
         repeat = folder / f"repeat-{number}"
@@ -236,7 +254,7 @@ def read_timing(folder: Path, cell: str) -> Raw:
             break
         again = _read_run(repeat, cell)
         processes.append(_samples(repeat, again))
-        controls += again.control_ns
+        controls.append(again.controls)
         states.append(again.state)
         watched.append(_watched(repeat, again))
     run = run.model_copy(update={"state": _one_state(states)})

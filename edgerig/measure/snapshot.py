@@ -17,21 +17,20 @@ from pydantic import Field
 from edgerig.measure import contention
 from edgerig.measure.error import Outputs
 from edgerig.measure.figure import NO_AGREEMENT
-from edgerig.measure.latency import block_medians, median_interval
+from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
+from edgerig.measure.machine import WIDEST, Milliseconds, Speed, speed_of
 from edgerig.measure.raw import Raw
-from edgerig.results import CellResult, Results, Status, Value
+from edgerig.results import CellResult, MedianInterval, Results, Status, Value
 
 SNAPSHOT_VERSION = 1
 WRONG_LIMIT = 500
 """Samples listed by index as wrongly classified; of more, a baseline file says only how many."""
-WIDEST = 10.0
-"""Half an interval of more than ten times the median says no more than that nothing is known of it."""
-Milliseconds = Annotated[float, Field(gt=0, le=1e9)]
 Amount = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class LatencySnapshot(Value):
-    """`half_width` is half of the 95 % interval of the run's median over the median, from its samples alone."""
+    """`half_width` is half of the 95 % interval of the run's median over the median, from its samples alone (`within`
+    of `results.MedianInterval`), at most `WIDEST`: beyond that nothing is known."""
 
     p50_ms: Milliseconds
     p90_ms: Milliseconds
@@ -41,6 +40,15 @@ class LatencySnapshot(Value):
     control_ms: Milliseconds | None = None
     blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
     """Medians of consecutive stretches of each process' samples; of a run's folder only."""
+
+    @property
+    def within(self) -> float:
+        return BETWEEN_ASSUMED if self.half_width is None else self.half_width
+
+    @property
+    def interval(self) -> MedianInterval:
+        """What is known of the median, by the one method there is for it."""
+        return interval_of(self.process_p50_ms, self.within)
 
 
 class AccuracySnapshot(Value):
@@ -69,6 +77,7 @@ class CellSnapshot(Value):
     peak_memory_bytes: Amount | None = None
     relative_error: Annotated[float, Field(ge=0)] | None = None
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    agreement_samples: Amount | None = None
     instructions: Amount | None = None
     instructions_spread: Amount | None = None
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
@@ -84,14 +93,24 @@ class DeviceSnapshot(Value):
     kind: str
     emulated: bool
     cpu: str | None = None
+    speed: Speed = Speed()
 
 
 class Snapshot(Value):
+    """`speed` of a device that has none (a baseline written before there was) is made of its cells' `control_ms`."""
+
     schema_version: Literal[1] = 1
     run: str
     started: str
     devices: dict[str, DeviceSnapshot]
     cells: dict[str, CellSnapshot]
+
+    def speed(self, device: str) -> Speed:
+        found = self.devices.get(device)
+        if found is not None and found.speed.clock is not None:
+            return found.speed
+        own = [cell.latency for cell in self.cells.values() if cell.device == device and cell.latency]
+        return speed_of([_alone(each.control_ms) for each in own])
 
 
 def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArray[np.int64] | None]) -> Snapshot:
@@ -100,7 +119,9 @@ def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArr
         run=results.run.id,
         started=results.run.started,
         devices={
-            name: DeviceSnapshot(kind=device.kind, emulated=device.emulated, cpu=device.cpu)
+            name: DeviceSnapshot(
+                kind=device.kind, emulated=device.emulated, cpu=device.cpu, speed=_speed(results, name)
+            )
             for name, device in results.devices.items()
         },
         cells={
@@ -108,6 +129,19 @@ def snapshot(results: Results, raws: dict[str, Raw], labels: dict[str, npt.NDArr
             for cell in results.cells
         },
     )
+
+
+def _speed(results: Results, device: str) -> Speed:
+    found = [cell.latency for cell in results.cells if cell.device == device and cell.latency and not cell.emulated]
+    return speed_of(
+        [each.controls.clock_ms or _alone(each.control_ms) for each in found],
+        [each.controls.core_ms for each in found],
+        [each.controls.memory_ms for each in found],
+    )
+
+
+def _alone(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
 
 
 def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
@@ -131,6 +165,7 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
         peak_memory_bytes=cell.memory.peak_rss_bytes,
         relative_error=cell.parity.relative_error,
         agreement=cell.parity.agreement,
+        agreement_samples=None if cell.parity.agreement is None else cell.parity.samples,
         worst_output=cell.parity.worst if len(cell.parity.outputs) > 1 else None,
         instructions=cell.cost.instructions,
         instructions_spread=cell.cost.spread,
@@ -147,17 +182,13 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
     if found is None or cell.emulated or found.p50_ms <= 0:
         return None
     processes = () if raw is None else contention.select(raw).processes_ns
-    interval = median_interval(np.concatenate(processes)) if processes else None
+    interval = median_interval(processes) if processes else found.interval
     return LatencySnapshot(
         p50_ms=found.p50_ms,
         p90_ms=found.p90_ms,
         p99_ms=found.p99_ms,
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
-        half_width=(
-            _recorded_width(cell)
-            if interval is None or not interval.blocks
-            else min(interval.relative_half_width, WIDEST)
-        ),
+        half_width=_recorded_width(cell) if interval is None else min(interval.within, WIDEST),
         control_ms=found.control_ms,
         blocks_ms=_blocks(processes),
     )
@@ -169,7 +200,7 @@ def _blocks(processes_ns: tuple[npt.NDArray[np.int64], ...]) -> tuple[tuple[floa
 
 
 def _recorded_width(cell: CellResult) -> float | None:
-    """As the verdict's evidence has it, for a run whose raw samples are not at hand."""
+    """As the verdict's evidence had it before there was `Latency.interval`."""
     width = None if cell.verdict is None else cell.verdict.evidence.get("relative_half_width")
     return min(float(width), WIDEST) if isinstance(width, int | float) and width >= 0 else None
 

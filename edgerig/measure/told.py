@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgerig.measure.compare import MetricChange
+from edgerig.measure.compare import Comparison, MetricChange
 from edgerig.measure.figure import duration
+from edgerig.measure.machine import Change, Shift
 
 
 def told(metric: MetricChange) -> str:
@@ -30,6 +31,39 @@ def effect_told(metric: MetricChange) -> str:
     text = f"{100 * metric.effect:+.2f} {metric.unit}"
     if metric.low != metric.high:
         text += f" [{100 * metric.low:+.2f}, {100 * metric.high:+.2f}]"
+    if metric.measured is not None:
+        text += f", as measured {100 * metric.measured:+.2f} %"
     if metric.p is not None:
         text += f", p {metric.p:.2g}"
     return f"{text} (counts from {100 * metric.minimum:g} {metric.unit})"
+
+
+def machines_told(found: Comparison) -> list[str]:
+    """What each device itself did, a line a device: it holds for all of its cells and is said once, above them."""
+    return [f"{machine.device}: {machine_told(machine)}" for machine in found.machines]
+
+
+def machine_told(machine: Shift) -> str:
+    """`the machine took +5.5 % [+5.1, +5.9] for a computation that is always the same (…): …`"""
+    clock, *others = machine.changes
+    seen = f"the machine took {_between(clock)} for a computation that is always the same"
+    if others:
+        seen += f" ({'; '.join(f'for one bound by {_BOUND[other.control]} {_between(other)}' for other in others)})"
+    if machine.doubt:
+        return f"{seen}: no latency is compared, {machine.doubt}"
+    if not machine.corrected:
+        return f"{seen}: latencies are compared as measured, {machine.reason}"
+    told = f"{seen}: latencies are corrected for it"
+    if machine.slower or machine.faster:
+        told += (
+            f"; they differ by {100 * max(machine.slower, machine.faster):.1f} % more than chance explains, and as a "
+            "latency may follow any of them, its interval reaches from one to the other"
+        )
+    return told
+
+
+_BOUND: dict[str, str] = {"core": "arithmetic", "memory": "memory"}
+
+
+def _between(found: Change) -> str:
+    return f"{100 * found.change:+.1f} % [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"

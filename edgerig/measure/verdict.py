@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from edgerig.measure.kernels import Kernels
-from edgerig.measure.latency import MEDIAN_TOLERANCE, MedianInterval
-from edgerig.results import Contention, Delegation, Verdict, VerdictLabel
+from edgerig.measure.latency import MEDIAN_TOLERANCE, TOO_FEW
+from edgerig.results import Contention, Delegation, MedianInterval, Verdict, VerdictLabel
 
 SATURATES = (
     "this processor's 8-bit products saturate in ONNX Runtime's default (relative error 0.34 in place of 0.11 on "
@@ -22,7 +21,7 @@ def judge(
     threads: int,
     threads_in_force: int,
     delegation: Delegation,
-    interval: MedianInterval,
+    interval: MedianInterval | None,
     kernels: Kernels | None = None,
     throttling: Sequence[str] = (),
     saturates: bool = False,
@@ -39,14 +38,11 @@ def judge(
     `throttled`: the device held its processor back while the cell ran (`throttling` says what tells so).
     `saturates`: ONNX Runtime's default computes this file's 8-bit products inexactly on this processor (`saturates`);
     it was measured with them exact.
-    `noisy`: the median's 95 % interval is wider than ±2 % (`MEDIAN_TOLERANCE`), or there were too few samples for one.
+    `noisy`: the median's 95 % interval (`interval`) is wider than ±2 % (`MEDIAN_TOLERANCE`), there were too few
+    samples for one, or one process only, which leaves unknown how much processes differ.
     """
-    width = interval.relative_half_width
     evidence = {
-        "median_ci95_ms": [interval.low_ms, interval.high_ms] if interval.blocks else None,
-        "relative_half_width": width if math.isfinite(width) else None,
         "tolerance": MEDIAN_TOLERANCE,
-        "blocks": interval.blocks,
         "threads_asked": threads,
         "threads_in_force": threads_in_force,
         "undelegated_operators": _undelegated(delegation),
@@ -85,7 +81,11 @@ def _contended(contention: Contention) -> str:
 
 
 def _of_latency(
-    threads: int, threads_in_force: int, delegation: Delegation, throttling: Sequence[str], interval: MedianInterval
+    threads: int,
+    threads_in_force: int,
+    delegation: Delegation,
+    throttling: Sequence[str],
+    interval: MedianInterval | None,
 ) -> tuple[VerdictLabel, str]:
     """What a real device's latency is worth, and the advice with it."""
     if threads_in_force != threads:
@@ -101,11 +101,23 @@ def _of_latency(
     if throttling:
         seen = "; ".join(throttling)
         return "throttled", f"{seen}: cool the device, feed it better or rest it between cells, then measure again"
-    width = interval.relative_half_width
-    if width > MEDIAN_TOLERANCE:
-        found = f"the median is known to ±{width:.1%} only" if interval.blocks else "too few samples for an interval"
-        return "noisy", f"{found}: quiet the device or raise run.min_seconds before ranking by it"
-    return "stable", f"the median is known to ±{width:.2%}"
+    return _of_samples(interval)
+
+
+def _of_samples(interval: MedianInterval | None) -> tuple[VerdictLabel, str]:
+    """Stable or noisy: how exactly the median is known."""
+    quieter = "quiet the device, or raise run.repeats and run.min_seconds before ranking by it"
+    if interval is None:
+        return "noisy", f"too few samples to know the median by ({TOO_FEW}): {quieter}"
+    if interval.processes == 1:
+        return "noisy", (
+            f"timed in one process, whose samples give its median to ±{interval.within:.2%}: what another one would "
+            "give is not known, raise run.repeats before ranking by it"
+        )
+    over = f"over {interval.processes} processes"
+    if interval.half_width > MEDIAN_TOLERANCE:
+        return "noisy", f"the median {over} is known to ±{interval.half_width:.1%} only: {quieter}"
+    return "stable", f"the median {over} is known to ±{interval.half_width:.2%}"
 
 
 def _undelegated(delegation: Delegation) -> int | None:

@@ -11,7 +11,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "timing_only": false}                 one more process for the timing: no memory pass, no count, no outputs
 
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
-`markers.count` gives them, `control_ns` as `timing.control` does, before and after the timed loop, `state` as
+`markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
 `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `state.Sensors`, or `{"reason"}`;
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 7), whose
 columns are `contention.COLUMNS`).

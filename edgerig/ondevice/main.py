@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from edgerig.ondevice import engines, illegal, lifeline, markers, memory, tensors, timing
-from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.contention import Watch
+from edgerig.ondevice.control import Controls
+from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.state import Reading, Sensors
 
@@ -71,9 +72,12 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     for _ in range(job.warmup_runs):
         engine.invoke()
     instructions = _instructions(job, description, engine)
-    control = [timing.control()]
+    controls = Controls()
+    controls.measure()
+    if first_ns < timing.REWARMED_NS:
+        engine.invoke()
     samples, state, contention = _timed(job, engine, folder)
-    control.append(timing.control())
+    controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
@@ -89,7 +93,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "warmup_runs": job.warmup_runs,
         "samples": len(samples),
         "timer_overhead_ns": timing.overhead(),
-        "control_ns": control,
+        "controls": controls.to_json(),
         "memory": memory_found,
         "instructions": instructions,
         "state": state,

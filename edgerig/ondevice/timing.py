@@ -10,7 +10,6 @@ are in no sample.
 from __future__ import annotations
 
 import gc
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -122,16 +121,6 @@ class _Watched:
 def overhead(repeats: int = 1001) -> int:
     """Median nanoseconds this loop adds to a sample: two clock reads around a call that does nothing."""
     return int(np.median([once(_nothing) for _ in range(repeats)]))
-
-
-def control(repeats: int = 21) -> int:
-    """Median nanoseconds of a computation that is always the same: SHA-256 over 256 KiB.
-
-    It touches little memory and has no data-dependent path, so that when it takes longer than in another run it is the
-    processor that was slower (its clock, or a neighbour on the same core), whatever is being measured beside it.
-    """
-    block = bytes(256 * 1024)
-    return int(np.median([once(lambda: hashlib.sha256(block)) for _ in range(repeats)]))
 
 
 def _nothing() -> None:

@@ -28,7 +28,7 @@ _HINT = "write it anew: edgerig baseline update RUN"
 def render(found: Snapshot) -> bytes:
     """The snapshot as TOML, with only the cells that ran or failed: skipped ones were never tried."""
     document = _bare(found.model_dump(mode="json", exclude={"cells"}))
-    document["devices"] = {name: document["devices"][name] for name in sorted(document["devices"])}
+    document["devices"] = {name: _device(document["devices"][name]) for name in sorted(document["devices"])}
     document["cells"] = {
         name: _cell(cell.model_dump(mode="json"))
         for name, cell in sorted(found.cells.items())
@@ -73,6 +73,14 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     for key in ("relative_error", "agreement"):
         cell[key] = _significant(cell[key], 4)
     return _bare(cell)
+
+
+def _device(device: dict[str, Any]) -> dict[str, Any]:
+    """Without controls where there are none, so that such a device's lines stay what they were."""
+    for control in device.get("speed", {}).values():
+        control["ms"] = _significant(control["ms"], 4)
+        control["half_width"] = _significant(control["half_width"], 2)
+    return {key: value for key, value in device.items() if value != {}}
 
 
 def _significant(value: float | None, digits: int) -> float | None:

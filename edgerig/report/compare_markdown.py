@@ -12,12 +12,19 @@ def render(found: Comparison) -> bytes:
     blocks = [
         "# edgerig compare",
         f"{text(found.base)} → {text(found.new)}: {view.headline(found)}",
+        *machines(found),
         *changes(found),
         "## All cells",
         _matrix(found),
         "\n".join(f"- **{name}**: {told}" for name, told in view.NOTES),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
+
+
+def machines(found: Comparison) -> list[str]:
+    """What concerns all cells of a device, as one list; nothing where there is none."""
+    lines = [f"- {text(line)}" for line in view.machines_told(found)]
+    return ["\n".join(lines)] if lines else []
 
 
 def changes(found: Comparison) -> list[str]:

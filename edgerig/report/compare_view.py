@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgerig.measure.compare import LABELS, CellChange, Comparison, Label, Metric, MetricChange
 from edgerig.measure.figure import MISSING, duration
 from edgerig.measure.told import effect_told
+from edgerig.measure.told import machines_told as machines_told  # the template takes all of its words from here
 
 METRICS: tuple[Metric, ...] = ("size", "latency", "memory", "accuracy", "parity", "instructions")
 UNITS: dict[Metric, str] = {
@@ -27,10 +28,12 @@ NOTES: tuple[tuple[str, str], ...] = (
     ("inconclusive", "the data allows both; the reason stands beside it. It is not the same as same."),
     (
         "latency",
-        "ratio of the medians; the interval is a block bootstrap over the raw samples of both runs, widened by how "
-        "much the processes of one run differ. Emulated latency is never compared.",
+        "ratio of the medians, divided by what the machine itself took more for a computation that is always the same "
+        "(its median over the run's cells); the interval is a block bootstrap over the raw samples of both runs, "
+        "widened by how much the processes of one run differ and by how exactly the machine is known. Emulated latency "
+        "is never compared.",
     ),
-    ("accuracy", "on the same samples: McNemar's exact test, and Agresti and Min's interval of the change."),
+    ("accuracy", "on the same samples: McNemar's exact test, and Bonett and Price's interval of the change."),
     ("size, memory, parity, instructions", "they repeat, so any change above the minimum is one of the build."),
 )
 

@@ -11,8 +11,8 @@ The rule, which the reports state as well:
 3. On an emulated device no latency counts: the fewest instructions win, within `SAME_COUNT` of them the smaller file,
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
-What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, a variant that was
-contended and may be faster) is said, and makes a
+What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, an interval that
+reaches across a limit of the budget, a variant that was contended and may be faster) is said, and makes a
 recommendation provisional.
 """
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgerig.measure.metrics import share
 from edgerig.report import metric, view
 from edgerig.report.budget import points
-from edgerig.report.rules import DISAGREEING, Rules
+from edgerig.report.rules import DISAGREEING, Reference, Rules
 from edgerig.report.versus import Basis
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget
 
 
 def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
-    """What the budget asks and the data does not answer."""
+    """What the budget asks and the data does not answer: not at all, or with an interval that holds both answers."""
     found = []
     limit = rules.budget.latency_p50_ms
     if rules.held_to is None and not rules.by_agreement:
         found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
+    if rules.held_to is not None:
+        found += _open_accuracy(pick, rules.held_to, rules.budget)
+    if rules.by_agreement:
+        found += _open_agreement(pick, rules.budget)
     if basis != "latency":
         found.append(_NO_TIME[basis])
         if limit is not None:
             found.append(f"whether it stays within {view.duration(limit)} only a real device can tell")
+    interval = median_interval(pick)
+    if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
+        found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
     if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled", "contended"):
         found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
     return tuple(found)
@@ -31,6 +39,36 @@ _NO_TIME: dict[Basis, str] = {
     "instructions": "chosen by instructions, which are not time: only a real device tells which variant is faster",
     "size": "chosen by size alone: only a real device tells which variant is faster",
 }
+
+
+def _open_accuracy(pick: CellResult, held_to: Reference, budget: SweepBudget) -> list[str]:
+    """By the paired interval alone, of what the variant lost against its own fp32 variant (`measure/delta.py`), moved
+    by what that one lacks to the best one's: two accuracies of the same samples are far nearer than their own intervals
+    say, which `_unsure_accuracy` tells of."""
+    lost = metric.lost_points(pick.accuracy, held_to.accuracy)
+    if lost is None or pick.accuracy.delta is None or pick.accuracy.delta_ci95 is None:
+        return []
+    low, high = (lost + 100 * (pick.accuracy.delta - end) for end in reversed(pick.accuracy.delta_ci95))
+    if high <= 100 * budget.accuracy_drop + 1e-9:
+        return []
+    found = f"it lost {view.significant(lost, 2)} points of {held_to}, 95 % interval {low:.2g} to {high:.2g}"
+    samples = view.counted(pick.accuracy.samples, "sample")
+    return [f"whether it loses at most {points(budget)} is open: {found} ({samples})"]
+
+
+def _open_agreement(pick: CellResult, budget: SweepBudget) -> list[str]:
+    """By Wilson's interval of the share of samples."""
+    agreement, samples = pick.parity.agreement, pick.parity.samples
+    if agreement is None or not samples or budget.agreement is None:
+        return []
+    _, interval = share(round(agreement * samples), samples)
+    low = 0.0 if interval is None else interval[0]
+    if low >= budget.agreement - 1e-9:
+        return []
+    return [
+        f"whether it agrees in at least {100 * budget.agreement:.4g} % is open: of other samples it may be "
+        f"{100 * low:.3g} % ({view.counted(samples, 'sample')})"
+    ]
 
 
 def _no_accuracy(pick: CellResult) -> str:
@@ -61,10 +99,6 @@ def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) 
     found = []
     if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
         found.append(pick.verdict.advice)
-    interval = median_interval(pick)
-    limit = budget.latency_p50_ms
-    if limit is not None and interval is not None and not pick.emulated and interval[1] > limit:
-        found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
     if unsure := _unsure_accuracy(kept, budget):
         found.append(unsure)
     return tuple(found)
@@ -87,7 +121,9 @@ def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
 
 
 def median_interval(cell: CellResult) -> tuple[float, float] | None:
-    """The 95 % interval of the median in ms, as the verdict's evidence has it."""
+    """The 95 % interval of the median in ms; of older results, which had none, as the verdict's evidence has it."""
+    if cell.latency is not None and cell.latency.interval is not None:
+        return cell.latency.interval.low_ms, cell.latency.interval.high_ms
     found = cell.verdict.evidence.get("median_ci95_ms") if cell.verdict else None
     if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
         return float(found[0]), float(found[1])

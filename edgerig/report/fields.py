@@ -6,12 +6,13 @@ it. A field more is one row of `FIELDS`; in Parquet it also needs a step of `par
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from edgerig.report import metric
-from edgerig.results import Accuracy, CellResult, Latency
+from edgerig.results import Accuracy, CellResult, Controls, Latency, MedianInterval
 
 Value = str | int | float | bool | None
 Kind = Literal["text", "int", "float", "bool"]
@@ -33,6 +34,21 @@ def _text(name: str, get: Callable[[CellResult], str | None]) -> Field:
 
 def _latency(name: str, get: Callable[[Latency], float]) -> Field:
     return Field(f"latency_{name}_ms", "float", lambda c: get(c.latency) if c.latency else None, figure=True)
+
+
+def _interval(name: str, get: Callable[[MedianInterval], float]) -> Field:
+    def value(cell: CellResult) -> Value:
+        return None if cell.latency is None or cell.latency.interval is None else get(cell.latency.interval)
+
+    return Field(f"latency_p50_ci95_{name}", "float", value, figure=True)
+
+
+def _control(name: str, get: Callable[[Controls], Sequence[float]]) -> Field:
+    def value(cell: CellResult) -> Value:
+        found = get(cell.latency.controls) if cell.latency else ()
+        return median(found) if found else None
+
+    return Field(f"{name}_control_ms", "float", value)
 
 
 def _accuracy(prefix: str, get: Callable[[CellResult], Accuracy]) -> tuple[Field, ...]:
@@ -70,6 +86,8 @@ FIELDS: tuple[Field, ...] = (
     Field("load_ms", "float", lambda c: c.load_ms, figure=True),
     Field("first_inference_ms", "float", lambda c: c.first_inference_ms, figure=True),
     _latency("p50", lambda latency: latency.p50_ms),
+    _interval("low_ms", lambda interval: interval.low_ms),
+    _interval("high_ms", lambda interval: interval.high_ms),
     _latency("p90", lambda latency: latency.p90_ms),
     _latency("p99", lambda latency: latency.p99_ms),
     _latency("mean", lambda latency: latency.mean_ms),
@@ -78,6 +96,9 @@ FIELDS: tuple[Field, ...] = (
     _latency("max", lambda latency: latency.max_ms),
     Field("latency_samples", "int", lambda c: c.latency.samples if c.latency else None),
     Field("latency_warmup_runs", "int", lambda c: c.latency.warmup_runs if c.latency else None),
+    _control("clock", lambda controls: controls.clock_ms),
+    _control("core", lambda controls: controls.core_ms),
+    _control("memory", lambda controls: controls.memory_ms),
     _text("verdict", lambda c: c.verdict.label if c.verdict else None),
     _text("verdict_advice", lambda c: c.verdict.advice if c.verdict else None),
     Field("peak_rss_bytes", "int", lambda c: c.memory.peak_rss_bytes, figure=True),

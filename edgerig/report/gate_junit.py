@@ -42,7 +42,7 @@ def render(found: GateResult, started: str) -> bytes:
             ET.SubElement(case, kind, message=_clean(check.message))
         elif kind:
             ET.SubElement(case, kind, message=_clean(check.message), type=check.outcome).text = _clean(check.message)
-    ET.SubElement(suite, "system-out")
+    ET.SubElement(suite, "system-out").text = _clean("\n".join(found.machines)) or None
     ET.SubElement(suite, "system-err")
     ET.indent(suites)
     return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"

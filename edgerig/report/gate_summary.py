@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgerig.measure.compare import Comparison
 from edgerig.measure.gate import GateResult, Outcome
 from edgerig.report import compare_view
-from edgerig.report.compare_markdown import changes
+from edgerig.report.compare_markdown import changes, machines
 from edgerig.report.markdown import table, text
 
 LIMIT_BYTES = 1000 * 1024
@@ -22,6 +22,8 @@ def render(found: GateResult, comparison: Comparison | None) -> bytes:
         f"## edgerig gate: {told(found)}",
         f"Run {text(found.run)}{against}. Checks: {counts or 'none'}.",
     ]
+    if comparison is not None:
+        blocks += machines(comparison)
     noted = [check for outcome in ("fail", "inconclusive") for check in found.checks if check.outcome == outcome]
     if noted:
         rows = [

@@ -19,6 +19,7 @@ def render(found: GateResult, exit_code: int) -> bytes:
         "baseline": found.base,
         "inconclusive_means": found.rule,
         "counts": found.counts(),
+        "machines": list(found.machines),
         "checks": [check.model_dump() for check in found.checks if check.outcome in ("fail", "inconclusive")],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()

@@ -10,7 +10,8 @@ NOTES: tuple[tuple[str, str], ...] = (
         "medians are not told apart (their 95 % intervals overlap, or they are within 2 %) the better measured, then "
         "the smaller file. On an emulated device no latency counts: the fewest instructions win, within 10 % of them "
         "the smaller file, and where none were counted the smallest file. Neither is a time, so such a choice is "
-        "provisional, as is any where the data leaves a part of the budget open.",
+        "provisional, as is any where the data leaves a part of the budget open, as an interval "
+        "that reaches across a limit does.",
     ),
     ("Size", "the file as it ships; 1 kB is 1,000 bytes."),
     (
@@ -60,7 +61,7 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         "Verdict",
-        "of the latency. stable: its median is known closely enough to compare. noisy: it is not. contended: "
+        "of the latency. stable: its median over several processes is known to ±2 %. noisy: it is not. contended: "
         "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
         "such a cell is not ranked. fallback: "
         "operators ran outside the fast backend, or with another thread count than was asked for. throttled: the "

@@ -8,7 +8,7 @@ metadata under `edgerig.schema_version`; `migrated` brings older files up.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from edgerig.report.fields import FIELDS, Kind, row
 from edgerig.report.view import ordered
 from edgerig.results import CellResult, Results
 
-VERSION = 2
+VERSION = 3
 _VERSION_KEY = b"edgerig.schema_version"
 
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -73,16 +73,28 @@ _SINCE_2 = (
     "build_log", "raw", "metrics",
 )  # fmt: skip
 
+_SINCE_3 = ("latency_p50_ci95_low_ms", "latency_p50_ci95_high_ms", "clock_control_ms", "core_control_ms",
+    "memory_control_ms",
+)  # fmt: skip
+
 
 def _from_1(found: pa.Table) -> pa.Table:
-    """Version 1 did not have these; what it did not say is null."""
-    for name in _SINCE_2:
+    return _with_nulls(found, _SINCE_2)
+
+
+def _from_2(found: pa.Table) -> pa.Table:
+    return _with_nulls(found, _SINCE_3)
+
+
+def _with_nulls(found: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The version before did not have these; what it did not say is null."""
+    for name in names:
         kind = SCHEMA.field(name).type
         found = found.append_column(pa.field(name, kind), pa.nulls(found.num_rows, kind))
     return found
 
 
-_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {1: _from_1}
+_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {1: _from_1, 2: _from_2}
 """Version → the step that makes the next version's table of its table."""
 
 

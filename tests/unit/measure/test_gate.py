@@ -18,8 +18,9 @@ def cell(**changes) -> CellSnapshot:
     )
     accuracy = AccuracySnapshot(metric="top1", value=0.95, ci95=(0.93, 0.97), samples=540, dataset="d", wrong=(1,))
     known = {"device": "rpi4", "emulated": False, "status": "ok", "verdict": "stable", "size_bytes": 1000}
+    agreeing = {"agreement": 0.93, "agreement_samples": 540}
     return CellSnapshot(
-        **{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, "agreement": 0.93, **changes}
+        **{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **agreeing, **changes}
     )
 
 
@@ -92,10 +93,14 @@ def test_a_wrong_verdict_fails_without_any_baseline() -> None:
         ({"latency_p50_ms": 1.001}, "inconclusive"),
         ({"latency_p50_ms": 0.9}, "fail"),
         ({"latency_p99_ms": 1.5}, "fail"),
-        ({"accuracy": 0.95}, "pass"),
-        ({"accuracy": 0.96}, "fail"),
+        ({"accuracy": 0.93}, "pass"),  # 0.95, 95 % interval 0.93 to 0.97
+        ({"accuracy": 0.94}, "inconclusive"),
+        ({"accuracy": 0.96}, "inconclusive"),
+        ({"accuracy": 0.98}, "fail"),
         ({"relative_error": 0.01}, "fail"),
-        ({"agreement": 0.9}, "pass"),
+        ({"agreement": 0.9}, "pass"),  # 0.93 of 540, Wilson's interval 0.905 to 0.949
+        ({"agreement": 0.91}, "inconclusive"),
+        ({"agreement": 0.94}, "inconclusive"),
         ({"agreement": 0.95}, "fail"),
         ({"instructions": 10}, "inconclusive"),
         ({"peak_memory_bytes": 10}, "inconclusive"),
@@ -167,6 +172,24 @@ def test_limits_of_parity_name_the_worst_output_and_what_is_missing() -> None:
     )
     assert failed(found) == [("limit.relative_error", '0.02 (output "scores", the worst), at most 0.01 is allowed')]
     assert [check.message for check in found.of("inconclusive")] == ["not measured: no classes"]
+
+
+def test_a_floor_needs_an_interval_and_says_both() -> None:
+    floors = [{"match": "*", "limit": {"accuracy": 0.5, "agreement": 0.5}}]
+    plain = AccuracySnapshot(metric="own", value=0.9, samples=10, dataset="d")
+    found = gate(run(cell=cell(accuracy=plain, agreement_samples=None)), cells=floors)
+    told = [check.message for check in found.of("inconclusive")]
+    assert told == [f"{value}, known without an interval; at least 0.5 is asked for" for value in ("0.93", "0.9")]
+    known = gate(run(cell=cell()), cells=floors)
+    assert "0.95 [0.93, 0.97], at least 0.5 is asked for" in [check.message for check in known.of("pass")]
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(989, "fail"), (1000, "inconclusive"), (1010, "pass")])
+def test_a_count_that_wanders_is_held_with_its_range(limit, outcome) -> None:
+    counted = cell(instructions=1000, instructions_spread=10)
+    found = gate(run(cell=counted), cells=[{"match": "*", "limit": {"instructions": limit}}])
+    assert found.outcome == outcome
+    assert any("1,000 ± 10, at most" in check.message for check in found.checks)
 
 
 def test_short_latencies_are_told_in_microseconds() -> None:

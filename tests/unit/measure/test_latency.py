@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from edgerig.measure.latency import median_interval, nearest_rank, summarize
+from edgerig.measure.latency import (
+    BETWEEN_FLOOR,
+    block_medians,
+    half_of,
+    interval_of,
+    median_interval,
+    nearest_rank,
+    resampled_logs,
+    summarize,
+)
+from edgerig.measure.raw import RawControls
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 20), (30, 20), (40, 20), (90, 50), (100, 50), (1, 15)])
@@ -22,38 +32,100 @@ def test_summary_is_in_milliseconds_and_keeps_the_counts():
     assert (found.samples, found.warmup_runs) == (3, 7)
 
 
-def test_the_interval_holds_the_median_of_a_steady_run():
-    samples = np.random.default_rng(1).normal(1e6, 1e4, 5000).astype(np.int64)
-    found = median_interval(samples)
+def steady(processes: int = 5, seed: int = 1, between: float = 0.0, samples: int = 1000) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    medians = 1e6 * np.exp(generator.normal(0.0, between, processes))
+    return [generator.normal(median, 1e4, samples).astype(np.int64) for median in medians]
+
+
+def test_controls_are_the_medians_of_each_process_and_of_all():
+    controls = [
+        RawControls(clock_ns=[100, 200], core_ns=[1000], memory_ns=[4_000_000, 5_000_000]),
+        RawControls(clock_ns=[300, 300], reason="no room"),
+        RawControls(reason="no room"),
+    ]
+    found = summarize(steady(3), 0, controls)
+    assert (found.controls.clock_ms, found.controls.core_ms) == ((0.00015, 0.0003), (0.001,))
+    assert found.control_ms == pytest.approx(0.000225)
+    assert (found.controls.memory_ms, found.controls.reason) == ((4.5,), "no room")
+    assert summarize(steady(3), 0).control_ms is None
+
+
+def test_the_interval_holds_the_median_of_steady_processes():
+    found = median_interval(steady())
+    assert found is not None
     assert found.low_ms <= 1.0 <= found.high_ms
-    assert found.relative_half_width < 0.005
-    assert found.blocks == 50
+    assert (found.blocks, found.processes) == (250, 5)
+    # Nothing differs between these, so that the floor is what is left: t(4) * 0.5 % / sqrt(5).
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 4) * BETWEEN_FLOOR / math.sqrt(5), rel=0.05)
+    assert found.within < 0.002
+
+
+def test_processes_that_differ_widen_the_interval_which_their_samples_do_not():
+    found = median_interval([np.full(1000, ns) for ns in (970_000, 1_000_000, 1_030_000)])
+    assert found is not None
+    assert found.within == 0.0
+    # By hand: the logarithms' standard deviation is 0.030005, t(2) is 4.3027, so 4.3027 * 0.030005 / sqrt(3) = 0.07454.
+    assert found.half_width == pytest.approx(0.0746, abs=2e-4)
+    assert found.low_ms == pytest.approx(0.9996 * math.exp(-0.07454), abs=5e-4)
+
+
+def test_one_process_is_known_by_an_assumption_and_says_so():
+    found = median_interval(steady(1))
+    assert found is not None
+    assert found.processes == 1
+    assert found.half_width > 0.09
+    assert found.within < 0.005
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    """500 runs of five processes of 20 samples, which differ by 1 %: their own median, 1.0 ms, lies inside."""
+    inside = sum(
+        interval.low_ms <= 1.0 <= interval.high_ms
+        for seed in range(500)
+        if (interval := median_interval(steady(seed=seed, between=0.01, samples=40))) is not None
+    )
+    assert 465 <= inside <= 500
+
+
+def test_the_median_reported_lies_in_its_interval():
+    for seed in range(50):
+        found = summarize(steady(3, seed, between=0.02), 0)
+        assert found.interval is not None
+        assert found.interval.low_ms <= found.p50_ms <= found.interval.high_ms
 
 
 def test_a_drifting_run_has_a_wider_interval_than_its_samples_shuffled():
     drift = np.linspace(1e6, 2e6, 5000).astype(np.int64)
     shuffled = np.random.default_rng(0).permutation(drift)
-    assert median_interval(drift).relative_half_width > 3 * median_interval(shuffled).relative_half_width
+    own, other = median_interval([drift]), median_interval([shuffled])
+    assert own is not None and other is not None
+    assert own.within > 3 * other.within
 
 
-def test_too_few_samples_give_no_interval():
-    found = median_interval(np.array([1, 2, 3] * 8))
-    assert found.blocks == 0
-    assert math.isinf(found.relative_half_width)
+def test_too_few_samples_give_no_interval_and_the_reason():
+    found = summarize([np.array([1, 2, 3] * 8)], 0)
+    assert found.interval is None
+    assert "fewer than 5 stretches of 5 samples" in found.interval_reason
+    assert summarize([np.array([1, 2, 3, 4, 5])] * 5, 0).interval is not None
 
 
 def test_the_same_samples_give_the_same_interval():
     samples = np.random.default_rng(3).integers(1000, 2000, 1000)
-    assert median_interval(samples) == median_interval(samples)
+    assert median_interval([samples]) == median_interval([samples])
 
 
-def test_the_medians_interval_is_scipys_bootstrap_of_the_blocks_medians():
+def test_what_the_samples_say_is_scipys_bootstrap_of_the_blocks_medians():
     samples = np.random.default_rng(3).lognormal(13, 0.1, 5000).astype(np.int64)
-    found = median_interval(samples)
-    blocks = np.array([np.median(part) for part in np.array_split(samples, found.blocks)])
+    blocks = block_medians(samples)
     expected = stats.bootstrap(
-        (blocks,), np.median, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+        (np.log(blocks),), np.median, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
     )
     width = expected.confidence_interval.high - expected.confidence_interval.low
-    assert found.low_ms * 1e6 == pytest.approx(expected.confidence_interval.low, abs=0.1 * width)
-    assert found.high_ms * 1e6 == pytest.approx(expected.confidence_interval.high, abs=0.1 * width)
+    assert len(blocks) == 50
+    assert half_of(resampled_logs([blocks])) == pytest.approx(width / 2, rel=0.1)
+
+
+def test_an_interval_of_absurd_processes_is_a_number():
+    found = interval_of([1e-9, 1e9], 10.0)
+    assert 0 < found.low_ms < found.high_ms < math.inf

@@ -1,15 +1,14 @@
-import math
-
 import pytest
 
 from edgerig.measure.kernels import Kernels
-from edgerig.measure.latency import MedianInterval
+from edgerig.measure.latency import interval_of
 from edgerig.measure.verdict import judge
-from edgerig.results import Delegation
+from edgerig.results import Delegation, MedianInterval
 
-TIGHT = MedianInterval(0.99, 1.01, 0.01, 50)
-WIDE = MedianInterval(0.9, 1.1, 0.1, 50)
-NONE = MedianInterval(1.0, 1.0, math.inf, 0)
+TIGHT = MedianInterval(low_ms=0.99, high_ms=1.01, half_width=0.01, within=0.002, blocks=50, processes=5)
+WIDE = MedianInterval(low_ms=0.9, high_ms=1.1, half_width=0.1, within=0.002, blocks=50, processes=5)
+NONE = None
+ALONE = interval_of([1.0], 0.001, 50)
 WHOLE = Delegation(delegated=3, total=3)
 PART = Delegation(delegated=2, total=3, undelegated=("SOFTMAX",))
 UNKNOWN = Delegation(reason="the runtime does not tell")
@@ -22,6 +21,7 @@ UNKNOWN = Delegation(reason="the runtime does not tell")
         (False, 1, UNKNOWN, TIGHT, "stable", "±1.00%"),
         (False, 1, WHOLE, WIDE, "noisy", "±10.0%"),
         (False, 1, WHOLE, NONE, "noisy", "too few samples"),
+        (False, 1, WHOLE, ALONE, "noisy", "in one process, whose samples give its median to ±0.10%"),
         (False, 1, PART, TIGHT, "fallback", "1 of 3 operators"),
         (False, 2, WHOLE, TIGHT, "fallback", "2 are in force"),
         (True, 2, PART, WIDE, "emulated", "not latency"),
@@ -44,8 +44,6 @@ def test_a_device_that_computes_something_else_is_found_out(wrong, label):
 
 def test_evidence_is_json_even_without_an_interval():
     evidence = judge(emulated=False, threads=1, threads_in_force=1, delegation=UNKNOWN, interval=NONE).evidence
-    assert evidence["median_ci95_ms"] is None
-    assert evidence["relative_half_width"] is None
     assert evidence["undelegated_operators"] is None
 
 
@@ -83,3 +81,14 @@ def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(inte
     assert found.label == label
     assert found.evidence["saturates"] is True
     assert ("session.x64quantprecision" in found.advice) == (label == "saturates")
+
+
+@pytest.mark.parametrize(
+    ("processes", "label"),
+    [((0.97, 1.0, 1.03), "noisy"), ((0.97, 1.0, 1.03, 0.97, 1.03), "noisy"), ((0.995, 1.0, 1.005) * 2, "stable")],
+)
+def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(processes, label):
+    interval = interval_of(processes, 0.0006, 150)
+    found = judge(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval)
+    assert found.label == label
+    assert f"over {len(processes)} processes" in found.advice

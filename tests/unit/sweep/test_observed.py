@@ -38,7 +38,7 @@ def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path):
     folders = (run / "raw" / CELL, *sorted((run / "raw" / CELL).glob("repeat-*")))
     for folder, samples in zip(folders, np.split(np.repeat([1, 10**12], [648, 552]), 3), strict=True):
         np.save(folder / "samples.npy", samples.astype("<i8"))
-    assert observe(run).cells[CELL].latency.half_width == 10.0
+    assert 4 < observe(run).cells[CELL].latency.half_width <= 10
 
 
 def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: int = 3) -> Path:
