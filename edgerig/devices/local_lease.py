@@ -27,6 +27,8 @@ DOOR, ROOM = "edgerig-local.door.lock", "edgerig-local.lock"
 TEXT_LIMIT_BYTES = 4096
 LOOK_AGAIN_S = 0.2
 """Asking the kernel for a lock disturbs nobody."""
+NAMED_WITHIN = 10
+"""Looks after which a holder that has not said who it is will not say so any more."""
 
 
 class _Note(BaseModel):
@@ -47,6 +49,7 @@ class LocalLease:
         self._folder = folder
         self._door: int | None = None
         self._room: int | None = None
+        self._unnamed = 0
 
     def take(self) -> None:
         """Returns when it is our turn. Raises DeviceBusy where nobody is to wait, Stopped, and DeviceError when the
@@ -60,6 +63,9 @@ class LocalLease:
 
     def release(self) -> None:
         """Gives the turn back."""
+        if self._room is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._room, 0)
         _close(self._room)
         self._room = None
 
@@ -72,7 +78,9 @@ class LocalLease:
         if self._door is not None:
             self._room = _locked(self._folder / ROOM)
         if self._room is None:
-            return _holder(self._folder / ROOM)
+            held = _holder(self._folder / ROOM)
+            self._unnamed = 0 if held.who else self._unnamed + 1
+            return Held(who="somebody who does not say so") if self._unnamed > NAMED_WITHIN else held
         note = _Note(run=self._claim.run, who=self._claim.who, since=time.time())
         with contextlib.suppress(OSError):  # a disk that is full, a file that another may not write: the lock counts
             os.ftruncate(self._room, 0)
@@ -128,15 +136,16 @@ def _made(path: Path, flags: int) -> int:
 
 
 def _holder(path: Path) -> Held:
-    """What the holder says of itself; its file's owner is no evidence, it may be anybody's."""
+    """What the holder says of itself, which has nothing to do with whose the file is; nothing in the moment after it
+    took the lock."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
-        return Held(who="another sweep")
+        return Held()
     try:
         note = _Note.model_validate_json(os.pread(descriptor, TEXT_LIMIT_BYTES, 0))
     except (OSError, ValidationError):
-        return Held(who="another sweep")
+        return Held()
     finally:
         os.close(descriptor)
     return Held(note.run, note.who, "", None if note.since is None else max(0.0, time.time() - note.since))

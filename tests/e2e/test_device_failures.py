@@ -11,7 +11,6 @@ from pathlib import Path
 
 import adbd
 import pytest
-import sshd
 from e2e.commands import QUICK
 from processes import children, processes, wait_for
 
@@ -26,19 +25,6 @@ LONGER = QUICK.replace("0.05", "3.0").replace("repeats = 1", "repeats = 2")
 """Two processes of 1.5 s each: time to strike at one, and a second one on the device."""
 
 ALL_RECIPES = [flag for name in ("fp32", "fp16", "int8-dynamic", "int8-static") for flag in ("--recipe", name)]
-
-
-@pytest.fixture
-def remote(edgerig):
-    """A real sshd on this machine, and the device file that leads to it."""
-    with sshd.running(edgerig.folder / "sshd") as server:
-        (edgerig.folder / "devices").mkdir()
-        (edgerig.folder / "devices" / "remote.toml").write_text(
-            f'kind = "ssh"\nhost = "127.0.0.1"\nport = {server.port}\nuser = "{server.user}"\n'
-            f'key = "{server.client_key}"\nknown_hosts = "{server.known_hosts}"\nruntime = "system"\n'
-            f'python = "{sys.executable}"\nworkdir = "{edgerig.folder / "work"}"\n'
-        )
-        yield server
 
 
 def cells(folder):
