@@ -62,7 +62,7 @@ tell() {
 # $1 workdir, $2 seconds until it expires, then of who asks: $3 run, $4 process, $5 device, $6 who; $7 seconds to yield.
 _TAKE = f"""\
 w=$1 d=$1/lease ttl=$2
-mkdir -p "$d" || exit 1
+mkdir -p -m 700 "$w" && mkdir -p "$d" || exit 1
 {_LOOK}
 over() {{
   [ "$n" -gt 0 ] || return 0

@@ -124,12 +124,12 @@ def await_turn(asking: Claim, attempt: Callable[[], Held | None], every_s: float
 def _say(asking: Claim, held: Held) -> None:
     if not asking.wait:
         raise DeviceBusy(
-            f"{asking.device} is {held.words()}", hint="wait for it, or leave out --no-wait: a turn is a cell's"
+            f"{asking.device} is {held.words()}", hint="try again when it has ended; without --no-wait a sweep waits"
         )
     holder = (held.run, held.who, held.device)
     if holder not in asking.told:
         asking.told.add(holder)
-        asking.tell(f"{held.words()}; waiting for the turn of this sweep")
+        asking.tell(f"{held.words()}; waiting for our turn")
 
 
 def _user() -> str:
