@@ -212,7 +212,8 @@ def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(e
     reports = edgerig.folder / "reports"
     with small_disk(reports, "4m"):
         sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", device, "--recipe", "fp32")
-        wait_for(lambda: processes("runner.pyz", "/job-"), 120)
+        (run,) = wait_for(lambda: [path.parent for path in reports.glob("*/run.json")], 60)
+        wait_for(lambda: processes("runner.pyz", f"/job-{run.name}-"), 120)
         with pytest.raises(OSError, match="No space left"), (reports / "other").open("wb", buffering=0) as other:
             while True:
                 other.write(bytes(4096))
@@ -220,7 +221,6 @@ def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(e
         assert sweep.returncode == 2, err
         assert "No space left on device" in err
         assert "Traceback" not in err
-        (run,) = reports.glob("*-*-*")
         assert f"make space, then go on with: edgerig sweep --resume {run.relative_to(edgerig.folder)}" in err
         assert (run / "journal.jsonl").read_bytes() == b""
         assert jobs(edgerig.folder) == []
