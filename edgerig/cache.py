@@ -36,8 +36,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-YOUNG_S = 60.0
-"""A temporary folder younger than this may not be locked yet."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 IN_USE_S = 3600.0
 """An entry used within this time may belong to a sweep that is under way."""
 
@@ -52,22 +51,33 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{prefix}*"):
         _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    descriptor = os.open(folder, os.O_RDONLY)
+    folder, descriptor = _made_and_locked(parent, prefix)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 
+def _made_and_locked(parent: Path, prefix: str) -> tuple[Path, int]:
+    """A new folder and the open file that locks it; another if somebody took it for left before it was locked."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        try:
+            descriptor = os.open(folder, FOLDER)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits for one that is removing it
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return folder, descriptor
+        os.close(descriptor)
+
+
 def _remove_if_left(folder: Path) -> None:
     try:
-        if time.time() - folder.stat().st_mtime < YOUNG_S:
-            return
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # its maker has just finished with it
+        descriptor = os.open(folder, FOLDER)
+    except OSError:  # its maker has just finished with it, or it is another user's
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
     EdgerigError                 1   a run that finished with failed cells, or anything unclassified
     ├── ConfigError              2   a TOML file, a flag or a name is wrong
     │   ├── DatasetError         2   the evaluation data cannot be used
+    │   ├── NotKept              2   this machine's disk is full, or the run's folder is gone: it ends a sweep
     │   └── ResultsError         2   a run's folder or results file cannot be read
     ├── NothingSelected          3   the selection leaves no cell
     ├── BuildError               4   a variant could not be built
@@ -12,6 +13,7 @@
     │   └── ParityError          4   the built file does not compute what its source computes
     ├── DeviceError              5   a device could not be reached or prepared
     │   ├── Unreachable          5   no link to it can be made or kept: it may be off, or starting
+    │   ├── DeviceBusy           5   another sweep is at work on it
     │   ├── LoginRefused         5   it takes none of the keys and passwords there are
     │   ├── HostKeyUnknown       5   its SSH host key was never accepted
     │   ├── HostKeyMismatch      5   its SSH host key is not the one accepted; it was not spoken to
@@ -31,6 +33,8 @@ A message says what happened, where (file, key or cell) and observed against exp
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import traceback
 from pathlib import Path
 from typing import ClassVar
@@ -68,6 +72,10 @@ class DatasetError(ConfigError):
     pass
 
 
+class NotKept(ConfigError):
+    pass
+
+
 class ResultsError(ConfigError):
     pass
 
@@ -101,6 +109,10 @@ class DeviceError(EdgerigError):
 
 
 class Unreachable(DeviceError):
+    pass
+
+
+class DeviceBusy(DeviceError):
     pass
 
 
@@ -164,6 +176,28 @@ def foreseen(error: Exception, kept: Path, where: str = "") -> EdgerigError:
         f"{where}{type(error).__name__}: {error}"[:1000],
         hint=f"a fault of edgerig's own: please report it, with {kept}",
     )
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""How a file system says that it takes nothing more (errno(3))."""
+
+
+def disk_refusal(error: BaseException) -> str:
+    """What this machine's disk refused, with the file where that is known, when `error` came of it; else "".
+
+    A device's own disk speaks through text that was read there, never through an OSError of this process.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return (f"{cause.filename}: " if cause.filename else "") + (cause.strerror or str(cause))
+        cause = cause.__cause__
+    return ""
+
+
+def says_full(text: str) -> bool:
+    """Whether what a program said is that its disk is full."""
+    return any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EDQUOT))
 
 
 def error_class(kind: str) -> type[EdgerigError]:

@@ -51,8 +51,11 @@ def sweep(
     limit: Limit = None,
     out: Out = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag.")
+        Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag but --no-wait.")
     ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="End at once when another sweep is at work on a device.")
+    ] = False,
 ) -> None:
     """Build every variant, run every cell, write the reports. Lists repeat: --model a --model b."""
     from edgerig.cli import sweeping
@@ -78,9 +81,9 @@ def sweep(
                 "--resume takes no other flag: a run goes on as it was planned",
                 hint="leave the others out, or start a new sweep",
             )
-        sweeping.resume(resume)
+        sweeping.resume(resume, wait=not no_wait)
     else:
-        sweeping.start(file, flags)
+        sweeping.start(file, flags, wait=not no_wait)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from edgerig import spec
 from edgerig.cli.listing import print_table, table
 from edgerig.devices import link_to, open_device
 from edgerig.devices.doctor import device_findings, host_findings
+from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import ConfigError
 from edgerig.results import DeviceRecord
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
@@ -50,7 +51,7 @@ def probe(name: str, as_json: bool) -> None:
 def provision(name: str) -> None:
     device = spec.load_device(name)
     begin = time.monotonic()
-    with open_device(device) as opened:
+    with open_device(device, _claim(name, wait=True)) as opened:
         typer.echo(f"{name} is ready after {time.monotonic() - begin:.1f} s: {opened.workdir}")
         typer.echo(f"python: {' '.join(opened.python)}")
         typer.echo(f"ExecuTorch runner: {opened.executorch_library or opened.library_reason}")
@@ -99,6 +100,7 @@ def clean(name: str, keep_mib: int) -> None:
     from edgerig.devices.bundle import cached
     from edgerig.devices.bundle.provision import tidy
     from edgerig.devices.content_store import clean as clean_store
+    from edgerig.devices.lease import in_turn
 
     device = spec.load_device(name)
     if not isinstance(device, SshDevice | AdbDevice):
@@ -106,15 +108,20 @@ def clean(name: str, keep_mib: int) -> None:
             f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0"
         )
         return
-    with link_to(device) as link:
-        current = cached(link.probe().arch) if device.runtime == "bundle" else None
-        cleaned = clean_store(link, device.workdir, keep_mib * 2**20)
-        bundles, bundle_bytes = tidy(link, device.workdir, current.key if current else "")
+    with link_to(device) as link, in_turn(link, device.workdir, _claim(name, wait=False)) as turn:
+        current = cached(turn.transport.probe().arch) if device.runtime == "bundle" else None
+        cleaned = clean_store(turn.transport, device.workdir, keep_mib * 2**20)
+        bundles, bundle_bytes = tidy(turn.transport, device.workdir, current.key if current else "")
     removed, kept = (cleaned.removed_bytes + bundle_bytes) / 2**20, cleaned.kept_bytes / 2**20
     typer.echo(
         f"{name}: {cleaned.removed} files and {bundles} old bundles of {removed:.1f} MiB removed; "
         f"{kept:.1f} MiB of files kept"
     )
+
+
+def _claim(name: str, *, wait: bool) -> Claim:
+    """For a command that works on the device a while: no job is to be timed beside it."""
+    return claim(name, "", new_token(), wait=wait, tell=lambda words: typer.echo(f"{name}: {words}", err=True))
 
 
 def address(device: DeviceSpec) -> str:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgerig.sweep.engine import CELL, Listener
 from edgerig.sweep.engine import Progress as Step
 
-COLOURS = {"ok": "green", "cached": "green", "failed": "red", "unsupported": "yellow"}
+COLOURS = {"ok": "green", "cached": "green", "failed": "red", "unsupported": "yellow", "waiting": "yellow"}
 
 
 @contextlib.contextmanager

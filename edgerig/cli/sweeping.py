@@ -25,14 +25,14 @@ from edgerig.sweep.run_folder import RunFolder
 INTERRUPTED = 130
 
 
-def start(file: Path | None, flags: dict[str, Any]) -> None:
+def start(file: Path | None, flags: dict[str, Any], *, wait: bool = True) -> None:
     plan = make_plan(load_sweep(file, flags))
     store = Store(cache_root())
-    _go(RunFolder.create(plan, environment(), ["edgerig", *sys.argv[1:]]), store)
+    _go(RunFolder.create(plan, environment(), ["edgerig", *sys.argv[1:]]), store, wait)
 
 
-def resume(path: Path) -> None:
-    _go(RunFolder.open(path), Store(cache_root()))
+def resume(path: Path, *, wait: bool = True) -> None:
+    _go(RunFolder.open(path), Store(cache_root()), wait)
 
 
 def rebuild(path: Path) -> None:
@@ -42,11 +42,11 @@ def rebuild(path: Path) -> None:
     _finish(results, write_all(results, run.path))
 
 
-def _go(run: RunFolder, store: Store) -> None:
+def _go(run: RunFolder, store: Store, wait: bool) -> None:
     typer.echo(f"run {run.path}: {len(run.file.plan.cells)} cells planned", err=True)
     try:
         with shown(len(run.file.plan.cells), len(run.outcomes())) as listen:
-            run_sweep(run, store, listen)
+            run_sweep(run, store, listen, wait=wait)
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; what was measured is kept. Go on with: edgerig sweep --resume {run.path}", err=True)
         write_all(conclude(run), run.path)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.transport import Link
+from edgerig.devices.turns import Claim
 from edgerig.registry import load_object
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
 
@@ -21,11 +22,17 @@ OPENERS = {
 }
 LINKS = {"ssh": "edgerig.devices.ssh:SshTransport", "adb": "edgerig.devices.adb:AdbTransport"}
 """Devices that stand by themselves, reached without being made ready."""
+OWN = ("qemu-user", "qemu-system")
+"""Devices a sweep makes for itself: nobody else can be at work on one."""
 
 
-def open_device(spec: DeviceSpec) -> AbstractContextManager[OpenDevice]:
-    """Reaches the device and makes it ready to run jobs; leaving closes it. Raises DeviceError on entering."""
-    opened: AbstractContextManager[OpenDevice] = load_object(OPENERS[spec.kind])(spec)
+def open_device(spec: DeviceSpec, claim: Claim | None = None) -> AbstractContextManager[OpenDevice]:
+    """Reaches the device and makes it ready to run jobs; leaving closes it. Raises DeviceError on entering.
+
+    With a `claim` a device that others may use is made ready in a turn of its own, which its `lease` still holds then.
+    """
+    opener = load_object(OPENERS[spec.kind])
+    opened: AbstractContextManager[OpenDevice] = opener(spec) if spec.kind in OWN else opener(spec, claim)
     return opened
 
 

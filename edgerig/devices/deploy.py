@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import secrets
 import shutil
 import tempfile
 import zipfile
@@ -22,7 +21,7 @@ import numpy.typing as npt
 from edgerig import npy
 from edgerig.devices.death import raise_death, speechless
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.leftovers import end_job
+from edgerig.devices.leftovers import end_job, job_name
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
 from edgerig.measure import contention
 from edgerig.measure.raw import (
@@ -207,7 +206,7 @@ def _folder(device: OpenDevice) -> Iterator[str]:
     """A fresh folder in the device's workdir, removed at the end whatever happened, or else before the next one."""
     for left in list(device.left):
         _end(device, left)
-    remote = f"{device.workdir}/job-{secrets.token_hex(6)}"
+    remote = f"{device.workdir}/{job_name(device.run)}"
     made = device.transport.run(["mkdir", "-p", remote], COMMAND_TIMEOUT_S)
     if made.returncode != 0:
         raise DeviceError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgerig.devices.transport import Transport
+from edgerig.devices.turns import Lease, NoLease
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class OpenDevice:
     `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
     `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter.
     `no_state` says why the runner can read nothing of the device's state; "" where it can.
-    `left` are job folders that could not be removed when their jobs ended: before the next job they are.
+    `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
+    the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
     """
 
     transport: Transport
@@ -25,3 +27,5 @@ class OpenDevice:
     no_instructions: str = "guest instructions are counted by QEMU's user mode only"
     no_state: str = ""
     left: list[str] = field(default_factory=list, compare=False)
+    lease: Lease = field(default_factory=NoLease, compare=False)
+    run: str = ""

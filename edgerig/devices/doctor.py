@@ -18,6 +18,7 @@ from edgerig.devices.bundle import cached, debian
 from edgerig.devices.bundle.provision import SPACE_MB, is_provisioned
 from edgerig.devices.bundle.userland import ARCHITECTURES, SUITE, Architecture
 from edgerig.devices.installed import versions_of
+from edgerig.devices.lease import holder_of
 from edgerig.devices.native import find_compiler
 from edgerig.devices.qemu import vm_image
 from edgerig.devices.transport import Link
@@ -116,7 +117,7 @@ def device_findings(spec: DeviceSpec, called: str) -> list[Finding]:
 def _of_link(spec: SshDevice | AdbDevice, called: str) -> list[Finding]:
     with link_to(spec) as link:
         record = link.probe()
-        found = [_reached(record), _workdir(spec, link)]
+        found = [_reached(record), _workdir(spec, link), *_in_use(spec, link)]
         needed_mb = JOB_MB
         if spec.runtime == "system":
             found += _own_python(spec, link)
@@ -148,6 +149,11 @@ def _workdir(spec: SshDevice | AdbDevice, link: Link) -> Finding:
     if spec.runtime == "bundle" and b"noexec" in done.stdout:
         return Finding(f"workdir {spec.workdir}: no program may run there (mounted noexec)", False, hint)
     return Finding(f"workdir {spec.workdir}", True)
+
+
+def _in_use(spec: SshDevice | AdbDevice, link: Link) -> list[Finding]:
+    held = holder_of(link, spec.workdir)
+    return [Finding(f"{held.words()}: a sweep waits for its turn", True)] if held else []
 
 
 def _own_python(spec: SshDevice, link: Link) -> list[Finding]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from edgerig.devices import link_to, open_device
 from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import is_provisioned
+from edgerig.devices.lease import holder_of
 from edgerig.devices.transport import Link, Transport
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
@@ -39,7 +40,7 @@ def described(spec: DeviceSpec, called: str) -> DeviceRecord:
     """
     if isinstance(spec, SshDevice | AdbDevice):
         with link_to(spec) as link:
-            record = link.probe()
+            record = _with_holder(link.probe(), link, spec.workdir)
             if spec.runtime == "system":
                 return _with(record, _of_python(link, (spec.python, "-I")))
             return _with(record, _on_device(spec, link, record.arch, called))
@@ -51,6 +52,12 @@ def described(spec: DeviceSpec, called: str) -> DeviceRecord:
     if spec.kind == "qemu-user":
         facts["guest_instructions"] = (None if opened.no_instructions else "counted", opened.no_instructions)
     return _with(record, facts)
+
+
+def _with_holder(record: DeviceRecord, link: Link, workdir: str) -> DeviceRecord:
+    """The record with who works on the device now, as far as anybody does."""
+    held = holder_of(link, workdir)
+    return record.model_copy(update={"state": {**record.state, "turn": held.words()}}) if held else record
 
 
 def versions_of(transport: Transport, python: Sequence[str]) -> dict[str, str | None]:

@@ -17,10 +17,12 @@ from edgerig import process
 from edgerig.cache import cache_root, temporary_folder
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.host import cpu_model, memory_bytes
+from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.native import executorch_runner
 from edgerig.devices.probe import probe
 from edgerig.devices.transport import CommandResult
-from edgerig.errors import DeviceError
+from edgerig.devices.turns import Claim, NoLease
+from edgerig.errors import DeviceError, NotKept
 from edgerig.results import DeviceRecord
 from edgerig.spec import LocalDevice
 
@@ -29,9 +31,14 @@ WORKDIR_PREFIX = "edgerig-device-"
 
 
 @contextlib.contextmanager
-def open_local(spec: LocalDevice) -> Iterator[OpenDevice]:
+def open_local(spec: LocalDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
+    """With a `claim`, its jobs run in turns with those of every other sweep of this machine; none is taken here."""
     library = executorch_runner(cache_root() / "native")
-    with LocalTransport() as transport, temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as workdir:
+    with (
+        LocalTransport() as transport,
+        temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as workdir,
+        contextlib.closing(LocalLease(claim)) if claim else contextlib.nullcontext(NoLease()) as lease,
+    ):
         yield OpenDevice(
             transport=transport,
             workdir=str(workdir),
@@ -39,6 +46,8 @@ def open_local(spec: LocalDevice) -> Iterator[OpenDevice]:
             python=(sys.executable, "-I"),
             executorch_library=str(library.path) if library.path else None,
             library_reason=library.reason or "",
+            lease=lease,
+            run=claim.run if claim else "",
         )
 
 
@@ -75,13 +84,19 @@ class LocalTransport:
             ) from error
 
     def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
-        try:
-            size = os.path.getsize(remote)
+        with contextlib.ExitStack() as stack:
+            try:
+                there = stack.enter_context(open(remote, "rb"))
+                size = os.fstat(there.fileno()).st_size
+            except OSError as error:
+                raise DeviceError(f"{remote} could not be fetched: {error.strerror}") from error
             if size > limit_bytes:
                 raise DeviceError(f"{remote} is {size} bytes, at most {limit_bytes} were expected")
-            shutil.copyfile(remote, local)
-        except OSError as error:
-            raise DeviceError(f"{remote} could not be fetched: {error.strerror}") from error
+            try:
+                with local.open("wb") as here:
+                    shutil.copyfileobj(there, here)
+            except OSError as error:
+                raise NotKept(f"{remote} could not be kept as {local}: {error.strerror}") from error
 
     def probe(self) -> DeviceRecord:
         """As of any device, by the names Python has for this machine."""

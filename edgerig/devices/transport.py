@@ -45,7 +45,8 @@ class Transport(Protocol):
         """Sends a file; on return the whole file stands at `remote`, never half of it. Its folder must exist."""
 
     def pull(self, remote: str, local: Path, limit_bytes: int) -> None:
-        """Fetches a file of at most `limit_bytes`. Raises DeviceError when there is none or it is larger."""
+        """Fetches a file of at most `limit_bytes`. Raises DeviceError when there is none or it is larger, and NotKept
+        when it cannot be written here."""
 
     def probe(self) -> DeviceRecord:
         """What the device is and the state it is in now."""

@@ -31,7 +31,7 @@ from edgerig.spec import DeviceSpec, FormatName
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
-from edgerig.sweep.sessions import PLUGIN, DeviceSessions
+from edgerig.sweep.sessions import PLUGIN, WAITING, DeviceSessions
 
 LOOPBACK = "127.0.0.1:0"
 """Where Dask's own HTTP servers, which cannot be left out, listen: on a free port that no other machine reaches."""
@@ -52,16 +52,21 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def run_sweep(run: RunFolder, store: Store, listen: Listener) -> None:
-    """Brings every cell of the run's plan that is not journaled to its outcome. Interrupting it loses no outcome."""
+def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = True) -> None:
+    """Brings every cell of the run's plan that is not journaled to its outcome. Interrupting it loses no outcome.
+
+    A device that another sweep is at work on is waited for, or with `wait` False DeviceBusy raised. Raises NotKept when
+    this machine's disk takes nothing more: both end the sweep, their cells as if they had not begun.
+    """
     plan = run.file.plan
-    done = run.outcomes()
     with run.journal() as journal:
-        _Sweep(plan, run, store, journal, listen).go([cell for cell in plan.cells if cell.id not in done])
+        done = run.outcomes()  # only now: what another sweep of this run has just ended counts too
+        sessions = DeviceSessions(run.file.run.id, wait=wait)
+        _Sweep(plan, run, store, journal, listen, sessions).go([cell for cell in plan.cells if cell.id not in done])
 
 
 @contextlib.contextmanager
-def cluster(places: list[str], builds: int) -> Iterator[Client]:
+def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterator[Client]:
     """An in-process cluster: a host worker and a worker with one resource for each of `places`."""
 
     def worker(resources: dict[str, int]) -> dict[str, Any]:
@@ -95,7 +100,7 @@ def cluster(places: list[str], builds: int) -> Iterator[Client]:
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=False) as spec,
         Client(spec) as client,
     ):
-        client.register_plugin(DeviceSessions())
+        client.register_plugin(sessions)
         yield client
 
 
@@ -125,6 +130,7 @@ class _Sweep:
     store: Store
     journal: Journal
     listen: Listener
+    sessions: DeviceSessions
     client: Client = field(init=False)
     pending: Any = field(init=False)
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
@@ -154,7 +160,9 @@ class _Sweep:
         if not wanted:
             return
         builds = self.plan.sweep.build.jobs or os.cpu_count() or 1
-        with cluster(sorted({_place(self.plan.devices[cell.device]) for cell in wanted}), builds) as client:
+        places = sorted({_place(self.plan.devices[cell.device]) for cell in wanted})
+        with cluster(places, builds, self.sessions) as client:
+            client.subscribe_topic(WAITING, self._waits)
             self.client, self.pending = client, as_completed()
             try:
                 for model in dict.fromkeys(cell.model_id for cell in wanted):
@@ -277,7 +285,13 @@ class _Sweep:
     def _submit_run(self, task: CellTask) -> None:
         self._submit(self._record, _place(task.device), _run_here, task)
 
+    def _waits(self, event: tuple[float, dict[str, str]]) -> None:
+        """Dask's word (in a thread of its own) that a device is another sweep's for now."""
+        told = event[1]
+        self.listen(Progress("device", told["device"], "waiting", told["words"]))
+
     def _record(self, outcome: Outcome) -> None:
-        self.journal.write(outcome)
+        if outcome.status != "skipped":  # what was not even tried is not known: resuming runs it
+            self.journal.write(outcome)
         detail = outcome.error.message.splitlines()[0] if outcome.error else ""
         self.listen(Progress(CELL, outcome.cell, outcome.status, detail))

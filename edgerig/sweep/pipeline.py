@@ -1,5 +1,7 @@
-"""The stages of one cell. Each is a plain function of plain values, run by a Dask worker; none raises anything but
-`Stopped`: a failure, foreseen or not, is an outcome of the cells it concerns."""
+"""The stages of one cell. Each is a plain function of plain values, run by a Dask worker; a failure, foreseen or not,
+is an outcome of the cells it concerns. What is this machine's fault alone (`NotKept`: its disk is full, the run's
+folder is gone), or another sweep's (`DeviceBusy`), is raised and ends the sweep, as `Stopped` does: an outcome would
+keep the cell from being resumed."""
 
 from __future__ import annotations
 
@@ -17,21 +19,27 @@ from edgerig.devices.deploy import run_on_device
 from edgerig.devices.device import OpenDevice
 from edgerig.errors import (
     BuildError,
+    DeviceBusy,
     DeviceError,
     EdgerigError,
     InternalError,
+    NotKept,
     RunError,
     RunnerCrashed,
     RunTimeout,
+    disk_refusal,
     foreseen,
+    says_full,
 )
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
-from edgerig.sweep.run_folder import Outcome
+from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
 
+HERE = ("local", "qemu-user")
+"""Kinds of device whose disk is this machine's."""
 TRACEBACK = "traceback.txt"
 """Of an exception nobody foresaw, beside what else is kept of its stage."""
 
@@ -67,15 +75,17 @@ class CellTask(Strict):
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
     logs = run_folder / "logs" / model.id
+    check_there(run_folder)
     try:
         return spawn.prepare(model, seed, timeout_s, Store(store), logs)
     except Exception as error:
-        return Failure.of(_told(error, BuildError, logs))
+        return Failure.of(_told(error, BuildError, logs, run_folder))
 
 
 def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
+    check_there(task.run_folder)
     try:
-        return spawn.build_variants(
+        outcomes = spawn.build_variants(
             task.model,
             task.format,
             list(task.recipes),
@@ -86,13 +96,23 @@ def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
             task.logs,
         )
     except Exception as error:
-        return Failure.of(_told(error, BuildError, task.logs))
+        return Failure.of(_told(error, BuildError, task.logs, task.run_folder))
+    for built in outcomes:  # a build's process speaks through text; where it works is this machine's disk
+        if built.failure is not None and says_full(built.failure.message):
+            raise not_kept(task.run_folder, f"{built.recipe} could not be built: {built.failure.message}"[:1000])
+    return outcomes
 
 
-def _told(error: Exception, seam: type[EdgerigError], folder: Path) -> EdgerigError:
+def _told(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:
     """`error` as one of the tree: the operating system's is a `seam`, one nobody foresaw is an InternalError whose
-    traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything."""
+    traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything, and
+    NotKept when this machine's disk refused something or the run's folder is gone."""
     process.check_not_stopping()
+    check_there(run)
+    if isinstance(error, NotKept):
+        raise not_kept(run, error.message) from error
+    if refused := disk_refusal(error):
+        raise not_kept(run, f"this machine's disk takes nothing more: {refused}") from error
     if isinstance(error, OSError):
         return seam(str(error), hint="is there space for the run's folder and edgerig's cache?")
     return foreseen(error, folder / TRACEBACK)
@@ -108,31 +128,34 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         folder = store.find("artifact", artifact.key) if artifact is not None else None
         data = store.find("data", task.prepared.data_key)
         if artifact is None or folder is None or data is None:
-            raise BuildError("the built file or its data is no longer in the store", hint="resume the sweep")
+            return _lost_from_store(task)
         inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
         inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
-        _keep_host_outputs(folder, task.run_folder / raw)
-        opened = sessions.device(task.device)
-        device = opened.transport.probe()
-        attempts = run_on_device(
-            opened,
-            task.cell.id,
-            artifact,
-            folder / artifact.file,
-            inputs,
-            task.cell.threads,
-            task.settings.on_emulator() if task.device.emulated else task.settings,
-            task.run_folder / raw,
-            before=device,
-        )
-        after = _probe(opened)
+        into = fresh_folder(task.run_folder, raw)
+        _keep_host_outputs(folder, into)
+        with sessions.turn(task.device) as opened:
+            device = opened.transport.probe()
+            attempts = run_on_device(
+                opened,
+                task.cell.id,
+                artifact,
+                folder / artifact.file,
+                inputs,
+                task.cell.threads,
+                task.settings.on_emulator() if task.device.emulated else task.settings,
+                into,
+                before=device,
+            )
+            after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        take_own_metrics(
-            task.model, task.run_folder / "data" / task.model.id, task.run_folder / raw, task.settings.timeout_s
-        )
+        take_own_metrics(task.model, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
+    except DeviceBusy:
+        raise
     except Exception as error:
-        told = _told(error, RunError, task.run_folder / raw)
+        told = _told(error, RunError, task.run_folder / raw, task.run_folder)
+        if task.device.kind in HERE and says_full(told.message):
+            raise not_kept(task.run_folder, told.message) from error
         if isinstance(told, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
         return failed(task.cell, told, task.built, device, raw)
@@ -148,9 +171,23 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     )
 
 
+def _lost_from_store(task: CellTask) -> Outcome:
+    """Of a cell whose file or data went from the store after it was built: it is not journaled, so that resuming the
+    run builds it again."""
+    return Outcome(
+        cell=task.cell.id,
+        status="skipped",
+        error=ErrorRecord(
+            stage="build",
+            kind="BuildError",
+            message="the built file or its data is no longer in the store",
+            hint=f"edgerig sweep --resume {task.run_folder}",
+        ),
+    )
+
+
 def _keep_host_outputs(artifact: Path, into: Path) -> None:
     """What the file gave where it was built, beside what the device will give."""
-    into.mkdir(parents=True, exist_ok=True)
     for path in stems(artifact, HOST):
         shutil.copyfile(path, into / path.name)
 

@@ -28,11 +28,14 @@ from pydantic import ValidationError
 
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
-from edgerig.errors import ConfigError, ResultsError
+from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell, Plan
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
 from edgerig.spec import ModelSpec, Strict
+
+GONE = "the run's folder, or its journal, was removed or moved while the sweep ran"
+GONE_HINT = "bring it back, or begin a new sweep: what was built is in the cache"
 
 
 class Outcome(Strict):
@@ -133,9 +136,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def journal(self) -> Iterator[Journal]:
-        """The journal, open for appending by this process alone. Raises ConfigError when another holds it."""
-        # Unbuffered: what a full disk refused would be written, and refused, once more on closing.
-        with (self.path / "journal.jsonl").open("a+b", buffering=0) as file:
+        """The journal, open for appending by this process alone. Raises ConfigError when another holds it, NotKept."""
+        with writing(self.path):
+            # Unbuffered: what a full disk refused would be written, and refused, once more on closing.
+            file = (self.path / "journal.jsonl").open("a+b", buffering=0)
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -152,7 +157,7 @@ class RunFolder:
         wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
         wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
-        with _writing(self.path):
+        with writing(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             for path in wanted:
                 _copy_whole(path, folder / path.name)
@@ -163,7 +168,7 @@ class RunFolder:
         folder = store.find("artifact", artifact.key)
         target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
         if folder is not None and not target.exists():
-            with _writing(self.path):
+            with writing(self.path):
                 target.parent.mkdir(exist_ok=True)
                 _copy_whole(folder / artifact.file, target)
 
@@ -188,16 +193,49 @@ class RunFolder:
         return load_arrays(self.path / "data" / model, "output") or None
 
 
+def fresh_folder(run: Path, name: str) -> Path:
+    """The folder `name` ("raw/<cell>") of the run's folder `run`, empty: what a killed sweep left in it is no part of
+    the next attempt. No link is followed on the way, nor inside. Raises NotKept."""
+    *above, last = Path(name).parts
+    with writing(run), contextlib.ExitStack() as stack:
+        folder = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, folder)
+        for part in above:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            stack.callback(os.close, folder)
+        try:
+            os.unlink(last, dir_fd=folder)  # a file, or a link in the folder's place
+        except FileNotFoundError:
+            pass
+        except (IsADirectoryError, PermissionError):  # what unlink(2) says of a folder, and POSIX
+            shutil.rmtree(last, dir_fd=folder)
+        os.mkdir(last, dir_fd=folder)
+    return run / name
+
+
 @contextlib.contextmanager
-def _writing(run: Path) -> Iterator[None]:
-    """Turns what the disk refuses into a ConfigError that says how to go on."""
+def writing(run: Path) -> Iterator[None]:
+    """Around what is written to the run's folder `run`. Raises NotKept, which says how to go on, for what the disk
+    refuses and when the folder is gone."""
+    check_there(run)
     try:
         yield
     except OSError as error:
-        raise ConfigError(
-            f"{run} cannot be written: {error.strerror}",
-            hint=f"make space, then go on with: edgerig sweep --resume {run}",
-        ) from error
+        check_there(run)
+        raise not_kept(run, f"{run} cannot be written: {error.strerror}") from error
+
+
+def check_there(run: Path) -> None:
+    """Raises NotKept when the run's folder was removed or moved: nothing may make a second one in its place."""
+    if not (run / "run.json").is_file():
+        raise NotKept(f"{run}: {GONE}", hint=GONE_HINT)
+
+
+def not_kept(run: Path, what: str) -> NotKept:
+    """For a sweep that this machine's disk ends."""
+    return NotKept(what, hint=f"make space, then go on with: edgerig sweep --resume {run}")
 
 
 def _copy_whole(source: Path, target: Path) -> None:
@@ -214,12 +252,26 @@ class Journal:
         self._end_torn_line()
 
     def write(self, outcome: Outcome) -> None:
-        """Appends the outcome; on return it is on disk. Raises ConfigError when the disk refuses it."""
+        """Appends the outcome; on return it is on disk, under the run's name. Raises NotKept when the disk refuses it
+        or the run's folder is not there any more."""
         line = json.dumps(outcome.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n"
-        with _writing(self._folder):
+        self._check_named()
+        with writing(self._folder):
             while line:  # a disk that is nearly full takes a part first
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
+
+    def _check_named(self) -> None:
+        """An open file outlives its name (unlink(2)): what is written to it then is lost with this process."""
+        ours = os.fstat(self._file.fileno())
+        with contextlib.suppress(OSError):
+            if os.path.samestat(ours, os.stat(self._folder / "journal.jsonl")):
+                return
+        hint = GONE_HINT
+        if ours.st_nlink:
+            now = Path(os.readlink(f"/proc/self/fd/{self._file.fileno()}")).parent
+            hint = f"it is at {now} now; go on with: edgerig sweep --resume {now}"
+        raise NotKept(f"{self._folder}: {GONE}", hint=hint)
 
     def _end_torn_line(self) -> None:
         """Drops the line a kill cut short, so that the next one starts on its own."""

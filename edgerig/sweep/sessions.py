@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from distributed import Worker
@@ -17,10 +17,13 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
-from edgerig.errors import DeviceError, Unreachable
+from edgerig.devices.turns import Claim, claim, new_token
+from edgerig.errors import DeviceBusy, DeviceError, Unreachable
 from edgerig.spec import DeviceSpec
 
 PLUGIN = "edgerig-devices"
+WAITING = "edgerig-waiting"
+"""The topic of Dask's on which a worker says whom a device waits for: a dict of `device` and `words`."""
 BACKOFF_S = 3.0
 """Between the first two tries to reach a device; the pauses after that are half as long again each."""
 BOOT_S = 120.0
@@ -37,11 +40,18 @@ class _Session:
 
 
 class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
-    """Opens a device at its first cell and keeps it until an error or the end."""
+    """Opens a device at its first cell of the `run` and keeps it until an error or the end; `wait` says whether one
+    that another sweep is at work on is waited for."""
 
     name = PLUGIN
 
-    def __init__(self) -> None:
+    def __init__(self, run: str = "", *, wait: bool = True) -> None:
+        self._run = run
+        self._wait = wait
+        self._token = new_token()
+        """One for all workers of this sweep, and another for the same run once it is resumed."""
+        self._worker: Worker | None = None
+        self._claims: dict[str, Claim] = {}
         self._open: dict[str, _Session] = {}
         self._gone: dict[str, DeviceError] = {}
         self._left: dict[str, list[str]] = {}
@@ -50,6 +60,7 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Worker) -> None:
         # Not in __init__: a plugin is pickled on its way to the worker, a lock cannot be.
         self._at_work = threading.Lock()
+        self._worker = worker
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -58,6 +69,20 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
         with self._at_work:
             process.check_not_stopping()
             yield
+
+    @contextlib.contextmanager
+    def turn(self, spec: DeviceSpec) -> Iterator[OpenDevice]:
+        """The open device, in a turn of its own: no other sweep has a job at work there meanwhile. Raises what `device`
+        raises, and DeviceBusy where nobody is to wait."""
+        opened = self.device(spec)
+        try:
+            opened.lease.take()
+            yield opened
+        except Unreachable:
+            opened.lease.abandon()  # it expires by itself, and nobody tries to reach the device for it
+            raise
+        finally:
+            opened.lease.release()
 
     def device(self, spec: DeviceSpec) -> OpenDevice:
         """The open device, waited for while it may be rebooting. Raises DeviceError; a device that could not be reached
@@ -91,26 +116,41 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             self._at_work.release()
 
     def _reach(self, spec: DeviceSpec) -> _Session:
-        """A session; tried for again while the device is not there, for long only where it was there before."""
+        """A session; tried for again while the device is not there, for long only where it was there before. To wait
+        for another sweep's turn takes nothing of that time."""
+        asking = self._claim(spec)
+        begun_s = asking.waited_s
         try:
-            for pause_s in _pauses(BOOT_S if spec.name in self._left else BACKOFF_S):
+            for pause_s in _pauses(BOOT_S if spec.name in self._left else BACKOFF_S, lambda: asking.waited_s - begun_s):
                 with contextlib.suppress(Unreachable):  # of other errors waiting mends none
                     return self._entered(spec)
                 process.pause(pause_s)
             return self._entered(spec)
+        except DeviceBusy:
+            raise
         except DeviceError as error:
             self._gone[spec.name] = error
             raise
 
     def _entered(self, spec: DeviceSpec) -> _Session:
         stack = contextlib.ExitStack()
-        device = stack.enter_context(open_device(spec))
+        device = stack.enter_context(open_device(spec, self._claim(spec)))
         return _Session(stack, replace(device, left=self._left.setdefault(spec.name, [])))
 
+    def _claim(self, spec: DeviceSpec) -> Claim:
+        if spec.name not in self._claims:
 
-def _pauses(total_s: float) -> Iterator[float]:
-    """Ever longer pauses, until `total_s` have passed since the first was asked for."""
+            def tell(words: str) -> None:
+                if self._worker is not None:
+                    self._worker.log_event(WAITING, {"device": spec.name, "words": words})
+
+            self._claims[spec.name] = claim(spec.name, self._run, self._token, wait=self._wait, tell=tell)
+        return self._claims[spec.name]
+
+
+def _pauses(total_s: float, excused_s: Callable[[], float]) -> Iterator[float]:
+    """Ever longer pauses, until `total_s` have passed since the first was asked for, less what is excused."""
     deadline, pause_s = time.monotonic() + total_s, BACKOFF_S
-    while (left_s := deadline - time.monotonic()) > 0:
+    while (left_s := deadline + excused_s() - time.monotonic()) > 0:
         yield min(pause_s, left_s)
         pause_s *= 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from edgerig.devices import leftovers
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.bundle.provision import is_provisioned, tidy
 from edgerig.devices.transport import CommandResult, Transport
-from edgerig.errors import DeviceError, Unreachable
+from edgerig.errors import DeviceError, NotKept, Unreachable, disk_refusal
 
 pytestmark = pytest.mark.contract
 
@@ -308,10 +309,28 @@ def test_a_pull_of_a_missing_file_is_a_device_error(transport, folder, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_pull_into_a_missing_folder_is_a_device_error(transport, folder, tmp_path):
+def test_a_pull_into_a_missing_folder_is_no_fault_of_the_device(transport, folder, tmp_path):
     assert shell(transport, 'echo x >"$1"', f"{folder}/file").returncode == 0
-    with pytest.raises(DeviceError):
+    with pytest.raises(NotKept):
         transport.pull(f"{folder}/file", tmp_path / "missing" / "back", 100)
+
+
+@pytest.mark.parametrize("size", [8_192, 300_000])
+def test_a_pull_onto_a_full_disk_is_no_fault_of_the_device(transport, folder, tmp_path, size):
+    """A file of this process may grow to 4 KiB: as on a disk that is full (setrlimit(2))."""
+    there, back = f"{folder}/file", tmp_path / "back"
+    assert shell(transport, 'head -c "$2" /dev/zero >"$1"', there, str(size)).returncode == 0
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(NotKept, match="File too large") as caught:
+            transport.pull(there, back, size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert disk_refusal(caught.value)
+    transport.pull(there, back, size)
+    assert back.stat().st_size == size
+    assert [path.name for path in tmp_path.iterdir()] == ["back"]
 
 
 # Leftovers
@@ -349,6 +368,21 @@ def test_a_job_left_behind_is_ended_and_removed(transport, folder):
     leftovers.end_job(transport, other)
     leftovers.end_job(transport, other)  # nothing there is nothing to do
     assert listing(transport, folder) == []
+
+
+def test_what_a_run_left_is_ended_and_removed_and_no_other_runs(transport, folder):
+    """Nor the same run's in another workdir: a machine may be several devices of one sweep."""
+    ours, others = f"{folder}/job-r1-0123456789ab", f"{folder}/job-r12-0123456789ab"
+    elsewhere = f"{folder}/more/job-r1-0123456789ab"
+    assert transport.run(["mkdir", "-p", ours, others, elsewhere], 30).returncode == 0
+    with at_work(transport, others) as untouched, at_work(transport, elsewhere) as untouched_too:
+        with at_work(transport, ours) as ended:
+            leftovers.end_run(transport, folder, "r1")
+        assert [done.returncode for done in ended] == [-9]
+        assert listing(transport, folder) == ["job-r12-0123456789ab", "more"]
+        assert untouched == untouched_too == []
+        leftovers.end_job(transport, others)
+        leftovers.end_job(transport, elsewhere)
 
 
 def test_old_leftovers_are_swept_and_what_others_use_is_not(transport, folder):

@@ -1,7 +1,23 @@
+import sys
+
 import pytest
+import sshd
 from e2e.commands import Edgerig
 
 
 @pytest.fixture
 def edgerig(tmp_path):
     return Edgerig(tmp_path)
+
+
+@pytest.fixture
+def remote(edgerig):
+    """A real sshd on this machine, and the device file that leads to it."""
+    with sshd.running(edgerig.folder / "sshd") as server:
+        (edgerig.folder / "devices").mkdir()
+        (edgerig.folder / "devices" / "remote.toml").write_text(
+            f'kind = "ssh"\nhost = "127.0.0.1"\nport = {server.port}\nuser = "{server.user}"\n'
+            f'key = "{server.client_key}"\nknown_hosts = "{server.known_hosts}"\nruntime = "system"\n'
+            f'python = "{sys.executable}"\nworkdir = "{edgerig.folder / "work"}"\n'
+        )
+        yield server

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import adbd
 import pytest
-import sshd
 from e2e.commands import QUICK
 from processes import children, processes, wait_for
 
@@ -26,19 +26,6 @@ LONGER = QUICK.replace("0.05", "3.0").replace("repeats = 1", "repeats = 2")
 """Two processes of 1.5 s each: time to strike at one, and a second one on the device."""
 
 ALL_RECIPES = [flag for name in ("fp32", "fp16", "int8-dynamic", "int8-static") for flag in ("--recipe", name)]
-
-
-@pytest.fixture
-def remote(edgerig):
-    """A real sshd on this machine, and the device file that leads to it."""
-    with sshd.running(edgerig.folder / "sshd") as server:
-        (edgerig.folder / "devices").mkdir()
-        (edgerig.folder / "devices" / "remote.toml").write_text(
-            f'kind = "ssh"\nhost = "127.0.0.1"\nport = {server.port}\nuser = "{server.user}"\n'
-            f'key = "{server.client_key}"\nknown_hosts = "{server.known_hosts}"\nruntime = "system"\n'
-            f'python = "{sys.executable}"\nworkdir = "{edgerig.folder / "work"}"\n'
-        )
-        yield server
 
 
 def cells(folder):
@@ -217,6 +204,43 @@ def test_a_disk_that_fills_up_during_a_run_is_named(edgerig, remote):
         assert "No space left on device" in failed["error"]["message"]
         assert "free some space on the device" in failed["error"]["hint"]
         assert jobs(edgerig.folder) == []
+
+
+@pytest.mark.parametrize("device", ["remote", "local"])
+def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(edgerig, remote, device):
+    """While a cell's results are on their way: they are the device's no more than the disk is."""
+    reports = edgerig.folder / "reports"
+    with small_disk(reports, "4m"):
+        sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", device, "--recipe", "fp32")
+        (run,) = wait_for(lambda: [path.parent for path in reports.glob("*/run.json")], 60)
+        wait_for(lambda: processes("runner.pyz", f"/job-{run.name}-"), 120)
+        with pytest.raises(OSError, match="No space left"), (reports / "other").open("wb", buffering=0) as other:
+            while True:
+                other.write(bytes(4096))
+        _, err = sweep.communicate(timeout=300)
+        assert sweep.returncode == 2, err
+        assert "No space left on device" in err
+        assert "Traceback" not in err
+        assert f"make space, then go on with: edgerig sweep --resume {run.relative_to(edgerig.folder)}" in err
+        assert (run / "journal.jsonl").read_bytes() == b""
+        assert jobs(edgerig.folder) == []
+        (reports / "other").unlink()
+        done = edgerig("sweep", "--resume", str(run))
+        assert done.code == 0, done.err
+        assert [cell["status"] for cell in cells(edgerig.folder).values()] == ["ok"]
+
+
+def test_a_run_whose_folder_is_removed_ends(edgerig, remote):
+    sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
+    remote_runner(edgerig.folder)
+    (run,) = (edgerig.folder / "reports").glob("*-*-*")
+    shutil.rmtree(run)
+    _, err = sweep.communicate(timeout=300)
+    assert sweep.returncode == 2, err
+    assert "was removed or moved while the sweep ran" in err
+    assert "Traceback" not in err
+    assert not run.exists()
+    assert jobs(edgerig.folder) == []
 
 
 def test_ctrl_c_leaves_nothing_on_the_device(edgerig, remote):

@@ -1,10 +1,12 @@
 """The cache's temporary folders and its pruning, on real files and with a maker that is really killed."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,10 +60,28 @@ def test_what_a_killed_maker_left_is_removed_and_what_a_living_one_makes_is_not(
         assert not left.exists()
 
 
-def test_a_folder_just_made_may_not_be_locked_yet(tmp_path):
-    (tmp_path / ".making-new").mkdir()
+def test_what_a_maker_left_a_moment_ago_goes_too(tmp_path):
+    (tmp_path / ".making-left").mkdir()
     with temporary_folder(tmp_path, ".making-"):
-        assert (tmp_path / ".making-new").exists()
+        assert not (tmp_path / ".making-left").exists()
+
+
+@pytest.mark.parametrize("moment", ["open", "flock"])
+def test_a_folder_that_is_taken_for_left_before_it_is_locked_is_made_anew(tmp_path, monkeypatch, moment):
+    """Another maker looks at it in between: here, just before each of the two steps."""
+    module, seen = {"open": os, "flock": fcntl}[moment], []
+    real = getattr(module, moment)
+
+    def remove_first(*given):
+        if not seen and [*tmp_path.iterdir()]:
+            seen.append(next(tmp_path.iterdir()))
+            seen[0].rmdir()
+        return real(*given)
+
+    monkeypatch.setattr(cache, module.__name__, SimpleNamespace(**{**vars(module), moment: remove_first}))
+    with temporary_folder(tmp_path, ".making-") as folder:
+        assert folder != seen[0]
+        assert folder.is_dir()
 
 
 def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path):

@@ -21,14 +21,15 @@ from typing import IO, Self
 import adbutils
 
 from edgerig import process
-from edgerig.devices import leftovers
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
 from edgerig.devices.adb.shell import cut_stream, run_command
 from edgerig.devices.adb.state import android_record
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.lease import in_turn
 from edgerig.devices.transport import CommandResult
-from edgerig.errors import DeployMismatch, DeviceError, Unreachable
+from edgerig.devices.turns import Claim
+from edgerig.errors import DeployMismatch, DeviceError, NotKept, Unreachable
 from edgerig.results import DeviceRecord
 from edgerig.spec import AdbDevice
 
@@ -69,13 +70,16 @@ _PREPARE = 'mkdir -p "$1/store" && exec uname -m'
 
 
 @contextlib.contextmanager
-def open_adb(spec: AdbDevice) -> Iterator[OpenDevice]:
+def open_adb(spec: AdbDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
     """Reaches the device, makes its workdir, and brings Python and the runtimes along. Raises DeviceError."""
+    from edgerig.devices.bundle import bundle
     from edgerig.devices.bundle.provision import provision
 
-    with AdbTransport(spec) as transport:
-        arch = transport.prepare()
-        yield provision(transport, spec.workdir, arch)
+    with AdbTransport(spec) as link:
+        arch = link.prepare()
+        bundle(arch)  # built, if it must be, before anybody has to wait for us
+        with in_turn(link, spec.workdir, claim) as turn:
+            yield turn.of(provision(turn.transport, spec.workdir, arch))
 
 
 class AdbTransport:
@@ -121,15 +125,13 @@ class AdbTransport:
         return android_record(self, self._spec)
 
     def prepare(self) -> str:
-        """Makes the workdir, clears what cut links left there long ago, and gives the machine's name (`uname -m`)."""
+        """Makes the workdir, and gives the machine's name (`uname -m`)."""
         done = self.run(["sh", "-c", _PREPARE, "prepare", self._spec.workdir], COMMAND_TIMEOUT_S)
         if done.returncode != 0:
             raise DeviceError(
                 f"{self._spec.workdir} could not be made on {self._serial}: {_said(done)}",
                 hint='is there space? Its place is "workdir" in the device file; /data/local/tmp is adb\'s own',
             )
-        with contextlib.suppress(DeviceError):  # what stays there costs space, not the device
-            leftovers.sweep(self, self._spec.workdir)
         return done.stdout.decode("ascii", "replace").strip()
 
     def _open(self, service: bytes, timeout_s: float) -> adbutils.AdbConnection:
@@ -161,7 +163,7 @@ class AdbTransport:
                 adb_sync.receive_file(sock, remote, file, limit_bytes)
             os.replace(temporary, local)
         except OSError as error:
-            raise DeviceError(f"{remote} could not be kept as {local}: {error.strerror}") from error
+            raise NotKept(f"{remote} could not be kept as {local}: {error.strerror}") from error
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()

@@ -14,7 +14,7 @@ import struct
 import time
 from typing import IO
 
-from edgerig.errors import DeviceError, Unreachable
+from edgerig.errors import DeviceError, NotKept, Unreachable
 
 SERVICE = b"sync:"
 HEADER = struct.Struct("<4sI")
@@ -118,7 +118,7 @@ def _keep(file: IO[bytes], piece: bytes, remote: str) -> None:
     try:
         file.write(piece)
     except OSError as error:
-        raise DeviceError(f"{remote} could not be kept here: {error.strerror}", hint="is there space?") from error
+        raise NotKept(f"{remote} could not be kept here: {error.strerror}") from error
 
 
 def _exactly(sock: socket.socket, count: int) -> bytes:

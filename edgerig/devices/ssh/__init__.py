@@ -12,14 +12,15 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edgerig import process
-from edgerig.devices import leftovers
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.lease import in_turn
 from edgerig.devices.probe import probe
 from edgerig.devices.ssh.channel import Command, LinkLost
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.link import Link, connect
 from edgerig.devices.ssh.upload import download, upload
 from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.results import DeviceRecord
 from edgerig.spec import SshDevice
@@ -45,19 +46,21 @@ mkdir -p -m 700 "$1" || exit 1
 
 
 @contextlib.contextmanager
-def open_ssh(spec: SshDevice) -> Iterator[OpenDevice]:
-    """Raises DeviceError (Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch) when it is not to be had."""
-    with SshTransport(spec) as transport:
-        arch = transport.prepare()
-        with contextlib.suppress(DeviceError):  # what stays there costs space, not the device
-            leftovers.sweep(transport, spec.workdir)
+def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
+    """Raises DeviceError (Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch) when it cannot be reached."""
+    with SshTransport(spec) as link:
+        arch = link.prepare()
         if spec.runtime == "system":
-            yield with_own_python(spec, transport)
+            with in_turn(link, spec.workdir, claim) as turn:
+                yield turn.of(with_own_python(spec, turn.transport))
         else:
             # Only now: the bundle's builder is not needed for a device that brings its own Python.
+            from edgerig.devices.bundle import bundle
             from edgerig.devices.bundle.provision import provision
 
-            yield provision(transport, spec.workdir, arch)
+            bundle(arch)  # built, if it must be, before anybody has to wait for us
+            with in_turn(link, spec.workdir, claim) as turn:
+                yield turn.of(provision(turn.transport, spec.workdir, arch))
 
 
 class SshTransport:

@@ -25,7 +25,14 @@ from edgerig.errors import DeviceError
 
 END_TIMEOUT_S = 20.0
 """How long the device has to end a command whose standard input was closed."""
+FREED_WITHIN_S = 5.0
+"""How long a server may count a session that was closed."""
+TRIED_AGAIN_S = 0.02
 PIECE_BYTES = 65536
+FORCED_HINT = (
+    "is another command forced on this login (ForceCommand in the sshd configuration, command= in authorized_keys), or "
+    "is its shell no POSIX shell?"
+)
 UNNAMED_SIGNAL = -128
 UNNAMED_NOTE = b"\n(ended by a signal the SSH server does not name, such as SIGBUS, SIGSYS or SIGTRAP)\n"
 
@@ -145,7 +152,7 @@ class Command:
         raise DeviceError(
             f"{self._link.endpoint.address}: the login shell ended with {process.signal_name(code)} and ran nothing"
             + (f"; it said: {said}" if said else ""),
-            hint="the user needs a POSIX login shell, and `env` and `sh` in its PATH",
+            hint=FORCED_HINT if code == 0 else "the user needs a POSIX login shell, and `env` and `sh` in its PATH",
         )
 
 
@@ -217,17 +224,30 @@ class _Drain:
 
 
 def _start(link: Link, line: bytes) -> paramiko.Channel:
-    with link.cut_after(2 * CONNECT_TIMEOUT_S):
-        return _open(link, line)
+    with link.cut_after(2 * CONNECT_TIMEOUT_S + FREED_WITHIN_S):
+        return _exec(link, _session(link), line)
 
 
-def _open(link: Link, line: bytes) -> paramiko.Channel:
-    try:
-        channel = link.transport.open_session(timeout=CONNECT_TIMEOUT_S)
-    except paramiko.ChannelException as error:
-        raise _refused(link, error) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise LinkLost(str(error), started=False) from error
+def _session(link: Link) -> paramiko.Channel:
+    """A channel for a command, opened once the server has room for it.
+
+    Commands follow one another, so one session is all we ever need. But OpenSSH counts one that both sides have closed
+    until it gets round to freeing it (serverloop.c: a message is answered before channels are collected), and refuses a
+    request that comes right behind when `MaxSessions` is 1 (sshd_config(5)).
+    """
+    deadline = time.monotonic() + FREED_WITHIN_S
+    while True:
+        try:
+            return link.transport.open_session(timeout=CONNECT_TIMEOUT_S)
+        except paramiko.ChannelException as error:
+            if time.monotonic() > deadline:
+                raise _refused(link, error) from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise LinkLost(str(error), started=False) from error
+        time.sleep(TRIED_AGAIN_S)
+
+
+def _exec(link: Link, channel: paramiko.Channel, line: bytes) -> paramiko.Channel:
     # paramiko waits for the answer without a limit; a closed channel ends the wait.
     guard = threading.Timer(CONNECT_TIMEOUT_S, channel.close)
     guard.daemon = True

@@ -13,13 +13,16 @@ import logging
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST
 from paramiko.message import Message
+from paramiko.ssh_exception import IncompatiblePeer
 
+from edgerig.devices.ssh.agreement import nothing_in_common
 from edgerig.devices.ssh.config import Endpoint
 from edgerig.devices.ssh.hostkeys import check_host_key, known_keys, preferred_algorithms
 from edgerig.devices.ssh.login import log_in
@@ -30,6 +33,7 @@ KEEPALIVE_S = 15
 DEAD_AFTER_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 """How long a link has to take the word that something is closed."""
+SAID_LIMIT = 300
 # AES-GCM needs no separate MAC: the fastest of what OpenSSH and paramiko share. The CBC modes are left out.
 CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -63,6 +67,28 @@ class Transport(paramiko.Transport):
     def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
         super().__init__(sock)
         self.exit_signals: dict[int, str] = {}
+        self.offered: dict[str, list[str]] = {}
+        """The server's algorithms, by the names paramiko has for the lists."""
+        self.last_word = ""
+        """Why the server hung up, where it said so (RFC 4253, 11.1)."""
+
+    def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
+        parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]
+        self.offered = {name: list(found) for name, found in parsed.items() if isinstance(found, list)}
+        return parsed
+
+    def _parse_disconnect(self, m: Message) -> None:
+        m.get_int()
+        self.last_word = m.get_text()[:SAID_LIMIT]
+
+    def ours(self) -> dict[str, Sequence[str]]:
+        """What we offer, by the same names as `offered`."""
+        return {
+            "kex_algo_list": self.preferred_kex,
+            "server_key_algo_list": self.preferred_keys,
+            "client_encrypt_algo_list": self.preferred_ciphers,
+            "client_mac_algo_list": self.preferred_macs,
+        }
 
 
 @dataclass
@@ -105,22 +131,27 @@ class Link:
 
 
 def connect(endpoint: Endpoint) -> Link:
-    """Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch; nothing stays open then."""
+    """Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch, and DeviceError when there is nothing to agree
+    on; nothing stays open then."""
     below: list[Callable[[], None]] = []
+    transport: Transport | None = None
     try:
         sock, carrier = _dial(endpoint, below)
         transport = Transport(sock)
         below.insert(0, transport.close)
         _secure(transport, endpoint)
-        log_in(transport, endpoint)
+        log_in(transport, endpoint, lambda: transport.last_word)
         transport.set_keepalive(KEEPALIVE_S)
     except DeviceError:
         _close_all(below)
         raise
     except (OSError, EOFError, paramiko.SSHException) as error:
         _close_all(below)
+        if isinstance(error, IncompatiblePeer) and transport is not None:
+            raise nothing_in_common(endpoint.address, transport.offered, transport.ours(), str(error)) from error
+        said = f" (it said: {transport.last_word})" if transport is not None and transport.last_word else ""
         raise Unreachable(
-            f"{endpoint.address} cannot be reached: {_words(error)}",
+            f"{endpoint.address} cannot be reached: {_words(error)}{said}",
             hint=f"is it switched on, in this network, and does sshd listen on port {endpoint.port}? "
             f"`{endpoint.by_hand('ssh', '-v')} true` tells more",
         ) from error

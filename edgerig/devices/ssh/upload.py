@@ -22,7 +22,7 @@ from edgerig import process
 from edgerig.devices.ssh.channel import Command
 from edgerig.devices.ssh.link import Link
 from edgerig.devices.transport import CommandResult
-from edgerig.errors import DeployMismatch, DeviceError
+from edgerig.errors import DeployMismatch, DeviceError, NotKept
 
 STORED_FROM_BYTES = 64 * 1024
 """Smaller files are not kept in the store: asking for one costs as much as sending it."""
@@ -167,14 +167,14 @@ def _verify_here(link: Link, part: str, remote: str, sha: str, size: int) -> Non
 
 
 def download(link: Link, remote: str, local: Path, limit_bytes: int) -> None:
-    """Fetches `remote` into `local`, all of it or nothing. Raises DeviceError, LinkLost."""
+    """Fetches `remote` into `local`, all of it or nothing. Raises DeviceError, NotKept, LinkLost."""
     temporary = local.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with temporary.open("wb") as file:
             _receive(link, remote, limit_bytes, file.write)
         os.replace(temporary, local)
     except OSError as error:
-        raise DeviceError(f"{remote} could not be kept as {local}: {error.strerror}", hint="is there space?") from error
+        raise NotKept(f"{remote} could not be kept as {local}: {error.strerror}") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

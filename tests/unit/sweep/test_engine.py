@@ -1,7 +1,9 @@
 """What runs beside what, and what a stage that goes wrong costs. Stages are the test's own; nothing is built."""
 
 import contextlib
+import errno
 import json
+import os
 import random
 import tempfile
 
@@ -9,11 +11,12 @@ import numpy as np
 import pytest
 
 from edgerig import process
-from edgerig.build.request import Prepared
+from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.local import LocalTransport
+from edgerig.errors import DeviceError, NotKept
 from edgerig.plan import make_plan
 from edgerig.report import write_all
 from edgerig.results import Artifact, BuildRecord, TensorRecord
@@ -56,9 +59,12 @@ class Line:
         self.chance, self.pending, self.begun = random.Random(seed), {}, []
 
     @contextlib.contextmanager
-    def cluster(self, places, builds):
+    def cluster(self, places, builds, sessions):
         self.places = {*places, "build"}
         yield self
+
+    def subscribe_topic(self, topic, handler):
+        pass
 
     def submit(self, function, *args, resources, **_):
         (place,) = resources
@@ -123,7 +129,7 @@ def sweep(tmp_path, monkeypatch, stop):
             store.commit(kind, key, staged, {})
 
     @contextlib.contextmanager
-    def opened(spec):
+    def opened(spec, claim):
         is_open.add(spec.name)
         with LocalTransport() as transport, tempfile.TemporaryDirectory() as workdir:
             yield OpenDevice(transport, workdir, python=("python3",), executorch_library=None)
@@ -225,18 +231,49 @@ def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_i
     assert damaged in cells[damaged.replace("fp32", "int8-static")].parity.disagreement_reason
 
 
+def wrapped(code):
+    """A full disk as a seam tells it: its own error, raised from the system's."""
+    error = DeviceError("it could not be sent")
+    error.__cause__ = OSError(code, os.strerror(code), "/some/file")
+    return error
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
 @pytest.mark.parametrize("fault", ["prepare", "build", "run"])
-def test_a_full_disk_is_no_fault_of_edgerig(sweep, monkeypatch, fault):
-    module, name, when, word, stage = FAULTS[fault]
-    monkeypatch.setattr(module, name, raising(OSError(28, "No space left"), getattr(module, name), when))
-    outcomes = sweep().outcomes().values()
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    assert {word in outcome.cell for outcome in failed} == {True}
-    assert {(outcome.error.stage, outcome.error.kind) for outcome in failed} == {
-        (stage, "RunError" if stage == "run" else "BuildError")
-    }
-    assert all("No space left" in outcome.error.message and "space" in outcome.error.hint for outcome in failed)
-    assert len(outcomes) == 8
+def test_a_full_disk_ends_the_sweep_and_costs_no_cell(sweep, monkeypatch, fault, code):
+    module, name, when, word, _ = FAULTS[fault]
+    for error in (OSError(code, os.strerror(code)), wrapped(code)):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, raising(error, getattr(module, name), when))
+            with pytest.raises(NotKept, match=os.strerror(code)) as caught:
+                sweep()
+        assert caught.value.hint == f"make space, then go on with: edgerig sweep --resume {sweep.run.path}"
+        assert not [cell for cell in sweep.run.outcomes() if word in cell]
+    assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
+    assert len(sweep.run.outcomes()) == 8
+
+
+def test_a_build_that_had_no_space_ends_the_sweep_too(sweep, monkeypatch):
+    """It speaks through text: its process is another."""
+
+    def full(*given):
+        failure = Failure(kind="InternalError", message="OSError: [Errno 28] No space left on device", hint="")
+        return [built(given[2][0]).model_copy(update={"artifact": None, "failure": failure})]
+
+    monkeypatch.setattr(pipeline.spawn, "build_variants", full)
+    with pytest.raises(NotKept, match="No space left on device"):
+        sweep()
+    assert sweep.run.outcomes() == {}
+
+
+def test_what_went_from_the_store_is_built_again_on_resuming(sweep, monkeypatch):
+    """The cache was pruned meanwhile: an outcome would say for ever that the file is not there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "find", lambda store, kind, key: None)
+        run = sweep()
+    assert run.outcomes() == {}
+    assert {cell.status for cell in conclude.conclude(run).cells} == {"skipped"}
+    assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
 
 
 def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):

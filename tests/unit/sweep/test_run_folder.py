@@ -3,14 +3,15 @@
 import contextlib
 import os
 import resource
+import shutil
 
 import pytest
 
-from edgerig.errors import ConfigError, ResultsError
+from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.plan import make_plan
 from edgerig.spec import SweepSpec
 from edgerig.sweep.environment import environment
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.run_folder import Outcome, RunFolder, fresh_folder
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def room_for(size):
 def test_a_full_disk_keeps_what_was_written_and_says_how_to_go_on(run):
     record(run, "a")
     size = (run.path / "journal.jsonl").stat().st_size
-    with pytest.raises(ConfigError) as caught, room_for(size + 20):
+    with pytest.raises(NotKept) as caught, room_for(size + 20):
         record(run, "b")
     assert str(run.path) in caught.value.message
     assert f"--resume {run.path}" in caught.value.hint
@@ -100,3 +101,72 @@ def test_an_unwritable_out_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError) as caught:
         RunFolder.create(make_plan(SweepSpec(out=tmp_path / "file")), environment(), [])
     assert "--out" in caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["the folder", "the journal", "run.json"])
+def test_a_run_that_was_removed_is_noticed_and_not_begun_a_second_time(run, what):
+    """An open file outlives its name: what is written to it then is lost."""
+    with run.journal() as journal:
+        journal.write(Outcome(cell="a", status="ok"))
+        if what == "the folder":
+            shutil.rmtree(run.path)
+        else:
+            (run.path / {"the journal": "journal.jsonl"}.get(what, what)).unlink()
+        with pytest.raises(NotKept, match="was removed or moved while the sweep ran") as caught:
+            journal.write(Outcome(cell="b", status="ok"))
+        assert str(run.path) in caught.value.message
+        assert "new sweep" in caught.value.hint
+        if what == "the folder":
+            with pytest.raises(NotKept):
+                fresh_folder(run.path, "raw/x@local/t1")
+            assert not run.path.exists()
+
+
+def test_a_journal_that_was_replaced_is_noticed(run):
+    with run.journal() as journal:
+        (run.path / "other").write_bytes(b"")
+        os.replace(run.path / "other", run.path / "journal.jsonl")
+        with pytest.raises(NotKept, match="removed or moved"):
+            journal.write(Outcome(cell="a", status="ok"))
+
+
+def test_a_run_that_was_moved_says_where_it_is(run):
+    moved = run.path.with_name("moved")
+    with run.journal() as journal:
+        run.path.rename(moved)
+        with pytest.raises(NotKept) as caught:
+            journal.write(Outcome(cell="a", status="ok"))
+    assert f"edgerig sweep --resume {moved}" in caught.value.hint
+    assert not run.path.exists()
+
+
+CELL = "raw/net@local/t1"
+
+
+def test_a_cells_folder_is_emptied_before_it_is_run_again(run):
+    """A sweep was killed in its second process: what that left would pass for the next attempt's."""
+    old, beside = run.path / CELL / "repeat-1", run.path / "raw" / "net@local" / "t2"
+    for folder in (old, beside):
+        folder.mkdir(parents=True)
+        (folder / "raw.json").write_text("{}")
+    assert fresh_folder(run.path, CELL) == run.path / CELL
+    assert list((run.path / CELL).iterdir()) == []
+    assert (beside / "raw.json").exists()
+
+
+def test_no_link_is_followed_when_a_cells_folder_is_emptied(run, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "t1").mkdir(parents=True)
+    (elsewhere / "t1" / "precious").write_text("x")
+    (run.path / CELL).mkdir(parents=True)
+    (run.path / CELL / "link").symlink_to(elsewhere)
+    fresh_folder(run.path, CELL)
+    (run.path / CELL).rmdir()
+    (run.path / CELL).symlink_to(elsewhere / "t1")
+    fresh_folder(run.path, CELL)
+    assert not (run.path / CELL).is_symlink()
+    shutil.rmtree(run.path / "raw" / "net@local")
+    (run.path / "raw" / "net@local").symlink_to(elsewhere)
+    with pytest.raises(NotKept):
+        fresh_folder(run.path, CELL)
+    assert (elsewhere / "t1" / "precious").read_text() == "x"

@@ -24,7 +24,7 @@ from edgerig.spec import LocalDevice
 from edgerig.sweep import sessions
 there, tried = [True], threading.Event()
 @contextlib.contextmanager
-def opening(spec):
+def opening(spec, claim):
     if not there.pop():
         tried.set()
         raise Unreachable("no route")
@@ -55,7 +55,7 @@ class Bench:
         self.error = Unreachable
 
     @contextlib.contextmanager
-    def __call__(self, spec):
+    def __call__(self, spec, claim):
         self.openings += 1
         if self.failures:
             self.failures -= 1

@@ -1,0 +1,144 @@
+"""Two sweeps that want one device: never two jobs at work there, whichever way one of them ends."""
+
+import json
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from e2e.commands import QUICK
+from processes import processes, running, wait_for
+
+pytestmark = pytest.mark.e2e
+
+SWEEP = 'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32", "int8-static"]\nout = "reports"\n' + QUICK
+LONG = SWEEP.replace("0.05", "60.0")
+
+
+class Watch:
+    """Looks at the jobs at work under `where` (a part of their folders' paths) all the time."""
+
+    def __init__(self, where=""):
+        self.where, self.seen, self.together, self._done = where, set(), [], threading.Event()
+
+    def jobs(self):
+        found = set()
+        for pid in processes("runner.pyz", f"{self.where}/job-"):
+            try:
+                line = Path(f"/proc/{pid}/cmdline").read_text()
+            except OSError:
+                continue
+            found |= set(re.findall(r"/job-([0-9]{8}-[0-9]{6}-[0-9a-f]{4})-[0-9a-f]{12}/runner", line))
+        return found
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._done.set()
+        self._thread.join()
+
+    def _look(self):
+        while not self._done.is_set():
+            now = self.jobs()
+            self.seen |= now
+            if len(now) > 1:
+                self.together.append(now)
+            time.sleep(0.01)
+
+
+def runs(folder):
+    return sorted(path.parent for path in folder.glob("reports/*/run.json"))
+
+
+def statuses(run):
+    return [cell["status"] for cell in json.loads((run / "results.json").read_text())["cells"]]
+
+
+@pytest.mark.parametrize("device", ["local", "remote"])
+def test_two_sweeps_take_turns_and_say_so(edgerig, remote, device):
+    file = edgerig.sweep_file(SWEEP.replace("0.05", "1.0"))
+    with Watch(str(edgerig.folder / "work") if device == "remote" else "") as watch:
+        sweeps = [edgerig.start("sweep", file, "--device", device) for _ in range(2)]
+        ended = [sweep.communicate(timeout=300)[1] for sweep in sweeps]
+    assert [sweep.returncode for sweep in sweeps] == [0, 0], ended
+    ids = {run.name for run in runs(edgerig.folder)}
+    assert len(ids) == 2 and ids <= watch.seen
+    assert not [together for together in watch.together if together & ids]
+    waited = [line for text in ended for line in text.splitlines() if "waiting device" in line]
+    assert 1 <= len(waited) <= 2, ended  # once a sweep, not once a cell
+    assert all(f" {device}: in use by " in line and "run " in line and "since " in line for line in waited)
+    assert any(run in line for run in ids for line in waited)
+    for run in runs(edgerig.folder):
+        assert statuses(run) == ["ok", "ok"]
+
+
+def at_work(folder, where):
+    """The process id of the runner of the one sweep there is, and its run's folder."""
+    [run] = wait_for(lambda: runs(folder), 60)
+    [pid, *_] = wait_for(lambda: processes("runner.pyz", f"{where}/job-{run.name}-"), 120)
+    return pid, run
+
+
+@pytest.mark.parametrize("device", ["local", "remote"])
+def test_no_wait_ends_at_once_and_costs_no_cell(edgerig, remote, device):
+    where = str(edgerig.folder / "work") if device == "remote" else ""
+    first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", device)
+    _, run = at_work(edgerig.folder, where)
+    second = edgerig("sweep", edgerig.sweep_file(SWEEP), "--device", device, "--no-wait", timeout=120)
+    assert second.code == 5, second.err
+    assert f"{device} is in use by " in second.err and run.name in second.err
+    assert "Traceback" not in second.err
+    assert (second.run / "journal.jsonl").read_bytes() == b""
+    third = edgerig.start("sweep", "--resume", str(second.run))
+    line = wait_for(lambda: next((said for said in third.stderr if "waiting device" in said), None), 60)
+    assert run.name in line
+    third.send_signal(signal.SIGINT)  # waiting can be interrupted
+    third.communicate(timeout=60)
+    assert third.returncode == 130
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    assert edgerig("sweep", "--resume", str(second.run)).code == 0
+    assert statuses(second.run) == ["ok", "ok"]
+
+
+def test_a_holder_that_was_killed_is_followed_by_its_own_run_at_once(edgerig, remote):
+    """Not after an hour, nor when its turn expires."""
+    work = edgerig.folder / "work"
+    first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", "remote")
+    pid, run = at_work(edgerig.folder, str(work))
+    first.kill()
+    first.communicate()
+    wait_for(lambda: not running(pid))
+    assert len(list(work.glob(f"job-{run.name}-*"))) == 1
+    others = work / "job-20200101-000000-abcd-0123456789ab"
+    others.mkdir()
+    plan = json.loads((run / "run.json").read_text())
+    plan["plan"]["sweep"]["run"]["min_seconds"] = 0.05
+    (run / "run.json").write_text(json.dumps(plan))
+    begin = time.monotonic()
+    done = edgerig("sweep", "--resume", str(run), timeout=120)
+    assert done.code == 0, done.err
+    assert time.monotonic() - begin < 100
+    assert statuses(run) == ["ok", "ok"]
+    assert list(work.glob("job-*")) == [others]
+
+
+def test_a_turn_of_a_holder_that_is_gone_expires(edgerig, remote):
+    """Another run waits no longer than for that. The turn's age is the test's: what it says is two minutes old."""
+    work = edgerig.folder / "work"
+    first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", "remote")
+    at_work(edgerig.folder, str(work))
+    first.kill()
+    first.communicate()
+    [turn] = (work / "lease").iterdir()
+    second = edgerig.start("sweep", edgerig.sweep_file(SWEEP), "--device", "remote")
+    wait_for(lambda: next((said for said in second.stderr if "waiting device" in said), None), 60)
+    renewed = turn / "renewed"
+    renewed.write_text(f"{int(renewed.read_text()) - 121}\n")
+    _, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
