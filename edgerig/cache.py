@@ -64,9 +64,11 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 def _remove_if_left(folder: Path) -> None:
     try:
-        if time.time() - folder.stat().st_mtime < YOUNG_S:
+        # The folder may be one that everybody writes to: what stands there is not another user's, and no link or FIFO.
+        found = folder.lstat()
+        if found.st_uid != os.geteuid() or time.time() - found.st_mtime < YOUNG_S:
             return
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:  # its maker has just finished with it
         return
     try:

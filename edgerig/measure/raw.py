@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.tensors import outside_dtype
@@ -162,7 +163,7 @@ def _of_cell(run: RawRun, cell: str) -> RawRun:
     return run
 
 
-def read_raw(folder: Path, cell: str) -> Raw:
+def read_raw(folder: Path | Confined, cell: str) -> Raw:
     """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
     run = _read_run(folder, cell)
     processes, controls, states = [_samples(folder, run)], list(run.control_ns), [run.state]
@@ -185,7 +186,7 @@ def read_raw(folder: Path, cell: str) -> Raw:
     )
 
 
-def _outputs(folder: Path, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
+def _outputs(folder: Path | Confined, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
     return [
         _array(
             folder / f"{stem}_{index}.npy",
@@ -218,14 +219,14 @@ def _one_state(states: list[RawState]) -> RawState:
     return first.model_copy(update={"during": readings[1:-1], "after": readings[-1]})
 
 
-def _read_run(folder: Path, cell: str) -> RawRun:
+def _read_run(folder: Path | Confined, cell: str) -> RawRun:
     try:
-        return parse_raw((folder / "raw.json").read_bytes(), cell)
+        return parse_raw(Confined.at(folder / "raw.json").read_bytes(RAW_LIMIT_BYTES), cell)
     except OSError as error:
         raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
 
 
-def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
+def _samples(folder: Path | Confined, run: RawRun) -> npt.NDArray[np.int64]:
     samples = _array(folder / "samples.npy", "<i8", (run.samples,), run.cell)
     shortest, longest = int(samples.min()), int(samples.max())
     if shortest < 1 or longest > LONGEST_NS:
@@ -236,7 +237,7 @@ def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
     return samples
 
 
-def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
+def _array(path: Path | Confined, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
     try:
         return load_untrusted(path, dtype, shape)
     except (OSError, ValueError) as error:
