@@ -6,10 +6,14 @@ for the first axis to grow, so the number of samples need not be known when writ
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import lzma
 import math
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -183,20 +187,34 @@ class NpzMember:
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         self._archive = archive
         self._member = f"{name}.npy"
-        with archive.open(self._member) as file:
+        with _unpacking(self._member), archive.open(self._member) as file:
             self.shape, self._fortran, self.dtype = _header(file)
+            size = archive.getinfo(self._member).file_size - file.tell()
         if self.dtype.hasobject:
             raise ValueError(f'array "{name}" holds Python objects')
+        if not self.shape or not all(type(length) is int and length >= 0 for length in self.shape):
+            raise ValueError(f'array "{name}" has shape {self.shape}'[:300])
+        if math.prod(self.shape) * self.dtype.itemsize > size:
+            raise ValueError(f'array "{name}" of shape {self.shape} has {size} bytes of values'[:300])
 
     def pieces(self, samples: int) -> Iterator[Array]:
         """`samples` at a time, the last piece smaller. An array stored in Fortran order is read whole."""
-        with self._archive.open(self._member) as file:
+        with _unpacking(self._member), self._archive.open(self._member) as file:
             if self._fortran:
                 whole = npy_format.read_array(file, allow_pickle=False)
                 yield from (whole[start : start + samples] for start in range(0, len(whole), samples))
                 return
             _header(file)
             yield from _read(file, self.shape, self.dtype, samples, self._member)
+
+
+@contextlib.contextmanager
+def _unpacking(name: str) -> Iterator[None]:
+    """What else zipfile raises on a damaged, encrypted or endless member, as ValueError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, struct.error, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{name}: {type(error).__name__}: {error}"[:300]) from error
 
 
 def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], samples: int, name: str) -> Iterator[Array]:

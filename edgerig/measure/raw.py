@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import TensorRecord
+from edgerig.spec.toml import Dtype, shown
 
 RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
@@ -42,6 +43,13 @@ class RawEngine(_Device):
     undelegated: list[Text] = Field(default=[], max_length=20)
     notes: list[Text] = Field(default=[], max_length=20)
     state: list[Text] = Field(default=[], max_length=200)
+
+    @model_validator(mode="after")
+    def _known_dtypes(self) -> Self:
+        for tensor in (*self.inputs, *self.outputs):
+            if tensor.dtype not in get_args(Dtype):
+                raise ValueError(f"a tensor of dtype {shown(tensor.dtype)}")
+        return self
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> Self:

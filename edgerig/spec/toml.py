@@ -19,6 +19,8 @@ AS_IS = "as-is"
 
 LARGEST_TOML = 16 * 2**20
 """Bytes: some thousand times the largest that anybody wrote by hand."""
+_MOST_SHOWN = 20
+"""Wrong keys of one file that are told."""
 LONGEST_NAME = 80
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=LONGEST_NAME)]
@@ -98,7 +100,8 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
         return cls.model_validate(table)
     except ValidationError as error:
         lines, hints = [], []
-        for item in error.errors(include_url=False):
+        found = error.errors(include_url=False)
+        for item in found[:_MOST_SHOWN]:
             key = _cut(".".join(str(part) for part in item["loc"]))
             if item["type"] == "extra_forbidden":
                 lines.append(f'{origin}: unknown key "{key}"')
@@ -109,6 +112,8 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
                     message = f"a table is needed, with keys out of: {', '.join(_keys_at(cls, item['loc']))}"
                 given = "" if isinstance(item["input"], dict) else f" (given: {shown(item['input'])})"
                 lines.append(f'{origin}: key "{key}": {message}{given}' if key else f"{origin}: {message}")
+        if len(found) > _MOST_SHOWN:
+            lines.append(f"{origin}: and {len(found) - _MOST_SHOWN} more")
         raise ConfigError(
             "\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "correct the keys named above"
         ) from error
