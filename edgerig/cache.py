@@ -76,8 +76,11 @@ def _made_and_locked(parent: Path, prefix: str) -> tuple[Path, int]:
 
 def _remove_if_left(folder: Path) -> None:
     try:
+        # The folder may be one that everybody writes to: what stands there is not another user's, and no link or FIFO.
+        if folder.lstat().st_uid != os.geteuid():
+            return
         descriptor = os.open(folder, FOLDER)
-    except OSError:  # its maker has just finished with it, or it is another user's
+    except OSError:  # its maker has just finished with it
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

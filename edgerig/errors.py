@@ -39,10 +39,8 @@ import traceback
 from pathlib import Path
 from typing import ClassVar
 
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey or UTF-8 cannot hold; lines and tabs stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
+from edgerig.confined import Confined
+from edgerig.printable import printable as printable
 
 
 class EdgerigError(Exception):
@@ -164,14 +162,13 @@ class InternalError(EdgerigError):
     pass
 
 
-def foreseen(error: Exception, kept: Path, where: str = "") -> EdgerigError:
+def foreseen(error: Exception, kept: Path | Confined, where: str = "") -> EdgerigError:
     """`error` when it is one of these; else an InternalError that tells of it, met at `where`, and whose traceback is
     kept in the file `kept`, if that can be written."""
     if isinstance(error, EdgerigError):
         return error
     with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+        Confined.at(kept).replace("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
     return InternalError(
         f"{where}{type(error).__name__}: {error}"[:1000],
         hint=f"a fault of edgerig's own: please report it, with {kept}",

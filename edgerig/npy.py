@@ -6,18 +6,24 @@ for the first axis to grow, so the number of samples need not be known when writ
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import lzma
 import math
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy_format
+
+from edgerig.confined import Confined
 
 Array = npt.NDArray[Any]
 PIECE_BYTES = 4 * 2**20
@@ -72,28 +78,51 @@ def load_arrays(folder: Path, stem: str) -> list[Array]:
     return [np.load(path, mmap_mode="r", allow_pickle=False) for path in stems(folder, stem)]
 
 
-def load_untrusted(path: Path, dtype: str, shape: tuple[int | None, ...]) -> Array:
+def load_untrusted(path: Path | Confined, dtype: str, shape: tuple[int | None, ...]) -> Array:
     """The array of `dtype` (such as "<f4") and `shape` (None: any length) in a file that anybody may have written.
 
     Its header is held against these and against the file's size first, so that no more is allocated than there is.
     Raises ValueError with what is wrong, OSError.
     """
-    with path.open("rb") as file:
-        try:
-            found, fortran, kind = _header(file)
-        except Exception as error:  # NumPy has Python's own parser read the header, which may raise anything
-            raise ValueError(f"not a readable array: {type(error).__name__}: {error}"[:300]) from error
+    with Confined.at(path).open() as file:
+        found, fortran, kind = _header(file)
         fits = len(found) == len(shape) and all(
             type(length) is int and length >= 0 and wanted in (None, length)
             for length, wanted in zip(found, shape, strict=True)
         )
         if kind.str != dtype or not fits:
             raise ValueError(f"dtype {kind.str} and shape {found}, expected {dtype} and {shape}"[:300])
-        size, held = math.prod(found) * kind.itemsize, os.fstat(file.fileno()).st_size - file.tell()
-        if size != held:
-            raise ValueError(f"{held} bytes of values, shape {found} takes {size}"[:300])
+        _check_size(file, found, kind)
         values = np.fromfile(file, kind)
         return values.reshape(found, order="F" if fortran else "C")
+
+
+def map_untrusted(path: Path | Confined) -> Array:
+    """The array of numbers or bools in a file that anybody may have written, memory-mapped. Raises ValueError with what
+    is wrong, OSError."""
+    with Confined.at(path).open() as file:
+        found, fortran, kind = _header(file)
+        if kind.kind not in "biuf" or not all(type(length) is int and length >= 0 for length in found):
+            raise ValueError(f"dtype {kind.str} and shape {found}, numbers are expected"[:300])
+        _check_size(file, found, kind)
+        order: Literal["C", "F"] = "F" if fortran else "C"
+        if 0 in found:  # nothing to map
+            return np.empty(found, kind, order)
+        return np.memmap(file, kind, "r", file.tell(), found, order)
+
+
+def map_all_untrusted(folder: Confined, stem: str) -> list[Array]:
+    """`<stem>_0.npy`, `<stem>_1.npy`, … of `folder` by `map_untrusted`; [] when there are none."""
+    arrays: list[Array] = []
+    while (file := folder / f"{stem}_{len(arrays)}.npy").is_there():
+        arrays.append(map_untrusted(file))
+    return arrays
+
+
+def _check_size(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    size, held = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+    if size != held:
+        raise ValueError(f"{held} bytes of values, shape {shape} takes {size}"[:300])
 
 
 def pieces(array: Array) -> Iterator[Array]:
@@ -158,20 +187,34 @@ class NpzMember:
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         self._archive = archive
         self._member = f"{name}.npy"
-        with archive.open(self._member) as file:
+        with _unpacking(self._member), archive.open(self._member) as file:
             self.shape, self._fortran, self.dtype = _header(file)
+            size = archive.getinfo(self._member).file_size - file.tell()
         if self.dtype.hasobject:
             raise ValueError(f'array "{name}" holds Python objects')
+        if not self.shape or not all(type(length) is int and length >= 0 for length in self.shape):
+            raise ValueError(f'array "{name}" has shape {self.shape}'[:300])
+        if math.prod(self.shape) * self.dtype.itemsize > size:
+            raise ValueError(f'array "{name}" of shape {self.shape} has {size} bytes of values'[:300])
 
     def pieces(self, samples: int) -> Iterator[Array]:
         """`samples` at a time, the last piece smaller. An array stored in Fortran order is read whole."""
-        with self._archive.open(self._member) as file:
+        with _unpacking(self._member), self._archive.open(self._member) as file:
             if self._fortran:
                 whole = npy_format.read_array(file, allow_pickle=False)
                 yield from (whole[start : start + samples] for start in range(0, len(whole), samples))
                 return
             _header(file)
             yield from _read(file, self.shape, self.dtype, samples, self._member)
+
+
+@contextlib.contextmanager
+def _unpacking(name: str) -> Iterator[None]:
+    """What else zipfile raises on a damaged, encrypted or endless member, as ValueError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, struct.error, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{name}: {type(error).__name__}: {error}"[:300]) from error
 
 
 def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], samples: int, name: str) -> Iterator[Array]:
@@ -185,6 +228,12 @@ def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], samples
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy_format.read_magic(file)
-    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    return read(file)
+    """Shape, whether in Fortran order, and dtype. Raises ValueError, OSError."""
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        return read(file)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy has Python's own parser read the header, which may raise anything
+        raise ValueError(f"not a readable array: {type(error).__name__}: {error}"[:300]) from error

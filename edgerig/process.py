@@ -26,6 +26,14 @@ _lock = threading.Lock()
 _stopping = False
 
 
+SECRETS = ("EDGERIG_SSH_PASSWORD",)
+"""Variables of ours that no child has any use for: models, datasets and metrics run the user's or somebody's code."""
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in SECRETS}
+
+
 class Stopped(Exception):
     """Raised for a child asked for, or ended, after `stop_all`: the sweep is being interrupted."""
 
@@ -163,7 +171,13 @@ def _start(
         if _stopping:
             raise Stopped(argv[0])
         child = subprocess.Popen(
-            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
+            list(argv),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=without_secrets(os.environ if env is None else env),
+            cwd=cwd,
+            start_new_session=True,
         )
         _live.add(child.pid)
         return child

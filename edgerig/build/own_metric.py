@@ -15,7 +15,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from edgerig import process
+from edgerig.confined import Confined
 from edgerig.errors import ResultsError
+from edgerig.quiet import NO_TELEMETRY
 from edgerig.results import Accuracy
 from edgerig.spec import METRIC_LABELS, ModelSpec, Strict
 
@@ -44,13 +46,13 @@ def take_own_metrics(model: ModelSpec, data: Path, raw: Path, timeout_s: float) 
         name: _take(MetricRequest(model_folder=model.folder, metric=name, data=data, raw=raw), timeout_s)
         for name in wanted
     }
-    (raw / KEPT).write_bytes(_KEPT.dump_json(found, indent=1))
+    Confined.at(raw / KEPT).replace(_KEPT.dump_json(found, indent=1))
 
 
-def read_own_metrics(raw: Path) -> dict[str, Accuracy]:
+def read_own_metrics(raw: Path | Confined) -> dict[str, Accuracy]:
     """What `take_own_metrics` kept in the folder `raw`; {} when nothing. Raises ResultsError."""
     try:
-        return _KEPT.validate_json((raw / KEPT).read_bytes())
+        return _KEPT.validate_json(Confined.at(raw / KEPT).read_bytes(LOG_LIMIT_BYTES * 16))
     except FileNotFoundError:
         return {}
     except (OSError, ValidationError) as error:
@@ -64,7 +66,7 @@ def _take(request: MetricRequest, timeout_s: float) -> Accuracy:
         ended = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.own_metric_worker", str(folder)],
             timeout_s=timeout_s,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **NO_TELEMETRY},
         )
         with (request.raw / LOG).open("ab") as log:
             log.write((ended.stdout + ended.stderr)[-LOG_LIMIT_BYTES:])

@@ -21,6 +21,7 @@ from edgerig.build import keys
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
+from edgerig.quiet import NO_TELEMETRY
 from edgerig.results import Artifact, BuildRecord
 from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
 
@@ -222,4 +223,5 @@ def environment() -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "HF_HUB_OFFLINE": "1",
+        **NO_TELEMETRY,
     }

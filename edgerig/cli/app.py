@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -27,6 +27,9 @@ from edgerig.cli.flags import (
     Threads,
     overrides,
 )
+
+if TYPE_CHECKING:
+    from edgerig.errors import EdgerigError
 
 app = typer.Typer(
     help="Which build of a model should ship to which edge device? Build, run, measure, report.",
@@ -269,13 +272,23 @@ def _root(
 
 def main() -> None:
     """The entry point: the only place that turns an error into an exit code."""
+    from edgerig.cli import start
     from edgerig.errors import EdgerigError
 
+    start.prepare()
     try:
         app()
     except EdgerigError as error:
-        for line in error.message.splitlines():
-            typer.echo(f"error: {line}", err=True)
-        if error.hint:
-            typer.echo(f"hint: {error.hint}", err=True)
-        sys.exit(error.exit_code)
+        _end(error)
+    except (Exception, RecursionError) as error:
+        _end(start.unforeseen(error))
+
+
+def _end(error: EdgerigError) -> NoReturn:
+    from edgerig.cli.say import say
+
+    for line in error.message.splitlines():
+        say(f"error: {line}", err=True)
+    if error.hint:
+        say(f"hint: {error.hint}", err=True)
+    sys.exit(error.exit_code)

@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import typer
 from rich.markup import escape
 
 from edgerig.build.card import NetworkFacts
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_table, say, table
 from edgerig.report.published import measured_text, published_text
 from edgerig.report.view import accuracies, duration, significant
 from edgerig.results import CellResult, Results
@@ -125,7 +124,8 @@ def _layers(facts: NetworkFacts) -> None:
 
 def _measured(card: Card) -> None:
     if card.measured is None:
-        typer.echo(f"\n{NEVER}")
+        say("")
+        say(NEVER)
         return
     run = card.measured[0].run
     shown = table("variant", "device", "size (bytes)", "p50", "accuracy", "relative error", "verdict")
@@ -141,9 +141,10 @@ def _measured(card: Card) -> None:
             significant(error),
             cell.verdict.label if cell.verdict else "–",
         )
-    _section(f"last measured in run {escape(run.id)}, {escape(run.started)}", shown)
+    _section(f"last measured in run {run.id}, {run.started}", shown)
 
 
 def _section(title: str, shown: Any) -> None:
-    typer.echo(f"\n{title}")
+    say("")
+    say(title)
     print_table(shown)

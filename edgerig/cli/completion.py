@@ -4,11 +4,15 @@ must not print into the line being typed. Nothing heavy is imported before it is
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgerig.confined import Confined
+
 _RUNS = Path("reports")
 _MOST_CELLS = 500
+_LARGEST = 32 * 2**20
 
 
 def runs(incomplete: str) -> list[str]:
@@ -55,11 +59,12 @@ def cells(incomplete: str) -> list[str]:
     """Cell ids of the newest run under `reports/`."""
     import json
 
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
         newest = max(_RUNS.glob("*/results.json"), default=None)
         if newest is not None:
-            ids = [cell["id"] for cell in json.loads(newest.read_text(encoding="utf-8"))["cells"]]
-            return _starting(incomplete, ids)[:_MOST_CELLS]
+            content = (Confined(newest.parent) / newest.name).read_bytes(_LARGEST)
+            ids = [cell["id"] for cell in json.loads(content)["cells"]]
+            return _starting(incomplete, [name for name in ids if re.fullmatch(r"[\w./@-]+", name)])[:_MOST_CELLS]
     return []
 
 

@@ -8,11 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.markup import escape
 
 from edgerig import spec
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_table, say, table, tell_program
 from edgerig.devices import link_to, open_device
 from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.devices.turns import Claim, claim, new_token
@@ -24,8 +23,13 @@ from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
 def listing() -> None:
     """One row a device; the state says what is missing on this host, not whether the device answers now."""
     shown = table("device", "kind", "address", "arch", "emulated", "state", "description")
+    refused: list[ConfigError] = []
     for name in spec.known_devices():
-        device = spec.load_device(name)
+        try:
+            device = spec.load_device(name)
+        except ConfigError as error:  # one file that is wrong hides no other device
+            refused.append(error)
+            continue
         missing = [finding for finding in host_findings(device) if not finding.ok]
         state = f"host lacks {len(missing)}: edgerig devices doctor {name}" if missing else "host ready"
         shown.add_row(
@@ -33,6 +37,9 @@ def listing() -> None:
             escape(state), escape(device.description),
         )  # fmt: skip
     print_table(shown)
+    if refused:
+        hints = dict.fromkeys(error.hint for error in refused if error.hint)
+        raise ConfigError("\n".join(error.message for error in refused), hint="; ".join(hints))
 
 
 def probe(name: str, as_json: bool) -> None:
@@ -40,7 +47,7 @@ def probe(name: str, as_json: bool) -> None:
 
     record = described(spec.load_device(name), name)
     if as_json:
-        typer.echo(record.model_dump_json(indent=2))
+        tell_program(record.model_dump_json(indent=2))
         return
     shown = table("what", "value")
     for key, value in _facts(record):
@@ -52,9 +59,9 @@ def provision(name: str) -> None:
     device = spec.load_device(name)
     begin = time.monotonic()
     with open_device(device, _claim(name, wait=True)) as opened:
-        typer.echo(f"{name} is ready after {time.monotonic() - begin:.1f} s: {opened.workdir}")
-        typer.echo(f"python: {' '.join(opened.python)}")
-        typer.echo(f"ExecuTorch runner: {opened.executorch_library or opened.library_reason}")
+        say(f"{name} is ready after {time.monotonic() - begin:.1f} s: {opened.workdir}")
+        say(f"python: {' '.join(opened.python)}")
+        say(f"ExecuTorch runner: {opened.executorch_library or opened.library_reason}")
 
 
 def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
@@ -72,25 +79,32 @@ def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
     if to:
         carried.save(found, to)
     told = found.manifest
-    typer.echo(f"bundle {found.key} for {found.architecture.name}, {told['archive_bytes'] / 1e6:.1f} MB to push")
-    typer.echo("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in told["wheels"]))
+    say(f"bundle {found.key} for {found.architecture.name}, {told['archive_bytes'] / 1e6:.1f} MB to push")
+    say("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in told["wheels"]))
     if to:
-        typer.echo(f"written to {to}: edgerig devices bundle --from {to.name}")
+        say(f"written to {to}: edgerig devices bundle --from {to.name}")
 
 
 def doctor(name: str | None) -> None:
     """Exit code 5 when something is missing."""
     amiss = False
     for each in [name] if name else list(spec.known_devices()):
-        device = spec.load_device(each)
+        try:
+            device = spec.load_device(each)
+        except ConfigError as error:
+            if name:
+                raise
+            say(f"{each}\n{error.message}\n{error.hint}")  # one file that is wrong hides no other device
+            amiss = True
+            continue
         findings = host_findings(device)
         if all(finding.ok for finding in findings):
             findings = list(dict.fromkeys([*findings, *device_findings(device, each)]))
-        typer.echo(f"{each} ({device.kind})")
+        say(f"{each} ({device.kind})")
         for finding in findings:
-            typer.echo(f"  {'ok     ' if finding.ok else 'MISSING'} {finding.what}")
+            say(f"  {'ok     ' if finding.ok else 'MISSING'} {finding.what}")
             if finding.fix:
-                typer.echo(f"          {finding.fix}")
+                say(f"          {finding.fix}")
         amiss = amiss or not all(finding.ok for finding in findings)
     if amiss:
         sys.exit(5)
@@ -104,16 +118,14 @@ def clean(name: str, keep_mib: int) -> None:
 
     device = spec.load_device(name)
     if not isinstance(device, SshDevice | AdbDevice):
-        typer.echo(
-            f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0"
-        )
+        say(f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0")
         return
     with link_to(device) as link, in_turn(link, device.workdir, _claim(name, wait=False)) as turn:
         current = cached(turn.transport.probe().arch) if device.runtime == "bundle" else None
         cleaned = clean_store(turn.transport, device.workdir, keep_mib * 2**20)
         bundles, bundle_bytes = tidy(turn.transport, device.workdir, current.key if current else "")
     removed, kept = (cleaned.removed_bytes + bundle_bytes) / 2**20, cleaned.kept_bytes / 2**20
-    typer.echo(
+    say(
         f"{name}: {cleaned.removed} files and {bundles} old bundles of {removed:.1f} MiB removed; "
         f"{kept:.1f} MiB of files kept"
     )
@@ -121,7 +133,7 @@ def clean(name: str, keep_mib: int) -> None:
 
 def _claim(name: str, *, wait: bool) -> Claim:
     """For a command that works on the device a while: no job is to be timed beside it."""
-    return claim(name, "", new_token(), wait=wait, tell=lambda words: typer.echo(f"{name}: {words}", err=True))
+    return claim(name, "", new_token(), wait=wait, tell=lambda words: say(f"{name}: {words}", err=True))
 
 
 def address(device: DeviceSpec) -> str:

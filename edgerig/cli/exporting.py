@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
+from edgerig.cli.say import say
 from edgerig.errors import ConfigError
 from edgerig.report.exports import EXPORTS, write
 from edgerig.report.read import read_results
@@ -20,6 +19,6 @@ def export(run: Path, to: str, out: Path | None) -> None:
     for cell, reason in done.left_out:
         cells.setdefault(reason, []).append(cell)
     for reason, ids in cells.items():
-        typer.echo(f"left out: {ids[0] if len(ids) == 1 else f'{len(ids)} cells ({ids[0]}, …)'}: {reason}", err=True)
+        say(f"left out: {ids[0] if len(ids) == 1 else f'{len(ids)} cells ({ids[0]}, …)'}: {reason}", err=True)
     for place in done.written:
-        typer.echo(place)
+        say(place)

@@ -36,7 +36,13 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-i
 
 def _newest(path: Path | None) -> Path | None:
     """The newest run in a folder of runs; any other path as it is. Run ids begin with the time."""
-    if path is not None and path.is_dir() and not any((path / name).exists() for name in ("run.json", "results.json")):
+    if path is None:
+        return None
+    try:
+        is_runs = path.is_dir() and not any((path / name).exists() for name in ("run.json", "results.json"))
+    except (OSError, ValueError):  # a name no file can have: whoever opens it says so
+        return path
+    if is_runs:
         runs = [found.parent for name in ("run.json", "results.json") for found in path.glob(f"*/{name}")]
         return max(runs, key=lambda run: run.name, default=path)
     return path

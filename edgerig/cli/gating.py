@@ -7,10 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-import typer
-from rich.markup import escape
-
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.errors import ConfigError, GateFailed, GateInconclusive, NothingSelected
 from edgerig.measure.compare import Comparison, compare
 from edgerig.measure.gate import GateResult, judge_run
@@ -33,12 +30,12 @@ from edgerig.sweep.observed import observe
 def compare_runs(base: Path, new: Path, as_json: bool, out: Path | None) -> None:
     found = compare(observe(base), observe(new))
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        tell_program(found.model_dump_json(indent=1))
         return
     _print_matrix(found)
     into = out or _folder(new)
     replace_file(into / "compare.md", compare_markdown.render(found))
-    typer.echo(str(replace_file(into / "compare.html", compare_html.render(found))))
+    say(str(replace_file(into / "compare.html", compare_html.render(found))))
 
 
 def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str], out: Path | None) -> None:
@@ -54,7 +51,7 @@ def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str
     summary = gate_summary.render(found, comparison)
     replace_file(into / "junit.xml", gate_junit.render(found, run.started))
     replace_file(into / "verdict.json", gate_verdict.render(found, exit_code))
-    typer.echo(str(replace_file(into / "gate.md", summary)), err=True)
+    say(str(replace_file(into / "gate.md", summary)), err=True)
     _tell_github(found, summary)
     _print_checks(found)
     _end(found)
@@ -66,24 +63,15 @@ def update_baseline(run: Path, file: Path) -> None:
     found = observe(run)
     replace_file(file, baseline.render(found))
     skipped = sum(cell.status == "skipped" for cell in found.cells.values())
-    typer.echo(f"{file}: {len(found.cells) - skipped} cells of run {found.run}")
+    say(f"{file}: {len(found.cells) - skipped} cells of run {found.run}")
     for name, cell in found.cells.items():
         if cell.status in ("failed", "skipped"):
-            typer.echo(f"warning: {name} is {cell.status}: the baseline promises nothing of it", err=True)
+            say(f"warning: {name} is {cell.status}: the baseline promises nothing of it", err=True)
 
 
 def _folder(run: Path) -> Path:
     """Where a run's own files are, given its folder or its results.json."""
     return run if run.is_dir() else run.parent
-
-
-def _printable(text: str) -> str:
-    """On one line and without what would steer the terminal: a message may quote a converter, or a stranger's file."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
-
-
-def _line(text: str) -> str:
-    return escape(_printable(text))
 
 
 def _selected(run: Snapshot, select: list[str], origin: str) -> Snapshot:
@@ -116,38 +104,38 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 
 def _print_matrix(found: Comparison) -> None:
     for line in compare_view.machines_told(found):
-        typer.echo(_printable(line))
+        say(line)
     shown = table("cell", "", *compare_view.METRICS)
     for cell in found.cells:
         if cell.metrics:
-            shown.add_row(_line(cell.id), cell.label, *(escape(compare_view.short(metric)) for metric in cell.metrics))
+            shown.add_row(quoted(cell.id), cell.label, *(quoted(compare_view.short(metric)) for metric in cell.metrics))
         else:
-            shown.add_row(_line(cell.id), cell.label, _line(cell.reason))
+            shown.add_row(quoted(cell.id), cell.label, quoted(cell.reason))
     print_table(shown)
     for row in compare_view.changed(found):
         told = f"{row.cell.id}: {row.metric.metric}: {compare_view.described(row.metric)}"
-        typer.echo(f"{row.metric.label}: {_printable(told)}")
-    typer.echo(compare_view.headline(found))
+        say(f"{row.metric.label}: {told}")
+    say(compare_view.headline(found))
 
 
 def _print_checks(found: GateResult) -> None:
     for line in found.machines:
-        typer.echo(_printable(line))
+        say(line)
     noted = [*found.of("fail"), *found.of("inconclusive")]
     if noted:
         shown = table("", "cell", "check", "found")
         for check in noted:
-            shown.add_row(check.outcome, _line(check.cell), check.name, _line(check.message))
+            shown.add_row(check.outcome, quoted(check.cell), check.name, quoted(check.message))
         print_table(shown)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
-    typer.echo(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
+    say(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
 
 
 def _end(found: GateResult) -> None:
     if found.outcome == "fail":
         first = found.of("fail")[0]
         raise GateFailed(
-            _printable(f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}"),
+            f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}",
             hint="if the change is meant: edgerig baseline update, and commit the file",
         )
     if found.outcome == "inconclusive":

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import typer
-from rich.console import Console
-from rich.markup import escape
-
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_markup, print_table, quoted, say, table, tell_program
+from edgerig.confined import Confined
 from edgerig.errors import ConfigError, foreseen
 from edgerig.history import store, words
 from edgerig.history.metrics import METRICS
@@ -23,7 +20,7 @@ def add(runs: list[Path], to: str | None) -> None:
     found = [(run, read_results(run)) for run in runs]
     for run, results in found:
         folder = run if run.is_dir() else run.parent
-        typer.echo(store.add(results, to or store.beside(folder)))
+        say(store.add(results, to or store.beside(folder)))
 
 
 def keep(results: Results, folder: Path) -> None:
@@ -31,9 +28,9 @@ def keep(results: Results, folder: Path) -> None:
     try:
         store.add(results, store.beside(folder))
     except Exception as error:
-        told = foreseen(error, folder / "logs" / "history.traceback.txt")
-        typer.echo(f"warning: not added to the history: {told.message}", err=True)
-        typer.echo(f"hint: {told.hint}; then: edgerig history add {folder}", err=True)
+        told = foreseen(error, Confined(folder) / "logs/history.traceback.txt")
+        say(f"warning: not added to the history: {told.message}", err=True)
+        say(f"hint: {told.hint}; then: edgerig history add {folder}", err=True)
 
 
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:
@@ -41,16 +38,16 @@ def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page
         raise ConfigError(f"--metric {metric!r} is not known", hint=f"one of {', '.join(METRICS)}")
     found = ask(store.read(at), model, metric, cells, at)
     for warning in found.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     if page is not None:
         from edgerig.history.page import render
         from edgerig.report import replace_file
 
         replace_file(page, render(found))
     if as_text:
-        typer.echo(json.dumps(as_json(found), indent=2, ensure_ascii=False, allow_nan=False))
+        tell_program(json.dumps(as_json(found), indent=2, ensure_ascii=False, allow_nan=False))
     elif page is not None:
-        typer.echo(str(page))
+        say(str(page))
     else:
         _print(found)
 
@@ -60,8 +57,8 @@ def _print(found: Trends) -> None:
     shown = table("cell", "on", "trend", "runs", f"last{unit}", f"median{unit}", "changes")
     for trend in (trend for trend in found.trends if trend.values):
         shown.add_row(
-            escape(trend.cell),
-            escape(", ".join(trend.on)),
+            quoted(trend.cell),
+            quoted(", ".join(trend.on)),
             words.sparkline(trend.values, found.metric),
             str(len(trend.values)),
             words.figure(trend.last, found.metric),
@@ -69,13 +66,12 @@ def _print(found: Trends) -> None:
             str(len(trend.changes) or ""),
         )
     print_table(shown)
-    console = Console(soft_wrap=True, highlight=False)
     for trend in found.trends:
         for change in trend.changes:
-            console.print(f"[bold]{escape(trend.cell)}[/bold]: {escape(words.change(change, found.metric))}")
+            print_markup(f"[bold]{quoted(trend.cell)}[/bold]: {quoted(words.change(change, found.metric))}")
             if change.beside:
-                console.print(f"  beside it: {escape('; '.join(change.beside))}")
+                print_markup(f"  beside it: {quoted('; '.join(change.beside))}")
     if corrected := words.corrected(found.trends):
-        console.print(f"[dim]{escape(corrected)}[/dim]")
+        print_markup(f"[dim]{quoted(corrected)}[/dim]")
     for note in words.notes(found.trends):
-        console.print(f"[dim]{escape(note)}[/dim]")
+        print_markup(f"[dim]{quoted(note)}[/dim]")

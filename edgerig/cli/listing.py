@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from edgerig import spec
 from edgerig.cache import cache_root, prune
+from edgerig.cli.say import print_table, say, table, tell_program
 from edgerig.errors import ConfigError
 from edgerig.plan import make_plan, unsupported_reason
 
@@ -20,9 +18,9 @@ from edgerig.plan import make_plan, unsupported_reason
 def cells(file: Path | None, flags: dict[str, Any]) -> None:
     for cell in make_plan(spec.load_sweep(file, flags)).cells:
         if cell.unsupported:
-            typer.echo(f"unsupported: {cell.id}: {cell.unsupported}", err=True)
+            say(f"unsupported: {cell.id}: {cell.unsupported}", err=True)
         else:
-            typer.echo(cell.id)
+            say(cell.id)
 
 
 def formats() -> None:
@@ -65,22 +63,7 @@ def recipes() -> None:
 def schema() -> None:
     from edgerig.report.read import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
-
-
-def table(*columns: str) -> Table:
-    made = Table(show_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
-
-
-def print_table(made: Table) -> None:
-    """As wide as the terminal; in a pipe as wide as it wants, so that nothing is folded for a script."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=400)
-    console.print(made)
+    tell_program(json.dumps(json_schema(), indent=2))
 
 
 def clean(keep_gib: float) -> None:
@@ -91,4 +74,4 @@ def clean(keep_gib: float) -> None:
     except OSError as error:
         raise ConfigError(f"{root} could not be cleaned: {error}", hint="is it yours, and writable?") from error
     removed, kept = found.removed_bytes / 2**30, found.kept_bytes / 2**30
-    typer.echo(f"{root}: {found.removed} entries of {removed:.2f} GiB removed, {found.kept} of {kept:.2f} GiB kept")
+    say(f"{root}: {found.removed} entries of {removed:.2f} GiB removed, {found.kept} of {kept:.2f} GiB kept")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
 from rich.markup import escape
 
 from edgerig import spec
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_table, say, table, tell_program
 from edgerig.errors import ConfigError
 
 OWN = "own"
@@ -35,8 +34,8 @@ def fetch(name: str, mirror: Path | None) -> None:
         raise ConfigError(f'model "{name}" has no files to fetch', hint="all it needs is in its folder")
     for each in fetch_files(model, mirror):
         how = f"from {each.origin}" if each.origin else "was there"
-        typer.echo(f"{each.file.name}: {how} ({each.file.size_bytes:,} bytes, sha256 as expected)")
-    typer.echo(f"{name} is ready: edgerig sweep --model {name}")
+        say(f"{each.file.name}: {how} ({each.file.size_bytes:,} bytes, sha256 as expected)")
+    say(f"{name} is ready: edgerig sweep --model {name}")
 
 
 def show(name: str, source: str | None, as_json: bool) -> None:
@@ -51,7 +50,7 @@ def show(name: str, source: str | None, as_json: bool) -> None:
     facts = network_facts(model) if _files(model) in (OWN, FETCHED) else uncounted(model)
     card = Card(model, list(offered), facts, latest(Path("reports"), model.name), data_of(model))
     if as_json:
-        typer.echo(card.json())
+        tell_program(card.json())
     else:
         print_card(card)
 

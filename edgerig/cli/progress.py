@@ -6,11 +6,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from edgerig.cli.say import quoted, say
 from edgerig.sweep.engine import CELL, Listener
 from edgerig.sweep.engine import Progress as Step
 
@@ -37,12 +36,12 @@ def shown(total: int, done: int) -> Iterator[Listener]:
         def listen(step: Step) -> None:
             if step.status:
                 colour = COLOURS.get(step.status, "white")
-                detail = f"  [dim]{escape(step.detail)}[/dim]" if step.detail else ""
+                detail = f"  [dim]{quoted(step.detail)}[/dim]" if step.detail else ""
                 progress.console.print(
-                    f"[{colour}]{step.status:>11}[/{colour}] {step.stage:<7} {escape(step.subject)}{detail}"
+                    f"[{colour}]{step.status:>11}[/{colour}] {step.stage:<7} {quoted(step.subject)}{detail}"
                 )
             else:
-                progress.update(bar, description=f"{step.stage} {escape(step.subject)}")
+                progress.update(bar, description=f"{step.stage} {quoted(step.subject)}")
             if step.stage == CELL:
                 progress.update(bar, advance=1, description="running")
 
@@ -51,4 +50,4 @@ def shown(total: int, done: int) -> Iterator[Listener]:
 
 def _plain(step: Step) -> None:
     detail = f": {step.detail}" if step.detail else ""
-    typer.echo(f"{step.status or 'begin':>11} {step.stage:<7} {step.subject}{detail}", err=True)
+    say(f"{step.status or 'begin':>11} {step.stage:<7} {step.subject}{detail}", err=True)

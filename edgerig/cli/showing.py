@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import typer
-from rich.markup import escape
-
-from edgerig.cli.listing import print_table, table
+from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.errors import ConfigError
+from edgerig.printable import one_line
 from edgerig.report import view
 from edgerig.report.budget import budget_of, said
 from edgerig.report.columns import percent
@@ -47,12 +45,12 @@ def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
             "budget": budget.model_dump(mode="json"),
             "decisions": [_record(decided) for decided in found],
         }
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        tell_program(json.dumps(document, indent=2, ensure_ascii=False))
     elif form == "csv":
-        typer.echo(_csv(found), nl=False)
+        tell_program(_csv(found), json=False)
     else:
-        typer.echo(f"{results.run.id}: {view.outcome(results.cells)}")
-        typer.echo(f"budget: {said(budget)}")
+        say(f"{results.run.id}: {view.outcome(results.cells)}")
+        say(f"budget: {said(budget)}")
         _print(found)
     if any(decided.pick is None for decided in found) or not found:
         sys.exit(NOTHING_TO_SHIP)
@@ -73,19 +71,19 @@ def _print(found: list[Decision]) -> None:
         colour = COLOURS[decided.state]
         name = "nothing" if pick is None else decided.name(pick)
         shown.add_row(
-            _cell(decided.device) + (" (emulated)" if decided.emulated else ""),
-            _cell(decided.model),
-            f"[bold {colour}]{_cell(name)}[/]" + (" (provisionally)" if decided.state == "provisional" else ""),
+            quoted(decided.device) + (" (emulated)" if decided.emulated else ""),
+            quoted(decided.model),
+            f"[bold {colour}]{quoted(name)}[/]" + (" (provisionally)" if decided.state == "provisional" else ""),
             view.MISSING if pick is None else _cost(pick),
             view.MISSING if pick is None else view.kilobytes(pick.size_bytes),
             view.MISSING if pick is None else _quality(pick),
-            view.MISSING if decided.runner_up is None else _cell(decided.name(decided.runner_up)),
+            view.MISSING if decided.runner_up is None else quoted(decided.name(decided.runner_up)),
         )
     print_table(shown)
     for decided in found:
-        typer.echo("")
+        say("")
         for line in _reasons(decided):
-            typer.echo(_printable(line))
+            say(line)
 
 
 def _cost(cell: CellResult) -> str:
@@ -99,7 +97,7 @@ def _quality(cell: CellResult) -> str:
     """All of its metrics; where there is none, how far it agrees with the float network."""
     if cell.accuracy.value is None and cell.parity.agreement is not None:
         return f"{percent(cell.parity.agreement)} as float"
-    return _cell(view.accuracies(cell))
+    return quoted(view.accuracies(cell))
 
 
 def _reasons(decided: Decision) -> list[str]:
@@ -110,15 +108,6 @@ def _reasons(decided: Decision) -> list[str]:
     if decided.pick is not None and decided.ruled_out:
         lines.append(f"  ruled out: {decided.ruled_out}")
     return lines
-
-
-def _cell(text: str) -> str:
-    return escape(_printable(text))
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal obeys: a device may be called anything."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _record(decided: Decision) -> dict[str, Any]:
@@ -163,5 +152,5 @@ def _csv(found: list[Decision]) -> str:
     writer.writerow(FIELDS)
     for decided in found:
         record = _record(decided)
-        writer.writerow([written(_listed(record[field])) for field in FIELDS])
+        writer.writerow([one_line(written(_listed(record[field]))) for field in FIELDS])
     return text.getvalue()

@@ -7,12 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from edgerig.build.store import Store
 from edgerig.cache import cache_root
 from edgerig.cli import history
 from edgerig.cli.progress import shown
+from edgerig.cli.say import say
 from edgerig.plan import make_plan
 from edgerig.report import write_all
 from edgerig.results import Results
@@ -43,12 +42,13 @@ def rebuild(path: Path) -> None:
 
 
 def _go(run: RunFolder, store: Store, wait: bool) -> None:
-    typer.echo(f"run {run.path}: {len(run.file.plan.cells)} cells planned", err=True)
+    say(f"run {run.path}: {len(run.file.plan.cells)} cells planned", err=True)
     try:
         with shown(len(run.file.plan.cells), len(run.outcomes())) as listen:
             run_sweep(run, store, listen, wait=wait)
     except KeyboardInterrupt:
-        typer.echo(f"\ninterrupted; what was measured is kept. Go on with: edgerig sweep --resume {run.path}", err=True)
+        say("", err=True)
+        say(f"interrupted; what was measured is kept. Go on with: edgerig sweep --resume {run.path}", err=True)
         write_all(conclude(run), run.path)
         sys.exit(INTERRUPTED)
     results = conclude(run)
@@ -64,15 +64,15 @@ def _tell(results: Results) -> None:
     """How the cells ended, before any report is written: one that fails hides nothing of it."""
     counts = Counter(cell.status for cell in results.cells)
     told = (f"{counts[status]} {status}" for status in ("ok", "failed", "skipped", "unsupported") if counts[status])
-    typer.echo(", ".join(told), err=True)
+    say(", ".join(told), err=True)
     for cell in results.cells:
         if cell.status == "failed" and cell.error is not None:
-            typer.echo(f"failed: {cell.id} ({cell.error.stage}, {cell.error.kind}): {cell.error.message}", err=True)
+            say(f"failed: {cell.id} ({cell.error.stage}, {cell.error.kind}): {cell.error.message}", err=True)
             if cell.error.hint:
-                typer.echo(f"  hint: {cell.error.hint}", err=True)
+                say(f"  hint: {cell.error.hint}", err=True)
 
 
 def _finish(results: Results, written: list[Path]) -> None:
-    typer.echo(next(str(path) for path in written if path.name == "index.html"))
+    say(next(str(path) for path in written if path.name == "index.html"))
     if any(cell.status in ("failed", "skipped") for cell in results.cells):
         sys.exit(1)

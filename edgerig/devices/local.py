@@ -23,6 +23,7 @@ from edgerig.devices.probe import probe
 from edgerig.devices.transport import CommandResult
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
+from edgerig.quiet import NO_TELEMETRY
 from edgerig.results import DeviceRecord
 from edgerig.spec import LocalDevice
 
@@ -65,7 +66,7 @@ class LocalTransport:
     def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         try:
-            done = process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8"})
+            done = process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8", **NO_TELEMETRY})
         except OSError as error:
             raise DeviceError(f"{argv[0]} cannot be started: {error.strerror}", hint="is it installed?") from error
         return CommandResult(done.returncode, done.stdout, done.stderr, done.seconds, done.timed_out)

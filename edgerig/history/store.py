@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -13,7 +14,9 @@ from urllib.parse import quote
 
 import fsspec
 import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
 
+from edgerig.confined import Confined
 from edgerig.errors import ConfigError, EdgerigError, ResultsError
 from edgerig.report import parquet_results
 from edgerig.results import Results
@@ -21,6 +24,8 @@ from edgerig.results import Results
 FOLDER = "history"
 """Beside the runs, in the folder `--out` names."""
 _READERS = 8
+LARGEST = 64 * 2**20
+"""Of a file, in bytes; a cell takes some hundred."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ def add(results: Results, at: str) -> str:
     name = re.sub(r"^\.", "%2E", quote(results.run.id, safe="")) + ".parquet"
     target, temporary = f"{root}/{name}", f"{root}/.{name}.{secrets.token_hex(4)}.tmp"
     try:
+        if _is_local(files):
+            (Confined(Path(root)) / name).replace(content)
+            return target
         files.makedirs(root, exist_ok=True)
         files.pipe_file(temporary, content)
         files.mv(temporary, target)
@@ -89,11 +97,25 @@ def _is_a_run(path: str) -> bool:
 def _read_one(files: Any, path: str) -> pa.Table | str:
     """The file's rows, or why there are none."""
     try:
-        return parquet_results.parsed(files.cat_file(path), path)
+        return parquet_results.parsed(_content(files, path), path)
     except ResultsError as error:
         return f"{error.message} ({error.hint})"
     except Exception as error:  # one file out of reach must not hide the others
         return f"{path}: cannot be read: {_said(error)}"
+
+
+def _content(files: Any, path: str) -> bytes:
+    """The file's bytes, of a folder on this machine none that a link leads to. Raises what the file system raises."""
+    if _is_local(files):
+        return Confined.at(Path(path)).read_bytes(LARGEST)
+    content: bytes = files.cat_file(path, 0, LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"is larger than {LARGEST:,} bytes", path)
+    return content
+
+
+def _is_local(files: Any) -> bool:
+    return isinstance(files, LocalFileSystem)
 
 
 def _open(at: str) -> tuple[Any, str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.contention import COLUMNS, UNKNOWN
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import TensorRecord
+from edgerig.spec.toml import Dtype, shown
 
 RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
@@ -43,6 +45,13 @@ class RawEngine(_Device):
     undelegated: list[Text] = Field(default=[], max_length=20)
     notes: list[Text] = Field(default=[], max_length=20)
     state: list[Text] = Field(default=[], max_length=200)
+
+    @model_validator(mode="after")
+    def _known_dtypes(self) -> Self:
+        for tensor in (*self.inputs, *self.outputs):
+            if tensor.dtype not in get_args(Dtype):
+                raise ValueError(f"a tensor of dtype {shown(tensor.dtype)}")
+        return self
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> Self:
@@ -220,7 +229,7 @@ def _of_cell(run: RawRun, cell: str) -> RawRun:
     return run
 
 
-def read_raw(folder: Path, cell: str) -> Raw:
+def read_raw(folder: Path | Confined, cell: str) -> Raw:
     """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
     first = read_timing(folder, cell)
     again = []
@@ -243,7 +252,7 @@ def attempt_name(number: int) -> str:
     return f"attempt-{number}"
 
 
-def read_timing(folder: Path, cell: str) -> Raw:
+def read_timing(folder: Path | Confined, cell: str) -> Raw:
     """The raw run of one attempt, without outputs. Raises RunError or UnparsableOutput."""
     run = _read_run(folder, cell)
     processes, controls, states = [_samples(folder, run)], [run.controls], [run.state]
@@ -261,7 +270,7 @@ def read_timing(folder: Path, cell: str) -> Raw:
     return Raw(run, tuple(processes), [], tuple(controls), watched=tuple(watched))
 
 
-def _outputs(folder: Path, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
+def _outputs(folder: Path | Confined, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:
     return [
         _array(
             folder / f"{stem}_{index}.npy",
@@ -294,14 +303,14 @@ def _one_state(states: list[RawState]) -> RawState:
     return first.model_copy(update={"during": readings[1:-1], "after": readings[-1]})
 
 
-def _read_run(folder: Path, cell: str) -> RawRun:
+def _read_run(folder: Path | Confined, cell: str) -> RawRun:
     try:
-        return parse_raw((folder / "raw.json").read_bytes(), cell)
+        return parse_raw(Confined.at(folder / "raw.json").read_bytes(RAW_LIMIT_BYTES), cell)
     except OSError as error:
         raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
 
 
-def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
+def _samples(folder: Path | Confined, run: RawRun) -> npt.NDArray[np.int64]:
     samples = _array(folder / "samples.npy", "<i8", (run.samples,), run.cell)
     shortest, longest = int(samples.min()), int(samples.max())
     if shortest < 1 or longest > LONGEST_NS:
@@ -312,7 +321,7 @@ def _samples(folder: Path, run: RawRun) -> npt.NDArray[np.int64]:
     return samples
 
 
-def _watched(folder: Path, run: RawRun) -> Watched:
+def _watched(folder: Path | Confined, run: RawRun) -> Watched:
     told = run.contention
     if not told.bursts:
         return Watched(np.empty((0, len(COLUMNS)), np.int64), told)
@@ -326,7 +335,7 @@ def _watched(folder: Path, run: RawRun) -> Watched:
     return Watched(bursts, told)
 
 
-def _array(path: Path, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
+def _array(path: Path | Confined, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:
     try:
         return load_untrusted(path, dtype, shape)
     except (OSError, ValueError) as error:

@@ -34,6 +34,7 @@ _TIMING_ONLY = "this process was for the timing alone"
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: runner JOB.json")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime writes to the user's folder, and sends what it did
     path = os.path.abspath(sys.argv[1])
     folder = os.path.dirname(path)
     try:

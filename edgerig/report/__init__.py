@@ -5,9 +5,9 @@ A new writer is one module and one row in `WRITERS`, whose key is the name of th
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from edgerig.confined import Confined
 from edgerig.errors import EdgerigError, ResultsError, foreseen
 from edgerig.registry import load_object
 from edgerig.results import Results
@@ -36,9 +36,9 @@ def write_all(results: Results, folder: Path) -> list[Path]:
     failures: list[EdgerigError] = []
     for name in WRITERS:
         try:
-            written.append(replace_file(folder / name, render(name, results)))
+            written.append(replace_file(Confined(folder) / name, render(name, results)))
         except Exception as error:
-            failures.append(foreseen(error, folder / "logs" / f"{name}.traceback.txt", f"{folder / name}: "))
+            failures.append(foreseen(error, Confined(folder) / f"logs/{name}.traceback.txt", f"{folder / name}: "))
     if failures:
         raise ResultsError(
             "\n".join(error.message for error in failures),
@@ -47,22 +47,13 @@ def write_all(results: Results, folder: Path) -> list[Path]:
     return written
 
 
-def replace_file(path: Path, content: bytes) -> Path:
-    """Writes `path` (folders made if missing) in one step, durably, and returns it. Raises ResultsError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def replace_file(file: Path | Confined, content: bytes) -> Path:
+    """Writes `file` (folders made if missing) in one step, durably, and returns where it is. A link that stands there
+    is replaced, what it leads to is not written. Raises ResultsError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        return Confined.at(file).replace(content)
     except OSError as error:
         raise ResultsError(
-            f"{path}: cannot be written: {error.strerror or error}",
+            f"{file}: cannot be written: {error.strerror or error}",
             hint="give a folder you may write to, with free space",
         ) from error
-    return path

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from edgerig.errors import ConfigError, ResultsError
 from edgerig.measure.snapshot import SNAPSHOT_VERSION, WRONG_LIMIT, Snapshot
-from edgerig.spec.toml import parse, read_toml
+from edgerig.spec.toml import parse, read_toml, shown
 
 MAX_BYTES = 64 * 1024 * 1024
 _HEAD = """\
@@ -40,13 +40,11 @@ def render(found: Snapshot) -> bytes:
 def read_baseline(path: Path) -> Snapshot:
     """Raises ResultsError naming the file, the key and the fix."""
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise ResultsError(f"{path}: larger than {MAX_BYTES:,} bytes", hint="is this a baseline?")
-        table = read_toml(path)
+        table = read_toml(path, MAX_BYTES)
         version = table.get("schema_version")
         if version != SNAPSHOT_VERSION:
             raise ResultsError(
-                f"{path}: schema_version {version!r} is not known (expected {SNAPSHOT_VERSION})", hint=_HINT
+                f"{path}: schema_version {shown(version)} is not known (expected {SNAPSHOT_VERSION})", hint=_HINT
             )
         return parse(Snapshot, table, str(path))
     except ResultsError:

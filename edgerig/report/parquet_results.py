@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from edgerig.errors import ResultsError
@@ -22,6 +23,11 @@ from edgerig.results import CellResult, Results
 
 VERSION = 3
 _VERSION_KEY = b"edgerig.schema_version"
+LARGEST_ROWS, LARGEST_BYTES = 100_000, 2**30
+"""Of a file: cells of a run, and their columns' bytes when unpacked."""
+_NEVER_NULL = ("run_id", "started", "edgerig", "id", "model", "source", "format", "recipe", "device", "status")
+_EARLIEST, _LATEST = 0, 253_402_300_799_000_000
+"""Microseconds since 1970, to the end of 9999: what `datetime` has."""
 
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -136,6 +142,7 @@ def parsed(content: bytes, name: str) -> pa.Table:
     """
     hint = "remove it, or write it anew: edgerig history add RUN"
     try:
+        _check_size(pq.read_metadata(io.BytesIO(content)))
         found = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultsError(f"{name}: not a Parquet file that can be read: {_first_line(error)}", hint=hint) from error
@@ -156,9 +163,31 @@ def _migrated(found: pa.Table, version: int, name: str, hint: str) -> pa.Table:
     if missing:
         raise ResultsError(f"{name}: column {missing[0]!r} is missing", hint=hint)
     try:
-        return found.select(SCHEMA.names).cast(SCHEMA)
+        return _checked(found.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, ValueError) as error:
         raise ResultsError(f"{name}: {_first_line(error)}", hint=hint) from error
+
+
+def _check_size(found: pq.FileMetaData) -> None:
+    """A few bytes may stand for any number of rows. Raises ValueError."""
+    size = sum(found.row_group(index).total_byte_size for index in range(found.num_row_groups))
+    if found.num_rows > LARGEST_ROWS or size > LARGEST_BYTES:
+        raise ValueError(f"{found.num_rows:,} rows of {size:,} bytes are more than any run has")
+
+
+def _checked(found: pa.Table) -> pa.Table:
+    """What a trend rests on is there, and every number is one. Raises ValueError, pa.ArrowException."""
+    found.validate(full=True)
+    for column in _NEVER_NULL:
+        if found[column].null_count:
+            raise ValueError(f"column {column!r}: a value is missing")
+    for field in SCHEMA:
+        if pa.types.is_floating(field.type) and not pc.all(pc.is_finite(found[field.name]), min_count=0).as_py():
+            raise ValueError(f"column {field.name!r}: a value is not a finite number")
+    instants = pc.min_max(found["started"].cast(pa.int64())).as_py()
+    if found.num_rows and not _EARLIEST <= instants["min"] <= instants["max"] <= _LATEST:
+        raise ValueError("column 'started': an instant out of range")
+    return found
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from edgerig.confined import Confined, read_named
 from edgerig.errors import ResultsError
 from edgerig.results import SCHEMA_VERSION, Results
 
@@ -25,8 +26,8 @@ def read_results(path: Path) -> Results:
     Raises ResultsError when the file is missing, unreadable, too large, truncated, not JSON, of another schema
     version, or when a value in it is not what the schema says.
     """
-    file = path / "results.json" if path.is_dir() else path
-    document = _document(file, _text(file))
+    file, content = _content(path)
+    document = _document(file, _decoded(file, content))
     document = _migrated(file, document)
     try:
         results = Results.model_validate(document)
@@ -48,19 +49,26 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "edgerig results"}
 
 
-def _text(file: Path) -> str:
+def _content(path: Path) -> tuple[Path, bytes]:
+    """The file and what it holds. A file the user named may be a link, one found in a folder may not."""
+    file = path
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ResultsError(f"{file}: larger than {MAX_BYTES:,} bytes", hint="is this the results.json of a run?")
-        return content.decode("utf-8")
+        if not path.is_dir():
+            return file, read_named(path, MAX_BYTES)
+        file = path / "results.json"
+        return file, (Confined(path) / "results.json").read_bytes(MAX_BYTES)
     except FileNotFoundError as error:
         raise ResultsError(f"{file}: no such file", hint="give a run's folder or its results.json") from error
     except OSError as error:
         raise ResultsError(
-            f"{file}: cannot be read: {error.strerror or error}", hint="check the file's permissions"
+            f"{file}: cannot be read: {error.strerror or error}",
+            hint="is this the results.json of a run, and may you read it?",
         ) from error
+
+
+def _decoded(file: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ResultsError(f"{file}: not UTF-8 text (byte {error.start})", hint=_REMAKE) from error
 

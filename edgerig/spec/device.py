@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from edgerig.errors import ConfigError
-from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots
+from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown
 
 TCP_ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%\w]+\]):[0-9]{1,5}$"
 """`host:port`, an IPv6 host in brackets."""
@@ -135,8 +135,9 @@ def load_device(name: str) -> DeviceSpec:
         raise ConfigError(f'unknown device "{name}"', hint=nearest(name, known))
     origin, table = str(known[name]), read_toml(known[name])
     kind = table.get("kind")
-    if kind not in DEVICE_KINDS:
-        raise ConfigError(f'{origin}: key "kind": unknown kind {kind!r}', hint=nearest(str(kind), DEVICE_KINDS))
+    if not isinstance(kind, str) or kind not in DEVICE_KINDS:
+        hint = nearest(kind if isinstance(kind, str) else "", DEVICE_KINDS)
+        raise ConfigError(f'{origin}: key "kind": unknown kind {shown(kind)}', hint=hint)
     return parse(DEVICE_KINDS[kind], {"name": name, **table}, origin)
 
 

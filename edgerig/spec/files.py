@@ -73,6 +73,14 @@ def fetched_folder(model: str) -> Path:
     return cache_root() / "models" / model
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; no for a name that no file can have."""
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def sha256_of(path: Path) -> str:
     """Raises OSError."""
     with path.open("rb") as file:

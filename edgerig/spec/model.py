@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
-from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
+from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.toml import (
     LONGEST_NAME,
@@ -202,7 +202,7 @@ def load_models(name: str, dataset: Path | None = None, *, quantize: bool = Fals
     if source is not None:
         return {source: _from_file(path, source, dataset, quantize)}
     known = known_models()
-    toml = path / "model.toml" if (path / "model.toml").is_file() else known.get(name)
+    toml = path / "model.toml" if is_file(path / "model.toml") else known.get(name)
     if toml is None:
         raise ConfigError(f'unknown model "{name}"', hint=_hint(path, known))
     folder = toml.resolve().parent
@@ -230,7 +230,7 @@ def load_models(name: str, dataset: Path | None = None, *, quantize: bool = Fals
 
 def file_source(path: Path) -> Source | None:
     """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
-    if (path / "saved_model.pb").is_file():
+    if is_file(path / "saved_model.pb"):
         return "saved_model"
     formats: dict[str, Source] = {spec.suffix: spec.name for spec in load_formats().values()}
     return (formats | _SOURCE_SUFFIXES).get(path.suffix)
@@ -264,9 +264,9 @@ def _hint(path: Path, known: dict[str, Path]) -> str:
 
 
 def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool) -> ModelSpec:
-    if not path.exists():
+    if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
-    if dataset is not None and not dataset.is_file():
+    if dataset is not None and not is_file(dataset):
         raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")
     table = {
         "name": file_name(path.resolve().stem),

@@ -10,14 +10,20 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from edgerig.confined import read_named
 from edgerig.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 AS_IS = "as-is"
 """The recipe name of a file that is run exactly as its author built it."""
 
+LARGEST_TOML = 16 * 2**20
+"""Bytes: some thousand times the largest that anybody wrote by hand."""
+_MOST_SHOWN = 20
+"""Wrong keys of one file that are told."""
 LONGEST_NAME = 80
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=LONGEST_NAME)]
 FACTORY = r"^[\w./-]+\.py:[A-Za-z_]\w*$"
 Factory = Annotated[str, StringConstraints(pattern=FACTORY)]
 """`"file.py:function"`, the file relative to the model's folder."""
@@ -55,6 +61,7 @@ SpecT = TypeVar("SpecT", bound=BaseModel)
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name: those it begins, else the nearest known one, else all of them."""
     known = sorted(known)
+    name = name[:LONGEST_NAME]  # comparing takes the product of the lengths
     begun = [f'"{each}"' for each in known if name and each.startswith(name)]
     if begun:
         return f"did you mean {' or '.join(begun)}?"
@@ -62,16 +69,29 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known) or 'none'}"
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The file's table. Raises ConfigError naming the file (and the line, for a syntax error)."""
+def read_toml(path: Path, limit: int = LARGEST_TOML) -> dict[str, Any]:
+    """The table in the regular file, of at most `limit` bytes. Raises ConfigError naming the file (and the line, for a
+    syntax error)."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_named(path, limit).decode("utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file", hint="check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", hint="a readable UTF-8 TOML file is needed") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror or error}", hint="a readable UTF-8 TOML file is needed"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: not UTF-8 text (byte {error.start})", hint="save it as UTF-8"
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}", hint="mend the line named above") from error
+        raise ConfigError(f"{path}: not TOML: {error}", hint="correct the line named above") from error
+    except RecursionError as error:
+        raise ConfigError(
+            f"{path}: its brackets are nested too deep to be read", hint="no key of edgerig's has that many"
+        ) from error
+    except ValueError as error:  # a decimal number of more digits than Python converts (sys.set_int_max_str_digits)
+        raise ConfigError(f"{path}: not TOML that can be read: {error}", hint="write a smaller number") from error
 
 
 def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
@@ -80,8 +100,9 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
         return cls.model_validate(table)
     except ValidationError as error:
         lines, hints = [], []
-        for item in error.errors(include_url=False):
-            key = ".".join(str(part) for part in item["loc"])
+        found = error.errors(include_url=False)
+        for item in found[:_MOST_SHOWN]:
+            key = _cut(".".join(str(part) for part in item["loc"]))
             if item["type"] == "extra_forbidden":
                 lines.append(f'{origin}: unknown key "{key}"')
                 hints.append(nearest(str(item["loc"][-1]), _keys_at(cls, item["loc"][:-1])))
@@ -89,11 +110,26 @@ def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
                 message = item["msg"].removeprefix("Value error, ")
                 if item["type"] == "model_type":
                     message = f"a table is needed, with keys out of: {', '.join(_keys_at(cls, item['loc']))}"
-                given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+                given = "" if isinstance(item["input"], dict) else f" (given: {shown(item['input'])})"
                 lines.append(f'{origin}: key "{key}": {message}{given}' if key else f"{origin}: {message}")
+        if len(found) > _MOST_SHOWN:
+            lines.append(f"{origin}: and {len(found) - _MOST_SHOWN} more")
         raise ConfigError(
-            "\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "mend the keys named above"
+            "\n".join(lines), hint="; ".join(dict.fromkeys(hints)) or "correct the keys named above"
         ) from error
+
+
+def shown(value: object) -> str:
+    """A value from a file in a message: at most 200 characters of it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError) as error:  # of a number with more digits than Python prints; nested too deep
+        text = f"a {type(value).__name__} that cannot be shown: {error}"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

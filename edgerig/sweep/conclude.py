@@ -50,7 +50,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
     if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
         return CellResult(**known, status=outcome.status, error=outcome.error)
     try:
-        raw = read_raw(run.path / outcome.raw, cell.id)
+        raw = read_raw(run.folder / outcome.raw, cell.id)
         model = run.file.plan.models[cell.model_id]
         prepared = run.prepared(cell.model_id)
         found = figures(
@@ -61,7 +61,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             prepared.outputs if prepared is not None else (),
             run.labels(cell.model_id),
             run.inputs(cell.model_id),
-            read_own_metrics(run.path / outcome.raw),
+            read_own_metrics(run.folder / outcome.raw),
             _reference(run, cell, raw.outputs),
             *_fp32_sibling(cell, outcomes, run),
             probed=(outcome.device, outcome.after),
@@ -70,7 +70,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | found, status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
-        told = foreseen(error, run.path / outcome.raw / TRACEBACK)
+        told = foreseen(error, run.folder / outcome.raw / TRACEBACK)
         return CellResult(
             **known,
             status="failed",
@@ -95,7 +95,7 @@ def _fp32_sibling(
     if outcome is None or outcome.status != "ok" or outcome.raw is None:
         return None, f"{sibling} did not run in this sweep"
     try:
-        return read_raw(run.path / outcome.raw, sibling).outputs, ""
+        return read_raw(run.folder / outcome.raw, sibling).outputs, ""
     except RunError as error:
         return None, f"{sibling} cannot be read: {error.message}"
 

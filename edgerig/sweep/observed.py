@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from edgerig.confined import Confined
 from edgerig.errors import ResultsError, RunError
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.snapshot import Snapshot, snapshot
@@ -15,6 +16,7 @@ from edgerig.npy import load_untrusted
 from edgerig.report.baseline import read_baseline
 from edgerig.report.read import read_results
 from edgerig.results import CellResult, Results
+from edgerig.spec.toml import shown
 
 _REMAKE = "`edgerig report` writes it anew from the run's saved raw runs"
 
@@ -48,15 +50,16 @@ def _alone(results: Results, path: Path) -> Snapshot:
 def _no_figures(file: Path, error: ValidationError) -> ResultsError:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return ResultsError(f"{file}: {where}: {first['msg']} (given: {first['input']!r})", hint=_REMAKE)
+    return ResultsError(f"{file}: {where}: {first['msg']} (given: {shown(first['input'])})", hint=_REMAKE)
 
 
 def _raw(run: Path, cell: CellResult) -> Raw | None:
     """The cell's raw run, None when it was not kept."""
     if cell.status != "ok" or cell.raw is None:
         return None
-    folder = _inside(run, cell.raw, f'cell "{cell.id}": raw')
-    if not (folder / "raw.json").is_file():
+    folder = Confined(run) / cell.raw
+    _check(folder / "raw.json", run, f'cell "{cell.id}": raw: {shown(cell.raw)}')
+    if not (folder / "raw.json").is_there():
         return None
     try:
         return read_raw(folder, cell.raw.removeprefix("raw/"))  # runs of schema 1 knew the cell by another id
@@ -69,8 +72,9 @@ def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
     if cell.accuracy.metric != "top1":
         return None
     for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source a model
-        file = _inside(run, f"data/{name}", f'cell "{cell.id}": model') / "labels.npy"
-        if file.is_file():
+        file = Confined(run) / f"data/{name}" / "labels.npy"
+        _check(file, run, f'cell "{cell.id}": model: {shown(name)}')
+        if file.is_there():
             break
     else:
         return None
@@ -80,13 +84,9 @@ def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
         raise ResultsError(f"{file}: {error}", hint="repeat the sweep") from error
 
 
-def _inside(run: Path, relative: str, what: str) -> Path:
-    """A folder of the run. What results.json says is not trusted to stay in there."""
+def _check(file: Confined, run: Path, what: str) -> None:
+    """What results.json says is not trusted to stay in the run's folder, or to be there. Raises ResultsError."""
     try:
-        folder = (run / relative).resolve()
-        if folder.is_relative_to(run.resolve()):
-            folder.exists()  # raises where no file can have that name
-            return folder
-    except (OSError, ValueError, RuntimeError) as error:  # a name no file can have, a loop of links
-        raise ResultsError(f"{run / 'results.json'}: {what}: {relative!r}: {error}", hint=_REMAKE) from error
-    raise ResultsError(f"{run / 'results.json'}: {what}: {relative!r} lies outside the run's folder", hint=_REMAKE)
+        file.check()
+    except OSError as error:
+        raise ResultsError(f"{run / 'results.json'}: {what}: {error.strerror}", hint=_REMAKE) from error

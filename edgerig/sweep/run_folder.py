@@ -14,25 +14,31 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
+from edgerig.confined import Confined
 from edgerig.errors import ConfigError, NotKept, ResultsError
-from edgerig.npy import load_arrays
+from edgerig.npy import map_all_untrusted, map_untrusted
 from edgerig.plan import Cell, Plan
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
 from edgerig.spec import ModelSpec, Strict
+from edgerig.spec.toml import NAME, shown
+
+FILE_LIMIT_BYTES = 256 * 2**20
+"""Of run.json and the journal: as of results.json, some 60,000 cells."""
+PREPARED_LIMIT_BYTES = 16 * 2**20
 
 GONE = "the run's folder, or its journal, was removed or moved while the sweep ran"
 GONE_HINT = "bring it back, or begin a new sweep: what was built is in the cache"
@@ -61,6 +67,17 @@ class RunFile(Strict):
     environment: Environment
     plan: Plan
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Names stand in paths, and what a cell names is planned."""
+        for cell in self.plan.cells:
+            for name in (cell.model, cell.recipe, cell.device):
+                if not re.fullmatch(NAME, name):
+                    raise ValueError(f"{shown(name)} is no name")
+            if cell.model_id not in self.plan.models or cell.device not in self.plan.devices:
+                raise ValueError(f"cell {shown(cell.id)} is of a model or device that is not in the plan")
+        return self
+
 
 class RunFolder:
     def __init__(self, path: Path, file: RunFile) -> None:
@@ -70,6 +87,11 @@ class RunFolder:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
+
+    @property
+    def folder(self) -> Confined:
+        """For reading: whoever gave the folder, what is read lies in it."""
+        return Confined(self.path)
 
     @classmethod
     def create(cls, plan: Plan, environment: Environment, command: list[str]) -> RunFolder:
@@ -100,10 +122,10 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """An existing run's folder. Raises ResultsError when it is none."""
         try:
-            text = (path / "run.json").read_bytes()
+            text = (Confined(path) / "run.json").read_bytes(FILE_LIMIT_BYTES)
         except OSError as error:
             raise ResultsError(
-                f"{path}: not a run's folder: run.json: {error.strerror}",
+                f"{path}: not a run's folder: run.json: {error.strerror or error}",
                 hint="give the folder a sweep printed, such as reports/<run-id>",
             ) from error
         try:
@@ -119,9 +141,14 @@ class RunFolder:
     def outcomes(self) -> dict[str, Outcome]:
         """Cell id → its outcome, in journal order. A last line cut short by a kill counts as not written."""
         try:
-            lines = (self.path / "journal.jsonl").read_bytes().split(b"\n")
+            lines = (self.folder / "journal.jsonl").read_bytes(FILE_LIMIT_BYTES).split(b"\n")
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise ResultsError(
+                f"{self.path / 'journal.jsonl'}: cannot be read: {error.strerror or error}",
+                hint="is it what a sweep wrote? Without a journal, the run's cells count as never run",
+            ) from error
         found: dict[str, Outcome] = {}
         for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut short
             try:
@@ -174,23 +201,40 @@ class RunFolder:
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
+        file = self.folder / f"data/{model}/prepared.json"
         try:
-            text = (self.path / "data" / model / "prepared.json").read_bytes()
-            return Prepared.model_validate_json(text)
+            return Prepared.model_validate_json(file.read_bytes(PREPARED_LIMIT_BYTES))
         except (FileNotFoundError, ValidationError):
             return None
+        except OSError as error:
+            raise _damaged(file, error) from error
 
     def labels(self, model: str) -> npt.NDArray[Any] | None:
-        """Classes int64 (N,) or target values float32 (N, …)."""
-        path = self.path / "data" / model / "labels.npy"
-        return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+        """Classes int64 (N,) or target values float32 (N, …). Raises ResultsError, as the next two do."""
+        file = self.folder / f"data/{model}/labels.npy"
+        try:
+            return map_untrusted(file) if file.is_there() else None
+        except (OSError, ValueError) as error:
+            raise _damaged(file, error) from error
 
     def inputs(self, model: str) -> list[npt.NDArray[Any]]:
         """The model's inputs, kept where a metric is taken against them; else []."""
-        return load_arrays(self.path / "data" / model, "input")
+        return self._arrays(model, "input")
 
     def reference(self, model: str) -> list[npt.NDArray[Any]] | None:
-        return load_arrays(self.path / "data" / model, "output") or None
+        return self._arrays(model, "output") or None
+
+    def _arrays(self, model: str, stem: str) -> list[npt.NDArray[Any]]:
+        folder = self.folder / f"data/{model}"
+        try:
+            return map_all_untrusted(folder, stem)
+        except (OSError, ValueError) as error:
+            raise _damaged(folder / f"{stem}_*.npy", error) from error
+
+
+def _damaged(file: Confined, error: OSError | ValueError) -> ResultsError:
+    said = (error.strerror if isinstance(error, OSError) else None) or error
+    return ResultsError(f"{file}: cannot be read: {said}", hint="take the run's folder as the sweep left it")
 
 
 def fresh_folder(run: Path, name: str) -> Path:

@@ -34,7 +34,7 @@ def test_the_quickstart_is_what_no_file_means():
         ('formats = ["tflight"]', 'key "formats.0"', ""),
         ("[run]\nmin_runs = -1", 'key "run.min_runs"', ""),
         ("models = []", 'key "models"', ""),
-        ("models = [", "not TOML", "mend the line"),
+        ("models = [", "not TOML", "correct the line"),
         ('[options.executorch]\nbackend = "xnnpak"', 'unknown value "xnnpak"', 'did you mean "xnnpack"?'),
         ('[options.executorch]\nbakend = "xnnpack"', 'unknown option "executorch.bakend"', 'did you mean "backend"?'),
         ('[options.tflite]\nx = "y"', 'unknown option "tflite.x"', "known: none"),

@@ -66,7 +66,12 @@ settle "$@"
 rm -f "$1" "$4"
 """
 # $1 workdir
-_PREPARE = 'mkdir -p "$1/store" && exec uname -m'
+_PREPARE = """\
+[ ! -L "$1" ] || { echo "it is a link" >&2; exit 1; }
+mkdir -p "$1/store" || exit 1
+case "$(ls -ld "$1")" in ????????w*) echo "everybody may write to it" >&2; exit 1;; esac
+exec uname -m
+"""
 
 
 @contextlib.contextmanager

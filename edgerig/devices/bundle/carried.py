@@ -21,6 +21,7 @@ from typing import IO, Any, Literal
 from pydantic import Field, ValidationError
 
 from edgerig.cache import temporary_folder
+from edgerig.confined import open_named
 from edgerig.devices.bundle import Bundle, architecture, content_key, keep, locked, wanted
 from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture
 from edgerig.errors import ConfigError, DeviceError
@@ -92,7 +93,7 @@ def load(file: Path) -> Bundle:
     not take it.
     """
     try:
-        with tarfile.open(file, "r:") as tar:
+        with open_named(file) as opened, tarfile.open(fileobj=opened, mode="r:") as tar:
             manifest = _manifest(tar, file)
             target = architecture(manifest["arch"])
             versions, pointer = wanted(target)
@@ -107,7 +108,9 @@ def load(file: Path) -> Bundle:
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:  # what tarfile may raise
         raise ConfigError(f"{file}: is no whole bundle ({error})", hint=f"make it with: {MAKE}") from error
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}", hint="which file is the bundle?") from error
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror or error}", hint="which file is the bundle?"
+        ) from error
 
 
 def _member(tar: tarfile.TarFile, name: str, limit: int, file: Path) -> IO[bytes]:

@@ -39,9 +39,11 @@ names = ("numpy", "ai_edge_litert", "onnxruntime", "executorch")
 print(json.dumps([list(sys.version_info[:3]), [n for n in names if importlib.util.find_spec(n) is not None]]))
 """
 _MAKE_WORKDIR = """\
+[ ! -L "$1" ] || { echo "it is a link" >&2; exit 1; }
 mkdir -p -m 700 "$1" || exit 1
 [ -O "$1" ] || { echo "it belongs to another user" >&2; exit 1; }
 [ -w "$1" ] || { echo "it is not writable" >&2; exit 1; }
+case "$(ls -ld "$1")" in ?????w*|????????w*) echo "others may write to it: chmod go-w $1" >&2; exit 1;; esac
 """
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import threading
@@ -27,6 +28,7 @@ from edgerig.devices.ssh.config import Endpoint
 from edgerig.devices.ssh.hostkeys import check_host_key, known_keys, preferred_algorithms
 from edgerig.devices.ssh.login import log_in
 from edgerig.errors import DeviceError, Unreachable
+from edgerig.process import without_secrets
 
 CONNECT_TIMEOUT_S = 15.0
 KEEPALIVE_S = 15
@@ -207,7 +209,13 @@ def _proxy(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket
     below.append(ours.close)
     try:
         ends = theirs.fileno()
-        child = subprocess.Popen(list(endpoint.proxy_command), stdin=ends, stdout=ends, start_new_session=True)
+        child = subprocess.Popen(
+            list(endpoint.proxy_command),
+            stdin=ends,
+            stdout=ends,
+            start_new_session=True,
+            env=without_secrets(os.environ),
+        )
     except OSError as error:
         raise Unreachable(
             f"ProxyCommand {endpoint.proxy_command[0]} for {endpoint.address} cannot be started: {error.strerror}",

@@ -1,6 +1,7 @@
 """A run in the forms other tools read, one module a tool, imported when first asked for.
 
-`write(results, run, out)` of a module writes `out` (a file or a folder, as its row says) and returns an `Export`.
+`write(results, run, out)` of a module writes `out` (a file or a folder, as its row says) and returns an `Export`. In
+the run's folder, which may be anybody's, no link is followed (`Confined`).
 What was not measured is left out there and never written as 0; `Export.left_out` says what has no place in the tool's
 form and why. docs/history-and-exports.md tells what is mapped where.
 
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgerig.confined import Confined
 from edgerig.registry import load_object
 from edgerig.results import Results
 
@@ -25,7 +27,7 @@ class Export:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
-Write = Callable[[Results, Path, Path], Export]
+Write = Callable[[Results, Path, Confined], Export]
 
 EXPORTS = {
     "tensorboard": ("edgerig.report.exports.tensorboard:write", "tensorboard"),
@@ -42,4 +44,4 @@ def write(name: str, results: Results, run: Path, out: Path | None) -> Export:
     """Exports `results`, whose run's folder is `run`, as `name`, a key of `EXPORTS`. Raises EdgerigError."""
     code, default = EXPORTS[name]
     writer: Write = load_object(code)
-    return writer(results, run, out or run / "export" / default)
+    return writer(results, run, Confined.at(out) if out else Confined(run) / f"export/{default}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgerig.confined import Confined
 from edgerig.report import csv_results, replace_file
 from edgerig.report.exports import Export
 from edgerig.results import Results
 
 
-def write(results: Results, run: Path, out: Path) -> Export:
+def write(results: Results, run: Path, out: Confined) -> Export:
     return Export((str(replace_file(out, csv_results.render(results))),))

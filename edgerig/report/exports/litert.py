@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from edgerig.confined import Confined
 from edgerig.errors import EdgerigError
 from edgerig.measure.raw import read_raw
 from edgerig.report import replace_file
@@ -25,7 +26,7 @@ _MIB = 1024 * 1024
 """The tool's `mb`."""
 
 
-def write(results: Results, run: Path, out: Path) -> Export:
+def write(results: Results, run: Path, out: Confined) -> Export:
     """`out`/<cell>.json for each timed LiteRT cell."""
     written: list[str] = []
     left_out = figures.not_run(results)
@@ -44,7 +45,7 @@ def _document(cell: CellResult, latency: Latency, run: Path, left_out: list[tupl
     percentiles: dict[str, float] = {}
     try:
         if cell.raw is not None:
-            samples = read_raw(run / cell.raw, cell.id).samples_ns / 1e6
+            samples = read_raw(Confined(run) / cell.raw, cell.id).samples_ns / 1e6
             # The tool interpolates linearly, as numpy does by default.
             percentiles = {f"{name}_ms": float(np.percentile(samples, p)) for name, p in _PERCENTILES}
     except EdgerigError as error:

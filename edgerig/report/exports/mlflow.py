@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from edgerig.confined import Confined
 from edgerig.errors import ConfigError
 from edgerig.report.exports import Export, figures
 from edgerig.results import CellResult, Results
@@ -18,17 +19,17 @@ _EXTRA = "python3 -m pip install 'edgerig[mlflow]'"
 _RUN, _CELL, _KEY = "edgerig.run", "edgerig.cell", "edgerig.key"
 
 
-def write(results: Results, run: Path, out: Path) -> Export:
-    """Adds to the store in the file `out`. Raises ConfigError, as when MLflow is not installed."""
+def write(results: Results, run: Path, file: Confined) -> Export:
+    """Adds to the store in `file`. Raises ConfigError, as when MLflow is not installed."""
     try:
         import mlflow
         import sqlalchemy  # noqa: F401  mlflow-skinny leaves it out and says so late
     except ImportError as error:
         raise ConfigError(f"MLflow cannot be imported: {error}", hint=_EXTRA) from error
+    out = _own(file)
     store = f"sqlite:///{out.resolve()}"
     ran = [cell for cell in results.cells if cell.status == "ok"]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         client = mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
         experiments: dict[str, str] = {}
         for cell in ran:
@@ -39,6 +40,18 @@ def write(results: Results, run: Path, out: Path) -> Export:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{out}: MLflow cannot write it: {first}", hint="give another --out") from error
     return Export((store,), figures.left_out(results))
+
+
+def _own(file: Confined) -> Path:
+    """Where the store is or will be. SQLite opens it and the files beside it by their names, so none of them may be a
+    link. Raises ConfigError."""
+    try:
+        file.make_room()
+        for suffix in ("", "-journal", "-wal", "-shm"):  # https://sqlite.org/tempfiles.html
+            Confined(file.root, file.relative + suffix).refuse_links()
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror or error}", hint="give another --out") from error
+    return file.path
 
 
 def _experiment(client: Any, model: str, out: Path) -> str:

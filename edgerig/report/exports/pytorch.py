@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edgerig.confined import Confined
 from edgerig.report import replace_file
 from edgerig.report.exports import Export, figures
 from edgerig.results import CellResult, DeviceRecord, Results
@@ -21,7 +22,7 @@ _GIB = 2**30
 _NAME = "edgerig"
 
 
-def write(results: Results, run: Path, out: Path) -> Export:
+def write(results: Results, run: Path, out: Confined) -> Export:
     ran = [cell for cell in results.cells if cell.status == "ok"]
     records = [_record(results, cell, name, value) for cell in ran for name, value in figures.of(cell).items()]
     content = json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"

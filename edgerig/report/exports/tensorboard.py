@@ -11,6 +11,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+from edgerig.confined import Confined
 from edgerig.errors import ConfigError
 from edgerig.report.exports import Export, figures
 from edgerig.results import CellResult, Results
@@ -18,8 +19,8 @@ from edgerig.results import CellResult, Results
 _MARK = "edgerig-export"
 
 
-def write(results: Results, run: Path, out: Path) -> Export:
-    """One TensorBoard run a cell that ran, under `out`. Raises ConfigError, as when TensorBoard is not installed."""
+def write(results: Results, run: Path, folder: Confined) -> Export:
+    """One TensorBoard run a cell that ran, under `folder`. Raises ConfigError, as when TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -29,12 +30,16 @@ def write(results: Results, run: Path, out: Path) -> Export:
     ran = [cell for cell in results.cells if cell.status == "ok"]
     started = datetime.fromisoformat(results.run.started).timestamp()
     try:
+        folder.make_room()
+        out = folder.refuse_links()
         _emptied(out)
         for cell in ran:
             with SummaryWriter(str(out / _folder(cell.id))) as writer:
                 _write_cell(writer, results, cell, started)
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be written: {error.strerror or error}", hint="give another --out") from error
+        raise ConfigError(
+            f"{folder}: cannot be written: {error.strerror or error}", hint="give another --out"
+        ) from error
     return Export((str(out),), figures.left_out(results))
 
 

@@ -139,7 +139,7 @@ def test_the_file_that_was_asked_for_is_taken_even_over_another_of_its_key(file,
 
 def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path, file):
     (tmp_path / "text").write_text("no tar\n" * 1000)
-    for name, said in (("text", "no whole bundle"), ("absent", "No such file"), (".", "Is a directory")):
+    for name, said in (("text", "no whole bundle"), ("absent", "No such file"), (".", "is a folder")):
         with pytest.raises(ConfigError, match=said):
             carried.load(tmp_path / name)
     file.write_bytes(file.read_bytes()[:1500])
