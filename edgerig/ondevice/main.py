@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from edgerig.ondevice import engines, illegal, lifeline, markers, memory, tensors, timing
-from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.contention import Watch
+from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.state import Reading, Sensors
 
