@@ -25,6 +25,7 @@ from edgerig.errors import (
     RunTimeout,
     foreseen,
 )
+from edgerig.measure.raw import attempts_of
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
@@ -114,7 +115,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         _keep_host_outputs(folder, task.run_folder / raw)
         opened = sessions.device(task.device)
         device = opened.transport.probe()
-        attempts = run_on_device(
+        run_on_device(
             opened,
             task.cell.id,
             artifact,
@@ -144,7 +145,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         device=device,
         after=after,
         raw=raw,
-        attempts=attempts,
+        attempts=attempts_of(task.run_folder / raw),
     )
 
 
