@@ -68,16 +68,16 @@ def run_on_device(
     settings: RunSettings,
     into: Path,
     before: DeviceRecord,
-) -> int:
+) -> None:
     """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
 
     `before` is the device as probed before: a runner's death is told from what has changed since.
 
     `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each
     further process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Where other processes
-    disturbed all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether; gives how often
-    they were. The device is left without the job's folder and processes; where the link is gone, `device.left` has it
-    for the next call. Raises DeviceError, RunError: an attempt that fails costs none of those before it.
+    disturbed all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether. The device is
+    left without the job's folder and processes; where the link is gone, `device.left` has it for the next call.
+    Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     into.mkdir(parents=True, exist_ok=True)
     _forget_attempts(into)
@@ -111,7 +111,7 @@ def run_on_device(
         _fetch(device, remote, raw, artifact, len(inputs[0]), into)
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
-        return _attempts(device, job, remote, settings, into, before)
+        _attempts(device, job, remote, settings, into, before)
 
 
 def _forget_attempts(into: Path) -> None:
@@ -127,13 +127,13 @@ def _failed(number: int) -> str:
 
 def _attempts(
     device: OpenDevice, job: Job, remote: str, settings: RunSettings, into: Path, before: DeviceRecord
-) -> int:
-    """Times the cell again while it is contended; gives the number of attempts that are at home."""
+) -> None:
+    """Times the cell again while it is contended."""
     latest = into
     for number in range(2, settings.attempts + 1):
         found = contention.select(read_timing(latest, job.cell)).contention
         if found is None or not found.contended:
-            return number - 1
+            return
         name = attempt_name(number)
         try:
             for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, settings.repeats))]:
@@ -142,9 +142,8 @@ def _attempts(
         except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
             if (into / name).is_dir():
                 (into / name).rename(into / _failed(number))
-            return number - 1
+            return
         latest = into / name
-    return settings.attempts
 
 
 def _write_job(job: Job, into: Path) -> None:

@@ -232,12 +232,7 @@ def _of_cell(run: RawRun, cell: str) -> RawRun:
 def read_raw(folder: Path | Confined, cell: str) -> Raw:
     """The raw run saved in `folder`. Raises RunError or UnparsableOutput."""
     first = read_timing(folder, cell)
-    again = []
-    for number in range(2, MAX_ATTEMPTS + 1):
-        attempt = folder / attempt_name(number)
-        if not attempt.is_dir():
-            break
-        again.append(read_timing(attempt, cell))
+    again = [read_timing(folder / attempt_name(number), cell) for number in range(2, attempts_of(folder) + 1)]
     kept = (folder / f"{HOST}_0.npy").is_file()
     return replace(
         first,
@@ -250,6 +245,12 @@ def read_raw(folder: Path | Confined, cell: str) -> Raw:
 def attempt_name(number: int) -> str:
     """The folder of a further attempt, from 2 on, in the cell's."""
     return f"attempt-{number}"
+
+
+def attempts_of(folder: Path | Confined) -> int:
+    """How many attempts at the timing the raw run in `folder` has."""
+    there = (number for number in range(2, MAX_ATTEMPTS + 1) if not (folder / attempt_name(number)).is_dir())
+    return next(there, MAX_ATTEMPTS + 1) - 1
 
 
 def read_timing(folder: Path | Confined, cell: str) -> Raw:

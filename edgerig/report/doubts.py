@@ -99,6 +99,9 @@ def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) 
     found = []
     if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
         found.append(pick.verdict.advice)
+    contention = None if pick.latency is None or pick.emulated else pick.latency.contention
+    if contention is not None and contention.counted == "undisturbed":
+        found.append(f"its latency is that of the samples nothing disturbed: {contention.found}")
     if unsure := _unsure_accuracy(kept, budget):
         found.append(unsure)
     return tuple(found)

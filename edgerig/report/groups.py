@@ -42,20 +42,32 @@ def without_figures(text: str, cell: CellResult) -> str:
 
 _GRAVEST = (
     "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "state", "build", "contended",
-    "fallback", "throttled", "noisy", "emulated",
+    "fallback", "disturbed samples", "throttled", "noisy", "emulated",
 )  # fmt: skip
 
 
 def warnings(cells: Sequence[CellResult]) -> list[Group]:
     """Every verdict but "stable", what outputs lost, data beyond the calibration's, and what builders noted; the
     gravest first."""
-    told = [(title, text, cell) for cell in cells for title, text in (*_verdict(cell), *_outputs(cell), *_file(cell))]
+    told = [
+        (title, text, cell)
+        for cell in cells
+        for title, text in (*_verdict(cell), *_timing(cell), *_outputs(cell), *_file(cell))
+    ]
     return _groups(sorted(told, key=lambda item: rank(item[0], _GRAVEST)))
 
 
 def _verdict(cell: CellResult) -> Iterator[tuple[str, str]]:
     if cell.verdict is not None and cell.verdict.label != "stable":
         yield cell.verdict.label, cell.verdict.advice or "no advice was recorded"
+
+
+def _timing(cell: CellResult) -> Iterator[tuple[str, str]]:
+    """Of a latency whose percentiles are not of all the samples that were taken."""
+    told = None if cell.latency is None or cell.emulated else cell.latency.contention
+    if told is not None and told.counted == "undisturbed":
+        left = f"percentiles are those of {told.undisturbed:,} of {told.measured:,} samples, which nothing disturbed"
+        yield "disturbed samples", f"{told.found}: {left}"
 
 
 def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
@@ -86,9 +98,16 @@ def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
 
 
 def notes(cells: Sequence[CellResult]) -> list[Group]:
-    """What engines said of how a cell was run."""
+    """What engines said of how a cell was run, and what its device could not tell."""
     told = [("engine", note, cell) for cell in cells if cell.engine is not None for note in cell.engine.notes]
-    return _groups(told)
+    return _groups((*told, *(item for cell in cells for item in _unwatched(cell))))
+
+
+def _unwatched(cell: CellResult) -> Iterator[tuple[str, str, CellResult]]:
+    """What the device does not tell of other processes beside a timed loop."""
+    watched = None if cell.latency is None else cell.latency.contention
+    for reason in dict.fromkeys(watched.reasons.values() if watched is not None else ()):
+        yield "contention", reason, cell
 
 
 def unmeasured(cells: Sequence[CellResult]) -> list[Group]:

@@ -31,6 +31,7 @@ from edgerig.errors import (
     foreseen,
     says_full,
 )
+from edgerig.measure.raw import attempts_of
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
@@ -135,7 +136,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         _keep_host_outputs(folder, into)
         with sessions.turn(task.device) as opened:
             device = opened.transport.probe()
-            attempts = run_on_device(
+            run_on_device(
                 opened,
                 task.cell.id,
                 artifact,
@@ -167,7 +168,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         device=device,
         after=after,
         raw=raw,
-        attempts=attempts,
+        attempts=attempts_of(task.run_folder / raw),
     )
 
 

@@ -1,0 +1,200 @@
+"""Samples of a watch whose every figure the test has chosen: 3 ms inferences, a burst each, on 2 processors."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgerig.errors import UnparsableOutput
+from edgerig.measure.contention import select
+from edgerig.measure.raw import Raw, RawContention, RawRun, RawStretch, Watched, attempts_of, read_raw
+from edgerig.ondevice.contention import COLUMNS
+
+MS = 1_000_000
+TENSOR = {"name": "y", "shape": [1, 2], "dtype": "float32"}
+
+
+def run_of(samples, threads=1, **more):
+    return RawRun.model_validate(
+        {
+            "schema": 1,
+            "cell": "c",
+            "engine": {"inputs": [], "outputs": [TENSOR], "runtime": "R", "version": "1", "threads": threads},
+            "runtime_import_ns": 1,
+            "load_ns": 2,
+            "first_inference_ns": 3,
+            "warmup_runs": 1,
+            "timer_overhead_ns": 4,
+            "samples": samples,
+            "memory": {},
+            **more,
+        }
+    )
+
+
+def process(times_ms, waited_ms=0.0, runnable=1, involuntary=0, stolen_ms=0.0, others=0.0, voluntary=0, **told):
+    """One process: its samples and what was seen of them; an array or one value for all."""
+    times = np.asarray(times_ms, float) * MS
+    waited, stolen = (np.broadcast_to(np.asarray(each, float) * MS, times.shape) for each in (waited_ms, stolen_ms))
+    columns = [np.ones(len(times)), times, waited, times - waited - stolen, involuntary, voluntary, runnable]
+    bursts = np.stack([np.broadcast_to(column, times.shape) for column in columns], axis=1).astype(np.int64)
+    wall = int(times.sum())
+    own = wall - int(waited.sum())
+    stretch = RawStretch(
+        bursts=len(times), wall_ns=wall, idle_ns=max(int(2 * wall - own - others * wall), 0), steal_ns=0, own_ns=own
+    )
+    known = {"bursts": len(times), "cpus": 2, "threads": 1, "stretches": [stretch], **told}
+    return times.astype(np.int64), Watched(bursts, RawContention(**known))
+
+
+def raw_of(*processes, threads=1, again=()):
+    samples, watched = zip(*processes, strict=True)
+    run = run_of(sum(map(len, samples)), threads)
+    return Raw(run, samples, [], watched=watched, again=tuple(again))
+
+
+def still(count=100):
+    return process(3 + np.linspace(0, 0.01, count))
+
+
+def test_a_still_machine_counts_every_sample():
+    timed = select(raw_of(still(), still()))
+    assert sum(map(len, timed.processes_ns)) == 200
+    assert (timed.contention.counted, timed.contention.contended, timed.contention.found) == ("all", False, "")
+    assert timed.contention.undisturbed == 200
+
+
+def test_samples_that_waited_and_the_one_after_each_are_left_out():
+    waits = np.zeros(300)
+    waits[::3] = 9.0
+    after = np.where(np.arange(300) % 3 == 1, 0.5, 0.0)  # caches are cold
+    timed = select(raw_of(process(3 + waits + after, waits)))
+    found = timed.contention
+    assert (found.counted, found.contended, found.undisturbed, found.measured) == ("undisturbed", False, 100, 300)
+    assert timed.processes_ns[0].tolist() == [3 * MS] * 100
+    assert found.waited == pytest.approx(900 / (900 + 900 + 50), abs=0.01)
+    assert found.all_p50_ms == 3.5
+
+
+@pytest.mark.parametrize(("clean", "contended"), [(49, True), (50, False)])
+def test_too_few_undisturbed_samples_are_no_figure(clean, contended):
+    waits = np.r_[np.full(250, 9.0), np.zeros(clean + 1)]
+    found = select(raw_of(process(3 + waits, waits))).contention
+    assert found.contended == contended
+    assert found.counted == ("all" if contended else "undisturbed")
+
+
+def test_half_of_few_samples_is_enough():
+    waits = np.r_[np.full(5, 90.0), np.zeros(16)]
+    assert select(raw_of(process(300 + waits, waits))).contention.counted == "undisturbed"
+
+
+def test_busy_neighbours_count_although_nothing_waited():
+    timed = select(raw_of(process(np.full(200, 4.0), runnable=2, others=1.0)))
+    assert timed.contention.contended
+    assert "beside 100%" in timed.contention.found
+    assert timed.contention.others_cpus == pytest.approx(1.0)
+
+
+def test_what_did_not_wait_is_told_of_a_contended_cell():
+    waits = np.tile([9.0, 0.0, 0.0], 100)
+    timed = select(raw_of(process(3 + waits, waits, runnable=3, others=1.5)))
+    assert timed.contention.contended
+    assert timed.contention.counted == "unwaited"
+    assert np.median(timed.processes_ns[0]) == 3 * MS
+
+
+def test_a_neighbour_on_one_of_many_processors_is_none():
+    assert select(raw_of(process(np.full(200, 3.0), runnable=2, cpus=16))).contention.found == ""
+
+
+def test_waiting_that_does_not_show_in_the_median_is_no_contention():
+    """Networks of microseconds: a wait is in one of hundreds of samples, bursts hold many."""
+    samples, watched = process(np.full(600, 0.01))
+    bursts = np.zeros((6, len(COLUMNS)), np.int64)
+    bursts[:] = [100, MS, 0, MS, 0, 0, 1]
+    bursts[1:, 2] = 5 * MS
+    bursts[1:, 1] = 6 * MS
+    stretch = watched.told.stretches[0].model_copy(update={"bursts": 6})
+    told = watched.told.model_copy(update={"bursts": 6, "stretches": [stretch]})
+    found = select(raw_of((samples, Watched(bursts, told)), (samples, Watched(bursts, told)))).contention
+    assert found.waited > 1
+    assert not found.contended
+
+
+def test_a_hypervisor_that_takes_the_processor_is_seen_by_the_threads_own_clock():
+    stolen = np.tile([3.0, 0.0, 0.0], 60)
+    found = select(raw_of(process(3 + stolen, stolen_ms=stolen))).contention
+    assert found.stolen == pytest.approx(0.25, abs=0.01)
+    assert "hypervisor" in found.found
+    assert found.counted == "undisturbed"
+    sleeping = select(raw_of(process(3 + stolen, stolen_ms=stolen, voluntary=1))).contention
+    assert (sleeping.stolen, sleeping.found) == (0.0, "")
+
+
+def test_a_kernel_that_does_not_count_waiting_is_told_by_the_threads_clock_and_the_reason_is_kept():
+    waits = np.tile([9.0, 0.0, 0.0], 60)
+    samples, watched = process(3 + waits, waits)
+    bursts = watched.bursts.copy()
+    bursts[:, COLUMNS.index("waited_ns")] = -1
+    told = watched.told.model_copy(update={"reasons": {"waited_ns": "the kernel does not count waiting"}})
+    timed = select(raw_of((samples, Watched(bursts, told))))
+    assert timed.contention.counted == "undisturbed"
+    assert np.median(timed.processes_ns[0]) == 3 * MS
+    assert timed.contention.reasons["waited"] == "the kernel does not count waiting"
+
+
+@pytest.mark.parametrize(("others", "involuntary", "found"), [(0.0, 0, False), (0.6, 0, True), (0.0, 1, True)])
+def test_threads_of_a_pool_that_wake_up_are_not_kept_waiting(others, involuntary, found):
+    made = process(np.full(200, 3.0), 0.2, stolen_ms=-0.2, others=others, involuntary=involuntary)  # workers wait
+    assert bool(select(raw_of(made, threads=2)).contention.found) == found
+
+
+def test_the_first_attempt_that_is_not_contended_counts():
+    bad = raw_of(process(np.full(100, 12.0), 9.0, runnable=3))
+    good = raw_of(still())
+    timed = select(replace(bad, again=(bad, good, good)))
+    assert (timed.contention.attempt, timed.contention.attempts, timed.contention.contended) == (3, 4, False)
+    assert timed.attempt is good
+    assert select(replace(bad, again=(bad,))).contention.contended
+
+
+def test_runs_of_before_read_as_before(tmp_path):
+    samples = np.full(10, MS)
+    assert select(Raw(run_of(10), (samples,), [])).contention is None
+    save(tmp_path, samples, None)
+    raw = read_raw(tmp_path, "c")
+    assert select(raw).processes_ns[0].tolist() == samples.tolist()
+    assert attempts_of(tmp_path) == 1
+
+
+def save(folder, samples, bursts):
+    folder.mkdir(exist_ok=True)
+    more = {} if bursts is None else {"contention": {"bursts": len(bursts), "cpus": 2, "threads": 1}}
+    run = run_of(len(samples), **more)
+    (folder / "raw.json").write_text(json.dumps(run.model_dump(by_alias=True, mode="json", exclude_defaults=True)))
+    np.save(folder / "samples.npy", samples)
+    np.save(folder / "output_0.npy", np.ones((3, 2), np.float32))
+    if bursts is not None:
+        np.save(folder / "bursts.npy", bursts)
+
+
+def test_attempts_are_read_from_their_folders(tmp_path):
+    bad, good = process(np.full(60, 12.0), 9.0), still(60)
+    save(tmp_path, bad[0], bad[1].bursts)
+    save(tmp_path / "attempt-2", good[0], good[1].bursts)
+    raw = read_raw(tmp_path, "c")
+    assert attempts_of(tmp_path) == 2
+    assert select(raw).contention.attempt == 2
+    assert len(raw.outputs) == 1
+
+
+@pytest.mark.parametrize("damage", ["counts", "negative"])
+def test_bursts_that_cannot_be_are_refused(tmp_path, damage):
+    samples, watched = still(60)
+    bursts = watched.bursts.copy()
+    bursts[3, 0 if damage == "counts" else 2] = 2 if damage == "counts" else -5
+    save(tmp_path, samples, bursts)
+    with pytest.raises(UnparsableOutput, match=r"bursts\.npy"):
+        read_raw(tmp_path, "c")
