@@ -15,7 +15,6 @@ import numpy as np
 from edgerig.history.metrics import Row
 from edgerig.measure.machine import APART, LARGEST
 
-
 CONTROLS = ("clock", "core", "memory")
 
 
