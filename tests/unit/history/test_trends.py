@@ -152,9 +152,9 @@ def test_noise_within_the_minimum_does_not_look_like_a_cliff():
     assert len(words.sparkline([0.0] * 50, metric)) == 24
 
 
-def on_a_machine(cell, p50: float, clock: float, core: float | None = None, memory: float | None = None):
+def on_a_machine(cell, p50: float, clock: float, core: float | None = None, memory: float | None = None, size=10**7):
     """A cell whose controls took so much longer than usual, like its own latency but for `p50`."""
-    found = cell(p50=p50 * clock)
+    found = cell(p50=p50 * clock, size=size)
     second, third = clock if core is None else core, clock if memory is None else memory
     controls = Controls(clock_ms=(0.118 * clock,), core_ms=(0.2 * second,), memory_ms=(4.0 * third,))
     return found.model_copy(update={"latency": found.latency.model_copy(update={"controls": controls})})
@@ -192,6 +192,11 @@ def test_a_run_the_machine_spoilt_is_left_out(run, cell, odd):
     (trend,) = trends(runs)
     assert [bool(point.left_out) for point in trend.points] == [False, True, False]
     assert "the machine" in trend.points[1].left_out
+
+
+def test_memory_does_not_matter_to_what_stays_in_a_cache(run, cell):
+    (trend,) = trends([run(i, on_a_machine(cell, 1.0, 1.0, memory=1 + 0.5 * i, size=1000)) for i in range(3)])
+    assert trend.left_out == []
 
 
 def test_runs_without_controls_stand_as_measured(run, cell):

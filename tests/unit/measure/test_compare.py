@@ -43,7 +43,7 @@ def cell(**changes) -> CellSnapshot:
         "status": "ok",
         "verdict": "stable",
         "undelegated": 0,
-        "size_bytes": 100_000,
+        "size_bytes": 100_000_000,
         "peak_memory_bytes": 40_000_000,
         "relative_error": 0.018,
         "outputs_sha256": "aaaa",
@@ -189,7 +189,14 @@ def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(clock, cor
     found, comparison = compared(cell(), new, speed(), speed(clock, core, memory))
     assert found.label == "inconclusive"
     assert found.reason == "the machine itself changed: see the note on it"
-    assert "they differ by" in machines_told(comparison)[0]
+    assert "more than chance explains" in machines_told(comparison)[0]
+
+
+@pytest.mark.parametrize(("size_bytes", "label"), [(100_000, "same"), (4_000_000, "inconclusive")])
+def test_memory_matters_to_what_reads_it(size_bytes, label) -> None:
+    """At 16 GB/s, a millisecond reads 16 MB: 4 MB twice are half of it."""
+    found, _ = compared(cell(size_bytes=size_bytes), cell(size_bytes=size_bytes), speed(), speed(1.0, 1.0, 1.2))
+    assert found.label == label
 
 
 def test_what_follows_another_control_than_the_clock_is_no_regression() -> None:
