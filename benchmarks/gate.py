@@ -131,8 +131,8 @@ def clock(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
 
 
 def scaled(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
-    """The same with a clock that is exactly known: of one of two runs, every sample and control is scaled by 0.9 to 1.1,
-    which is what a change of the clock does and nothing else on this machine can be made to do."""
+    """The same with a clock that is exactly known: of one run, every sample and control is scaled by 0.9 to 1.1, which
+    is what a change of the clock does and nothing else on this machine can be made to do."""
     workshop.sweep(SLOWER, LOCAL)
     for number in range(trials):
         factor = 0.9 + 0.2 * number / max(1, trials - 1)

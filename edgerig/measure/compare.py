@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from edgerig.measure.evidence import Difference, latency_ratio, paired_accuracy, unpaired
-from edgerig.measure.machine import Shift, reach, shift
+from edgerig.measure.evidence import Difference, latency_ratio, own_core, paired_accuracy, unpaired
+from edgerig.measure.machine import UNCORRECTED, Shift, reach, shift
 from edgerig.measure.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
 from edgerig.results import Status, Value
 from edgerig.spec.budget import Minimums
@@ -265,10 +265,21 @@ def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | 
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
         told = "neither run was spread over several processes: raise run.repeats to 3 or more"
         return changed.model_copy(update={"reason": told})
-    apart = () if machine is None or not machine.corrected else reach(machine, now.size_bytes, old.p50_ms)
+    apart = (
+        ()
+        if machine is None or not machine.corrected
+        else reach(machine, now.size_bytes, old.p50_ms, own_core(old, new))
+    )
     if changed.label == "inconclusive" and sum(apart) > minimum / 2:
-        return changed.model_copy(update={"reason": _MACHINE})
+        return changed.model_copy(update={"reason": _beside(own_core(old, new)) or _MACHINE})
     return changed
+
+
+def _beside(own: float | None) -> str:
+    """What is said of the one cell whose core was shared, or was free again, while it ran."""
+    if own is None or abs(own - 1) <= 2 * UNCORRECTED:
+        return ""
+    return f"arithmetic beside this cell took {own - 1:+.0%}: its core was shared in one of the runs"
 
 
 _MACHINE = "the machine itself changed: see the note on it"

@@ -47,10 +47,17 @@ def latency_ratio(
         clock = machine.clock
         centre -= math.log1p(clock.change)
         half = math.hypot(half, (math.log1p(clock.high) - math.log1p(clock.low)) / 2)
-        below, above = reach(machine, size_bytes, base.p50_ms)
+        below, above = reach(machine, size_bytes, base.p50_ms, own_core(base, new))
     statistic = abs(centre) / (half / quantile)
     p = 2 * float(special.stdtr(freedom, -statistic) if freedom else special.ndtr(-statistic))
     return Difference(math.expm1(centre), math.expm1(centre - half - below), math.expm1(centre + half + above), p)
+
+
+def own_core(base: LatencySnapshot, new: LatencySnapshot) -> float | None:
+    """What the core's control beside the cell took, new / base; None where one of them did not time it."""
+    if base.core_control_ms is None or new.core_control_ms is None:
+        return None
+    return new.core_control_ms / base.core_control_ms
 
 
 def _within(base: LatencySnapshot, new: LatencySnapshot) -> float:

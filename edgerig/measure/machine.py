@@ -33,7 +33,8 @@ CACHED_BYTES = 2**20
 """A file up to this size, inferred from again and again, is taken to stay in a cache: those of application processors
 hold 1 MiB or more, with few exceptions."""
 UNCORRECTED = 0.03
-"""How far the control may differ before latencies are not compared, where the second control is missing."""
+"""How far the control may differ before latencies are not compared, where the second control is missing; and how far
+the core's beside one cell may differ from the clock's by chance."""
 WIDEST = 10.0
 Milliseconds = Annotated[float, Field(gt=0, le=1e9)]
 
@@ -69,9 +70,9 @@ class Shift(Value):
     """What became of the machine: `changes` of its controls, that of the clock first.
 
     Latencies are divided by `1 + clock.change` where `corrected`. `core_slower` and `core_faster` are how much more or
-    less than the clock's the core's control surely changed, as differences of logarithms, `memory_…` the memory's;
-    what they do to a latency `reach` says. `memory_ms` is what the latter took in the base. `doubt` says why no latency of the device can be compared, `reason` why none
-    is corrected, "" where they can.
+    less than the clock's the core's control surely changed, as differences of logarithms, `memory_…` the memory's; what
+    they do to a latency is `reach`'s to say. `memory_ms` is what memory's took in the base. `doubt` says why no latency
+    of the device can be compared, `reason` why none is corrected, "" where they can.
     """
 
     device: str
@@ -126,18 +127,23 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
     return Shift.model_validate({**known, "corrected": True})
 
 
-def reach(machine: Shift, size_bytes: int | None, p50_ms: float) -> tuple[float, float]:
+def reach(machine: Shift, size_bytes: int | None, p50_ms: float, own_core: float | None = None) -> tuple[float, float]:
     """How far below and above the effect corrected by the clock its interval reaches besides, in logarithms, because a
-    latency may follow another control: the core's wholly, the memory's by as much of its time as reading its file
-    takes at most (twice, for what it computes), at the speed of that control. A file that stays in a cache reads no
-    memory. (The bound of a roofline: Williams, Waterman and Patterson, Comm. ACM 52(4), 2009.)"""
+    latency may follow another control.
+
+    The core's wholly, that of the run and the one beside the cell itself (`own_core`, new / base): a neighbour that was
+    there for this cell alone is not seen in the run's median. The memory's by as much of the latency as reading the
+    file takes at most (twice, for what it computes), at the speed of that control: the bound of a roofline (Williams,
+    Waterman and Patterson, Communications of the ACM 52(4), 2009). A file that stays in a cache reads no memory.
+    """
     share = 1.0
     if size_bytes is not None and machine.memory_ms is not None:
         reading_ms = 2 * size_bytes / MEMORY_BYTES * machine.memory_ms
         share = 0.0 if size_bytes <= CACHED_BYTES else min(1.0, reading_ms / p50_ms)
+    own = 0.0 if own_core is None else math.log(own_core) - math.log1p(machine.clock.change)
     return (
-        max(machine.core_slower, share * machine.memory_slower),
-        max(machine.core_faster, share * machine.memory_faster),
+        max(machine.core_slower, share * machine.memory_slower, own - UNCORRECTED),
+        max(machine.core_faster, share * machine.memory_faster, -own - UNCORRECTED),
     )
 
 

@@ -194,6 +194,18 @@ def test_a_run_the_machine_spoilt_is_left_out(run, cell, odd):
     assert "the machine" in trend.points[1].left_out
 
 
+def test_a_neighbour_beside_one_cell_leaves_that_cells_point_out(run, cell):
+    other = "digits_cnn-torch-tflite-fp16@local/t1"
+    runs = []
+    for i in range(5):
+        beside = on_a_machine(cell, 1.0, 1.0, core=1.5 if i == 3 else 1.0)
+        quiet = [on_a_machine(cell, 1.0, 1.0).model_copy(update={"id": f"{other}{n}"}) for n in range(4)]
+        runs.append(run(i, beside, *quiet))
+    found = {trend.cell: [bool(point.left_out) for point in trend.points] for trend in trends(runs)}
+    assert found[CELL] == [False, False, False, True, False]
+    assert not any(found[f"{other}0"])
+
+
 def test_memory_does_not_matter_to_what_stays_in_a_cache(run, cell):
     (trend,) = trends([run(i, on_a_machine(cell, 1.0, 1.0, memory=1 + 0.5 * i, size=1000)) for i in range(3)])
     assert trend.left_out == []

@@ -206,6 +206,15 @@ def test_what_follows_another_control_than_the_clock_is_no_regression() -> None:
         assert compared(cell(), new, speed(), speed(1.0, 1.4, 1.1))[0].label == label
 
 
+@pytest.mark.parametrize(("own", "label"), [(1.0, "regressed"), (1.02, "regressed"), (1.3, "inconclusive")])
+def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label) -> None:
+    base = cell(latency=timed(1.0, 1.01, 0.99).model_copy(update={"core_control_ms": 0.2}))
+    new = cell(latency=timed(1.25, 1.26, 1.24).model_copy(update={"core_control_ms": 0.2 * own}))
+    found, _ = compared(base, new, speed(), speed())
+    assert found.label == label
+    assert ("beside this cell took +30%" in found.reason) == (own == 1.3)
+
+
 def test_a_machine_that_is_twice_as_slow_is_not_corrected_for() -> None:
     new = cell(latency=timed(1.4, 1.41, 1.39))
     found, comparison = compared(cell(), new, speed(), speed(1.4, 1.4, 1.4))
