@@ -1,6 +1,6 @@
 """Does the gate catch what it should, and leave alone what did not change?
 
-    python benchmarks/gate.py [--trials 20] [--only identical --only slower …]
+    python benchmarks/gate.py [--trials 20] [--only local --only clock …]
 
 Every trial is what a user does: `edgerig sweep` of a build, `edgerig gate NEW --baseline BASE` against the run before.
 
@@ -8,6 +8,8 @@ Every trial is what a user does: `edgerig sweep` of a build, `edgerig gate NEW -
 |---|---|---|
 | identical | the same build once more, on this machine | not fail |
 | slower | three more layers, about 11 % slower, on this machine | fail or be inconclusive, never call it same |
+| clock | the same build once more, the machine made slower for one of the two runs | not fail; mostly call it same |
+| clock-slower | the 11 % slower build, across the same change | fail or be inconclusive, never call it same |
 | calibration | int8-static calibrated on images too dark or bright | fail by accuracy, parity, or a build refused |
 | operator | one more layer, about 2 % more instructions, emulated | fail by instructions |
 """
@@ -15,7 +17,10 @@ Every trial is what a user does: `edgerig sweep` of a build, `edgerig gate NEW -
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -25,7 +30,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gate_variants import BASE, MODEL, ONE_OPERATOR, SLOWER, Variant, miscalibrated, write
+from gate_variants import BASE, MODEL, ONE_OPERATOR, SLOWER, Variant, miscalibrated, scale_run, write
 from ratios import machine
 
 from edgerig import process
@@ -45,6 +50,7 @@ class Trial:
 
     verdict: dict[str, Any]
     cells: list[dict[str, Any]]
+    machines: list[dict[str, Any]]
 
     def metric(self, name: str) -> list[dict[str, Any]]:
         return [metric for cell in self.cells for metric in cell["metrics"] if metric["metric"] == name]
@@ -79,7 +85,8 @@ class Workshop:
             raise BuildError(f"the gate ended with {done.returncode}: {done.stderr[-2000:].decode(errors='replace')}")
         verdict = json.loads((new / "verdict.json").read_text(encoding="utf-8"))
         told = process.run([*edgerig, "compare", str(base), str(new), "--json"], timeout_s=120)
-        return Trial(verdict, json.loads(told.stdout)["cells"])
+        found = json.loads(told.stdout)
+        return Trial(verdict, found["cells"], found["machines"])
 
 
 def identical_and_slower(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
@@ -92,6 +99,48 @@ def identical_and_slower(workshop: Workshop, trials: int) -> Iterator[tuple[str,
         again = workshop.sweep(BASE, LOCAL)
         yield "identical", workshop.gate(again, base)
         base = again
+
+
+class _Slowed:
+    """A neighbour on every processor but the first for as long as a run takes: it takes a part of a shared core, of the
+    last cache and of the power the clock may draw. Where that moves nothing, the trial is one of `identical`."""
+
+    def __enter__(self) -> None:
+        busy = "x = 1.0\nwhile True: x = x * 1.0000001"
+        self._processes = [
+            subprocess.Popen([sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {{{cpu}}})\n{busy}"])
+            for cpu in sorted(os.sched_getaffinity(0))[1:]
+        ]
+
+    def __exit__(self, *_: object) -> None:
+        for neighbour in self._processes:
+            neighbour.kill()
+            neighbour.wait()
+
+
+def clock(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
+    """Pairs of runs with another machine in each: in every other trial it is the base that had the neighbour."""
+    workshop.sweep(SLOWER, LOCAL)
+    for number in range(trials):
+        with _Slowed() if number % 2 else contextlib.nullcontext():
+            base = workshop.sweep(BASE, LOCAL)
+        with contextlib.nullcontext() if number % 2 else _Slowed():
+            again, slower = workshop.sweep(BASE, LOCAL), workshop.sweep(SLOWER, LOCAL)
+        yield "clock", workshop.gate(again, base)
+        yield "clock-slower", workshop.gate(slower, base)
+
+
+def scaled(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
+    """The same with a clock that is exactly known: of one run, every sample and control is scaled by 0.9 to 1.1, which
+    is what a change of the clock does and nothing else on this machine can be made to do."""
+    workshop.sweep(SLOWER, LOCAL)
+    for number in range(trials):
+        factor = 0.9 + 0.2 * number / max(1, trials - 1)
+        base, again, slower = (workshop.sweep(variant, LOCAL) for variant in (BASE, BASE, SLOWER))
+        for run_ in (again, slower):
+            scale_run(run_, factor)
+        yield "scaled", workshop.gate(again, base)
+        yield "scaled-slower", workshop.gate(slower, base)
 
 
 def calibration(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
@@ -110,6 +159,8 @@ def operator(workshop: Workshop, trials: int) -> Iterator[tuple[str, Trial]]:
 
 KINDS: dict[str, Callable[[Workshop, int], Iterator[tuple[str, Trial]]]] = {
     "local": identical_and_slower,
+    "clock": clock,
+    "scaled": scaled,
     "calibration": calibration,
     "operator": operator,
 }
@@ -118,9 +169,9 @@ KINDS: dict[str, Callable[[Workshop, int], Iterator[tuple[str, Trial]]]] = {
 def kept(kind: str, trial: Trial) -> bool:
     """Did the gate do what it should?"""
     failed = trial.failed_by()
-    if kind == "identical":
+    if kind in ("identical", "clock", "scaled"):
         return not failed
-    if kind == "slower":
+    if kind in ("slower", "clock-slower", "scaled-slower"):
         return all(metric["label"] in ("regressed", "inconclusive") for metric in trial.metric("latency"))
     if kind == "calibration":
         return bool({"accuracy", "parity", "outcome"} & set(failed))
@@ -147,7 +198,16 @@ def report(kind: str, trials: Sequence[Trial]) -> list[str]:
         + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
         + (f"; failed by {', '.join(f'{name} {count}' for name, count in by.items())}" if by else "")
     ]
-    shown = {"identical": "latency", "slower": "latency", "calibration": "parity", "operator": "instructions"}[kind]
+    shown = {"calibration": "parity", "operator": "instructions"}.get(kind, "latency")
+    if shown == "latency":
+        labels = Counter(metric["label"] for trial in trials for metric in trial.metric("latency"))
+        compared = sum(labels.values()) or 1
+        lines.append(f"  of {compared} latencies {labels['same'] / compared:.0%} same, {labels['regressed']} regressed")
+        moved = [
+            change["change"] for trial in trials for machine in trial.machines for change in machine["changes"][:1]
+        ]
+        if moved:
+            lines.append(f"  the machine's clock changed by {100 * min(moved):+.1f} to {100 * max(moved):+.1f} %")
     cells = sorted({cell["id"] for trial in trials for cell in trial.cells})
     for name in cells:
         metrics = [m for t in trials for c in t.cells if c["id"] == name for m in c["metrics"] if m["metric"] == shown]
@@ -163,7 +223,12 @@ def report(kind: str, trials: Sequence[Trial]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=20, help="of each kind (default 20)")
-    parser.add_argument("--only", action="append", choices=[*KINDS], help="local is identical and slower")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[*KINDS],
+        help="local is identical and slower; clock, scaled: across a change of it",
+    )
     arguments = parser.parse_args()
     if arguments.trials < 1:
         parser.error("--trials must be at least 1")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgerig.history.metrics import Row
-from edgerig.measure.machine import APART, LARGEST
+from edgerig.measure.machine import APART, CACHED_BYTES, LARGEST
 
-CONTROLS = ("clock", "core", "memory")
+_CONTROLS = ("machine_clock_ms", "machine_core_ms", "machine_memory_ms", "core_control_ms")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,13 @@ class Correction:
 
 
 def corrections(rows: Sequence[Row]) -> list[Correction]:
-    """One for each of a series' rows, which hold `machine_<control>_ms` for each of `CONTROLS`, None where unknown."""
-    controls = [[row[f"machine_{name}_ms"] for name in CONTROLS] for row in rows]
+    """One for each of a series' rows, which hold `machine_<control>_ms` for each control, None where unknown, and the
+    core's beside the cell itself: a neighbour that was there for it alone is not seen in the run's median."""
+    controls = [[row[name] for name in _CONTROLS] for row in rows]
+    cached = [(row["size_bytes"] or 0) <= CACHED_BYTES for row in rows]
     usual = [_usual(column) for column in zip(*controls, strict=True)]
-    return [_one([_ratio(*pair) for pair in zip(own, usual, strict=True)]) for own in controls]
+    ratios = [[_ratio(*pair) for pair in zip(own, usual, strict=True)] for own in controls]
+    return [_one(*own, reads_memory=not small) for own, small in zip(ratios, cached, strict=True)]
 
 
 def _usual(values: Iterable[float | None]) -> float | None:
@@ -42,13 +45,14 @@ def _ratio(value: float | None, usual: float | None) -> float | None:
     return math.log(value / usual) if value is not None and value > 0 and usual is not None else None
 
 
-def _one(ratios: Sequence[float | None]) -> Correction:
-    clock, *others = ratios
-    known = [ratio for ratio in others if ratio is not None]
-    if clock is None or not known:
+def _one(
+    clock: float | None, core: float | None, memory: float | None, own_core: float | None, *, reads_memory: bool
+) -> Correction:
+    if clock is None or (core is None and memory is None):
         return Correction()
     if abs(clock) > math.log1p(LARGEST):
         return Correction(left_out="the machine itself was too fast or too slow to correct for")
-    if any(abs(ratio - clock) > APART for ratio in known):
+    others = [ratio for ratio in (core, own_core, memory if reads_memory else None) if ratio is not None]
+    if any(abs(ratio - clock) > APART for ratio in others):
         return Correction(left_out="the machine's clock, its arithmetic and its memory were not slower by as much")
     return Correction(factor=math.exp(clock))

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from edgerig.measure.evidence import Difference, latency_ratio, paired_accuracy, unpaired
-from edgerig.measure.machine import Shift, shift
+from edgerig.measure.evidence import Difference, latency_ratio, own_core, paired_accuracy, unpaired
+from edgerig.measure.machine import UNCORRECTED, Shift, reach, shift
 from edgerig.measure.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
 from edgerig.results import Status, Value
 from edgerig.spec.budget import Minimums
@@ -256,7 +256,7 @@ def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | 
     if old is None or new is None:
         absent = _absent("latency", old.p50_ms if old else None, new.p50_ms if new else None, minimum, now)
         return absent or MetricChange(metric="latency", label="not compared", minimum=minimum)
-    changed = _changed("latency", old.p50_ms, new.p50_ms, latency_ratio(old, new, machine), minimum)
+    changed = _changed("latency", old.p50_ms, new.p50_ms, latency_ratio(old, new, machine, now.size_bytes), minimum)
     if machine is not None and machine.corrected:
         changed = changed.model_copy(update={"measured": latency_ratio(old, new).effect})
     doubt = other or _untimed(was, now) or (_MACHINE if machine is not None and machine.doubt else "")
@@ -265,9 +265,21 @@ def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | 
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
         told = "neither run was spread over several processes: raise run.repeats to 3 or more"
         return changed.model_copy(update={"reason": told})
-    if changed.label == "inconclusive" and machine is not None and machine.slower + machine.faster > minimum:
-        return changed.model_copy(update={"reason": _MACHINE})
+    apart = (
+        ()
+        if machine is None or not machine.corrected
+        else reach(machine, now.size_bytes, old.p50_ms, own_core(old, new))
+    )
+    if changed.label == "inconclusive" and sum(apart) > minimum / 2:
+        return changed.model_copy(update={"reason": _beside(own_core(old, new)) or _MACHINE})
     return changed
+
+
+def _beside(own: float | None) -> str:
+    """What is said of the one cell whose core was shared, or was free again, while it ran."""
+    if own is None or abs(own - 1) <= 2 * UNCORRECTED:
+        return ""
+    return f"arithmetic beside this cell took {own - 1:+.0%}: its core was shared in one of the runs"
 
 
 _MACHINE = "the machine itself changed: see the note on it"

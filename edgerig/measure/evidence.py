@@ -10,7 +10,7 @@ from scipy import special
 
 from edgerig.measure.delta import paired_interval
 from edgerig.measure.latency import between, half_of, resampled_logs, squares
-from edgerig.measure.machine import Shift
+from edgerig.measure.machine import Shift, reach
 from edgerig.measure.snapshot import LatencySnapshot
 
 
@@ -24,14 +24,17 @@ class Difference:
     p: float | None
 
 
-def latency_ratio(base: LatencySnapshot, new: LatencySnapshot, machine: Shift | None = None) -> Difference:
+def latency_ratio(
+    base: LatencySnapshot, new: LatencySnapshot, machine: Shift | None = None, size_bytes: int | None = None
+) -> Difference:
     """The relative change of the median latency, less what the `machine` itself took more (where it is corrected for).
 
     The effect is the ratio of the geometric means of the processes' medians, less one. Its interval adds, as
     independent errors of the log ratio, (a) what one run's samples say of its own median: a bootstrap of the ratio over
     stretches of each process' samples, (b) what they cannot say: two processes with the same file differ, so the pooled
     spread of the processes' medians, by Student's t for their number (both as in `measure/latency.py`), and (c) how
-    exactly the machine's controls are known. Where its controls disagree, it reaches from one's to the other's.
+    exactly the machine's controls are known. Where its controls disagree, it reaches from one's to the other's
+    (`machine.reach`, which asks for the file's `size_bytes`).
     """
     ours, theirs = np.log(new.process_p50_ms), np.log(base.process_p50_ms)
     centre = float(ours.mean() - theirs.mean())
@@ -44,10 +47,17 @@ def latency_ratio(base: LatencySnapshot, new: LatencySnapshot, machine: Shift | 
         clock = machine.clock
         centre -= math.log1p(clock.change)
         half = math.hypot(half, (math.log1p(clock.high) - math.log1p(clock.low)) / 2)
-        below, above = machine.slower, machine.faster
+        below, above = reach(machine, size_bytes, base.p50_ms, own_core(base, new))
     statistic = abs(centre) / (half / quantile)
     p = 2 * float(special.stdtr(freedom, -statistic) if freedom else special.ndtr(-statistic))
     return Difference(math.expm1(centre), math.expm1(centre - half - below), math.expm1(centre + half + above), p)
+
+
+def own_core(base: LatencySnapshot, new: LatencySnapshot) -> float | None:
+    """What the core's control beside the cell took, new / base; None where one of them did not time it."""
+    if base.core_control_ms is None or new.core_control_ms is None:
+        return None
+    return new.core_control_ms / base.core_control_ms
 
 
 def _within(base: LatencySnapshot, new: LatencySnapshot) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from edgerig.measure.latency import FEWEST_BLOCKS, between, half_of, resampled_logs, squares
+from edgerig.ondevice.control import MEMORY_BYTES
 from edgerig.results import Value
 
 FLOOR = 0.003
@@ -28,8 +29,12 @@ LARGEST = 0.25
 APART = 0.1
 """Where a single figure must do, as in a history, controls further apart than this (as a difference of logarithms) make
 it unusable: nobody knows which of the two it followed."""
+CACHED_BYTES = 2**20
+"""A file up to this size, inferred from again and again, is taken to stay in a cache: those of application processors
+hold 1 MiB or more, with few exceptions."""
 UNCORRECTED = 0.03
-"""How far the control may differ before latencies are not compared, where the second control is missing."""
+"""How far the control may differ before latencies are not compared, where the second control is missing; and how far
+the core's beside one cell may differ from the clock's by chance."""
 WIDEST = 10.0
 Milliseconds = Annotated[float, Field(gt=0, le=1e9)]
 
@@ -64,16 +69,19 @@ class Change(Value):
 class Shift(Value):
     """What became of the machine: `changes` of its controls, that of the clock first.
 
-    Latencies are divided by `1 + clock.change` where `corrected`. `slower` and `faster` are how much more or less than
-    the clock's another control surely changed, as differences of logarithms: a latency may follow either, so that its
-    interval reaches from one to the other. `doubt` says why no latency of the device can be compared, `reason` why none
-    is corrected, "" where they can.
+    Latencies are divided by `1 + clock.change` where `corrected`. `core_slower` and `core_faster` are how much more or
+    less than the clock's the core's control surely changed, as differences of logarithms, `memory_…` the memory's; what
+    they do to a latency is `reach`'s to say. `memory_ms` is what memory's took in the base. `doubt` says why no latency
+    of the device can be compared, `reason` why none is corrected, "" where they can.
     """
 
     device: str
     changes: tuple[Change, ...]
-    slower: float = 0.0
-    faster: float = 0.0
+    core_slower: float = 0.0
+    core_faster: float = 0.0
+    memory_slower: float = 0.0
+    memory_faster: float = 0.0
+    memory_ms: float | None = None
     corrected: bool
     doubt: str = ""
     reason: str = ""
@@ -95,7 +103,7 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
     if base is None or new is None or base.clock is None or new.clock is None:
         return None
     clock, half = _ratio(base.clock, new.clock)
-    changes, slower, faster = [_change("clock", clock, half)], 0.0, 0.0
+    changes, apart = [_change("clock", clock, half)], dict[str, float]()
     others: tuple[tuple[Name, Control | None, Control | None], ...] = (
         ("core", base.core, new.core),
         ("memory", base.memory, new.memory),
@@ -105,8 +113,10 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
             ratio, other_half = _ratio(was, now)
             changes.append(_change(name, ratio, other_half))
             sure = math.hypot(half, other_half)
-            slower, faster = max(slower, ratio - clock - sure), max(faster, clock - ratio - sure)
-    known = {"device": device, "changes": tuple(changes), "slower": slower, "faster": faster}
+            apart[f"{name}_slower"] = max(0.0, ratio - clock - sure)
+            apart[f"{name}_faster"] = max(0.0, clock - ratio - sure)
+    memory_ms = None if base.memory is None else base.memory.ms
+    known = {"device": device, "changes": tuple(changes), "memory_ms": memory_ms, **apart}
     if len(changes) == 1:
         reason = "one of the runs, or both, has no second control, which tells a slower clock from other things"
         doubt = f"that is above {UNCORRECTED:.0%}, and {reason}" if abs(clock) > UNCORRECTED else ""
@@ -115,6 +125,26 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
         doubt = f"that is more than the {LARGEST:.0%} that are corrected for"
         return Shift.model_validate({**known, "corrected": False, "doubt": doubt, "reason": doubt})
     return Shift.model_validate({**known, "corrected": True})
+
+
+def reach(machine: Shift, size_bytes: int | None, p50_ms: float, own_core: float | None = None) -> tuple[float, float]:
+    """How far below and above the effect corrected by the clock its interval reaches besides, in logarithms, because a
+    latency may follow another control.
+
+    The core's wholly, that of the run and the one beside the cell itself (`own_core`, new / base): a neighbour that was
+    there for this cell alone is not seen in the run's median. The memory's by as much of the latency as reading the
+    file takes at most (twice, for what it computes), at the speed of that control: the bound of a roofline (Williams,
+    Waterman and Patterson, Communications of the ACM 52(4), 2009). A file that stays in a cache reads no memory.
+    """
+    share = 1.0
+    if size_bytes is not None and machine.memory_ms is not None:
+        reading_ms = 2 * size_bytes / MEMORY_BYTES * machine.memory_ms
+        share = 0.0 if size_bytes <= CACHED_BYTES else min(1.0, reading_ms / p50_ms)
+    own = 0.0 if own_core is None else math.log(own_core) - math.log1p(machine.clock.change)
+    return (
+        max(machine.core_slower, share * machine.memory_slower, own - UNCORRECTED),
+        max(machine.core_faster, share * machine.memory_faster, -own - UNCORRECTED),
+    )
 
 
 def _change(name: Name, ratio: float, half: float) -> Change:

@@ -38,6 +38,7 @@ class LatencySnapshot(Value):
     process_p50_ms: tuple[Milliseconds, ...] = Field(min_length=1, max_length=100)
     half_width: Annotated[float, Field(ge=0, le=WIDEST)] | None = None
     control_ms: Milliseconds | None = None
+    core_control_ms: Milliseconds | None = None
     blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
     """Medians of consecutive stretches of each process' samples; of a run's folder only."""
 
@@ -190,6 +191,7 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
         half_width=_recorded_width(cell) if interval is None else min(interval.within, WIDEST),
         control_ms=found.control_ms,
+        core_control_ms=float(np.median(found.controls.core_ms)) if found.controls.core_ms else None,
         blocks_ms=_blocks(processes),
     )
 

@@ -54,12 +54,22 @@ def machine_told(machine: Shift) -> str:
     if not machine.corrected:
         return f"{seen}: latencies are compared as measured, {machine.reason}"
     told = f"{seen}: latencies are corrected for it"
-    if machine.slower or machine.faster:
+    core, memory = (
+        max(machine.core_slower, machine.core_faster),
+        max(machine.memory_slower, machine.memory_faster),
+    )
+    if core:
         told += (
-            f"; they differ by {100 * max(machine.slower, machine.faster):.1f} % more than chance explains, and as a "
-            "latency may follow any of them, its interval reaches from one to the other"
+            f"; arithmetic differs from it by {_apart(core)}, and as a latency may follow either, its interval reaches"
         )
+        told += " from one to the other"
+    if memory:
+        told += f"; memory differs from it by {_apart(memory)}, which widens the interval of what reads a large file"
     return told
+
+
+def _apart(logarithm: float) -> str:
+    return f"{100 * logarithm:.1f} % more than chance explains"
 
 
 _BOUND: dict[str, str] = {"core": "arithmetic", "memory": "memory"}

@@ -13,6 +13,7 @@ from edgerig.history.metrics import METRICS
 from edgerig.history.store import History
 from edgerig.history.trends import as_json, ask
 from edgerig.report import parquet_results
+from edgerig.results import Controls
 
 CELL = "digits_cnn-torch-tflite-fp32@local/t1"
 
@@ -149,3 +150,69 @@ def test_noise_within_the_minimum_does_not_look_like_a_cliff():
     assert (cliff[0], cliff[-1]) == ("▁", "█")
     assert words.sparkline([], metric) == ""
     assert len(words.sparkline([0.0] * 50, metric)) == 24
+
+
+def on_a_machine(cell, p50: float, clock: float, core: float | None = None, memory: float | None = None, size=10**7):
+    """A cell whose controls took so much longer than usual, like its own latency but for `p50`."""
+    found = cell(p50=p50 * clock, size=size)
+    second, third = clock if core is None else core, clock if memory is None else memory
+    controls = Controls(clock_ms=(0.118 * clock,), core_ms=(0.2 * second,), memory_ms=(4.0 * third,))
+    return found.model_copy(update={"latency": found.latency.model_copy(update={"controls": controls})})
+
+
+CLOCKS = [1.0, 1.06, 0.95, 1.08, 1.0, 0.93, 1.05, 1.0, 0.96, 1.07]
+
+
+def test_a_machine_whose_clock_moves_makes_no_change_and_hides_none(run, cell):
+    slow_since = 10
+    runs = [
+        run(i, on_a_machine(cell, (1.0 if i < slow_since else 1.1) * (1 + 0.001 * (i % 3)), CLOCKS[i % 10]))
+        for i in range(20)
+    ]
+    (quiet,) = trends(runs[:slow_since])
+    assert quiet.changes == ()
+    assert max(quiet.values) / min(quiet.values) < 1.01
+    (trend,) = trends(runs)
+    assert [change.run for change in trend.changes] == ["run-010"]
+    assert trend.changes[0].ratio == pytest.approx(1.1, rel=0.01)
+    point = trend.points[1]
+    assert point.measured == pytest.approx(1.06, rel=0.01)
+    assert point.measured / point.value == pytest.approx(1.06)
+    assert words.measured(point, METRICS["latency_p50_ms"]) == "1.06 ms as measured"
+    assert "it took -7.0 to +8.0 %" in words.corrected([trend])
+
+
+@pytest.mark.parametrize("odd", [{"clock": 1.4}, {"clock": 1.0, "core": 1.6}, {"clock": 1.0, "memory": 0.7}])
+def test_a_run_the_machine_spoilt_is_left_out(run, cell, odd):
+    runs = [
+        run(0, on_a_machine(cell, 1.0, 1.0)),
+        run(1, on_a_machine(cell, 1.0, **odd)),
+        run(2, on_a_machine(cell, 1.0, 1.0)),
+    ]
+    (trend,) = trends(runs)
+    assert [bool(point.left_out) for point in trend.points] == [False, True, False]
+    assert "the machine" in trend.points[1].left_out
+
+
+def test_a_neighbour_beside_one_cell_leaves_that_cells_point_out(run, cell):
+    other = "digits_cnn-torch-tflite-fp16@local/t1"
+    runs = []
+    for i in range(5):
+        beside = on_a_machine(cell, 1.0, 1.0, core=1.5 if i == 3 else 1.0)
+        quiet = [on_a_machine(cell, 1.0, 1.0).model_copy(update={"id": f"{other}{n}"}) for n in range(4)]
+        runs.append(run(i, beside, *quiet))
+    found = {trend.cell: [bool(point.left_out) for point in trend.points] for trend in trends(runs)}
+    assert found[CELL] == [False, False, False, True, False]
+    assert not any(found[f"{other}0"])
+
+
+def test_memory_does_not_matter_to_what_stays_in_a_cache(run, cell):
+    (trend,) = trends([run(i, on_a_machine(cell, 1.0, 1.0, memory=1 + 0.5 * i, size=1000)) for i in range(3)])
+    assert trend.left_out == []
+
+
+def test_runs_without_controls_stand_as_measured(run, cell):
+    (trend,) = trends([run(0), run(1, on_a_machine(cell, 1.0, 1.05)), run(2)])
+    assert trend.values == [1.0, pytest.approx(1.05), 1.0]
+    assert all(point.measured is None for point in trend.points)
+    assert words.corrected([trend]) == ""

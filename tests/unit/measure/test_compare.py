@@ -43,7 +43,7 @@ def cell(**changes) -> CellSnapshot:
         "status": "ok",
         "verdict": "stable",
         "undelegated": 0,
-        "size_bytes": 100_000,
+        "size_bytes": 100_000_000,
         "peak_memory_bytes": 40_000_000,
         "relative_error": 0.018,
         "outputs_sha256": "aaaa",
@@ -189,7 +189,14 @@ def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(clock, cor
     found, comparison = compared(cell(), new, speed(), speed(clock, core, memory))
     assert found.label == "inconclusive"
     assert found.reason == "the machine itself changed: see the note on it"
-    assert "they differ by" in machines_told(comparison)[0]
+    assert "more than chance explains" in machines_told(comparison)[0]
+
+
+@pytest.mark.parametrize(("size_bytes", "label"), [(100_000, "same"), (4_000_000, "inconclusive")])
+def test_memory_matters_to_what_reads_it(size_bytes, label) -> None:
+    """At 16 GB/s, a millisecond reads 16 MB: 4 MB twice are half of it."""
+    found, _ = compared(cell(size_bytes=size_bytes), cell(size_bytes=size_bytes), speed(), speed(1.0, 1.0, 1.2))
+    assert found.label == label
 
 
 def test_what_follows_another_control_than_the_clock_is_no_regression() -> None:
@@ -197,6 +204,15 @@ def test_what_follows_another_control_than_the_clock_is_no_regression() -> None:
     for slower, label in ((1.0, "inconclusive"), (1.2, "inconclusive"), (1.4, "inconclusive"), (2.0, "regressed")):
         new = cell(latency=timed(*(slower * p50 for p50 in (1.00, 1.01, 0.99))))
         assert compared(cell(), new, speed(), speed(1.0, 1.4, 1.1))[0].label == label
+
+
+@pytest.mark.parametrize(("own", "label"), [(1.0, "regressed"), (1.02, "regressed"), (1.3, "inconclusive")])
+def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label) -> None:
+    base = cell(latency=timed(1.0, 1.01, 0.99).model_copy(update={"core_control_ms": 0.2}))
+    new = cell(latency=timed(1.25, 1.26, 1.24).model_copy(update={"core_control_ms": 0.2 * own}))
+    found, _ = compared(base, new, speed(), speed())
+    assert found.label == label
+    assert ("beside this cell took +30%" in found.reason) == (own == 1.3)
 
 
 def test_a_machine_that_is_twice_as_slow_is_not_corrected_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from edgerig.measure.delta import paired_interval, with_delta
 from edgerig.results import Accuracy
@@ -51,6 +52,21 @@ def test_the_interval_is_bonetts_and_prices() -> None:
     # By hand: n = 100, 12 and 4 discordant: p = 13/102, 5/102; centre 0.078431, half 1.959964 * sqrt(0.170319 / 102).
     low, high = paired_interval(12, 4, 100)
     assert (low, high) == (pytest.approx(-0.001659, abs=1e-6), pytest.approx(0.158522, abs=1e-6))
+
+
+@pytest.mark.parametrize("lost", [0.001, 0.004, 0.01, 0.02, 0.1])
+@pytest.mark.parametrize("gained", [0.0, 0.002, 0.05])
+def test_the_interval_holds_the_truth_where_quantization_loses_and_hardly_gains(lost: float, gained: float) -> None:
+    """By the exact distribution of both counts among 540 samples, where Agresti and Min's goes down to 88.5 %."""
+    samples, covered = 540, 0.0
+    for plus in range(60):
+        for minus in range(110):
+            low, high = paired_interval(plus, minus, samples)
+            if low <= gained - lost <= high:
+                covered += stats.binom.pmf(plus, samples, gained) * stats.binom.pmf(
+                    minus, samples - plus, lost / (1 - gained)
+                )
+    assert covered > 0.944
 
 
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from edgerig.measure.latency import interval_of
 from edgerig.report import doubts, view
 from edgerig.report.decision import Decision, compared, decide, decisions
 from edgerig.results import Accuracy, CellResult, Cost, OutputParity, Parity, Results, Verdict
@@ -150,7 +151,45 @@ def test_a_fallback_is_recommended_with_its_advice(results: Results) -> None:
 def test_a_median_that_may_be_above_the_limit_is_cautioned(results: Results) -> None:
     cell = timed(cells_of(results, 0, 0)[0], 1.0, (0.9, 1.2))
     found = decided(results, [cell], SweepBudget(latency_p50_ms=1.1))
-    assert found.cautions == ("its median may be up to 1.20 ms, above the limit",)
+    assert (found.state, found.cautions) == ("provisional", ("its median may be up to 1.20 ms, above the limit",))
+    assert decided(results, [cell], SweepBudget(latency_p50_ms=1.3)).state == "recommended"
+
+
+def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(results: Results) -> None:
+    older = timed(cells_of(results, 0, 0)[0], 1.0, (0.99, 1.01))
+    assert older.latency is not None
+    assert doubts.median_interval(older) == (0.99, 1.01)
+    interval = interval_of((0.97, 1.0, 1.03), 0.0006)
+    newer = changed(older, latency=older.latency.model_copy(update={"interval": interval}))
+    assert doubts.median_interval(newer) == (interval.low_ms, interval.high_ms)
+    assert decided(results, [newer], SweepBudget(latency_p50_ms=1.05)).state == "provisional"
+
+
+@pytest.mark.parametrize(
+    ("lost", "ends", "state"),
+    [
+        (0.000, (-0.005, 0.005), "recommended"),
+        (0.004, (-0.013, 0.003), "provisional"),  # it may have lost 1.3 points
+        (0.004, (-0.009, 0.001), "recommended"),
+    ],
+)
+def test_a_loss_that_may_be_above_the_budget_is_provisional(results: Results, lost, ends, state) -> None:
+    fp32, other = cells_of(results, 0, 0)[:2]
+    found = fp32.accuracy
+    accuracy = found.model_copy(update={"value": (found.value or 0) - lost, "delta": -lost, "delta_ci95": ends})
+    decision = decided(results, [timed(fp32, 2.0), timed(other, 1.0, accuracy=accuracy)])
+    assert (variant(decision.pick), decision.state) == ("tflite fp16", state)
+    told = [text for text in decision.cautions if "is open" in text]
+    assert bool(told) == (state == "provisional")
+    assert not told or "0.40 points of fp32's 98.5 %, 95 % interval -0.3 to 1.3 (540 samples)" in told[0]
+
+
+def test_an_agreement_of_few_samples_is_provisional(results: Results) -> None:
+    found = decided(results, agreeing(results, (1.0, 0.92)))
+    assert (variant(found.pick), found.state) == ("tflite fp16", "provisional")
+    assert (
+        "whether it agrees in at least 90 % is open: of other samples it may be 87.4 % (200 samples)" in found.cautions
+    )
 
 
 def test_an_emulated_device_is_ranked_by_instructions(results: Results) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from edgerig.cli import gating
 from edgerig.errors import EdgerigError, GateFailed, GateInconclusive, ResultsError
 from edgerig.measure.compare import compare
+from edgerig.measure.latency import summarize
+from edgerig.measure.raw import RawControls
 from edgerig.report import baseline
 from edgerig.results import (
     Accuracy,
@@ -19,7 +22,6 @@ from edgerig.results import (
     DeviceRecord,
     Environment,
     HostInfo,
-    Latency,
     ModelRecord,
     Parity,
     Results,
@@ -41,19 +43,31 @@ def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path):
     assert 4 < observe(run).cells[CELL].latency.half_width <= 10
 
 
-def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: int = 3) -> Path:
-    """A run's folder as a sweep leaves it, of one cell timed in `processes` processes."""
-    generator = np.random.default_rng(3)
+def write_run(
+    folder: Path,
+    *,
+    p50_ns: int = 10_000,
+    wrong: int = 2,
+    processes: int = 3,
+    machine: tuple[float, float, float] | None = None,
+    seed: int = 3,
+) -> Path:
+    """A run's folder as a sweep leaves it, of one cell timed in `processes` processes.
+
+    `machine`: how much longer than usual it took for what is bound by its clock, its arithmetic and its memory; None:
+    an older runner's one control, at the usual speed."""
+    generator = np.random.default_rng(seed)
     labels = np.arange(SAMPLES, dtype=np.int64) % 4
     outputs = np.eye(4, dtype=np.float32)[labels]
     outputs[:wrong] = outputs[:wrong, ::-1]
     raw = folder / "raw" / CELL
-    medians = []
+    taken, beside = [], []
     for number in range(processes):
         own = raw if number == 0 else raw / f"repeat-{number}"
         own.mkdir(parents=True)
         samples = (p50_ns * generator.normal(1.0, 0.003, 400)).astype("<i8")
-        medians.append(float(np.median(samples)) / 1e6)
+        taken.append(samples)
+        beside.append(controls(machine, generator))
         np.save(own / "samples.npy", samples)
         document = {
             "schema": 1,
@@ -65,7 +79,7 @@ def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: 
             "warmup_runs": 1,
             "samples": len(samples),
             "timer_overhead_ns": 1,
-            "control_ns": [118_000, 118_100],
+            **beside[-1],
             "memory": {},
         }
         (own / "raw.json").write_text(json.dumps(document))
@@ -73,7 +87,7 @@ def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: 
     (folder / "data" / "net-torch").mkdir(parents=True)
     np.save(folder / "data" / "net-torch" / "labels.npy", labels)
     value = 1 - wrong / SAMPLES
-    times = {"p50_ms": medians[0], "p90_ms": 0.02, "p99_ms": 0.03, "mean_ms": 0.01, "std_ms": 0.0, "min_ms": 0.01}
+    latency = summarize(taken, 1, [RawControls.model_validate(each.get("controls", {})) for each in beside])
     cell = CellResult.model_validate(
         {
             "id": CELL,
@@ -86,14 +100,7 @@ def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: 
             "emulated": False,
             "status": "ok",
             "size_bytes": 1000,
-            "latency": Latency(
-                **times,
-                max_ms=0.1,
-                samples=400 * processes,
-                warmup_runs=1,
-                process_p50_ms=tuple(medians),
-                control_ms=0.118,
-            ),
+            "latency": latency if machine else latency.model_copy(update={"control_ms": 0.118}),
             "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.1, 1.0), samples=SAMPLES),
             "parity": Parity(relative_error=0.01, max_abs_error=0.1, samples=SAMPLES, disagreement_reason="fp32"),
             "verdict": Verdict(label="stable", evidence={"relative_half_width": 0.001}, advice=""),
@@ -118,6 +125,73 @@ def write_run(folder: Path, *, p50_ns: int = 10_000, wrong: int = 2, processes: 
     )
     (folder / "results.json").write_text(results.model_dump_json(indent=1))
     return folder
+
+
+def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict:
+    if machine is None:
+        return {"control_ns": [118_000, 118_100]}
+    usual = {"clock_ns": 118_000, "core_ns": 200_000, "memory_ns": 4_000_000}
+    return {
+        "controls": {
+            name: [int(ns * slower * generator.normal(1.0, 0.002)) for _ in range(2)]
+            for (name, ns), slower in zip(usual.items(), machine, strict=True)
+        }
+    }
+
+
+def told(base: Path, new: Path, capsys) -> tuple[str, list[str]]:
+    """What `edgerig compare` prints: the label of the cell's latency, and the lines that hold for the machine."""
+    gating.compare_runs(base, new, as_json=True, out=None)
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    gating.compare_runs(base, new, as_json=False, out=None)
+    lines = capsys.readouterr().out.splitlines()
+    label = next(metric["label"] for metric in cell["metrics"] if metric["metric"] == "latency")
+    return label, [line for line in lines if line.startswith("local: ")]
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["folder", "baseline"])
+def test_a_change_of_the_clock_is_no_change_of_the_build(tmp_path: Path, capsys, as_file: bool) -> None:
+    """Runs whose machine is between 10 % faster and slower: the same build is the same, one that is 10 % slower is not,
+    and what happened is said in one line above the table."""
+    base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0), seed=100)
+    if as_file:
+        (tmp_path / "base.toml").write_bytes(baseline.render(observe(base)))
+        base = tmp_path / "base.toml"
+    clocks = np.linspace(0.9, 1.1, 10)
+    for number, clock in enumerate(clocks):
+        for slower, label in ((1.0, "same"), (1.1, "regressed")):
+            p50_ns = round(10_000 * clock * slower)
+            where = tmp_path / f"{number}-{label}"
+            new = write_run(where, p50_ns=p50_ns, processes=5, machine=(clock,) * 3, seed=number)
+            found, lines = told(base, new, capsys)
+            assert found == label, (clock, lines)
+            assert len(lines) == 1
+            assert "latencies are corrected for it" in lines[0]
+
+
+def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_open(tmp_path: Path, capsys) -> None:
+    base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0))
+    base, large = changed(base, size_bytes=40_000_000), {"size_bytes": 40_000_000}
+    for number, machine in enumerate(((1.0, 1.0, 1.5), (1.0, 1.6, 1.2), (1.4, 1.4, 1.4))):
+        new = write_run(tmp_path / f"{number}", p50_ns=13_000, processes=5, machine=machine, seed=5)
+        found, (line,) = told(base, changed(new, **large), capsys)
+        assert found == "inconclusive", line
+    for text in ("gate.md", "junit.xml"):
+        gate(new, base)
+        assert (new / text).read_text().count("more than the 25%") == 1
+
+
+def test_a_baseline_of_before_there_were_controls_compares_as_it_did(run: Path, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "older.toml"
+    text = baseline.render(observe(run)).decode()
+    assert "[devices.local.speed" in text
+    file.write_text(re.sub(r"\[devices\.local\.speed[^\[]*", "", text))
+    assert observe(file).devices["local"].speed.clock is None
+    same, (line,) = told(file, run, capsys)
+    assert (same, "as measured" in line) == ("same", True)
+    other = write_run(tmp_path / "other", p50_ns=12_000, machine=(1.2, 1.2, 1.2))
+    open_, (line,) = told(file, other, capsys)
+    assert (open_, "no latency is compared" in line) == ("inconclusive", True)
 
 
 @pytest.fixture
@@ -252,7 +326,7 @@ def test_an_old_run_is_compared_by_its_new_ids(run: Path, tmp_path: Path) -> Non
     document["schema_version"] = 1
     document["models"] = {"net": {key: v for key, v in document["models"]["net-torch"].items() if key != "model"}}
     document["cells"][0] |= {"id": "net-tflite-fp32@local/t1", "raw": "raw/net-tflite-fp32@local/t1"}
-    for key in ("process_p50_ms", "control_ms"):
+    for key in ("process_p50_ms", "control_ms", "interval", "interval_reason", "controls"):
         del document["cells"][0]["latency"][key]
     (old / "results.json").write_text(json.dumps(document))
     (old / "raw" / CELL).parent.rename(old / "raw" / "net-tflite-fp32@local")
