@@ -31,7 +31,7 @@ def start(file: Path | None, flags: dict[str, Any]) -> None:
 
 
 def resume(path: Path) -> None:
-    _go(RunFolder.open(path), Store(cache_root()))
+    _go(RunFolder.open_to_write(path), Store(cache_root()))
 
 
 def rebuild(path: Path) -> None:
