@@ -18,9 +18,7 @@ def test_a_service_obeys_no_line_of_it():
     assert without_commands("\x1b[1mx\x1b[0m\n::x::") == "\x1b[1mx\x1b[0m\n·::x::"
 
 
-@pytest.mark.parametrize(
-    "code", [*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066, 0x200B, 0xFEFF, 0xDC80]
-)
+@pytest.mark.parametrize("code", [*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066, 0x200B, 0xFEFF, 0xDC80])
 def test_what_steers_a_terminal_is_shown(code):
     assert printable(f"a{chr(code)}b") == "a·b"
     assert json.loads(as_json(json.dumps(f"a{chr(code)}b", ensure_ascii=False))) == f"a{chr(code)}b"
