@@ -26,6 +26,8 @@ from typing import BinaryIO
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 64
+"""Names one below the other; a run's folder has five."""
 _TYPES = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
@@ -211,6 +213,8 @@ def _all(file: BinaryIO, limit: int, name: str) -> bytes:
 def _components(relative: str, shown: str) -> list[str]:
     """The names one below the other. Raises OSError where one leads elsewhere, or no file can have it."""
     parts = relative.split("/")
+    if len(parts) > _DEEPEST:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), shown)
     if {"", ".", ".."} & set(parts):
         raise OSError(errno.EINVAL, "lies outside the folder", shown)
     try:

@@ -31,7 +31,7 @@ def start(file: Path | None, flags: dict[str, Any], *, wait: bool = True) -> Non
 
 
 def resume(path: Path, *, wait: bool = True) -> None:
-    _go(RunFolder.open(path), Store(cache_root()), wait)
+    _go(RunFolder.open_to_write(path), Store(cache_root()), wait)
 
 
 def rebuild(path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from edgerig.devices.leftovers import end_job, job_name
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
 from edgerig.measure import contention
 from edgerig.measure.raw import (
-    MAX_ATTEMPTS,
     RAW_LIMIT_BYTES,
     SAMPLES_LIMIT_BYTES,
     RawRun,
@@ -80,7 +78,6 @@ def run_on_device(
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     into.mkdir(parents=True, exist_ok=True)
-    _forget_attempts(into)
     share = settings.share()
     job = Job(
         cell=cell,
@@ -112,13 +109,6 @@ def run_on_device(
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
         _attempts(device, job, remote, settings, into, before)
-
-
-def _forget_attempts(into: Path) -> None:
-    """Removes what a run of this cell that was interrupted has left: its attempts are not this one's."""
-    for number in range(2, MAX_ATTEMPTS + 1):
-        for name in (attempt_name(number), _failed(number)):
-            shutil.rmtree(into / name, ignore_errors=True)
 
 
 def _failed(number: int) -> str:

@@ -7,6 +7,7 @@ percent-encoded in the message, in a property `:` and `,` as well.
 from __future__ import annotations
 
 from edgerig.measure.gate import GateResult
+from edgerig.printable import printable
 
 SHOWN = 10
 """GitHub shows this many annotations of a level for one step, and drops the others without a word."""
@@ -31,7 +32,7 @@ def _command(level: str, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

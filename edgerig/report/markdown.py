@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
+from edgerig.printable import one_line, printable
 from edgerig.report import budget, decision, frameworks, groups, method, outputs, view
 from edgerig.report.columns import Column, columns
 from edgerig.report.decision import Decision
@@ -17,6 +18,8 @@ _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _BLOCK_START = re.compile(r"^(?=[-+=#])")
 """What begins a list, a heading or an underline when a text starts with it."""
 
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+"""What GitHub takes for somebody to be told of the text, wherever it stands; in a cell's id a letter is before it."""
 _NAMED = 6
 """Cells named with a warning; the tables show them all."""
 
@@ -45,18 +48,19 @@ def render(results: Results) -> bytes:
 
 
 def text(value: str) -> str:
-    """`value` on one line, shown literally: no markup, no HTML, no table cell broken."""
-    line = " ".join(value.split())
+    """`value` on one line, shown literally: no markup, no HTML, no table cell broken, nobody mentioned, nothing that a
+    terminal obeys."""
+    line = one_line(" ".join(value.split()))
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         line = line.replace(character, entity)
-    return _BLOCK_START.sub(r"\\", _SPECIAL.sub(r"\\\1", line))
+    return _MENTION.sub("@<!-- -->", _BLOCK_START.sub(r"\\", _SPECIAL.sub(r"\\\1", line)))
 
 
 def _code_block(value: str) -> str:
     """`value` literally, in a fence longer than any run of backticks inside it."""
     longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{value}\n{fence}"
+    return f"{fence}text\n{printable(value)}\n{fence}"
 
 
 def _bullets(items: Iterable[str]) -> str:

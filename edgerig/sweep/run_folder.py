@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import FileIO
@@ -137,6 +138,21 @@ class RunFolder:
                 f"{path / 'run.json'}: key {where!r}: {first['msg']}",
                 hint="was it written by another version of edgerig?",
             ) from error
+
+    @classmethod
+    def open_to_write(cls, path: Path) -> RunFolder:
+        """An existing run's folder, to go on with. Raises ResultsError also when it holds what no sweep makes: a sweep
+        writes below its folder by names, and a link there would lead it elsewhere."""
+        run = cls.open(path)
+        for above, folders, files in os.walk(path):
+            for name in (*folders, *files):
+                mode = os.lstat(os.path.join(above, name)).st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    raise ResultsError(
+                        f"{os.path.join(above, name)}: neither a file nor a folder",
+                        hint="no sweep makes such a thing: remove it, and resume only runs of your own",
+                    )
+        return run
 
     def outcomes(self) -> dict[str, Outcome]:
         """Cell id → its outcome, in journal order. A last line cut short by a kill counts as not written."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -141,3 +142,25 @@ def test_a_prune_that_is_killed_leaves_no_entry_in_part(tmp_path):
 @pytest.mark.parametrize("nothing", ["", "none"])
 def test_an_empty_cache_has_nothing_to_prune(tmp_path, nothing):
     assert prune(tmp_path / nothing, 0).removed == 0
+
+
+def test_what_others_put_beside_a_temporary_folder_is_left_and_not_waited_for(tmp_path):
+    """The folder may be /tmp, where anybody may make anything of any name."""
+    old = time.time() - 10_000
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "kept").mkdir(parents=True)
+    parent = tmp_path / "tmp"
+    parent.mkdir()
+    os.mkfifo(parent / "edgerig-x-fifo")
+    (parent / "edgerig-x-link").symlink_to(elsewhere)
+    for path in (parent / "edgerig-x-fifo", parent / "edgerig-x-link", elsewhere):
+        os.utime(path, (old, old), follow_symlinks=False)
+    done = threading.Event()
+
+    def make():
+        with temporary_folder(parent, "edgerig-x-"):
+            done.set()
+
+    threading.Thread(target=make, daemon=True).start()  # what waits for ever must not hold pytest up
+    assert done.wait(60)
+    assert (elsewhere / "kept").is_dir()

@@ -21,12 +21,12 @@ _RUN, _CELL, _KEY = "edgerig.run", "edgerig.cell", "edgerig.key"
 
 def write(results: Results, run: Path, file: Confined) -> Export:
     """Adds to the store in `file`. Raises ConfigError, as when MLflow is not installed."""
+    out = _own(file)
     try:
         import mlflow
         import sqlalchemy  # noqa: F401  mlflow-skinny leaves it out and says so late
     except ImportError as error:
         raise ConfigError(f"MLflow cannot be imported: {error}", hint=_EXTRA) from error
-    out = _own(file)
     store = f"sqlite:///{out.resolve()}"
     ran = [cell for cell in results.cells if cell.status == "ok"]
     try:

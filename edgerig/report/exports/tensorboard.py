@@ -21,6 +21,7 @@ _MARK = "edgerig-export"
 
 def write(results: Results, run: Path, folder: Confined) -> Export:
     """One TensorBoard run a cell that ran, under `folder`. Raises ConfigError, as when TensorBoard is not installed."""
+    out = _own(folder)
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -30,17 +31,25 @@ def write(results: Results, run: Path, folder: Confined) -> Export:
     ran = [cell for cell in results.cells if cell.status == "ok"]
     started = datetime.fromisoformat(results.run.started).timestamp()
     try:
-        folder.make_room()
-        out = folder.refuse_links()
         _emptied(out)
         for cell in ran:
             with SummaryWriter(str(out / _folder(cell.id))) as writer:
                 _write_cell(writer, results, cell, started)
     except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror or error}", hint="give another --out") from error
+    return Export((str(out),), figures.left_out(results))
+
+
+def _own(folder: Confined) -> Path:
+    """Where the folder is or will be: TensorBoard opens it by its name, so that no link may lead elsewhere. Raises
+    ConfigError."""
+    try:
+        folder.make_room()
+        return folder.refuse_links()
+    except OSError as error:
         raise ConfigError(
             f"{folder}: cannot be written: {error.strerror or error}", hint="give another --out"
         ) from error
-    return Export((str(out),), figures.left_out(results))
 
 
 def _write_cell(writer: object, results: Results, cell: CellResult, started: float) -> None:
