@@ -39,6 +39,8 @@ YIELD_S = 20
 LONG_S = 60.0
 """A command that may last longer renews the turn by itself."""
 TIMEOUT_S = 60.0
+RELEASE_TIMEOUT_S = 10.0
+"""Over a link that hangs nobody waits longer to be polite: a turn expires by itself."""
 LOST, MISSING = 75, 76
 """Exit codes of `_KEPT`, with the process' token on standard error."""
 
@@ -159,8 +161,7 @@ class DeviceLease:
         try:
             yield self
         finally:
-            if self._number:
-                self.release()
+            self.release()
 
     def take(self) -> None:
         """Returns when it is our turn; waits for that, unless the claim does not. Raises DeviceError, DeviceBusy."""
@@ -169,9 +170,11 @@ class DeviceLease:
     def release(self) -> None:
         """Gives the turn back; over a link that is gone it expires by itself."""
         number, self._number = self._number, 0
+        if not number:
+            return
         with contextlib.suppress(DeviceError):
             arguments = [f"{self._workdir}/lease/{number}", self._claim.process]
-            self._transport.run(["sh", "-c", _RELEASE, "release", *arguments], TIMEOUT_S)
+            self._transport.run(["sh", "-c", _RELEASE, "release", *arguments], RELEASE_TIMEOUT_S)
 
     def abandon(self) -> None:
         """Forgets the turn, for a device that cannot be reached."""

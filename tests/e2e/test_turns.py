@@ -14,7 +14,8 @@ from processes import processes, running, wait_for
 pytestmark = pytest.mark.e2e
 
 SWEEP = 'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32", "int8-static"]\nout = "reports"\n' + QUICK
-LONG = SWEEP.replace("0.05", "60.0")
+LONG = SWEEP.replace("0.05", "500.0") + "max_seconds = 600\ntimeout_s = 900\n"
+"""Longer than a test may take on a busy machine: nobody waits for its end."""
 
 
 class Watch:
@@ -79,7 +80,7 @@ def test_two_sweeps_take_turns_and_say_so(edgerig, remote, device):
 
 def at_work(folder, where):
     """The process id of the runner of the one sweep there is, and its run's folder."""
-    [run] = wait_for(lambda: runs(folder), 60)
+    [run] = wait_for(lambda: runs(folder), 120)
     [pid, *_] = wait_for(lambda: processes("runner.pyz", f"{where}/job-{run.name}-"), 120)
     return pid, run
 
@@ -89,19 +90,19 @@ def test_no_wait_ends_at_once_and_costs_no_cell(edgerig, remote, device):
     where = str(edgerig.folder / "work") if device == "remote" else ""
     first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", device)
     _, run = at_work(edgerig.folder, where)
-    second = edgerig("sweep", edgerig.sweep_file(SWEEP), "--device", device, "--no-wait", timeout=120)
+    second = edgerig("sweep", edgerig.sweep_file(SWEEP), "--device", device, "--no-wait")
     assert second.code == 5, second.err
     assert f"{device} is in use by " in second.err and run.name in second.err
     assert "Traceback" not in second.err
     assert (second.run / "journal.jsonl").read_bytes() == b""
     third = edgerig.start("sweep", "--resume", str(second.run))
-    line = wait_for(lambda: next((said for said in third.stderr if "waiting device" in said), None), 60)
+    line = wait_for(lambda: next((said for said in third.stderr if "waiting device" in said), None), 300)
     assert run.name in line
     third.send_signal(signal.SIGINT)  # waiting can be interrupted
-    third.communicate(timeout=60)
+    third.communicate(timeout=120)
     assert third.returncode == 130
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=60)
+    first.communicate(timeout=120)
     assert edgerig("sweep", "--resume", str(second.run)).code == 0
     assert statuses(second.run) == ["ok", "ok"]
 
@@ -120,10 +121,9 @@ def test_a_holder_that_was_killed_is_followed_by_its_own_run_at_once(edgerig, re
     plan = json.loads((run / "run.json").read_text())
     plan["plan"]["sweep"]["run"]["min_seconds"] = 0.05
     (run / "run.json").write_text(json.dumps(plan))
-    begin = time.monotonic()
-    done = edgerig("sweep", "--resume", str(run), timeout=120)
+    done = edgerig("sweep", "--resume", str(run))
     assert done.code == 0, done.err
-    assert time.monotonic() - begin < 100
+    assert "waiting device" not in done.err
     assert statuses(run) == ["ok", "ok"]
     assert list(work.glob("job-*")) == [others]
 
@@ -137,8 +137,8 @@ def test_a_turn_of_a_holder_that_is_gone_expires(edgerig, remote):
     first.communicate()
     [turn] = (work / "lease").iterdir()
     second = edgerig.start("sweep", edgerig.sweep_file(SWEEP), "--device", "remote")
-    wait_for(lambda: next((said for said in second.stderr if "waiting device" in said), None), 60)
+    wait_for(lambda: next((said for said in second.stderr if "waiting device" in said), None), 300)
     renewed = turn / "renewed"
     renewed.write_text(f"{int(renewed.read_text()) - 121}\n")
-    _, err = second.communicate(timeout=120)
+    _, err = second.communicate(timeout=300)
     assert second.returncode == 0, err

@@ -121,6 +121,7 @@ def test_a_runner_behind_a_link_that_was_cut_in_silence_is_ended_before_the_next
     monkeypatch.setattr("edgerig.devices.ssh.command.GRACE_S", 600)
     monkeypatch.setattr("edgerig.devices.ssh.channel.END_TIMEOUT_S", 1.0)
     monkeypatch.setattr("edgerig.devices.leftovers.TIMEOUT_S", 10.0)
+    monkeypatch.setattr("edgerig.devices.lease.RELEASE_TIMEOUT_S", 1.0)
     with slow_link.slow_link(board.server.port) as link:
         sshd.trust(board.server.known_hosts, link.port, board.server.host_key)
         device = held.device(board.spec(link.port))
