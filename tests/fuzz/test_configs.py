@@ -140,7 +140,7 @@ def test_no_configuration_gives_a_traceback(
     monkeypatch.chdir(tmp_path)
     (tmp_path / file).write_text(text)
     load(tmp_path)  # as it is, nothing is wrong with it
-    for name, random in numbers(kind, 300):
+    for name, random in numbers(kind, 80):
         (tmp_path / file).write_bytes(changed(text, random))
         with survived(name):
             load(tmp_path)

@@ -72,7 +72,7 @@ def show(folder: Path, random: Random) -> None:
 
 def test_no_history_gives_a_traceback(good: pa.Table, tmp_path: Path) -> None:
     (tmp_path / "good.parquet").write_bytes(content(good))
-    for name, random in numbers("history", 150):
+    for name, random in numbers("history", 40):
         (tmp_path / "bad.parquet").write_bytes(changed(good, random))
         with survived(name):
             show(tmp_path, random)

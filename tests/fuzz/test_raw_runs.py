@@ -63,7 +63,7 @@ def put(files: dict[str, bytes], folder: Path) -> Path:
 
 
 def test_no_raw_run_gives_a_traceback(raw: dict[str, bytes], tmp_path: Path) -> None:
-    for name, random in numbers("raw run", 1000):
+    for name, random in numbers("raw run", 300):
         file = random.choice(list(raw))
         content = raw[file]
         if file == "raw.json":
@@ -79,7 +79,7 @@ def test_no_raw_run_gives_a_traceback(raw: dict[str, bytes], tmp_path: Path) -> 
 def test_no_array_gives_anything_but_what_its_callers_expect(tmp_path: Path) -> None:
     """Of labels and reference outputs, which are mapped."""
     file = tmp_path / "labels.npy"
-    for name, random in numbers("array", 1000):
+    for name, random in numbers("array", 300):
         file.write_bytes(header(random) if random.random() < 0.7 else damaged(array(np.arange(30)), random))
         with survived(name):
             try:
@@ -94,7 +94,7 @@ def test_no_archive_of_arrays_gives_a_traceback(tmp_path: Path) -> None:
     np.savez_compressed(good, inputs=np.zeros((30, 4), "<f4"), labels=np.arange(30))
     spec, file = DatasetSpec(npz="d.npz"), tmp_path / "d.npz"
     fits = Fits((Tensor("inputs", (1, 4)),), (1, 30), "class", 30)
-    for name, random in numbers("archive", 300):
+    for name, random in numbers("archive", 100):
         if random.random() < 0.5:
             file.write_bytes(damaged(good.getvalue(), random))
         else:
