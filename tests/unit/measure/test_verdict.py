@@ -5,7 +5,7 @@ import pytest
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MedianInterval
 from edgerig.measure.verdict import judge
-from edgerig.results import Delegation
+from edgerig.results import Contention, Delegation
 
 TIGHT = MedianInterval(0.99, 1.01, 0.01, 50)
 WIDE = MedianInterval(0.9, 1.1, 0.1, 50)
@@ -83,3 +83,38 @@ def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(inte
     assert found.label == label
     assert found.evidence["saturates"] is True
     assert ("session.x64quantprecision" in found.advice) == (label == "saturates")
+
+
+@pytest.mark.parametrize(
+    ("contended", "counted", "emulated", "delegation", "interval", "label"),
+    [
+        (True, "all", False, WHOLE, TIGHT, "contended"),
+        (True, "unwaited", False, PART, WIDE, "contended"),
+        (True, "all", True, WHOLE, TIGHT, "emulated"),
+        (False, "undisturbed", False, WHOLE, TIGHT, "stable"),
+        (False, "undisturbed", False, WHOLE, WIDE, "noisy"),
+        (False, "all", False, WHOLE, TIGHT, "stable"),
+    ],
+)
+def test_contended_data_is_never_stable(contended, counted, emulated, delegation, interval, label):
+    seen = Contention(
+        contended=contended,
+        found="its threads waited for a processor for 72% of the timed wall",
+        counted=counted,
+        measured=250,
+        undisturbed=105,
+        all_p50_ms=19.7,
+        waited=0.72,
+        stolen=0,
+        company=0,
+        involuntary_switches=900,
+        attempts=3,
+    )
+    found = judge(
+        emulated=emulated, threads=1, threads_in_force=1, delegation=delegation, interval=interval, contention=seen
+    )
+    assert found.label == label
+    assert found.evidence["attempts"] == 3
+    assert ("in the best of 3 attempts" in found.advice) == (label == "contended")
+    if not emulated:
+        assert ("105 of 250" in found.advice) == (counted == "undisturbed" or contended)
