@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_name_that_leads_elsewhere_or_is_none_is_refused(root: Path, name: str) -> None:
     file = Confined(root) / name if name else Confined(root) / ""
     for use in (file.open, lambda: file.replace(b"x")):
-        with pytest.raises(OSError, match=""):
+        with pytest.raises(OSError):
             use()
     assert (root.parent / "outside" / "file").read_text() == "outside"
     assert not file.is_file()

@@ -113,7 +113,7 @@ def test_without_the_raw_samples_the_recorded_width_counts() -> None:
     assert change(cell(latency=bare[0]), cell(latency=bare[1]), "latency").label == "regressed"
 
 
-@pytest.mark.parametrize("label", ["noisy", "throttled", "wrong"])
+@pytest.mark.parametrize("label", ["noisy", "throttled", "contended", "wrong"])
 def test_what_the_verdict_doubts_is_inconclusive(label) -> None:
     found = change(cell(), cell(verdict=label, latency=timed(3.0, 3.0, 3.0)), "latency")
     assert (found.label, label in found.reason) == ("inconclusive", True)

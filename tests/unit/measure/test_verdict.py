@@ -3,7 +3,7 @@ import pytest
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import interval_of
 from edgerig.measure.verdict import judge
-from edgerig.results import Delegation, MedianInterval
+from edgerig.results import Contention, Delegation, MedianInterval
 
 TIGHT = MedianInterval(low_ms=0.99, high_ms=1.01, half_width=0.01, within=0.002, blocks=50, processes=5)
 WIDE = MedianInterval(low_ms=0.9, high_ms=1.1, half_width=0.1, within=0.002, blocks=50, processes=5)
@@ -92,3 +92,38 @@ def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(proc
     found = judge(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval)
     assert found.label == label
     assert f"over {len(processes)} processes" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("contended", "counted", "emulated", "delegation", "interval", "label"),
+    [
+        (True, "all", False, WHOLE, TIGHT, "contended"),
+        (True, "unwaited", False, PART, WIDE, "contended"),
+        (True, "all", True, WHOLE, TIGHT, "emulated"),
+        (False, "undisturbed", False, WHOLE, TIGHT, "stable"),
+        (False, "undisturbed", False, WHOLE, WIDE, "noisy"),
+        (False, "all", False, WHOLE, TIGHT, "stable"),
+    ],
+)
+def test_contended_data_is_never_stable(contended, counted, emulated, delegation, interval, label):
+    seen = Contention(
+        contended=contended,
+        found="its threads waited for a processor for 72% of the timed wall",
+        counted=counted,
+        measured=250,
+        undisturbed=105,
+        all_p50_ms=19.7,
+        waited=0.72,
+        stolen=0,
+        company=0,
+        involuntary_switches=900,
+        attempts=3,
+    )
+    found = judge(
+        emulated=emulated, threads=1, threads_in_force=1, delegation=delegation, interval=interval, contention=seen
+    )
+    assert found.label == label
+    assert found.evidence["attempts"] == 3
+    assert ("in the best of 3 attempts" in found.advice) == (label == "contended")
+    if not emulated:
+        assert ("105 of 250" in found.advice) == (counted == "undisturbed" or contended)

@@ -142,6 +142,24 @@ def test_a_noisy_pick_is_provisional_and_says_so(results: Results) -> None:
     assert found.cautions[0] == "its latency is noisy: the median is known to ±9 % only"
 
 
+def test_a_contended_variant_is_not_ranked_and_leaves_the_choice_open(results: Results) -> None:
+    """Its median of 0.5 ms, or of 50, is other processes' as well."""
+    first, second, third = cells_of(results, 0, 0)[:3]
+    for p50 in (0.5, 50.0):
+        contended = timed(second, p50, label="contended")
+        found = decided(results, [timed(first, 1.0, (0.99, 1.01)), contended, timed(third, 2.0, (1.99, 2.01))])
+        assert variant(found.pick) == "tflite fp32"
+        assert found.state == "provisional"
+        assert "1 variant may be faster: contended" in " ".join(found.cautions)
+        assert "1 contended" in found.ruled_out
+
+
+def test_no_recommendation_where_all_are_contended(results: Results) -> None:
+    found = decided(results, [timed(cell, 1.0, label="contended") for cell in cells_of(results, 0, 0)[:2]])
+    assert found.pick is None
+    assert "2 contended" in found.why
+
+
 def test_a_fallback_is_recommended_with_its_advice(results: Results) -> None:
     found = decided(results, [timed(cells_of(results, 0, 0)[0], 1.0, label="fallback")])
     assert found.state == "recommended"
