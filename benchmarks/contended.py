@@ -44,6 +44,10 @@ LIMIT = 1.1
 DEADLINE_S = 1800.0
 PEER_RUNS = 200
 QUOTA = Path("/sys/fs/cgroup/cpu/edgerig-benchmark")
+LEASH = """import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+"""
+"""A neighbour ends with the benchmark, however that ends: its standard input is a pipe nobody writes to."""
 BUSY = "while True: pass"
 MEMORY = "import numpy as np; a = np.ones(2**24); b = np.ones(2**24)\nwhile True: a += b"
 TURNS = """import random, time
@@ -155,7 +159,8 @@ def _neighbours(shape: str) -> Iterator[Sequence[str]]:
     """The neighbours at work, and what a command is to be started behind."""
     count, code = NEIGHBOURS[shape]
     pin = ("taskset", "-c", "0") if shape == "pinned" else ()
-    started = [subprocess.Popen([*pin, sys.executable, "-c", code], start_new_session=True) for _ in range(count)]
+    command = [*pin, sys.executable, "-c", LEASH + code]
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) for _ in range(count)]
     try:
         if shape == "quota":
             QUOTA.mkdir(exist_ok=True)

@@ -137,7 +137,7 @@ def test_agreement_and_relative_error_are_limits_as_well(tmp_path: Path) -> None
     unlabelled = {"accuracy": {"reason": "no labels"}}
     cells = [
         cell("net", "tflite", recipe, size_bytes=2000, **unlabelled, **quicker(p50),
-             parity={"relative_error": error, "agreement": share, "samples": 100})
+             parity={"relative_error": error, "agreement": share, "samples": 1000})
         for recipe, p50, error, share in (("fp32", 1.0, 0.0, 1.0), ("int8-static", 0.5, 0.2, 0.8))
     ]  # fmt: skip
     folder = written(tmp_path, cells)
