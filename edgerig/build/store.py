@@ -2,7 +2,8 @@
 
 An entry is a folder `<root>/<kind>/<key>` with files and an `entry.json` naming each file's size and sha256. It is
 made in a temporary folder beside its place and renamed into it, so a half-written entry is never seen; when two
-processes build the same thing at once, the first to rename wins and both go on with it. A damaged entry is removed.
+processes build the same thing at once, the first to rename wins and both go on with it. A damaged entry is removed. A
+process hashes a file once: every cell of a sweep asks for its data, which may be gigabytes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +36,18 @@ def file_digest(path: Path) -> str:
     """sha256 of the file's bytes. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stored_digest(path: Path) -> str:
+    """sha256 of an entry's file, from memory while the file is the one that was hashed: the kernel changes `st_ctime`
+    with every write, and nobody can set it back (inode(7)). Raises OSError."""
+    found = path.stat()
+    return _hashed(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _hashed(path: Path, *_identity: int) -> str:
+    return file_digest(path)
 
 
 class Store:
@@ -100,7 +114,7 @@ class Store:
         try:
             files = json.loads((folder / ENTRY).read_text(encoding="utf-8"))["files"]
             return all(
-                (folder / name).stat().st_size == known["size"] and file_digest(folder / name) == known["sha256"]
+                (folder / name).stat().st_size == known["size"] and _stored_digest(folder / name) == known["sha256"]
                 for name, known in files.items()
             )
         except (OSError, ValueError, KeyError, TypeError):

@@ -1,9 +1,12 @@
 import json
+import os
 import threading
+import time
 
 import pytest
 from pydantic import BaseModel
 
+from edgerig.build import store as stores
 from edgerig.build.store import ENTRY, Store, digest
 from edgerig.errors import ConfigError
 
@@ -66,6 +69,21 @@ def test_a_damaged_entry_is_never_served(store, damage):
             (folder / ENTRY).write_text("{")
     assert store.find("artifact", "k") is None
     assert put(store, "k", "again").joinpath("model.bin").read_text() == "again"
+
+
+def test_a_file_is_hashed_once_and_again_when_it_changed(store, monkeypatch):
+    hashed = []
+    known = stores.file_digest
+    monkeypatch.setattr(stores, "file_digest", lambda path: hashed.append(path.name) or known(path))
+    file = put(store, "k") / "model.bin"
+    before = file.stat()
+    assert hashed == ["model.bin"]  # by `commit`
+    assert store.find("artifact", "k") and store.find("artifact", "k")
+    assert hashed == ["model.bin"] * 2
+    time.sleep(0.02)  # beyond the coarsest clock a file system keeps
+    file.write_text("CONTENT")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.find("artifact", "k") is None
 
 
 def test_a_folder_without_its_entry_file_is_not_an_entry(store):
