@@ -6,6 +6,7 @@ the variant it was at is lost and a new process goes on with those after it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -29,6 +30,8 @@ START_LOG = "start.log"
 """What a build's process said before its first variant: kept only when there was something."""
 START_ALLOWANCE_S = 120.0
 """Beyond the variants' own deadlines: the interpreter's start and its exit."""
+FULL_BYTES = 2**20
+"""A disk with less left than this has no room for a log, which is why the log does not say so."""
 
 
 class BuildOutcome(Strict):
@@ -172,9 +175,11 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
             if log.name != START_LOG or log.stat().st_size:
                 shutil.move(log, logs / log.name)
         replies = {name: reply for name in names if (reply := _read(folder / f"{name}.reply.json")) is not None}
+        full = f"{folder.parent}: {os.strerror(errno.ENOSPC)}" if shutil.disk_usage(folder).free < FULL_BYTES else ""
     died_at = next((name for name in names if name not in replies), None)
     if died_at is not None:
-        error = _death(finished, request.timeout_s, tail(logs / f"{died_at}.log") or tail(logs / START_LOG))
+        said = tail(logs / f"{died_at}.log") or tail(logs / START_LOG)
+        error = _death(finished, request.timeout_s, "\n".join(filter(None, (full, said))))
         replies[died_at] = Reply(failure=Failure.of(error))
     return replies
 

@@ -230,6 +230,19 @@ def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(e
         assert [cell["status"] for cell in cells(edgerig.folder).values()] == ["ok"]
 
 
+def test_temporary_files_that_find_no_space_end_the_sweep_and_cost_no_cell(edgerig, monkeypatch):
+    """The log that would say so is on the same disk."""
+    monkeypatch.setenv("EDGERIG_CACHE", str(edgerig.folder / "cache"))
+    with small_disk(edgerig.folder / "temporary", "96k"):
+        monkeypatch.setenv("TMPDIR", str(edgerig.folder / "temporary"))
+        done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--device", "local", "--recipe", "fp32")
+        assert done.code == 2, done.err
+        assert "No space left on device" in done.err
+        assert "make space, then go on with: edgerig sweep --resume" in done.err
+        assert "Traceback" not in done.err
+        assert (done.run / "journal.jsonl").read_bytes() == b""
+
+
 def test_a_run_whose_folder_is_removed_ends(edgerig, remote):
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
     remote_runner(edgerig.folder)
