@@ -172,7 +172,7 @@ _COSTS: dict[Basis, Callable[[CellResult], float]] = {
 
 
 def _measured(cell: CellResult) -> tuple[int, str]:
-    return view.rank(cell.verdict.label if cell.verdict else "", _LABELS)
+    return view.rank(doubts.latency_label(cell), _LABELS)
 
 
 def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
 from edgerig.report import metric, view
 from edgerig.report.budget import points
@@ -30,8 +31,9 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     interval = median_interval(pick)
     if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
         found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
-    if pick.verdict is not None and pick.verdict.label in ("noisy", "throttled", "contended"):
-        found.append(f"its latency is {pick.verdict.label}: {pick.verdict.advice}")
+    if pick.verdict is not None and (label := latency_label(pick)) in ("noisy", "throttled", "contended"):
+        told = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
+        found.append(f"its latency is {label}: {told}")
     return tuple(found)
 
 
@@ -121,6 +123,20 @@ def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
         f"accuracy is known to about ±{view.significant(widest[0], 2)} points only "
         f"({view.counted(widest[1], 'sample')}), the budget allows {points(budget)}"
     )
+
+
+def latency_label(cell: CellResult) -> str:
+    """The verdict as far as it is of the median: what runs outside the fast backend, or saturates, is told before noise
+    is, and may be noisy as well."""
+    label = cell.verdict.label if cell.verdict else ""
+    interval = cell.latency.interval if cell.latency else None
+    wide = interval is not None and interval.half_width > MEDIAN_TOLERANCE
+    return "noisy" if wide and label in ("fallback", "saturates") else label
+
+
+def _known_to(cell: CellResult) -> str:
+    interval = cell.latency.interval if cell.latency else None
+    return "" if interval is None else f"the median is known to ±{interval.half_width:.1%} only"
 
 
 def median_interval(cell: CellResult) -> tuple[float, float] | None:

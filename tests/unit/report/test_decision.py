@@ -9,7 +9,7 @@ import pytest
 from edgerig.measure.latency import interval_of
 from edgerig.report import doubts, view
 from edgerig.report.decision import Decision, compared, decide, decisions
-from edgerig.results import Accuracy, CellResult, Cost, OutputParity, Parity, Results, Verdict
+from edgerig.results import Accuracy, CellResult, Cost, MedianInterval, OutputParity, Parity, Results, Verdict
 from edgerig.spec import SweepBudget
 
 DEFAULT = SweepBudget()
@@ -290,6 +290,17 @@ def test_a_wide_accuracy_interval_is_cautioned(results: Results) -> None:
     assert decided(results, [cell]).cautions == (
         "accuracy is known to about ±3.0 points only (100 samples), the budget allows 1 point",
     )
+
+
+@pytest.mark.parametrize(("half_width", "state"), [(0.2, "provisional"), (0.005, "recommended")])
+def test_what_falls_back_may_be_noisy_as_well(results: Results, half_width: float, state: str) -> None:
+    cell = timed(cells_of(results, 0, 0)[1], 1.0, label="fallback")
+    assert cell.latency is not None
+    interval = MedianInterval(low_ms=0.8, high_ms=1.2, half_width=half_width, within=0.01, blocks=50, processes=5)
+    found = decided(results, [changed(cell, latency=cell.latency.model_copy(update={"interval": interval}))])
+    assert found.state == state
+    noisy = "its latency is noisy: the median is known to ±20.0% only"
+    assert (noisy in found.cautions) == (state == "provisional")
 
 
 def test_nothing_ran(results: Results) -> None:
