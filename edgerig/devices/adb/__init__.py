@@ -68,8 +68,9 @@ rm -f "$1" "$4"
 # $1 workdir
 _PREPARE = """\
 [ ! -L "$1" ] || { echo "it is a link" >&2; exit 1; }
+mkdir -p -m 700 "$1" || exit 1  # adbd's umask is 0
+case "$(ls -ld "$1")" in ?????w*|????????w*) echo "others may write to it: chmod go-w $1" >&2; exit 1;; esac
 mkdir -p "$1/store" || exit 1
-case "$(ls -ld "$1")" in ????????w*) echo "everybody may write to it" >&2; exit 1;; esac
 exec uname -m
 """
 
