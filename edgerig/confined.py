@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ class Confined:
     def replace(self, content: bytes) -> Path:
         """Writes the file (folders made if missing) in one step, durably; gives where it is."""
         folder, name = self._folder(make=True)
-        temporary = f".{secrets.token_hex(8)}.tmp"
+        temporary = f".{os.urandom(8).hex()}.tmp"
         try:
             with open(os.open(temporary, _NEW, 0o666, dir_fd=folder), "wb") as file:
                 file.write(content)

@@ -267,7 +267,9 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    pass
+    from edgerig.quiet import be_quiet
+
+    be_quiet()
 
 
 def main() -> None:

@@ -6,17 +6,15 @@ import contextlib
 import errno
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from edgerig.errors import ConfigError, EdgerigError, foreseen
-from edgerig.quiet import be_quiet
 
 _UTF8 = "PYTHONUTF8"
 
 
 def prepare() -> None:
-    """Makes the process one in which every name of a file can be written down, and in which no library reports home.
+    """Makes the process one in which every name of a file can be written down.
 
     Python takes names and output for ASCII where the locale says so and its UTF-8 mode is off (PEP 538, PEP 540), and
     can then neither write an umlaut into run.json nor open a file by it. The mode is chosen when the interpreter
@@ -29,7 +27,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # of a stream that somebody put there
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    be_quiet()
 
 
 def unforeseen(error: Exception) -> EdgerigError:
@@ -49,6 +46,8 @@ def unforeseen(error: Exception) -> EdgerigError:
 
 def _kept() -> Path:
     """A file of the user's alone for a traceback."""
+    import tempfile  # not before every `--help`
+
     try:
         descriptor, name = tempfile.mkstemp(prefix="edgerig-traceback-", suffix=".txt")
     except OSError:
