@@ -21,7 +21,8 @@ Label = Literal["improved", "same", "regressed", "inconclusive", "not compared"]
 Metric = Literal["size", "latency", "memory", "accuracy", "parity", "instructions"]
 Presence = Literal["both", "base only", "new only"]
 LABELS: tuple[Label, ...] = ("regressed", "inconclusive", "improved", "same", "not compared")
-_UNTIMED = ("noisy", "throttled", "contended", "wrong")
+UNTIMED = ("noisy", "throttled", "contended", "wrong")
+"""Verdicts of latencies that are neither compared nor held to a limit."""
 
 
 class MetricChange(Value):
@@ -289,7 +290,7 @@ _MACHINE = "the machine itself changed: see the note on it"
 def _untimed(was: CellSnapshot, now: CellSnapshot) -> str:
     """Why the two latencies cannot be compared whatever they are; "" when they can."""
     for name, cell in (("the base", was), ("the new run", now)):
-        if cell.verdict in _UNTIMED:
+        if cell.verdict in UNTIMED:
             return f"{name} is {cell.verdict}: its latency is not one to compare"
     if "fallback" in (was.verdict, now.verdict) and (was.verdict, was.undelegated) != (now.verdict, now.undelegated):
         return (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from edgerig.measure.compare import CellChange, Comparison
+from edgerig.measure.compare import UNTIMED, CellChange, Comparison
 from edgerig.measure.figure import duration
 from edgerig.measure.metrics import share
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
@@ -182,7 +182,7 @@ def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Ou
     value: float = getattr(cell.latency, percentile)
     interval = cell.latency.interval
     message = f"{duration(value, 4)} ± {interval.half_width:.1%}, at most {duration(limit, 4)} is allowed"
-    if cell.verdict in ("noisy", "throttled", "contended", "wrong"):
+    if cell.verdict in UNTIMED:
         return "inconclusive", f"the cell is {cell.verdict}: {message}"
     scale = value / math.sqrt(interval.low_ms * interval.high_ms)  # 1 for the median itself, or nearly
     return _at_most(interval.low_ms * scale, interval.high_ms * scale, limit), message
