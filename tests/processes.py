@@ -43,8 +43,8 @@ def processes(*words: str) -> list[int]:
 
 def children(pid: int) -> list[int]:
     """Every descendant of `pid`, less those that end while they are looked at."""
-    direct = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            direct += [int(child) for child in task.read_text().split()]
+    direct: list[int] = []
+    with contextlib.suppress(OSError):  # listing the tasks of a process that has just ended fails as reading them does
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            direct += [int(child) for child in (task / "children").read_text().split()]
     return direct + [grandchild for child in direct for grandchild in children(child)]
