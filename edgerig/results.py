@@ -126,11 +126,12 @@ class Contention(Value):
     found: str = Field(default="", description="what says that samples were disturbed; empty: nothing does")
     counted: Counted = "all"
     measured: int = Field(description="samples, counted or not")
-    undisturbed: int = Field(description="of them, neither waited, nor right after one that did, nor beside others")
+    undisturbed: int = Field(description="of them, neither waited, nor right after one that did, nor in company")
     all_p50_ms: float = Field(description="of all samples")
     waited: float = Field(description="runnable and waiting for a processor, all threads: may pass 1")
     stolen: float = Field(description="the calling thread neither ran, nor waited, nor slept: a hypervisor, interrupts")
     company: float = Field(description="beside other processes on more than an eighth of the processors")
+    shared: float | None = Field(default=None, description="while another machine on the host shared the core")
     others_cpus: float | None = Field(default=None, description="processors that others kept busy on the average")
     steal: float | None = Field(default=None, description="a hypervisor's share of the time the machine wanted")
     involuntary_switches: int
@@ -157,6 +158,7 @@ class Controls(Value):
     clock_ms: tuple[float, ...] = ()
     core_ms: tuple[float, ...] = ()
     memory_ms: tuple[float, ...] = ()
+    beside_ms: tuple[float, ...] = Field(default=(), description="a short one of the core's, beside what counts")
     reason: str = Field(default="", description="why one was not timed")
 
 

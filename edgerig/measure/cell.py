@@ -50,7 +50,8 @@ def figures(
     state = cell_state(again.state, *probed)
     delegation = _delegation(artifact, raw)
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
-    latency = latency.model_copy(update={"contention": timed.contention})
+    controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
+    latency = latency.model_copy(update={"contention": timed.contention, "controls": controls})
     metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
     names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
     return {

@@ -5,7 +5,7 @@ one of microseconds waits in few; a control computation shorter than a slice see
 bursts of samples (`ondevice/contention.py`) tells the disturbed ones. Those that waited are too long by the wait. Those
 beside busy neighbours did not wait and are too long all the same: processors share caches, the memory's bandwidth, heat
 and, as siblings of one core, its units (a 22 µs network took 29 µs, without waiting, on a virtual machine whose other
-processor was busy).
+processor was busy). So are those whose core another machine of the same host shared (`measure/sharing.py`).
 
 Leaving out what was interrupted prefers short samples: the upper percentiles of what is left are those of a machine
 that nothing else uses, not those an application will see beside others.
@@ -14,13 +14,14 @@ that nothing else uses, not those an application will see beside others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.latency import nearest_rank
 from edgerig.measure.raw import Raw, RawContention, Watched
+from edgerig.measure.sharing import core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
 from edgerig.results import Contention, Counted
 
@@ -38,7 +39,11 @@ SHORT_NS = 20_000_000
 LEAST = 50
 LEAST_SHARE = 0.1
 """Undisturbed samples are enough from `LEAST` of them on that are `LEAST_SHARE` of all, or if they are half of all."""
+LEAST_BURSTS = 20
+"""Fewer than `LEAST_SHARE` are enough too if they are of so many bursts of a core known to be alone: what chose them is
+the time of another computation than theirs, so that few are no worse chosen than many."""
 LEAST_OF_A_PROCESS = 5
+"""Samples of a process, and bursts where it was looked at who shares the core: one or two may be chosen by chance."""
 SHOWS = 0.01
 """Of the median: a smaller difference between all samples and the undisturbed is not one that shows."""
 LEAST_TO_SHOW = 25
@@ -53,12 +58,14 @@ Samples = npt.NDArray[np.int64]
 class Timed:
     """The samples that count: int64 (S,) nanoseconds for each process that has any, and the attempt they are of.
 
-    `contention` is None where the device was not watched, as in runs of before.
+    `contention` is None where the device was not watched, as in runs of before. `core_ms` is what the computation
+    beside the bursts that count took in each process that has it (`ondevice/sharing.py`), in milliseconds.
     """
 
     attempt: Raw
     processes_ns: tuple[Samples, ...]
     contention: Contention | None
+    core_ms: tuple[float, ...] = ()
 
 
 def select(raw: Raw) -> Timed:
@@ -73,40 +80,50 @@ def select(raw: Raw) -> Timed:
     if told is None:
         return tried[chosen]
     numbered = told.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
-    return Timed(tried[chosen].attempt, tried[chosen].processes_ns, numbered)
+    return replace(tried[chosen], contention=numbered)
 
 
 @dataclass(frozen=True)
 class _Seen:
     """Of one process: nanoseconds of each of its bursts' samples and what was taken from them, and of each sample
-    whether it was kept from the processor (or came right after one that was: caches are cold) or had company."""
+    whether it was kept from the processor (or came right after one that was: caches are cold) or had company: others
+    beside it, or its core shared. `burst` is the one it is of."""
 
     samples: Samples
+    burst: Samples
     time: npt.NDArray[np.float64]
     waited: npt.NDArray[np.float64]
     stolen: npt.NDArray[np.float64]
     beside: Flags
+    shared: Flags
     kept: Flags
     company: Flags
+
+    @property
+    def undisturbed(self) -> Flags:
+        return ~self.kept & ~self.company
 
 
 def _of_attempt(raw: Raw) -> Timed:
     if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
         return Timed(raw, raw.processes_ns, None)
     threads = max(raw.run.engine.threads, 1)
-    seen = [_seen(ns, watched, threads) for ns, watched in zip(raw.processes_ns, raw.watched, strict=True)]
+    sharing, unknown = shared(raw.watched, threads)
+    each_process = zip(raw.processes_ns, raw.watched, sharing, strict=True)
+    seen = [_seen(ns, watched, threads, core) for ns, watched, core in each_process]
     time = sum(float(each.time.sum()) for each in seen)
-    waited, stolen, beside = (
+    waited, stolen, beside, together = (
         sum(float(array.sum()) for array in arrays) / time
         for arrays in (
             [each.waited for each in seen],
             [each.stolen for each in seen],
             [each.time * each.beside for each in seen],
+            [each.time * each.shared for each in seen],
         )
     )
-    found = _words(waited, stolen, beside)
-    counted, processes = _enough(seen) if found else _all(seen)
-    undisturbed = np.concatenate([each.samples[~each.kept & ~each.company] for each in seen])
+    found = _words(waited, stolen, beside, together)
+    counted, processes = _enough(seen, alone_known=not unknown) if found else _all(seen)
+    undisturbed = np.concatenate([each.samples[each.undisturbed] for each in seen])
     everything = raw.samples_ns
     shows = bool(found) and counted != "undisturbed" and _shows(everything, undisturbed)
     if counted == "unwaited" and not shows:
@@ -125,15 +142,27 @@ def _of_attempt(raw: Raw) -> Timed:
             waited=waited,
             stolen=stolen,
             company=beside,
+            shared=None if unknown else together,
             others_cpus=others,
             steal=steal,
             involuntary_switches=sum(int(_column(w, "involuntary").sum()) for w in raw.watched),
-            reasons=_reasons(raw.watched, reason),
+            reasons=_reasons(raw.watched, {"others_cpus": reason, "steal": reason, "shared": unknown}),
         ),
+        _beside_counted(raw.watched, seen, counted),
     )
 
 
-def _words(waited: float, stolen: float, beside: float) -> list[str]:
+def _beside_counted(watched: Sequence[Watched], seen: Sequence[_Seen], counted: Counted) -> tuple[float, ...]:
+    found = []
+    for told, each in zip(watched, seen, strict=True):
+        counts = {"undisturbed": each.undisturbed, "unwaited": ~each.kept, "all": np.ones(len(each.samples), np.bool_)}
+        bursts = np.zeros(len(told.bursts), np.bool_)
+        bursts[each.burst[counts[counted]]] = True
+        found.append(core_ms(told, bursts))
+    return tuple(ms for ms in found if ms)
+
+
+def _words(waited: float, stolen: float, beside: float, together: float) -> list[str]:
     """What says that samples were disturbed; [] where nothing does. The figures are shares of the timed wall."""
     return [
         text
@@ -141,24 +170,31 @@ def _words(waited: float, stolen: float, beside: float) -> list[str]:
             (waited, WAITED, f"its threads waited for a processor for {waited:.0%} of the timed wall"),
             (stolen, WAITED, f"a hypervisor or interrupts took {stolen:.0%} of it"),
             (beside, COMPANY, f"other processes were busy beside {beside:.0%} of it"),
+            (together, COMPANY, f"another machine on the same host shared the core beside {together:.0%} of it"),
         )
         if share > limit
     ]
 
 
-def _enough(seen: Sequence[_Seen]) -> tuple[Counted, tuple[Samples, ...]]:
-    """The best samples there are enough of."""
-    kinds: tuple[tuple[Counted, list[Samples]], ...] = (
-        ("undisturbed", [each.samples[~each.kept & ~each.company] for each in seen]),
-        ("unwaited", [each.samples[~each.kept] for each in seen]),
+def _enough(seen: Sequence[_Seen], *, alone_known: bool) -> tuple[Counted, tuple[Samples, ...]]:
+    """The best samples there are enough of. `alone_known`: was it looked at who shares the core?"""
+    kinds: tuple[tuple[Counted, list[Flags]], ...] = (
+        ("undisturbed", [each.undisturbed for each in seen]),
+        ("unwaited", [~each.kept for each in seen]),
     )
     total = sum(len(each.samples) for each in seen)
-    for name, of_each in kinds:
-        usable = tuple(samples for samples in of_each if len(samples) >= LEAST_OF_A_PROCESS)
-        count = sum(map(len, usable))
-        whole = count >= total / 2 or (count >= LEAST and count >= LEAST_SHARE * total)
-        if usable and whole and 2 * len(usable) >= len(seen):
-            return name, usable
+    for name, flags in kinds:
+        of_bursts = alone_known and name == "undisturbed"
+        chosen = [
+            (each, which)
+            for each, which in zip(seen, flags, strict=True)
+            if len(np.unique(each.burst[which]) if of_bursts else each.samples[which]) >= LEAST_OF_A_PROCESS
+        ]
+        count = sum(int(which.sum()) for _, which in chosen)
+        spread = of_bursts and sum(len(np.unique(each.burst[which])) for each, which in chosen) >= LEAST_BURSTS
+        whole = count >= total / 2 or (count >= LEAST and (spread or count >= LEAST_SHARE * total))
+        if chosen and whole and 2 * len(chosen) >= len(seen):
+            return name, tuple(each.samples[which] for each, which in chosen)
     return _all(seen)
 
 
@@ -174,7 +210,7 @@ def _shows(everything: Samples, undisturbed: Samples) -> bool:
     return abs(_p50_ms(everything) - clean) > SHOWS * clean
 
 
-def _seen(samples: Samples, watched: Watched, threads: int) -> _Seen:
+def _seen(samples: Samples, watched: Watched, threads: int, core: Flags) -> _Seen:
     counts = _column(watched, "samples")
     burst = np.repeat(np.arange(len(counts)), counts)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -190,7 +226,7 @@ def _seen(samples: Samples, watched: Watched, threads: int) -> _Seen:
     kept = disturbed[burst]
     kept[first[1:]] |= disturbed[:-1]
     beside = _beside(watched, threads, others, robbed)
-    return _Seen(samples, time, waited, stolen, beside, kept, beside[burst])
+    return _Seen(samples, burst, time, waited, stolen, beside, core, kept, (beside | core)[burst])
 
 
 def _waited(watched: Watched, threads: int, others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -250,11 +286,11 @@ def _machine(watched: Sequence[Watched]) -> tuple[float | None, float | None, st
     return max(busy - own, 0) / wall, min(steal / max(busy, 1), 1.0), ""
 
 
-def _reasons(watched: Sequence[Watched], no_machine: str) -> dict[str, str]:
+def _reasons(watched: Sequence[Watched], others: dict[str, str]) -> dict[str, str]:
     told: dict[str, str] = {}
     for each in watched:
         told |= _of_results(each.told)
-    return told | ({"others_cpus": no_machine, "steal": no_machine} if no_machine else {})
+    return told | {name: reason for name, reason in others.items() if reason}
 
 
 def _of_results(told: RawContention) -> dict[str, str]:

@@ -55,6 +55,8 @@ def latency_ratio(
 
 def own_core(base: LatencySnapshot, new: LatencySnapshot) -> float | None:
     """What the core's control beside the cell took, new / base; None where one of them did not time it."""
+    if base.beside_ms is not None and new.beside_ms is not None:
+        return new.beside_ms / base.beside_ms
     if base.core_control_ms is None or new.core_control_ms is None:
         return None
     return new.core_control_ms / base.core_control_ms

@@ -47,11 +47,13 @@ class Control(Value):
 
 
 class Speed(Value):
-    """A device's in a run; None where no runner timed that control."""
+    """A device's in a run; None where no runner timed that control. `beside` is the core's short one between the
+    samples that count: where both runs have it, it stands for the core's, which met neighbours that those did not."""
 
     clock: Control | None = None
     core: Control | None = None
     memory: Control | None = None
+    beside: Control | None = None
 
 
 Name = Literal["clock", "core", "memory"]
@@ -92,10 +94,13 @@ class Shift(Value):
 
 
 def speed_of(
-    clock: Iterable[Sequence[float]], core: Iterable[Sequence[float]] = (), memory: Iterable[Sequence[float]] = ()
+    clock: Iterable[Sequence[float]],
+    core: Iterable[Sequence[float]] = (),
+    memory: Iterable[Sequence[float]] = (),
+    beside: Iterable[Sequence[float]] = (),
 ) -> Speed:
     """Of a device in a run: what the controls took in each process (ms) of each of its cells, in the run's order."""
-    return Speed(clock=_control(clock), core=_control(core), memory=_control(memory))
+    return Speed(clock=_control(clock), core=_control(core), memory=_control(memory), beside=_control(beside))
 
 
 def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
@@ -104,8 +109,10 @@ def shift(device: str, base: Speed | None, new: Speed | None) -> Shift | None:
         return None
     clock, half = _ratio(base.clock, new.clock)
     changes, apart = [_change("clock", clock, half)], dict[str, float]()
+    known_beside = base.beside is not None and new.beside is not None
+    core = (base.beside, new.beside) if known_beside else (base.core, new.core)
     others: tuple[tuple[Name, Control | None, Control | None], ...] = (
-        ("core", base.core, new.core),
+        ("core", *core),
         ("memory", base.memory, new.memory),
     )
     for name, was, now in others:

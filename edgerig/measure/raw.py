@@ -111,6 +111,7 @@ class RawStretch(_Device):
     idle_ns: Total
     steal_ns: Total
     own_ns: Total
+    chain_ns: Nanoseconds | None = None
 
 
 class RawContention(_Device):
@@ -170,8 +171,8 @@ class _FailedRun(_Device):
 
 @dataclass(frozen=True)
 class Watched:
-    """What one process' watch saw: `bursts` is int64 (B, 7), by `COLUMNS`, whose samples are all of the process' in
-    order; (0, 7) where nothing was watched, for which `told` has the reason."""
+    """What one process' watch saw: `bursts` is int64 (B, 8), by `COLUMNS`, whose samples are all of the process' in
+    order; (0, 8) where nothing was watched, for which `told` has the reason."""
 
     bursts: npt.NDArray[np.int64]
     told: RawContention
@@ -326,7 +327,11 @@ def _watched(folder: Path | Confined, run: RawRun) -> Watched:
     told = run.contention
     if not told.bursts:
         return Watched(np.empty((0, len(COLUMNS)), np.int64), told)
-    bursts = _array(folder / "bursts.npy", "<i8", (told.bursts, len(COLUMNS)), run.cell)
+    bursts = _array(folder / "bursts.npy", "<i8", (told.bursts, None), run.cell)
+    if bursts.shape[1] == len(COLUMNS) - 1:  # an older runner's, which did not look for who shares the core
+        bursts = np.pad(bursts, ((0, 0), (0, 1)), constant_values=UNKNOWN)
+    if bursts.shape[1] != len(COLUMNS):
+        raise UnparsableOutput(f"{run.cell}: bursts.npy has {bursts.shape[1]} columns for {len(COLUMNS)}")
     counts = bursts[:, COLUMNS.index("samples")]
     stretched = sum(stretch.bursts for stretch in told.stretches)
     if counts.min() < 1 or counts.max() > run.samples or counts.sum() != run.samples or stretched > told.bursts:

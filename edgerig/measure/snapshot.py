@@ -39,6 +39,8 @@ class LatencySnapshot(Value):
     half_width: Annotated[float, Field(ge=0, le=WIDEST)] | None = None
     control_ms: Milliseconds | None = None
     core_control_ms: Milliseconds | None = None
+    beside_ms: Milliseconds | None = None
+    """The core's short one, beside the samples that count (`results.Controls`)."""
     blocks_ms: tuple[tuple[Milliseconds, ...], ...] = Field(default=(), exclude=True)
     """Medians of consecutive stretches of each process' samples; of a run's folder only."""
 
@@ -138,7 +140,12 @@ def _speed(results: Results, device: str) -> Speed:
         [each.controls.clock_ms or _alone(each.control_ms) for each in found],
         [each.controls.core_ms for each in found],
         [each.controls.memory_ms for each in found],
+        [each.controls.beside_ms for each in found],
     )
+
+
+def _median(values: tuple[float, ...]) -> float | None:
+    return float(np.median(values)) if values else None
 
 
 def _alone(value: float | None) -> tuple[float, ...]:
@@ -191,7 +198,8 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
         half_width=_recorded_width(cell) if interval is None else min(interval.within, WIDEST),
         control_ms=found.control_ms,
-        core_control_ms=float(np.median(found.controls.core_ms)) if found.controls.core_ms else None,
+        core_control_ms=_median(found.controls.core_ms),
+        beside_ms=_median(found.controls.beside_ms),
         blocks_ms=_blocks(processes),
     )
 

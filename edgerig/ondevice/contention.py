@@ -7,9 +7,11 @@ samples, never inside one.
                                     switches
     /proc/loadavg, field 4          threads that run or wait for a processor now, on the whole machine (proc(5))
     /proc/stat, line "cpu"          the machine's idle time and what a hypervisor took, in clock ticks (proc(5))
+    two computations                whether another machine's thread shares the core (`sharing.py`)
 
 Each is a thing the others do not see: schedstat no hypervisor and no neighbour on another core, the thread's clock no
-other thread, the load average's field no past. What is to be made of them is the host's to say.
+other thread, the load average's field no past, all of them no other machine on the host. What is to be made of them is
+the host's to say.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgerig.ondevice.sharing import Core, chain_ns
+
 Bursts = npt.NDArray[np.int64]
-COLUMNS = ("samples", "wall_ns", "waited_ns", "cpu_ns", "involuntary", "voluntary", "runnable")
+COLUMNS = ("samples", "wall_ns", "waited_ns", "cpu_ns", "involuntary", "voluntary", "runnable", "core_ns")
 """Of a burst: how many samples; nanoseconds from the reading before to the one after it, in them waited (all threads
 together) and computed (the calling thread); involuntary switches (all threads) and voluntary ones (the calling
-thread); threads of the whole machine that were runnable, the more of both readings. UNKNOWN where nobody tells."""
+thread); threads of the whole machine that were runnable, the more of both readings; nanoseconds of `sharing.Core`, the
+more of both. UNKNOWN where nobody tells."""
 UNKNOWN = -1
 FILE_LIMIT_BYTES = 256
 TRIALS = 5
@@ -55,7 +60,9 @@ class Watch:
         self._most_threads = 0
         self._load = self._opened(os.path.join(root, "proc/loadavg"), "runnable")
         self._stat = self._opened(os.path.join(root, "proc/stat"), "stretches")
+        self._core = Core()
         self._find_threads()
+        self._chain_ns, self._core_ns = chain_ns(), self._core.time_ns()
         self._last = self._now()
         self._before = self._machine()
         self._first_row = 0
@@ -66,16 +73,19 @@ class Watch:
         if self._rows:
             self._find_threads()
         self._first_row = len(self._rows)
+        self._chain_ns = chain_ns()
         self._before = self._machine()
+        self._core_ns = self._core.time_ns()
         self._last = self._now()
 
     def read(self, samples: int) -> None:
         """Ends a burst of so many samples, and begins the next one."""
+        core_ns = self._core.time_ns()
         now, last = self._now(), self._last
         waited = UNKNOWN if UNKNOWN in (now[1], last[1]) else max(now[1] - last[1], 0)  # less when a thread has ended
         counted = (now[0] - last[0], waited, *(b - a for a, b in zip(last[2:5], now[2:5], strict=True)))
-        self._rows.append((samples, *counted, max(now[5], last[5])))
-        self._last = now
+        self._rows.append((samples, *counted, max(now[5], last[5]), max(core_ns, self._core_ns)))
+        self._last, self._core_ns = now, core_ns
 
     def rest(self) -> None:
         """Ends a stretch."""
@@ -90,6 +100,7 @@ class Watch:
                 "idle_ns": idle,
                 "steal_ns": stolen,
                 "own_ns": own,
+                "chain_ns": min(self._chain_ns, chain_ns()),
             }
         )
 
@@ -99,8 +110,8 @@ class Watch:
 
     def to_json(self) -> dict[str, Any]:
         """What belongs to all bursts: `cpus` are the machine's processors, `threads` the most that were watched, and a
-        stretch has its bursts, its length, the processors' idle time, what a hypervisor took, and the process' own
-        time on processors."""
+        stretch has its bursts, its length, the processors' idle time, what a hypervisor took, the process' own time on
+        processors, and `sharing.chain_ns`, the less of before and after it."""
         return {
             "bursts": len(self._rows),
             "cpus": os.sysconf("SC_NPROCESSORS_ONLN"),
@@ -206,5 +217,6 @@ class Watch:
 
     def _cost(self) -> int:
         begin = time.perf_counter_ns()
+        self._core.time_ns()
         self._now()
         return time.perf_counter_ns() - begin

@@ -64,7 +64,7 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
         accuracy["ci95"] = None if accuracy["ci95"] is None else [round(bound, 4) for bound in accuracy["ci95"]]
     latency = cell["latency"]
     if latency is not None:
-        for key in ("p50_ms", "p90_ms", "p99_ms", "control_ms", "core_control_ms"):
+        for key in ("p50_ms", "p90_ms", "p99_ms", "control_ms", "core_control_ms", "beside_ms"):
             latency[key] = _significant(latency[key], 4)
         latency["process_p50_ms"] = [_significant(value, 4) for value in latency["process_p50_ms"]]
         latency["half_width"] = _significant(latency["half_width"], 2)

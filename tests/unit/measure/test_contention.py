@@ -33,16 +33,24 @@ def run_of(samples, threads=1, **more):
     )
 
 
-def process(times_ms, waited_ms=0.0, runnable=1, involuntary=0, stolen_ms=0.0, others=0.0, voluntary=0, **told):
+def process(
+    times_ms, waited_ms=0.0, runnable=1, involuntary=0, stolen_ms=0.0, others=0.0, voluntary=0, core_us=-0.001, **told
+):
     """One process: its samples and what was seen of them; an array or one value for all."""
     times = np.asarray(times_ms, float) * MS
     waited, stolen = (np.broadcast_to(np.asarray(each, float) * MS, times.shape) for each in (waited_ms, stolen_ms))
     columns = [np.ones(len(times)), times, waited, times - waited - stolen, involuntary, voluntary, runnable]
+    columns.append(np.asarray(core_us, float) * 1e3)
     bursts = np.stack([np.broadcast_to(column, times.shape) for column in columns], axis=1).astype(np.int64)
     wall = int(times.sum())
     own = wall - int(waited.sum())
     stretch = RawStretch(
-        bursts=len(times), wall_ns=wall, idle_ns=max(int(2 * wall - own - others * wall), 0), steal_ns=0, own_ns=own
+        bursts=len(times),
+        wall_ns=wall,
+        idle_ns=max(int(2 * wall - own - others * wall), 0),
+        steal_ns=0,
+        own_ns=own,
+        chain_ns=40_000,
     )
     known = {"bursts": len(times), "cpus": 2, "threads": 1, "stretches": [stretch], **told}
     return times.astype(np.int64), Watched(bursts, RawContention(**known))
@@ -97,6 +105,53 @@ def test_busy_neighbours_count_although_nothing_waited():
     assert timed.contention.others_cpus == pytest.approx(1.0)
 
 
+def shared_core(alone, count=200, fast_us=9.0, slow_us=15.0):
+    """Of so many bursts a few in which nothing shared the core, spread over all; the others are slower."""
+    free = np.isin(np.arange(count), np.linspace(0, count - 1, alone).astype(int)) if alone else np.zeros(count, bool)
+    return np.where(free, 3.0, 4.0), np.where(free, fast_us, slow_us)
+
+
+def test_a_core_that_another_machine_shares_counts_when_it_was_alone():
+    times, core = shared_core(30)
+    timed = select(raw_of(*(process(times, core_us=core) for _ in range(3))))
+    found = timed.contention
+    assert (found.counted, found.contended, found.undisturbed, found.measured) == ("undisturbed", False, 90, 600)
+    assert [set(each.tolist()) for each in timed.processes_ns] == [{3 * MS}] * 3
+    assert found.shared == pytest.approx(510 * 4 / (510 * 4 + 90 * 3), abs=0.001)
+    assert "another machine on the same host shared the core beside 88% of it" in found.found
+    assert found.all_p50_ms == 4.0
+    assert timed.core_ms == (0.009,) * 3
+
+
+def test_a_process_whose_core_was_hardly_ever_alone_does_not_count():
+    some, hardly = (process(times, core_us=core) for times, core in (shared_core(30), shared_core(4)))
+    timed = select(raw_of(some, some, hardly))
+    assert (timed.contention.counted, len(timed.processes_ns)) == ("undisturbed", 2)
+    timed = select(raw_of(some, hardly, hardly))
+    assert (timed.contention.counted, timed.contention.contended) == ("unwaited", True)
+
+
+def test_a_slower_clock_is_no_shared_core():
+    """Both computations take as much longer: the second process' clock is a third slower."""
+    fast, (samples, watched) = process(np.full(200, 3.0), core_us=9.0), process(np.full(200, 4.0), core_us=12.0)
+    (stretch,) = watched.told.stretches
+    slower = watched.told.model_copy(update={"stretches": [stretch.model_copy(update={"chain_ns": 53_333})]})
+    found = select(raw_of(fast, (samples, replace(watched, told=slower)))).contention
+    assert (found.shared, found.found, found.counted) == (0.0, "", "all")
+    found = select(raw_of(fast, (samples, watched))).contention
+    assert found.shared == pytest.approx(4 / 7)
+
+
+def test_whether_a_core_is_shared_is_not_known_of_several_threads_and_of_few_bursts():
+    times, core = shared_core(30)
+    found = select(raw_of(process(times, core_us=core), threads=2)).contention
+    assert (found.shared, found.counted) == (None, "all")
+    assert "2 threads" in found.reasons["shared"]
+    found = select(raw_of(process(times[:99], core_us=core[:99]))).contention
+    assert (found.shared, found.found) == (None, "")
+    assert found.reasons["shared"] == "99 bursts are too few to know how fast a core is alone"
+
+
 def test_what_did_not_wait_is_told_of_a_contended_cell():
     waits = np.tile([9.0, 0.0, 0.0], 100)
     timed = select(raw_of(process(3 + waits, waits, runnable=3, others=1.5)))
@@ -113,7 +168,7 @@ def test_waiting_that_does_not_show_in_the_median_is_no_contention():
     """Networks of microseconds: a wait is in one of hundreds of samples, bursts hold many."""
     samples, watched = process(np.full(600, 0.01))
     bursts = np.zeros((6, len(COLUMNS)), np.int64)
-    bursts[:] = [100, MS, 0, MS, 0, 0, 1]
+    bursts[:] = [100, MS, 0, MS, 0, 0, 1, -1]
     bursts[1:, 2] = 5 * MS
     bursts[1:, 1] = 6 * MS
     stretch = watched.told.stretches[0].model_copy(update={"bursts": 6})
@@ -167,6 +222,14 @@ def test_runs_of_before_read_as_before(tmp_path):
     raw = read_raw(tmp_path, "c")
     assert select(raw).processes_ns[0].tolist() == samples.tolist()
     assert attempts_of(tmp_path) == 1
+
+
+def test_the_bursts_of_an_older_runner_read_as_if_nobody_had_looked_at_the_core(tmp_path):
+    samples, watched = still()
+    save(tmp_path, samples, watched.bursts[:, :-1])
+    raw = read_raw(tmp_path, "c")
+    assert set(raw.watched[0].bursts[:, COLUMNS.index("core_ns")].tolist()) == {-1}
+    assert select(raw).contention.shared is None
 
 
 def save(folder, samples, bursts):

@@ -1,0 +1,26 @@
+"""The computations between bursts, timed here; what is made of them is `measure/sharing`'s."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from edgerig.ondevice.sharing import CALLS, Core, chain_ns
+
+
+def test_the_core_computes_what_it_times():
+    core = Core()
+    assert core.time_ns() > 0
+    np.testing.assert_allclose(core._out[[0, -1]], [1.0, np.e], rtol=1e-6)
+    assert CALLS * core._numbers.nbytes <= 32 * 1024
+
+
+def test_the_chain_takes_longer_than_the_clock_is_coarse():
+    assert chain_ns() > 1000
+
+
+def test_neither_draws_in_a_framework():
+    heavy = "{'torch', 'tensorflow', 'scipy', 'pydantic'}"
+    code = f"import sys, edgerig.ondevice.sharing; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
