@@ -6,9 +6,17 @@ Units stand in the names: `_ms` milliseconds, `_bytes` bytes, `seconds` seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic_core import CoreSchema
 
 from edgerig.spec.files import PublishedFigure
 
@@ -19,13 +27,32 @@ QUANTILE_LEVELS = tuple(range(5, 100, 5))
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
 Counted = Literal["all", "undisturbed", "unwaited"]
-VerdictLabel = Literal["stable", "noisy", "throttled", "contended", "fallback", "saturates", "emulated", "wrong"]
 
 
 class Value(BaseModel):
     """A frozen value of finite numbers: JSON has no other."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Sparse(Value):
+    """Facts of which one source tells more than another: what nobody asked for is not written, and what a newer version
+    tells beside them is kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = handler(self)
+        return {name: value for name, value in told.items() if name in self.model_fields_set}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The fields, which `_written` alone would hide, and that any of them may be absent."""
+        fields = cast(CoreSchema, {key: value for key, value in core_schema.items() if key != "serialization"})
+        schema = handler.resolve_ref_schema(handler(fields))
+        schema.pop("required", None)
+        return schema
 
 
 class TensorRecord(Value):
@@ -259,11 +286,34 @@ class Cost(Value):
     reason: str = ""
 
 
+class VerdictEvidence(Sparse):
+    """The figures a verdict was made of, as far as there were any."""
+
+    tolerance: float | None = Field(default=None, description="half of the interval of a median that is stable")
+    threads_asked: int | None = None
+    threads_in_force: int | None = None
+    undelegated_operators: int | None = None
+    host_relative_error: float | None = Field(default=None, description="on the device against where it was built")
+    host_tolerance: float | None = None
+    host_samples: int | None = None
+    throttling: tuple[str, ...] = Field(default=(), description="what says that the processor was held back")
+    saturates: bool | None = None
+    contention: str | None = Field(default=None, description="what says that samples were disturbed")
+    samples_counted: Counted | None = None
+    attempts: int | None = None
+    median_ci95_ms: tuple[float, float] | None = Field(
+        default=None, description="of older runs, which had no `Latency.interval`"
+    )
+    relative_half_width: float | None = Field(default=None, description="of older runs: half of it over the median")
+
+
 class Verdict(Value):
     """How far the cell can be trusted, with the figures that say so and what to do about it."""
 
-    label: VerdictLabel
-    evidence: dict[str, Any]
+    label: str = Field(
+        pattern=r"^[a-z][a-z0-9 -]{0,39}$", description="one of `figures.verdict.VERDICTS`, or a newer version's"
+    )
+    evidence: VerdictEvidence
     advice: str
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edgerig.figures.verdict import kind_of
+
 Row = dict[str, Any]
 
 
@@ -47,18 +49,13 @@ def _data(row: Row) -> tuple[str, ...]:
 
 
 def _wrong(row: Row) -> str:
-    return "the device computed something else (wrong)" if row["verdict"] == "wrong" else ""
+    return "" if kind_of(row["verdict"]).sound else f"the device computed something else ({row['verdict']})"
 
 
 def _untimed(row: Row) -> str:
     if row["emulated"]:
         return "emulated: the time of an emulator says nothing"
-    # Whatever a verdict may be called in other versions: only these say that the median is known.
-    return (
-        ""
-        if row["verdict"] in ("stable", "saturates", "fallback")
-        else f"{row['verdict'] or 'no verdict'}: its time is not known"
-    )
+    return "" if kind_of(row["verdict"]).timed else f"{row['verdict'] or 'no verdict'}: its time is not known"
 
 
 METRICS = {

@@ -18,7 +18,7 @@ from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.state import cell_state
 from edgerig.measure.throttling import signs
-from edgerig.measure.verdict import judge
+from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
 from edgerig.results import Accuracy, Artifact, Delegation, DeviceRecord, Engine, Memory
 from edgerig.spec import ModelSpec
@@ -71,15 +71,17 @@ def figures(
         "delegation": delegation,
         "cost": instructions(run.instructions),
         "verdict": judge(
-            emulated=cell.emulated,
-            threads=cell.threads,
-            threads_in_force=run.engine.threads,
-            delegation=delegation,
-            interval=latency.interval,
-            kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
-            throttling=signs(state),
-            contention=timed.contention,
-            saturates=_saturates(artifact, probed[0]),
+            Seen(
+                emulated=cell.emulated,
+                threads=cell.threads,
+                threads_in_force=run.engine.threads,
+                delegation=delegation,
+                interval=latency.interval,
+                kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
+                throttling=signs(state),
+                contention=timed.contention,
+                saturates=_saturates(artifact, probed[0]),
+            )
         ),
         "state": state,
         "engine": _engine(artifact, raw),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from edgerig.figures.verdict import kind_of
 from edgerig.measure.evidence import Difference, latency_ratio, own_core, paired_accuracy, unpaired
 from edgerig.measure.machine import UNCORRECTED, Shift, reach, shift
 from edgerig.measure.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
@@ -21,8 +22,6 @@ Label = Literal["improved", "same", "regressed", "inconclusive", "not compared"]
 Metric = Literal["size", "latency", "memory", "accuracy", "parity", "instructions"]
 Presence = Literal["both", "base only", "new only"]
 LABELS: tuple[Label, ...] = ("regressed", "inconclusive", "improved", "same", "not compared")
-UNTIMED = ("noisy", "throttled", "contended", "wrong")
-"""Verdicts of latencies that are neither compared nor held to a limit."""
 
 
 class MetricChange(Value):
@@ -287,10 +286,15 @@ _MACHINE = "the machine itself changed: see the note on it"
 """What is said of every cell on a device is said of the device, once (`Shift.doubt`)."""
 
 
+def untimed(cell: CellSnapshot) -> bool:
+    """Does its verdict say that the latency is neither to be compared nor to be held to a limit?"""
+    return cell.verdict is not None and not kind_of(cell.verdict).timed
+
+
 def _untimed(was: CellSnapshot, now: CellSnapshot) -> str:
     """Why the two latencies cannot be compared whatever they are; "" when they can."""
     for name, cell in (("the base", was), ("the new run", now)):
-        if cell.verdict in UNTIMED:
+        if untimed(cell):
             return f"{name} is {cell.verdict}: its latency is not one to compare"
     if "fallback" in (was.verdict, now.verdict) and (was.verdict, was.undelegated) != (now.verdict, now.undelegated):
         return (

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from edgerig.measure.compare import UNTIMED, CellChange, Comparison
+from edgerig.figures.verdict import kind_of
+from edgerig.measure.compare import CellChange, Comparison, untimed
 from edgerig.measure.figure import duration
 from edgerig.measure.metrics import share
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
@@ -89,8 +90,8 @@ def _compared(new: Snapshot, comparison: Comparison | None) -> Iterator[Check]:
 
 def _ran(name: str, cell: CellSnapshot) -> Check:
     """A cell that no baseline knows."""
-    if cell.status == "ok" and cell.verdict == "wrong":
-        message = "the verdict is wrong: on the device it computes something else than when it was built"
+    if cell.status == "ok" and not kind_of(cell.verdict).sound:
+        message = f"the verdict is {cell.verdict}: on the device it computes something else than when it was built"
         return Check(cell=name, name="outcome", outcome="fail", message=message)
     if cell.status == "ok":
         return Check(cell=name, name="outcome", outcome="pass", message="ok")
@@ -182,7 +183,7 @@ def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Ou
     value: float = getattr(cell.latency, percentile)
     interval = cell.latency.interval
     message = f"{duration(value, 4)} ± {interval.half_width:.1%}, at most {duration(limit, 4)} is allowed"
-    if cell.verdict in UNTIMED:
+    if untimed(cell):
         return "inconclusive", f"the cell is {cell.verdict}: {message}"
     scale = value / math.sqrt(interval.low_ms * interval.high_ms)  # 1 for the median itself, or nearly
     return _at_most(interval.low_ms * scale, interval.high_ms * scale, limit), message

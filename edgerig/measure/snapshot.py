@@ -211,8 +211,8 @@ def _blocks(processes_ns: tuple[npt.NDArray[np.int64], ...]) -> tuple[tuple[floa
 
 def _recorded_width(cell: CellResult) -> float | None:
     """As the verdict's evidence had it before there was `Latency.interval`."""
-    width = None if cell.verdict is None else cell.verdict.evidence.get("relative_half_width")
-    return min(float(width), WIDEST) if isinstance(width, int | float) and width >= 0 else None
+    width = None if cell.verdict is None else cell.verdict.evidence.relative_half_width
+    return None if width is None or width < 0 else min(width, WIDEST)
 
 
 def _accuracy(

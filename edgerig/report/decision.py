@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from edgerig.figures.verdict import kind_of
 from edgerig.report import doubts, metric, view
 from edgerig.report.budget import agreement_asked, points
 from edgerig.report.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
@@ -151,16 +152,12 @@ def _basis(kept: Sequence[CellResult]) -> Basis:
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
 
-_LABELS = ("stable", "saturates", "fallback", "emulated", "throttled", "noisy", "contended")
-"""The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
-
-
 def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[CellResult]]:
     """The best of `kept`, and all that its basis does not tell apart from the first."""
     cost = _COSTS[basis]
     lowest = min(kept, key=lambda cell: (cost(cell), cell.id))
     tied = [cell for cell in kept if _same(lowest, cell, basis)]
-    known = _measured if basis == "latency" else lambda cell: (0, "")
+    known = _measured if basis == "latency" else lambda cell: 0
     return min(tied, key=lambda cell: (known(cell), cell.size_bytes or 0, cost(cell), cell.id)), tied
 
 
@@ -171,8 +168,9 @@ _COSTS: dict[Basis, Callable[[CellResult], float]] = {
 }
 
 
-def _measured(cell: CellResult) -> tuple[int, str]:
-    return view.rank(doubts.latency_label(cell), _LABELS)
+def _measured(cell: CellResult) -> int:
+    """The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
+    return kind_of(doubts.latency_label(cell)).rank
 
 
 def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgerig.figures.verdict import kind_of
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
 from edgerig.report import metric, view
@@ -31,7 +32,7 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     interval = median_interval(pick)
     if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
         found.append(f"its median may be up to {view.duration(interval[1])}, above the limit")
-    if pick.verdict is not None and (label := latency_label(pick)) in ("noisy", "throttled", "contended"):
+    if pick.verdict is not None and kind_of(label := latency_label(pick)).doubt == "provisional":
         told = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
         found.append(f"its latency is {label}: {told}")
     return tuple(found)
@@ -99,7 +100,7 @@ def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[st
 
 def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
     found = []
-    if pick.verdict is not None and pick.verdict.label in ("fallback", "saturates"):
+    if pick.verdict is not None and kind_of(pick.verdict.label).doubt == "caution":
         found.append(pick.verdict.advice)
     contention = None if pick.latency is None or pick.emulated else pick.latency.contention
     if contention is not None and contention.counted == "undisturbed":
@@ -126,12 +127,12 @@ def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
 
 
 def latency_label(cell: CellResult) -> str:
-    """The verdict as far as it is of the median: what runs outside the fast backend, or saturates, is told before noise
-    is, and may be noisy as well."""
+    """The verdict as far as it is of the median: a caution (it runs outside the fast backend, or saturates) is told
+    before noise is, and the cell may be noisy as well."""
     label = cell.verdict.label if cell.verdict else ""
     interval = cell.latency.interval if cell.latency else None
     wide = interval is not None and interval.half_width > MEDIAN_TOLERANCE
-    return "noisy" if wide and label in ("fallback", "saturates") else label
+    return "noisy" if wide and kind_of(label).doubt == "caution" else label
 
 
 def _known_to(cell: CellResult) -> str:
@@ -143,7 +144,4 @@ def median_interval(cell: CellResult) -> tuple[float, float] | None:
     """The 95 % interval of the median in ms; of older results, which had none, as the verdict's evidence has it."""
     if cell.latency is not None and cell.latency.interval is not None:
         return cell.latency.interval.low_ms, cell.latency.interval.high_ms
-    found = cell.verdict.evidence.get("median_ci95_ms") if cell.verdict else None
-    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
-        return float(found[0]), float(found[1])
-    return None
+    return cell.verdict.evidence.median_ci95_ms if cell.verdict else None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from edgerig.figures.verdict import kind_of
 from edgerig.report.columns import columns, percent
 from edgerig.report.outputs import channels
 from edgerig.report.view import MISSING, rank
@@ -40,25 +41,34 @@ def without_figures(text: str, cell: CellResult) -> str:
     return _FIGURE.sub("#", text.replace(cell.id, "@"))
 
 
-_GRAVEST = (
-    "wrong", "constant channels", "weak channels", "saturates", "outside calibration", "state", "build", "contended",
-    "fallback", "disturbed samples", "throttled", "noisy", "emulated",
-)  # fmt: skip
+GRAVITY = {
+    "constant channels": 90,
+    "weak channels": 80,
+    "outside calibration": 65,
+    "state": 60,
+    "build": 50,
+    "disturbed samples": 30,
+}
+"""Of the warnings that are no verdict's, as `VerdictKind.gravity`: the larger the earlier told."""
 
 
 def warnings(cells: Sequence[CellResult]) -> list[Group]:
-    """Every verdict but "stable", what outputs lost, data beyond the calibration's, and what builders noted; the
+    """Verdicts that are warned of, what outputs lost, data beyond the calibration's, and what builders noted; the
     gravest first."""
     told = [
         (title, text, cell)
         for cell in cells
         for title, text in (*_verdict(cell), *_timing(cell), *_outputs(cell), *_file(cell))
     ]
-    return _groups(sorted(told, key=lambda item: rank(item[0], _GRAVEST)))
+    return _groups(sorted(told, key=lambda item: (-_gravity(item[0]), item[0])))
+
+
+def _gravity(title: str) -> int:
+    return GRAVITY[title] if title in GRAVITY else kind_of(title).gravity
 
 
 def _verdict(cell: CellResult) -> Iterator[tuple[str, str]]:
-    if cell.verdict is not None and cell.verdict.label != "stable":
+    if cell.verdict is not None and kind_of(cell.verdict.label).gravity:
         yield cell.verdict.label, cell.verdict.advice or "no advice was recorded"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edgerig.figures.verdict import explained
+
 NOTES: tuple[tuple[str, str], ...] = (
     (
         "What to ship",
@@ -59,17 +61,7 @@ NOTES: tuple[tuple[str, str], ...] = (
         "what one inference executes on an emulated processor, on one thread: a cost to compare builds by, the same in "
         "every run for LiteRT and ExecuTorch, not a time.",
     ),
-    (
-        "Verdict",
-        "of the latency. stable: its median over several processes is known to ±2 %. noisy: it is not. contended: "
-        "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
-        "such a cell is not ranked. fallback: "
-        "operators ran outside the fast backend, or with another thread count than was asked for. throttled: the "
-        "device held its processor back meanwhile. emulated: "
-        "not a latency to compare at all. saturates: 8-bit products overflow on this processor, so that its "
-        "outputs are not another's. wrong: the device computes something else than the file did when it was "
-        "built; such a cell is never recommended.",
-    ),
+    ("Verdict", f"of the latency. {explained()}"),
     ("–", "not measured, never zero; the reasons are listed."),
 )
 """As (name, text)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from edgerig.figures.verdict import kind_of
 from edgerig.report import look, metric, view
 from edgerig.report.columns import Column, columns
 from edgerig.report.state import states
@@ -37,6 +38,7 @@ def payload(cells: Sequence[CellResult], beaten: Iterable[str]) -> Json:
         "state": _states(cells),
         "colours": {name: look.colour(name) for name in dict.fromkeys(cell.recipe for cell in cells)},
         "symbols": {name: look.symbol(name) for name in dict.fromkeys(cell.format for cell in cells)},
+        "verdicts": _verdicts(cells),
         "order": {"format": view.FORMATS, "recipe": view.RECIPES},
     }
 
@@ -154,6 +156,12 @@ def _quantiles(latency: Latency | None) -> list[int] | None:
 def _states(cells: Sequence[CellResult]) -> Json:
     found = states(cells)
     return {**found, "throttled": encoded(found["throttled"]), "reasons": encoded(found["reasons"])}
+
+
+def _verdicts(cells: Sequence[CellResult]) -> Json:
+    """Label → does a figure of such a cell count, and is its latency ranked?"""
+    labels = sorted({cell.verdict.label for cell in cells if cell.verdict is not None})
+    return {label: {"sound": kind_of(label).sound, "ranked": kind_of(label).ranked} for label in labels}
 
 
 def _constants(cells: Sequence[CellResult]) -> Json:

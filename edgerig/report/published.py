@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from edgerig.report.rules import sound
 from edgerig.results import CellResult, Results
 from edgerig.spec import PublishedFigure
 
@@ -52,10 +53,7 @@ def measured_text(figure: PublishedFigure, cells: Iterable[CellResult]) -> str:
     spoken_of = [
         cell
         for cell in cells
-        if cell.status == "ok"
-        and (cell.verdict is None or cell.verdict.label != "wrong")
-        and figure.format in (None, cell.format)
-        and figure.recipe in (None, cell.recipe)
+        if sound(cell) and figure.format in (None, cell.format) and figure.recipe in (None, cell.recipe)
     ]
     parts = []
     if figure.value is not None:

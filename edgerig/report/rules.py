@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgerig.figures.verdict import VERDICTS, kind_of
 from edgerig.report import metric, view
 from edgerig.report.budget import points
 from edgerig.results import Accuracy, CellResult
 from edgerig.spec import SweepBudget
 
 DISAGREEING = "agreeing with the float network"
-CONTENDED = "contended, so that their latency is not known"
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,31 @@ def rules_for(cells: Sequence[CellResult], budget: SweepBudget, held_to: Referen
 
 
 def sound(cell: CellResult) -> bool:
-    return cell.status == "ok" and (cell.verdict is None or cell.verdict.label != "wrong")
+    return cell.status == "ok" and kind_of(_label(cell)).sound
 
 
 def timed(cell: CellResult) -> bool:
     """Is its time its own, and not that of other processes as well? Theirs may make it many times as long."""
-    return cell.emulated or cell.verdict is None or cell.verdict.label != "contended"
+    return cell.emulated or kind_of(_label(cell)).ranked
+
+
+def _label(cell: CellResult) -> str:
+    return "" if cell.verdict is None else cell.verdict.label
+
+
+def _unranked(label: str) -> str:
+    return f"{label}, so that their latency is not known"
 
 
 def left_open(out: dict[str, str]) -> tuple[str, ...]:
     """What contended variants, among those `out` by cell id, leave open about a recommendation by latency."""
-    count = sum(reason == CONTENDED for reason in out.values())
-    return (f"{view.counted(count, 'variant')} may be faster: contended while timed, not ranked",) if count else ()
+    reasons = list(out.values())
+    counts = {label: reasons.count(_unranked(label)) for label, kind in VERDICTS.items() if not kind.ranked}
+    return tuple(
+        f"{view.counted(count, 'variant')} may be faster: {label} while timed, not ranked"
+        for label, count in counts.items()
+        if count
+    )
 
 
 def ruled_out(cell: CellResult, rules: Rules) -> str:
@@ -62,7 +75,11 @@ def ruled_out(cell: CellResult, rules: Rules) -> str:
         return cell.status
     if not sound(cell):
         return "computing something else on the device"
-    return _not_good_enough(cell, rules) or _too_costly(cell, rules.budget) or ("" if timed(cell) else CONTENDED)
+    return (
+        _not_good_enough(cell, rules)
+        or _too_costly(cell, rules.budget)
+        or ("" if timed(cell) else _unranked(_label(cell)))
+    )
 
 
 def _not_good_enough(cell: CellResult, rules: Rules) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from edgerig.figures.verdict import kind_of
 from edgerig.measure.figure import MISSING as MISSING  # the templates take all of their words from here
 from edgerig.measure.figure import duration as duration
 from edgerig.measure.figure import significant as significant
@@ -17,10 +18,6 @@ from edgerig.results import CellResult, Results
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
 RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
 """The order of rows, legends and colours; a name not listed comes after these, by name."""
-
-
-DOUBTFUL = ("wrong", "contended", "fallback", "throttled", "noisy")
-"""Verdicts that say something against a latency."""
 
 
 def scaled(value: float | None, unit: float) -> float | None:
@@ -133,7 +130,8 @@ def described(cell: CellResult) -> str:
     """A cell's figures in one line: what it takes first, then what it gives."""
     parts = []
     if cell.latency is not None and not cell.emulated:
-        doubt = f" ({cell.verdict.label})" if cell.verdict is not None and cell.verdict.label in DOUBTFUL else ""
+        label = "" if cell.verdict is None else cell.verdict.label
+        doubt = f" ({label})" if label and kind_of(label).against_latency else ""
         parts.append(f"p50 {duration(cell.latency.p50_ms)}{doubt}")
     if cell.cost.instructions is not None:
         parts.append(f"{significant(cell.cost.instructions)} instructions")
@@ -141,6 +139,11 @@ def described(cell: CellResult) -> str:
     if cell.accuracy.value is not None:
         parts.append(metric.told(cell.accuracy))
     return ", ".join(parts)
+
+
+def tag(cell: CellResult) -> str:
+    """What is shown beside a cell's latency in a table: its verdict's label, "" where that says nothing of it."""
+    return cell.verdict.label if cell.verdict is not None and kind_of(cell.verdict.label).tagged else ""
 
 
 def device_facts(results: Results, name: str) -> str:

@@ -36,6 +36,12 @@ class Cells {
     return better ? better.texts[better.at[place]] : "";
   }
 
+  // What follows from the cell's verdict: does a figure of it count (sound), is its latency ranked? A cell without one,
+  // as one that did not run, is neither accused nor left out.
+  verdict(place) {
+    return this.data.verdicts[this.text("verdict", place)] ?? { sound: true, ranked: true };
+  }
+
   emulated(place) {
     return this.data.emulated[place] === 1;
   }

@@ -15,8 +15,8 @@ function figures(cells) {
   return [
     {
       name: "p50, or million instructions",
-      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : timed(cells, place) ? cells.number("p50", place) : null),
-      text: (place, value) => (value === null ? (timed(cells, place) ? "–" : "contended") : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
+      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.verdict(place).ranked ? cells.number("p50", place) : null),
+      text: (place, value) => (value === null ? (cells.verdict(place).ranked ? "–" : cells.text("verdict", place)) : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
       log: true,
     },
     column("size", "size (kB)", { log: true }),
@@ -29,7 +29,6 @@ function figures(cells) {
     { name: "verdict", value: () => null, text: (place) => cells.text("verdict", place) },
   ];
 }
-const timed = (cells, place) => cells.text("verdict", place) !== "contended"; // else it is other processes' time too
 const millions = (count) => (count === null ? null : count / 1e6);
 
 class Matrix {
@@ -112,7 +111,7 @@ class Matrix {
   }
 
   value(figure, place) {
-    if (this.cells.text("status", place) !== "ok" || this.cells.text("verdict", place) === "wrong") return null;
+    if (this.cells.text("status", place) !== "ok" || !this.cells.verdict(place).sound) return null;
     return figure.value(place);
   }
 
@@ -121,7 +120,7 @@ class Matrix {
     if (place === undefined) return box;
     const status = this.cells.text("status", place);
     const value = this.value(figure, place);
-    const wrong = this.cells.text("verdict", place) === "wrong" ? "wrong" : "";
+    const wrong = this.cells.verdict(place).sound ? "" : this.cells.text("verdict", place);
     const text = status !== "ok" ? status : wrong || (figure.text ? figure.text(place, value) : significant(value));
     const button = element("button", text, { type: "button", title: `${this.cells.data.ids[place]}${this.note(place)}` });
     button.addEventListener("click", () => this.onPick(place));

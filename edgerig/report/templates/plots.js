@@ -131,7 +131,7 @@ function tradeoff(plots, ran) {
   const cells = plots.cells;
   const has = (get) => ran.some((place) => get(place) !== null);
   const across = [
-    { title: "p50 latency, log scale", get: (place) => (timed(cells, place) ? cells.number("p50", place) : null), label: (tick) => duration(tick, shortest) },
+    { title: "p50 latency, log scale", get: (place) => (cells.verdict(place).ranked ? cells.number("p50", place) : null), label: (tick) => duration(tick, shortest) },
     { title: "million instructions (emulated: no latency), log scale", get: (place) => millions(cells.number("instructions", place)) },
     { title: "size (kB; emulated or untimed: no latency), log scale", get: (place) => cells.number("size", place) },
   ].find((axis) => has(axis.get));

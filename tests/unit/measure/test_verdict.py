@@ -2,7 +2,7 @@ import pytest
 
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import interval_of
-from edgerig.measure.verdict import judge
+from edgerig.measure.verdict import Seen, judge
 from edgerig.results import Contention, Delegation, MedianInterval
 
 TIGHT = MedianInterval(low_ms=0.99, high_ms=1.01, half_width=0.01, within=0.002, blocks=50, processes=5)
@@ -28,7 +28,9 @@ UNKNOWN = Delegation(reason="the runtime does not tell")
     ],
 )
 def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval, label, advice):
-    found = judge(emulated=emulated, threads=1, threads_in_force=in_force, delegation=delegation, interval=interval)
+    found = judge(
+        Seen(emulated=emulated, threads=1, threads_in_force=in_force, delegation=delegation, interval=interval)
+    )
     assert found.label == label
     assert advice in found.advice
 
@@ -36,15 +38,15 @@ def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval
 @pytest.mark.parametrize(("wrong", "label"), [("", "emulated"), ('output "y": relative error 1.1', "wrong")])
 def test_a_device_that_computes_something_else_is_found_out(wrong, label):
     kernels = Kernels(samples=16, error=0.2, tolerance=0.35, wrong=wrong)
-    found = judge(emulated=True, threads=1, threads_in_force=1, delegation=WHOLE, interval=TIGHT, kernels=kernels)
+    found = judge(Seen(emulated=True, threads=1, threads_in_force=1, delegation=WHOLE, interval=TIGHT, kernels=kernels))
     assert found.label == label
     assert ("do not ship" in found.advice) == (label == "wrong")
-    assert found.evidence["host_relative_error"] == 0.2
+    assert found.evidence.host_relative_error == 0.2
 
 
 def test_evidence_is_json_even_without_an_interval():
-    evidence = judge(emulated=False, threads=1, threads_in_force=1, delegation=UNKNOWN, interval=NONE).evidence
-    assert evidence["undelegated_operators"] is None
+    evidence = judge(Seen(emulated=False, threads=1, threads_in_force=1, delegation=UNKNOWN, interval=NONE)).evidence
+    assert evidence.undelegated_operators is None
 
 
 @pytest.mark.parametrize(
@@ -58,15 +60,17 @@ def test_evidence_is_json_even_without_an_interval():
 )
 def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, delegation, interval, label):
     found = judge(
-        emulated=emulated,
-        threads=1,
-        threads_in_force=1,
-        delegation=delegation,
-        interval=interval,
-        throttling=["the firmware says: throttled"],
+        Seen(
+            emulated=emulated,
+            threads=1,
+            threads_in_force=1,
+            delegation=delegation,
+            interval=interval,
+            throttling=["the firmware says: throttled"],
+        )
     )
     assert found.label == label
-    assert found.evidence["throttling"] == ["the firmware says: throttled"]
+    assert found.evidence.throttling == ("the firmware says: throttled",)
     assert ("the firmware says: throttled: cool the device" in found.advice) == (label == "throttled")
 
 
@@ -76,10 +80,10 @@ def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, 
 )
 def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(interval, delegation, label):
     found = judge(
-        emulated=False, threads=1, threads_in_force=1, delegation=delegation, interval=interval, saturates=True
+        Seen(emulated=False, threads=1, threads_in_force=1, delegation=delegation, interval=interval, saturates=True)
     )
     assert found.label == label
-    assert found.evidence["saturates"] is True
+    assert found.evidence.saturates is True
     assert ("session.x64quantprecision" in found.advice) == (label == "saturates")
 
 
@@ -89,7 +93,7 @@ def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(inte
 )
 def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(processes, label):
     interval = interval_of(processes, 0.0006, 150)
-    found = judge(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval)
+    found = judge(Seen(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval))
     assert found.label == label
     assert f"over {len(processes)} processes" in found.advice
 
@@ -120,10 +124,12 @@ def test_contended_data_is_never_stable(contended, counted, emulated, delegation
         attempts=3,
     )
     found = judge(
-        emulated=emulated, threads=1, threads_in_force=1, delegation=delegation, interval=interval, contention=seen
+        Seen(
+            emulated=emulated, threads=1, threads_in_force=1, delegation=delegation, interval=interval, contention=seen
+        )
     )
     assert found.label == label
-    assert found.evidence["attempts"] == 3
+    assert found.evidence.attempts == 3
     assert ("in the best of 3 attempts" in found.advice) == (label == "contended")
     if not emulated:
         assert ("105 of 250" in found.advice) == (counted == "undisturbed" or contended)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from pydantic import ValidationError
 
 from edgerig.measure.latency import interval_of
 from edgerig.report import doubts, view
@@ -317,9 +318,12 @@ def test_the_order_of_cells_does_not_matter(results: Results) -> None:
 
 def test_damaged_evidence_is_no_interval(results: Results) -> None:
     cell = cells_of(results, 0, 0)[0]
-    for evidence in ({}, {"median_ci95_ms": None}, {"median_ci95_ms": ["a", "b"]}, {"median_ci95_ms": [1]}):
+    for evidence in ({}, {"median_ci95_ms": None}):
         verdict = Verdict(label="stable", evidence=evidence, advice="")
         assert doubts.median_interval(changed(cell, verdict=verdict)) is None
+    for damaged in (["a", "b"], [1]):
+        with pytest.raises(ValidationError, match="median_ci95_ms"):
+            Verdict(label="stable", evidence={"median_ci95_ms": damaged}, advice="")
 
 
 def agreeing(results: Results, shares: Sequence[float | None], **fields: object) -> list[CellResult]:

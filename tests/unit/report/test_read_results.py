@@ -101,6 +101,20 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
         read.read_results(tmp_path)
 
 
+def test_what_a_newer_version_says_beside_is_kept(file: Path) -> None:
+    """Labels of verdicts, figures of their evidence, and what an older one wrote there."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    newer = {"label": "dozing", "evidence": {"slept_s": 3}, "advice": "wake it"}
+    older = {"label": "stable", "evidence": {"median_ci95_ms": [0.9, 1.1], "blocks": 30}, "advice": ""}
+    change(file, cells=[{**cells[0], "verdict": newer}, {**cells[1], "verdict": older}, *cells[2:]])
+    first, second, *_ = read.read_results(file).cells
+    assert (first.verdict.model_dump(), second.verdict.model_dump(mode="json")) == (newer, older)
+    assert second.verdict.evidence.median_ci95_ms == (0.9, 1.1)
+    change(file, cells=[{**cells[0], "verdict": {**newer, "label": "<b>"}}])
+    with pytest.raises(ResultsError, match=r"verdict.label"):
+        read.read_results(file)
+
+
 def test_schema_1_is_migrated(tmp_path: Path, results: Results) -> None:
     """What an earlier edgerig wrote: no source in the ids, models by name."""
     old = json.loads(json_results.render(results))

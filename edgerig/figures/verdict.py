@@ -1,0 +1,82 @@
+"""The verdicts there are: a row per label, from which every report, comparison, gate and history takes what it does.
+
+Which of them a cell gets is decided in `measure/verdict.py`. A new label is a row here and what finds it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Doubt = Literal["", "caution", "provisional"]
+
+
+@dataclass(frozen=True)
+class VerdictKind:
+    """What follows from a label. The defaults are those of a label nobody here knows, such as a newer version's: its
+    latency is compared with none and stays open, and nothing else is held against it.
+
+    `meaning`: in words, for the note on how things were measured.
+    `rank`: of variants that are as fast, the lower is the better measured.
+    `timed`: the median latency is known, so that it is compared, held to limits and a point of a history.
+    `sound`: the device computes what the file did where it was built; else no figure of the cell counts.
+    `ranked`: the latency is the cell's own, and not other processes' as well; else it is not ranked.
+    `doubt`: what it means of a cell that is to ship: "caution" says the advice with it, "provisional" leaves the choice
+    open.
+    `gravity`: of the warning, the larger the earlier it is told (beside `groups.GRAVITY`); 0: not warned of.
+    `against_latency`: it says something against a latency, and is said behind it in a sentence.
+    `tagged`: it is shown beside a latency in a table.
+    """
+
+    meaning: str = ""
+    rank: int = 99
+    timed: bool = False
+    sound: bool = True
+    ranked: bool = True
+    doubt: Doubt = "provisional"
+    gravity: int = 1
+    against_latency: bool = True
+    tagged: bool = True
+
+
+VERDICTS: dict[str, VerdictKind] = {
+    "stable": VerdictKind(
+        "its median over several processes is known to ±2 %",
+        rank=0, timed=True, doubt="", gravity=0, against_latency=False, tagged=False,
+    ),
+    "noisy": VerdictKind("it is not", rank=5, gravity=15),
+    "contended": VerdictKind(
+        "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
+        "such a cell is not ranked",
+        rank=6, ranked=False, gravity=40,
+    ),
+    "fallback": VerdictKind(
+        "operators ran outside the fast backend, or with another thread count than was asked for",
+        rank=2, timed=True, doubt="caution", gravity=35,
+    ),
+    "throttled": VerdictKind("the device held its processor back meanwhile", rank=4, gravity=20),
+    "emulated": VerdictKind(
+        "not a latency to compare at all", rank=3, doubt="", gravity=10, against_latency=False, tagged=False
+    ),
+    "saturates": VerdictKind(
+        "8-bit products overflow on this processor, so that its outputs are not another's",
+        rank=1, timed=True, doubt="caution", gravity=70, against_latency=False,
+    ),
+    "wrong": VerdictKind(
+        "the device computes something else than the file did when it was built; such a cell is never recommended",
+        rank=7, sound=False, doubt="", gravity=100,
+    ),
+}  # fmt: skip
+"""By label, in the order they are explained in."""
+
+UNKNOWN = VerdictKind()
+
+
+def kind_of(label: str | None) -> VerdictKind:
+    """What follows from `label`; `UNKNOWN` of a label that has no row, and of none."""
+    return VERDICTS.get(label or "", UNKNOWN)
+
+
+def explained() -> str:
+    """Every label in words: `stable: … noisy: …`"""
+    return " ".join(f"{label}: {kind.meaning}." for label, kind in VERDICTS.items())
