@@ -158,11 +158,11 @@ def architecture(device: DeviceSpec) -> str:
 
 def _facts(record: DeviceRecord) -> list[tuple[str, str]]:
     known: dict[str, Any] = record.model_dump(mode="json", exclude={"state"})
-    reasons = record.state.get("reasons", {})
+    state, reasons = record.state.model_dump(mode="json"), record.state.reasons
 
     def shown(key: str, value: Any) -> str:
         if value is None:
             return f"unknown: {reasons[key]}" if reasons.get(key) else "unknown"
         return value if isinstance(value, str) else json.dumps(value)
 
-    return [(key, shown(key, value)) for key, value in {**known, **record.state}.items() if key != "reasons"]
+    return [(key, shown(key, value)) for key, value in {**known, **state}.items() if key != "reasons"]

@@ -58,7 +58,7 @@ def _last_said(done: CommandResult) -> str:
 
 
 def _illegal(device: OpenDevice, remote: str, before: DeviceRecord) -> tuple[str, str]:
-    told = illegal.explain(before.arch, _code(device, remote), before.state.get("features"))
+    told = illegal.explain(before.arch, _code(device, remote), before.state.features)
     return f": {told}", "the device lacks a CPU feature the runtime or the model's kernels were built for"
 
 
@@ -79,10 +79,10 @@ def _killed(device: OpenDevice, before: DeviceRecord) -> tuple[str, str]:
         after = device.transport.probe()
     except DeviceError:  # the device may be rebooting; what is known is said
         return ", and the device cannot be asked why", "was it switched off, or is it out of memory?"
-    kills = [record.state.get("oom_kills") for record in (before, after)]
-    free = before.state.get("memory_available_bytes")
-    memory = f"; {free / 2**20:.0f} MiB were available before" if isinstance(free, int) else ""
-    if isinstance(kills[0], int) and isinstance(kills[1], int):
+    kills = [record.state.oom_kills for record in (before, after)]
+    free = before.state.memory_available_bytes
+    memory = f"; {free / 2**20:.0f} MiB were available before" if free is not None else ""
+    if kills[0] is not None and kills[1] is not None:
         if kills[1] > kills[0]:
             return (
                 f": the kernel's OOM killer took it, most likely: it ended {kills[1] - kills[0]} process(es) meanwhile "

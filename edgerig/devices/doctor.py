@@ -175,8 +175,8 @@ def _own_python(spec: SshDevice, link: Link) -> list[Finding]:
 
 def _space(record: DeviceRecord, needed_mb: int, remedy: str) -> list[Finding]:
     """What is wrong with it, if anything; not every device tells its space."""
-    free = record.state.get("free_bytes")
-    if not isinstance(free, int) or free >= needed_mb * 10**6:
+    free = record.state.free_bytes
+    if free is None or free >= needed_mb * 10**6:
         return []
     return [Finding(f"{free / 1e6:.0f} MB free, {needed_mb} MB are needed", False, remedy)]
 

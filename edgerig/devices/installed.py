@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edgerig.devices import link_to, open_device
 from edgerig.devices.bundle import Bundle, cached
@@ -57,7 +57,7 @@ def described(spec: DeviceSpec, called: str) -> DeviceRecord:
 def _with_holder(record: DeviceRecord, link: Link, workdir: str) -> DeviceRecord:
     """The record with who works on the device now, as far as anybody does."""
     held = holder_of(link, workdir)
-    return record.model_copy(update={"state": {**record.state, "turn": held.words()}}) if held else record
+    return _state_with(record, {"turn": held.words()}) if held else record
 
 
 def versions_of(transport: Transport, python: Sequence[str]) -> dict[str, str | None]:
@@ -99,5 +99,9 @@ def _of_bundle(found: Bundle | None, why: str) -> Facts:
 
 def _with(record: DeviceRecord, facts: Facts) -> DeviceRecord:
     known = {name: value for name, (value, _) in facts.items()}
-    reasons = record.state.get("reasons", {}) | {name: why for name, (value, why) in facts.items() if value is None}
-    return record.model_copy(update={"state": {**record.state, **known, "reasons": reasons}})
+    reasons = record.state.reasons | {name: why for name, (value, why) in facts.items() if value is None}
+    return _state_with(record, {**known, "reasons": reasons})
+
+
+def _state_with(record: DeviceRecord, more: Mapping[str, object]) -> DeviceRecord:
+    return record.model_copy(update={"state": record.state.model_copy(update=more)})

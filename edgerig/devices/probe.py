@@ -2,7 +2,7 @@
 
 A POSIX shell script reads Linux's own files and prints `key=value` lines; it needs no tool but `sh`, and says less
 where there is less. Nothing it prints is trusted: lines, numbers and texts are bounded and checked here. A value that
-is missing is None, and `state["reasons"]` says why.
+is missing is None, and `state.reasons` says why.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgerig import process
 from edgerig.devices.transport import CommandResult, Transport
 from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
-from edgerig.results import DeviceRecord
+from edgerig.results import Battery, DeviceRecord, DeviceState, FrequencyPolicy
 
 TIMEOUT_S = 30.0
 OUTPUT_LIMIT_BYTES = 256 * 1024
@@ -161,7 +161,7 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
             reasons[name] = reason
     reasons.pop("android", None)
     record["int8_saturates"] = _int8_saturates(record["arch"], said)
-    return DeviceRecord(kind=kind, emulated=emulated, **record, state={**state, "reasons": reasons})
+    return DeviceRecord(kind=kind, emulated=emulated, **record, state=DeviceState(**state, reasons=reasons))
 
 
 def _ending(done: CommandResult) -> str:
@@ -224,9 +224,9 @@ def _throttled(text: str) -> list[str] | None:
     return list(words(int(found[1], 16)))
 
 
-def _battery(text: str) -> dict[str, Any] | None:
+def _battery(text: str) -> Battery | None:
     found = re.fullmatch(r"([0-9]{1,3})(?: ([\w ]{1,20}))?", text, re.ASCII)
-    return {"percent": int(found[1]), "status": found[2]} if found else None
+    return Battery(percent=int(found[1]), status=found[2]) if found else None
 
 
 def _temperatures(said: Mapping[str, list[str]]) -> dict[str, float]:
@@ -240,11 +240,11 @@ def _temperatures(said: Mapping[str, list[str]]) -> dict[str, float]:
     return found
 
 
-def _policies(said: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+def _policies(said: Mapping[str, list[str]]) -> list[FrequencyPolicy]:
     """The frequency domains (big and little cores differ), as the kernel numbers them."""
     texts = (re.fullmatch(r"(policy[0-9]{1,4}) ([0-9]{0,15}) ([0-9]{1,15})", text) for text in said.get("policy", ()))
     return [
-        {"policy": part[1], "frequency_khz": _count(part[2]), "max_frequency_khz": int(part[3])}
+        FrequencyPolicy(policy=part[1], frequency_khz=_count(part[2]), max_frequency_khz=int(part[3]))
         for part in texts
         if part
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgerig.measure.raw import RawReading, RawState
 from edgerig.measure.throttling import words
-from edgerig.results import CellState, DeviceRecord, Reading
+from edgerig.results import Battery, CellState, DeviceRecord, DeviceState, Reading
 
 NOT_ASKED = "asked before and after a cell only"
 NO_SERVICE = "a thermal status is told by Android only"
@@ -31,17 +31,16 @@ def _reading(raw: RawReading | None, probed: DeviceRecord | None) -> Reading | N
     """The runner's reading where there is one, the probe's where it alone knows; None: neither."""
     if raw is None and probed is None:
         return None
-    known: dict[str, Any] = {} if probed is None else probed.state
-    battery = known.get("battery") or {}
-    flags = known.get("throttled")
+    known = DeviceState() if probed is None else probed.state
+    battery = known.battery or Battery()
     values: dict[str, Any] = {
         "at_s": None,
-        "load1": known.get("load1"),
-        "memory_available_bytes": known.get("memory_available_bytes"),
-        "throttled": None if flags is None else tuple(flags),
-        "thermal_status": known.get("thermal_status"),
-        "battery_percent": battery.get("percent"),
-        "battery_status": battery.get("status"),
+        "load1": known.load1,
+        "memory_available_bytes": known.memory_available_bytes,
+        "throttled": known.throttled,
+        "thermal_status": known.thermal_status,
+        "battery_percent": battery.percent,
+        "battery_status": battery.status,
     }
     if raw is not None:
         told = raw.model_dump(exclude={"at_ns", "throttled_bits"})
@@ -59,9 +58,9 @@ def _reason(name: str, raw: RawState, before: DeviceRecord | None, after: Device
     if told:
         return told
     probed = after or before
-    known: dict[str, str] = {} if probed is None else probed.state.get("reasons", {})
+    known = {} if probed is None else probed.state.reasons
     if name == "thermal_status":
-        asked = probed is not None and name in probed.state
+        asked = probed is not None and name in probed.state.model_fields_set
         return known.get(name, NOT_ASKED if asked else NO_SERVICE)
     if name.startswith("battery_"):
         return known.get("battery", NOT_ASKED)

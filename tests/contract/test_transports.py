@@ -406,11 +406,11 @@ def test_the_probe_tells_what_the_device_is(device, transport):
     assert record.arch == (device.arch or transport.run(["uname", "-m"], 30).stdout.decode().strip())
     assert record.cores is not None and record.cores >= 1
     if device.arch:
-        assert record.memory_bytes is None and record.state["reasons"]["memory_bytes"]
+        assert record.memory_bytes is None and record.state.reasons["memory_bytes"]
     else:
         assert record.memory_bytes is not None and record.memory_bytes > 2**20
     assert record.cpu and record.os
-    assert isinstance(record.state.get("load1"), float)
+    assert isinstance(record.state.load1, float)
 
 
 # Bundles

@@ -226,16 +226,16 @@ def test_the_probe_tells_what_android_knows(target):
     with opened(device(target, emulated=True)) as transport:
         record = transport.probe()
     assert (record.kind, record.emulated, record.os) == ("adb", True, "Android 14")
-    assert record.state["board"] == "Test Phone"
-    assert (record.state["maker"], record.state["sdk"]) == ("Debian", 34)
-    assert record.state["battery"] == {
+    assert record.state.board == "Test Phone"
+    assert (record.state.maker, record.state.sdk) == ("Debian", 34)
+    assert record.state.battery.model_dump(mode="json") == {
         "percent": 87,
         "status": "Charging",
         "powered_by": ["USB"],
         "temperature_c": 28.4,
     }
-    assert record.state["thermal_status"] == "none"
-    assert all(key in record.state["reasons"] for key, value in record.state.items() if value is None)
+    assert record.state.thermal_status == "none"
+    assert all(key in record.state.reasons for key, value in record.state.model_dump().items() if value is None)
 
 
 # A device without Python or glibc

@@ -124,7 +124,7 @@ def test_the_devices_own_python_is_looked_into(server: sshd.Sshd, tmp_path: Path
         f"{name} in {python}": f"on the device: {python} -m pip install {name}"
         for name in ("ai-edge-litert", "executorch")
     }
-    state = described(spec, "board").state
+    state = described(spec, "board").state.model_dump()
     assert [state[name] for name in DISTRIBUTIONS] == [version("numpy"), None, version("onnxruntime"), None]
     assert state["reasons"]["executorch"] == f"not installed for {python}"
     assert "bundle" not in state
@@ -157,19 +157,19 @@ def test_space_is_asked_for_what_is_still_to_be_brought(tmp_path: Path, empty_ca
                 f"edgerig devices clean board, or free space in {server.folder / 'work'} on the device"
             )
         }
-        reason = described(spec_of(server), "board").state["reasons"]["numpy"]
+        reason = described(spec_of(server), "board").state.reasons["numpy"]
         assert reason == "not brought to the device yet: edgerig devices provision board"
         there = server.folder / "work" / "bundles" / ("0" * 16)
         there.mkdir(parents=True)
         (there / "complete").write_text("0" * 16)
         assert amiss(spec_of(server)) == {}
-        state = described(spec_of(server), "board").state
+        state = described(spec_of(server), "board").state.model_dump()
         assert (state["bundle"], state["numpy"], state["executorch"]) == ("0" * 16, "1.0", "1.3")
         assert amiss(spec_of(server, runtime="system", python=sys.executable)) == {}
 
 
 def test_a_bundle_that_is_built_nowhere_has_no_versions_to_tell(server: sshd.Sshd, empty_cache: None) -> None:
-    reasons = described(spec_of(server), "ssh://me@board:22").state["reasons"]
+    reasons = described(spec_of(server), "ssh://me@board:22").state.reasons
     said = f"not built for {NATIVE} on this host: edgerig devices provision ssh://me@board:22"
     assert {reasons[name] for name in ("bundle", *DISTRIBUTIONS)} == {said}
 

@@ -58,7 +58,7 @@ print(json.dumps([getauxval(16), getauxval(26), open("/proc/cpuinfo").read()]))
 """
     with opened(cpu) as device:
         hwcap, hwcap2, text = ask(device, code)
-        claimed = set(device.transport.probe().state["features"])
+        claimed = set(device.transport.probe().state.features)
     executed = {
         name
         for names, word in ((HWCAP, hwcap), (HWCAP2, hwcap2))
@@ -78,7 +78,7 @@ def test_it_describes_itself_and_not_the_host() -> None:
     assert (record.kind, record.arch, record.cpu, record.cores) == ("qemu-user", "aarch64", "cortex-a76", 4)
     assert record.emulated
     assert record.memory_bytes is None
-    assert "emulator's process" in record.state["reasons"]["memory_bytes"]
+    assert "emulator's process" in record.state.reasons["memory_bytes"]
     assert machine == "aarch64"
     assert release  # the host's files are there; its environment, Python and libraries are not
 

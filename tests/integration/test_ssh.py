@@ -277,11 +277,11 @@ def test_the_devices_own_python_is_checked_and_used(server, tmp_path):
         assert device.executorch_library is None and device.library_reason
         record = device.transport.probe()
     assert (record.kind, record.emulated) == ("ssh", False)
-    assert record.state["free_bytes"] > 0
-    assert record.state["python"].startswith("3.")
-    assert abs(record.state["clock_offset_s"]) < 30
-    for name, value in record.state.items():
-        assert value is not None or record.state["reasons"][name]
+    assert record.state.free_bytes > 0
+    assert record.state.python.startswith("3.")
+    assert abs(record.state.clock_offset_s) < 30
+    for name, value in record.state.model_dump().items():
+        assert value is not None or record.state.reasons[name]
     assert Path(spec.workdir).stat().st_mode & 0o777 == 0o700
 
 

@@ -7,11 +7,10 @@ device without Android has neither, and the state says so. Nothing printed there
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from edgerig.devices.probe import probe
 from edgerig.devices.transport import Transport
-from edgerig.results import DeviceRecord
+from edgerig.results import Battery, DeviceRecord, DeviceState
 from edgerig.spec import AdbDevice
 
 TIMEOUT_S = 30.0
@@ -37,35 +36,35 @@ def android_record(transport: Transport, spec: AdbDevice) -> DeviceRecord:
     return record.model_copy(update={"state": with_android(record.state, said)})
 
 
-def with_android(state: dict[str, Any], said: str) -> dict[str, Any]:
+def with_android(state: DeviceState, said: str) -> DeviceState:
     """`state` with what the script said; a missing value is None, with its reason in `reasons`."""
     facts, _, services = said.partition("@battery")
     battery_text, _, thermal_text = services.partition("@thermal")
     found = {
         "maker": _line(facts, r"maker=([\w .,&()-]{1,60})"),
         "sdk": _number(facts, "sdk="),
-        "battery": battery(battery_text) or state.get("battery"),
+        "battery": battery(battery_text) or state.battery,
         "thermal_status": thermal_status(thermal_text),
     }
     absent = NO_DUMPSYS if "dumpsys=yes" not in facts else "dumpsys does not tell"
     why = {"maker": "no getprop on the device: not Android", "sdk": "no getprop on the device: not Android"}
-    reasons = {key: text for key, text in state.get("reasons", {}).items() if found.get(key) is None}
+    reasons = {key: text for key, text in state.reasons.items() if found.get(key) is None}
     reasons |= {key: why.get(key, absent) for key, value in found.items() if value is None}
-    return {**state, **found, "reasons": reasons}
+    return state.model_copy(update={**found, "reasons": reasons})
 
 
-def battery(text: str) -> dict[str, Any] | None:
+def battery(text: str) -> Battery | None:
     """Charge, charging and temperature out of `dumpsys battery`; None where there is no battery."""
     level, scale = _number(text, "level: "), _number(text, "scale: ")
     if level is None or not scale or _line(text, r"present: (\w+)") == "false":
         return None
     tenths = _number(text, "temperature: ")
-    return {
-        "percent": round(100 * level / scale),
-        "status": BATTERY_STATUS.get(_number(text, "status: ") or 0),
-        "powered_by": [name for name in ("AC", "USB", "Wireless", "Dock") if f"{name} powered: true" in text],
-        "temperature_c": None if tenths is None else tenths / 10,
-    }
+    return Battery(
+        percent=round(100 * level / scale),
+        status=BATTERY_STATUS.get(_number(text, "status: ") or 0),
+        powered_by=tuple(name for name in ("AC", "USB", "Wireless", "Dock") if f"{name} powered: true" in text),
+        temperature_c=None if tenths is None else tenths / 10,
+    )
 
 
 def thermal_status(text: str) -> str | None:

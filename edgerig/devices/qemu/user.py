@@ -22,12 +22,11 @@ from edgerig.devices.local import WORKDIR_PREFIX, LocalTransport
 from edgerig.devices.qemu import cpuinfo
 from edgerig.devices.qemu.instructions import instruction_counter
 from edgerig.errors import DeviceError
-from edgerig.results import DeviceRecord
+from edgerig.results import DeviceRecord, DeviceState
 from edgerig.spec import QemuUserDevice
 
 ARCH = "aarch64"
 QEMU = f"qemu-{ARCH}"
-SHARED = ("load1", "memory_available_bytes", "oom_kills")
 VERSION_TIMEOUT_S = 20.0
 NO_STATE = "user mode has no clock frequency, temperature or power of its own: they are this machine's"
 NO_MEMORY = "user mode has no memory of its own: the guest's lies in the emulator's process on this machine"
@@ -76,12 +75,14 @@ class QemuUserTransport(LocalTransport):
             cores=cpuinfo.CORES,
             memory_bytes=None,
             os=f"Debian's Python and libraries on QEMU {self._qemu_version} (user mode)",
-            state={
-                "features": cpuinfo.CPUS[self._spec.cpu].features.split(),
-                "bundle": self._bundle_key,
-                **{name: here[name] for name in SHARED},
-                "reasons": {"memory_bytes": NO_MEMORY},
-            },
+            state=DeviceState(
+                features=tuple(cpuinfo.CPUS[self._spec.cpu].features.split()),
+                bundle=self._bundle_key,
+                load1=here.load1,
+                memory_available_bytes=here.memory_available_bytes,
+                oom_kills=here.oom_kills,
+                reasons={"memory_bytes": NO_MEMORY},
+            ),
         )
 
 

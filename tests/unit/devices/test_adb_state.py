@@ -3,6 +3,7 @@
 import pytest
 
 from edgerig.devices.adb.state import NO_DUMPSYS, battery, thermal_status, with_android
+from edgerig.results import Battery, DeviceState
 
 BATTERY = """\
 Current Battery Service state:
@@ -17,12 +18,12 @@ Current Battery Service state:
 
 
 def test_a_battery():
-    assert battery(BATTERY) == {"percent": 25, "status": "Full", "powered_by": ["AC"], "temperature_c": 30.5}
+    assert battery(BATTERY) == Battery(percent=25, status="Full", powered_by=("AC",), temperature_c=30.5)
 
 
 def test_an_empty_battery_is_not_a_missing_one():
     found = battery("level: 0\nscale: 100\nstatus: 9\n")
-    assert found == {"percent": 0, "status": None, "powered_by": [], "temperature_c": None}
+    assert found == Battery(percent=0, status=None, powered_by=(), temperature_c=None)
 
 
 @pytest.mark.parametrize(
@@ -42,29 +43,27 @@ def test_thermal_status(text, status):
 
 
 def test_what_is_missing_has_a_reason():
-    state = with_android({"load1": 0.5, "battery": None, "reasons": {"battery": "no battery", "python": "none"}}, "")
-    assert (state["battery"], state["sdk"], state["thermal_status"], state["load1"]) == (None, None, None, 0.5)
-    assert state["reasons"]["battery"] == NO_DUMPSYS
-    assert state["reasons"]["python"] == "none"
-    assert "Android" in state["reasons"]["sdk"]
+    state = with_android(DeviceState(load1=0.5, battery=None, reasons={"battery": "no battery", "python": "none"}), "")
+    assert (state.battery, state.sdk, state.thermal_status, state.load1) == (None, None, None, 0.5)
+    assert state.reasons["battery"] == NO_DUMPSYS
+    assert state.reasons["python"] == "none"
+    assert "Android" in state.reasons["sdk"]
 
 
 def test_what_is_found_has_none():
     said = f"maker=Google\nsdk=34\ndumpsys=yes\n@battery\n{BATTERY}\n@thermal\nThermal Status: 1\n"
-    state = with_android({"battery": None, "reasons": {"battery": "no battery"}}, said)
-    assert (state["maker"], state["sdk"], state["thermal_status"]) == ("Google", 34, "light")
-    assert state["battery"]["percent"] == 25
-    assert state["reasons"] == {}
+    state = with_android(DeviceState(battery=None, reasons={"battery": "no battery"}), said)
+    assert (state.maker, state.sdk, state.thermal_status) == ("Google", 34, "light")
+    assert state.battery.percent == 25
+    assert state.reasons == {}
 
 
 def test_the_kernels_battery_stays_where_dumpsys_has_none():
-    state = with_android(
-        {"battery": {"percent": 7, "status": None}, "reasons": {}}, "dumpsys=yes\n@battery\n\n@thermal\n"
-    )
-    assert state["battery"]["percent"] == 7
-    assert state["reasons"]["thermal_status"] == "dumpsys does not tell"
+    state = with_android(DeviceState(battery=Battery(percent=7, status=None)), "dumpsys=yes\n@battery\n\n@thermal\n")
+    assert state.battery.percent == 7
+    assert state.reasons["thermal_status"] == "dumpsys does not tell"
 
 
 def test_hostile_words_are_not_taken():
-    state = with_android({"reasons": {}}, "maker=\x1b[31mevil\nsdk=99999999999999999999\n")
-    assert (state["maker"], state["sdk"]) == (None, None)
+    state = with_android(DeviceState(), "maker=\x1b[31mevil\nsdk=99999999999999999999\n")
+    assert (state.maker, state.sdk) == (None, None)

@@ -43,7 +43,7 @@ def test_a_raspberry_pi():
     assert (found.kind, found.arch, found.cores, found.memory_bytes) == ("ssh", "aarch64", 4, 3884364 * 1024)
     assert found.cpu == "Raspberry Pi 4 Model B Rev 1.4"
     assert found.os == "Debian GNU/Linux 12 (bookworm)"
-    state = found.state
+    state = found.state.model_dump(mode="json")
     assert found.int8_saturates is False
     assert state["features"] == ["neon", "dotprod"]
     assert (state["governor"], state["frequency_khz"], state["max_frequency_khz"]) == ("ondemand", 600_000, 1_800_000)
@@ -63,16 +63,16 @@ def test_a_raspberry_pi():
 def test_a_phone_names_its_chip():
     found = record(b"arch=aarch64\nandroid=14\nboard=Pixel 7\nsoc=GS201\nonline=0-7\nbattery=85 Charging\n")
     assert (found.cpu, found.os, found.cores) == ("GS201", "Android 14", 8)
-    assert found.state["battery"] == {"percent": 85, "status": "Charging"}
+    assert found.state.battery.model_dump() == {"percent": 85, "status": "Charging"}
 
 
 def test_a_device_that_says_nothing_has_a_reason_for_every_value():
     found = record(b"")
     for name in ("arch", "cpu", "cores", "memory_bytes", "os"):
         assert getattr(found, name) is None
-        assert found.state["reasons"][name]
-    for name, value in found.state.items():
-        assert value is not None or found.state["reasons"][name]
+        assert found.state.reasons[name]
+    for name, value in found.state.model_dump().items():
+        assert value is not None or found.state.reasons[name]
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_what_makes_no_sense_is_none(line):
     key = line.partition(b"=")[0].decode("utf-8", "replace")
     name = {"online": "cores", "memory": "memory_bytes"}.get(key, key)
     assert getattr(found, name, None) is None
-    assert found.state["temperatures_c"] is None
+    assert found.state.temperatures_c is None
 
 
 def test_a_flood_is_bounded_and_texts_are_printable():
     found = record(b"os=\x1b[31m" + b"x" * 10_000 + b"\n" + b"temperature=1000 z\n" * 100_000)
     assert found.os is not None and len(found.os) <= probe.TEXT_LIMIT and found.os.isprintable()
-    assert len(found.state["temperatures_c"]) <= probe.LIST_LIMIT
+    assert len(found.state.temperatures_c) <= probe.LIST_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,22 @@ def test_the_script_runs_in_every_shell_without_a_complaint(shell, tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
     found = record(done.stdout)
     assert found.arch and found.cores and found.memory_bytes and found.os and found.cpu
-    assert found.state["free_bytes"] > 0
-    assert re.fullmatch(r"3\.\d+\.\S+", found.state["python"])
+    assert found.state.free_bytes > 0
+    assert re.fullmatch(r"3\.\d+\.\S+", found.state.python)
 
 
 def test_it_goes_over_any_transport():
     with LocalTransport() as transport:
         found = probe.probe(transport, kind="local", emulated=True, workdir="/tmp")
     assert (found.kind, found.emulated) == ("local", True)
-    assert abs(found.state["clock_offset_s"]) <= 5
+    assert abs(found.state.clock_offset_s) <= 5
 
 
 def test_the_kernels_count_of_what_its_oom_killer_ended():
-    assert record(PI + b"oom_kills=3\n").state["oom_kills"] == 3
-    assert record(PI + b"oom_kills=-1\n").state["oom_kills"] is None
+    assert record(PI + b"oom_kills=3\n").state.oom_kills == 3
+    assert record(PI + b"oom_kills=-1\n").state.oom_kills is None
     with LocalTransport() as transport:
-        here = probe.probe(transport, kind="local", emulated=False, workdir="/").state["oom_kills"]
+        here = probe.probe(transport, kind="local", emulated=False, workdir="/").state.oom_kills
     assert isinstance(here, int)
 
 
