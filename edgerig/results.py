@@ -307,6 +307,24 @@ class VerdictEvidence(Sparse):
     relative_half_width: float | None = Field(default=None, description="of older runs: half of it over the median")
 
 
+class Energy(Value):
+    """Of one inference, by the device's own sensor: all the sensor sees during the timed loop, over its inferences.
+
+    The loop's own work between inferences (clock reads, what watches it) is in it.
+    """
+
+    millijoules: float | None = Field(default=None, description="less what the idle device takes in the same time")
+    gross_millijoules: float | None = Field(default=None, description="the idle device's share in it")
+    process_millijoules: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    idle_watts: float | None = Field(default=None, description="of the device before the runtime was imported")
+    sensor: str = ""
+    interval_seconds: float | None = Field(default=None, description="in which the sensor tells something new")
+    seconds: float | None = Field(default=None, description="integrated over, all processes together")
+    idle_seconds: float | None = Field(default=None, description="the idle device was measured for, together")
+    inferences: int | None = None
+    reason: str = ""
+
+
 class Verdict(Value):
     """How far the cell can be trusted, with the figures that say so and what to do about it."""
 
@@ -379,6 +397,7 @@ class CellResult(Value):
     coverage: Coverage = Coverage(reason="the cell did not run")
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")
+    energy: Energy = Energy(reason="the cell did not run")
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     engine: Engine | None = None

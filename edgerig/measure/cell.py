@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgerig.measure import contention
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
+from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
 from edgerig.measure.latency import summarize
@@ -70,6 +71,7 @@ def figures(
         "parity": parity(names, raw.outputs, reference, no_source, fp32, no_fp32),
         "delegation": delegation,
         "cost": instructions(run.instructions),
+        "energy": energy(timed.attempt.energies, timed.contention),
         "verdict": judge(
             Seen(
                 emulated=cell.emulated,

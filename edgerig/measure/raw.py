@@ -123,6 +123,26 @@ class RawContention(_Device):
     reason: Text = ""
 
 
+Microjoules = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class RawEnergy(_Device):
+    """What the device's sensor saw during the timed loop and while the device was idle; see `ondevice/energy.py`."""
+
+    sensor: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
+    kind: Literal["counter", "power"] = "power"
+    update_ns: Nanoseconds = 0
+    microjoules: Microjoules = 0
+    window_ns: Nanoseconds = 0
+    inferences: int = Field(default=0, ge=0, le=SAMPLES_LIMIT_BYTES // 8)
+    readings: Count = 0
+    changes: Count = 0
+    idle_microjoules: Microjoules = 0
+    idle_ns: Nanoseconds = 0
+    idle_changes: Count = 0
+    reason: Text = ""
+
+
 class RawControls(_Device):
     """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
 
@@ -154,6 +174,7 @@ class RawRun(_Device):
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
     state: RawState = RawState(reason="the runner read no state")
     contention: RawContention = RawContention(reason="the runner did not watch for it")
+    energy: RawEnergy = RawEnergy(reason="the runner measured none")
 
     @model_validator(mode="before")
     @classmethod
@@ -194,6 +215,8 @@ class Raw:
     """The same file's outputs where it was built, on the first samples; None where none were kept."""
     watched: tuple[Watched, ...] = ()
     """One a process; () for a raw run that is not from a folder."""
+    energies: tuple[RawEnergy, ...] = ()
+    """One a process, as `watched`."""
     again: tuple[Raw, ...] = ()
     """Further attempts at the timing alone, without outputs, where the ones before were contended."""
 
@@ -258,7 +281,7 @@ def read_timing(folder: Path | Confined, cell: str) -> Raw:
     """The raw run of one attempt, without outputs. Raises RunError or UnparsableOutput."""
     run = _read_run(folder, cell)
     processes, controls, states = [_samples(folder, run)], [run.controls], [run.state]
-    watched = [_watched(folder, run)]
+    watched, energies = [_watched(folder, run)], [run.energy]
     for number in range(1, MAX_REPEATS):
         repeat = folder / f"repeat-{number}"
         if not repeat.is_dir():
@@ -268,8 +291,9 @@ def read_timing(folder: Path | Confined, cell: str) -> Raw:
         controls.append(again.controls)
         states.append(again.state)
         watched.append(_watched(repeat, again))
+        energies.append(again.energy)
     run = run.model_copy(update={"state": _one_state(states)})
-    return Raw(run, tuple(processes), [], tuple(controls), watched=tuple(watched))
+    return Raw(run, tuple(processes), [], tuple(controls), watched=tuple(watched), energies=tuple(energies))
 
 
 def _outputs(folder: Path | Confined, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.ondevice.contention import Watch
+from edgerig.ondevice.energy import Metered
 
 Samples = npt.NDArray[np.int64]
 FIRST_BURST_NS = 250_000_000
@@ -48,7 +49,7 @@ def steady(
     min_seconds: float,
     max_seconds: float,
     pause: Callable[[], object] | None = None,
-    watch: Watch | None = None,
+    watch: Watch | Metered | None = None,
 ) -> Samples:
     """Nanoseconds of each call, in order, until both minima are met or the cap is reached (at least one call).
 
@@ -94,7 +95,7 @@ def steady(
 class _Watched:
     """A watch as the loop calls it, or none: each call gives the time from which on it is to be read again."""
 
-    def __init__(self, watch: Watch | None) -> None:
+    def __init__(self, watch: Watch | Metered | None) -> None:
         self._watch = watch
         self._counted = 0
         self._after = 0 if watch is None else max(READ_AFTER_NS, READ_SHARE * watch.cost_ns)
