@@ -6,18 +6,21 @@ Units stand in the names: `_ms` milliseconds, `_bytes` bytes, `seconds` seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
-from pydantic_core import CoreSchema
+from pydantic import Field
 
+from edgerig.results.device import Battery as Battery
+from edgerig.results.device import DeviceRecord as DeviceRecord
+from edgerig.results.device import DeviceState as DeviceState
+from edgerig.results.device import FrequencyPolicy as FrequencyPolicy
+from edgerig.results.run import Environment as Environment
+from edgerig.results.run import HostInfo as HostInfo
+from edgerig.results.run import RunInfo as RunInfo
+from edgerig.results.value import Value as Value
+from edgerig.results.verdict import Counted as Counted
+from edgerig.results.verdict import Verdict as Verdict
+from edgerig.results.verdict import VerdictEvidence as VerdictEvidence
 from edgerig.spec.files import PublishedFigure
 
 SCHEMA_VERSION = 3
@@ -26,33 +29,6 @@ QUANTILE_LEVELS = tuple(range(5, 100, 5))
 
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 Stage = Literal["prepare", "build", "deploy", "run", "measure"]
-Counted = Literal["all", "undisturbed", "unwaited"]
-
-
-class Value(BaseModel):
-    """A frozen value of finite numbers: JSON has no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Sparse(Value):
-    """Facts of which one source tells more than another: what nobody asked for is not written, and what a newer version
-    tells beside them is kept."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-
-    @model_serializer(mode="wrap")
-    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = handler(self)
-        return {name: value for name, value in told.items() if name in self.model_fields_set}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """The fields, which `_written` alone would hide, and that any of them may be absent."""
-        fields = cast(CoreSchema, {key: value for key, value in core_schema.items() if key != "serialization"})
-        schema = handler.resolve_ref_schema(handler(fields))
-        schema.pop("required", None)
-        return schema
 
 
 class TensorRecord(Value):
@@ -116,7 +92,7 @@ class Artifact(Value):
     check: CheckRecord | None
     check_reason: str = ""
     calibration: str | None = Field(default=None, description="fingerprint of the calibration data")
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default={})
     notes: tuple[str, ...] = ()
 
 
@@ -130,8 +106,8 @@ class BuildRecord(Value):
     key: str | None = None
     check: CheckRecord | None = None
     calibration: str | None = None
-    constants: dict[str, int] = {}
-    options: dict[str, str] = {}
+    constants: dict[str, int] = Field(default={})
+    options: dict[str, str] = Field(default={})
     notes: tuple[str, ...] = ()
 
 
@@ -164,7 +140,7 @@ class Contention(Value):
     involuntary_switches: int
     attempts: int = 1
     attempt: int = Field(default=1, description="the one reported: the first that is not contended")
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = Field(default={})
 
 
 class MedianInterval(Value):
@@ -286,27 +262,6 @@ class Cost(Value):
     reason: str = ""
 
 
-class VerdictEvidence(Sparse):
-    """The figures a verdict was made of, as far as there were any."""
-
-    tolerance: float | None = Field(default=None, description="half of the interval of a median that is stable")
-    threads_asked: int | None = None
-    threads_in_force: int | None = None
-    undelegated_operators: int | None = None
-    host_relative_error: float | None = Field(default=None, description="on the device against where it was built")
-    host_tolerance: float | None = None
-    host_samples: int | None = None
-    throttling: tuple[str, ...] = Field(default=(), description="what says that the processor was held back")
-    saturates: bool | None = None
-    contention: str | None = Field(default=None, description="what says that samples were disturbed")
-    samples_counted: Counted | None = None
-    attempts: int | None = None
-    median_ci95_ms: tuple[float, float] | None = Field(
-        default=None, description="of older runs, which had no `Latency.interval`"
-    )
-    relative_half_width: float | None = Field(default=None, description="of older runs: half of it over the median")
-
-
 class Energy(Value):
     """Of one inference, by the device's own sensor: all the sensor sees during the timed loop, over its inferences.
 
@@ -323,16 +278,6 @@ class Energy(Value):
     idle_seconds: float | None = Field(default=None, description="the idle device was measured for, together")
     inferences: int | None = None
     reason: str = ""
-
-
-class Verdict(Value):
-    """How far the cell can be trusted, with the figures that say so and what to do about it."""
-
-    label: str = Field(
-        pattern=r"^[a-z][a-z0-9 -]{0,39}$", description="one of `figures.verdict.VERDICTS`, or a newer version's"
-    )
-    evidence: VerdictEvidence
-    advice: str
 
 
 class Engine(Value):
@@ -370,7 +315,7 @@ class CellState(Value):
     before: Reading | None = None
     during: tuple[Reading, ...] = ()
     after: Reading | None = None
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = Field(default={})
 
 
 class CellResult(Value):
@@ -404,96 +349,6 @@ class CellResult(Value):
     build: BuildRecord | None = None
     raw: str | None = Field(default=None, description="folder of the raw run, relative to the run's folder")
     error: ErrorRecord | None = None
-
-
-class RunInfo(Value):
-    id: str
-    started: str = Field(description="ISO 8601, UTC")
-    seed: int
-    command: tuple[str, ...]
-    spec: dict[str, Any]
-
-
-class HostInfo(Value):
-    cpu: str
-    cores: int
-    memory_bytes: int | None
-    os: str
-    governor: str | None
-    governor_reason: str = ""
-
-
-class Environment(Value):
-    edgerig: str
-    python: str
-    tools: dict[str, str]
-    host: HostInfo
-    commit: str | None = Field(
-        default=None,
-        description='of the folder the sweep was started in; "-dirty" when it had changes; null outside git',
-    )
-
-
-class Battery(Sparse):
-    percent: int | None = None
-    status: str | None = Field(default=None, description="in the words of /sys/class/power_supply")
-    powered_by: tuple[str, ...] = ()
-    temperature_c: float | None = None
-
-
-class FrequencyPolicy(Sparse):
-    """A domain of processors that share a clock."""
-
-    policy: str
-    frequency_khz: int | None = None
-    max_frequency_khz: int | None = None
-
-
-class DeviceState(Sparse):
-    """What a probe was told of a device at one moment; of what it asked for in vain, `reasons` says why.
-
-    What a job would run with there (`devices/installed.py`) stands beside, by the distribution's name.
-    """
-
-    governor: str | None = None
-    frequency_khz: int | None = None
-    max_frequency_khz: int | None = None
-    load1: float | None = None
-    memory_available_bytes: int | None = None
-    free_bytes: int | None = None
-    python: str | None = None
-    clock_offset_s: int | None = None
-    throttled: tuple[str, ...] | None = Field(default=None, description="a Raspberry Pi's flags; empty: none is set")
-    battery: Battery | None = None
-    oom_kills: int | None = None
-    temperatures_c: dict[str, float] | None = Field(default=None, description="by thermal zone")
-    policies: tuple[FrequencyPolicy, ...] | None = None
-    features: tuple[str, ...] | None = Field(default=None, description="of the processor, as inference kernels ask")
-    board: str | None = None
-    kernel: str | None = None
-    maker: str | None = None
-    sdk: int | None = None
-    thermal_status: str | None = Field(default=None, description="Android's, from none to shutdown")
-    bundle: str | None = None
-    guest_instructions: str | None = None
-    turn: str | None = Field(default=None, description="who works on the device")
-    reasons: dict[str, str] = {}
-
-
-class DeviceRecord(Value):
-    kind: str
-    emulated: bool
-    arch: str | None = None
-    cpu: str | None = None
-    cores: int | None = None
-    memory_bytes: int | None = None
-    os: str | None = None
-    int8_saturates: bool | None = Field(
-        default=None,
-        description="do the processor's products of unsigned by signed 8-bit numbers saturate at 16 bits "
-        "(x86-64 with AVX2 and without VNNI)? null: not known",
-    )
-    state: DeviceState = DeviceState()
 
 
 class ModelRecord(Value):
