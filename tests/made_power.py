@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,18 +29,23 @@ def rapl(root: Path, zones: dict[str, str], span: int = 262_143_328_850, energy:
     return made(root, files)
 
 
+ZONE = "intel-rapl:0"
+
+
 class Package:
-    """A counter of µJ that a thread advances by what `watts` take, and `burn` by what a computation does.
+    """A counter of µJ that a thread advances by what `watts` take and by what `more` says was taken since it was asked
+    before; `burn` adds what a computation does.
 
     It begins anew at `span`. Written over in place and always as long, so that a reader never finds half a number.
     """
 
     def __init__(
-        self, root: Path, watts: float, *, span: int = 10**9, start: int = 0, zone: str = "intel-rapl:0"
+        self, root: Path, watts: float, more: Callable[[], float] = float, *, span: int = 10**9, start: int = 0
     ) -> None:
-        rapl(root, {zone: "package-0"}, span, start)
-        self._file = os.open(root / "sys" / "class" / "powercap" / zone / "energy_uj", os.O_WRONLY)
+        rapl(root, {ZONE: "package-0"}, span, start)
+        self._file = os.open(root / "sys" / "class" / "powercap" / ZONE / "energy_uj", os.O_WRONLY)
         self._watts, self._span, self._value = watts, span, float(start)
+        self._more = more
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._rest)
 
@@ -63,5 +69,5 @@ class Package:
         last = time.perf_counter()
         while not self._over.wait(0.001):
             now = time.perf_counter()
-            self.burn(1e6 * self._watts * (now - last))
+            self.burn(1e6 * self._watts * (now - last) + self._more())
             last = now

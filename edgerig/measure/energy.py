@@ -20,22 +20,21 @@ def energy(processes: Sequence[RawEnergy], contention: Contention | None) -> Ene
     """Of all processes a cell was timed in, together, each less its own idle power over its own time.
 
     The interval is the time in which the sensor told something new on the average, or its own where that is longer (a
-    counter tells how much it was meanwhile, so that its own alone counts). Raises nothing: what cannot be known has its
-    reason.
+    counter tells how much it was meanwhile, so that its own alone counts).
     """
     reason = next((each.reason for each in processes if each.reason), "" if processes else "the runner measured none")
     window_ns, idle_ns = sum(each.window_ns for each in processes), sum(each.idle_ns for each in processes)
     inferences = sum(each.inferences for each in processes)
-    if reason or not window_ns or not idle_ns or not inferences:
-        return Energy(reason=reason or "the loop was not measured")
+    if reason or any(not (each.window_ns and each.idle_ns and each.inferences) for each in processes):
+        return Energy(reason=reason or "the loop or the idle time was not measured")
     first = processes[0]
     microjoules = sum(each.microjoules for each in processes)
-    resting = sum(each.idle_microjoules * each.window_ns / each.idle_ns for each in processes if each.idle_ns)
+    resting = sum(each.idle_microjoules * each.window_ns / each.idle_ns for each in processes)
     interval_ns = _interval_ns(processes)
     found = Energy(
         millijoules=(microjoules - resting) / 1e3 / inferences,
         gross_millijoules=microjoules / 1e3 / inferences,
-        process_millijoules=tuple(_millijoules(each) for each in processes if each.idle_ns and each.inferences),
+        process_millijoules=tuple(_millijoules(each) for each in processes),
         idle_watts=1e3 * sum(each.idle_microjoules for each in processes) / idle_ns,
         sensor=first.sensor,
         interval_seconds=None if interval_ns is None else interval_ns / 1e9,

@@ -51,8 +51,8 @@ def sensors(root: str = "/") -> tuple[list[Sensor], list[str]]:
     """What can be read below `root`, the nearest to what computes first, and why what is there beside cannot."""
     found: list[Sensor] = []
     reasons: list[str] = []
-    for look in (_rapl, _monitor, _battery):
-        sensor, reason = look(root)
+    for find in (_rapl, _monitor, _battery):
+        sensor, reason = find(root)
         if sensor is not None:
             found.append(sensor)
         elif reason:

@@ -6,7 +6,7 @@ Units stand in the names: `_ms` milliseconds, `_bytes` bytes, `seconds` seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
