@@ -82,6 +82,19 @@ def raw_document(cell: str, samples: int) -> dict:
         "memory": {"peak_rss_bytes": 10**8, "runtime_rss_bytes": 10**7},
         "instructions": {"counts": [5, 5], "empty": [1]},
         "state": {"before": reading, "during": [reading], "after": reading, "reasons": {"x": "y"}},
+        "energy": {
+            "sensor": "RAPL package-0",
+            "kind": "counter",
+            "update_ns": 10**6,
+            "microjoules": 4 * 10**6,
+            "window_ns": 2 * 10**9,
+            "inferences": samples,
+            "readings": 40,
+            "changes": 40,
+            "idle_microjoules": 5 * 10**5,
+            "idle_ns": 5 * 10**8,
+            "idle_changes": 9,
+        },
     }
 
 
