@@ -40,8 +40,8 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Finished:
-    """An ended child. `returncode` is negative for a signal; streams hold their first `OUTPUT_LIMIT_BYTES`, and nothing
-    a survivor of its group wrote later than `AFTER_END_S` after it."""
+    """An ended command, here or on a device. `returncode` is negative for a signal; streams are raw bytes, their first
+    `OUTPUT_LIMIT_BYTES`, and nothing a survivor of its process group wrote later than `AFTER_END_S` after it."""
 
     returncode: int
     stdout: bytes

@@ -20,9 +20,9 @@ from edgerig.devices.host import cpu_model, memory_bytes
 from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.native import executorch_runner
 from edgerig.devices.probe import probe
-from edgerig.devices.transport import CommandResult
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
+from edgerig.process import Finished
 from edgerig.quiet import NO_TELEMETRY
 from edgerig.results import DeviceRecord
 from edgerig.spec import LocalDevice
@@ -63,13 +63,12 @@ class LocalTransport:
     ) -> None:
         return None
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         try:
-            done = process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8", **NO_TELEMETRY})
+            return process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8", **NO_TELEMETRY})
         except OSError as error:
             raise DeviceError(f"{argv[0]} cannot be started: {error.strerror}", hint="is it installed?") from error
-        return CommandResult(done.returncode, done.stdout, done.stderr, done.seconds, done.timed_out)
 
     def push(self, local: Path, remote: str) -> None:
         temporary = f"{remote}.part"

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from edgerig import process
 from edgerig.devices.bundle import Bundle, bundle
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.transport import Transport
 from edgerig.errors import DeployMismatch, DeviceError
+from edgerig.process import Finished
 
 COMMAND_TIMEOUT_S = 60.0
 UNPACK_TIMEOUT_S = 600.0
@@ -138,7 +139,7 @@ def _folder(transport: Transport, bundles: str) -> Iterator[str]:
             transport.run(["rm", "-rf", new], COMMAND_TIMEOUT_S)
 
 
-def _do(transport: Transport, argv: Sequence[str], what: str, timeout_s: float = COMMAND_TIMEOUT_S) -> CommandResult:
+def _do(transport: Transport, argv: Sequence[str], what: str, timeout_s: float = COMMAND_TIMEOUT_S) -> Finished:
     """A command that must succeed. Raises DeviceError with what it said."""
     done = transport.run(argv, timeout_s)
     if done.timed_out or done.returncode != 0:

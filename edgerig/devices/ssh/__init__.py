@@ -19,9 +19,10 @@ from edgerig.devices.ssh.channel import Command, LinkLost
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.link import Link, connect
 from edgerig.devices.ssh.upload import download, upload
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError, Unreachable
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
 from edgerig.spec import SshDevice
 
@@ -84,8 +85,8 @@ class SshTransport:
             self._link.close()
             self._link = None
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
-        def attempt(link: Link) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
+        def attempt(link: Link) -> Finished:
             # While a sweep is being interrupted a device may still be tidied up: only what was under way is ended.
             with Command(link, argv, timeout_s) as command, process.ended_by_stop(command.end, refuse=False):
                 return command.finish()
@@ -182,6 +183,6 @@ def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
     )
 
 
-def _tail(done: CommandResult) -> str:
+def _tail(done: Finished) -> str:
     said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
     return said or ("it passed its deadline" if done.timed_out else f"exit code {done.returncode}, and it said nothing")
