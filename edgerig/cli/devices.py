@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from edgerig import spec
 from edgerig.cli.say import print_table, say, table, tell_program
-from edgerig.devices import link_to, open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import ConfigError
@@ -120,7 +120,7 @@ def clean(name: str, keep_mib: int) -> None:
     if not isinstance(device, SshDevice | AdbDevice):
         say(f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0")
         return
-    with link_to(device) as link, in_turn(link, device.workdir, _claim(name, wait=False)) as turn:
+    with transport_to(device) as link, in_turn(link, device.workdir, _claim(name, wait=False)) as turn:
         current = cached(turn.transport.probe().arch) if device.runtime == "bundle" else None
         cleaned = clean_store(turn.transport, device.workdir, keep_mib * 2**20)
         bundles, bundle_bytes = tidy(turn.transport, device.workdir, current.key if current else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import Link
+from edgerig.devices.transport import RemoteTransport
 from edgerig.devices.turns import Claim
 from edgerig.registry import load_object
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
@@ -36,7 +36,7 @@ def open_device(spec: DeviceSpec, claim: Claim | None = None) -> AbstractContext
     return opened
 
 
-def link_to(spec: SshDevice | AdbDevice) -> Link:
+def transport_to(spec: SshDevice | AdbDevice) -> RemoteTransport:
     """The way to the device, yet to be entered; nothing is pushed."""
-    link: Link = load_object(LINKS[spec.kind])(spec)
+    link: RemoteTransport = load_object(LINKS[spec.kind])(spec)
     return link

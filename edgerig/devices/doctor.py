@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from edgerig.cache import cache_root
-from edgerig.devices import link_to, open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.bundle import cached, debian
 from edgerig.devices.bundle.provision import SPACE_MB, is_provisioned
 from edgerig.devices.bundle.userland import ARCHITECTURES, SUITE, Architecture
@@ -21,7 +21,7 @@ from edgerig.devices.installed import versions_of
 from edgerig.devices.lease import holder_of
 from edgerig.devices.native import find_compiler
 from edgerig.devices.qemu import vm_image
-from edgerig.devices.transport import Link
+from edgerig.devices.transport import RemoteTransport
 from edgerig.errors import DeviceError, EdgerigError
 from edgerig.results import DeviceRecord
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
@@ -115,7 +115,7 @@ def device_findings(spec: DeviceSpec, called: str) -> list[Finding]:
 
 
 def _of_link(spec: SshDevice | AdbDevice, called: str) -> list[Finding]:
-    with link_to(spec) as link:
+    with transport_to(spec) as link:
         record = link.probe()
         found = [_reached(record), _workdir(spec, link), *_in_use(spec, link)]
         needed_mb = JOB_MB
@@ -136,7 +136,7 @@ def _reached(record: DeviceRecord) -> Finding:
     return Finding(f"reached: {record.cpu or 'cpu unknown'}, {record.os or 'system unknown'}", True)
 
 
-def _workdir(spec: SshDevice | AdbDevice, link: Link) -> Finding:
+def _workdir(spec: SshDevice | AdbDevice, link: RemoteTransport) -> Finding:
     hint = 'set "workdir" in the device file to a folder that can be written and that programs may run from'
     try:
         link.prepare()
@@ -151,12 +151,12 @@ def _workdir(spec: SshDevice | AdbDevice, link: Link) -> Finding:
     return Finding(f"workdir {spec.workdir}", True)
 
 
-def _in_use(spec: SshDevice | AdbDevice, link: Link) -> list[Finding]:
+def _in_use(spec: SshDevice | AdbDevice, link: RemoteTransport) -> list[Finding]:
     held = holder_of(link, spec.workdir)
     return [Finding(f"{held.words()}: a sweep waits for its turn", True)] if held else []
 
 
-def _own_python(spec: SshDevice, link: Link) -> list[Finding]:
+def _own_python(spec: SshDevice, link: RemoteTransport) -> list[Finding]:
     from edgerig.devices.ssh import with_own_python
 
     try:

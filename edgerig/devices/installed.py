@@ -7,11 +7,11 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from edgerig.devices import link_to, open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import is_provisioned
 from edgerig.devices.lease import holder_of
-from edgerig.devices.transport import Link, Transport
+from edgerig.devices.transport import RemoteTransport, Transport
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
 from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
@@ -39,7 +39,7 @@ def described(spec: DeviceSpec, called: str) -> DeviceRecord:
     `called` is the device's name on the command line, for the reasons. Raises DeviceError.
     """
     if isinstance(spec, SshDevice | AdbDevice):
-        with link_to(spec) as link:
+        with transport_to(spec) as link:
             record = _with_holder(link.probe(), link, spec.workdir)
             if spec.runtime == "system":
                 return _with(record, _of_python(link, (spec.python, "-I")))
@@ -54,7 +54,7 @@ def described(spec: DeviceSpec, called: str) -> DeviceRecord:
     return _with(record, facts)
 
 
-def _with_holder(record: DeviceRecord, link: Link, workdir: str) -> DeviceRecord:
+def _with_holder(record: DeviceRecord, link: RemoteTransport, workdir: str) -> DeviceRecord:
     """The record with who works on the device now, as far as anybody does."""
     held = holder_of(link, workdir)
     return record.model_copy(update={"state": {**record.state, "turn": held.words()}}) if held else record
@@ -83,7 +83,7 @@ def _of_python(transport: Transport, python: Sequence[str]) -> Facts:
     return {name: (version, why) for name, version in found.items()}
 
 
-def _on_device(spec: SshDevice | AdbDevice, link: Link, arch: str | None, called: str) -> Facts:
+def _on_device(spec: SshDevice | AdbDevice, link: RemoteTransport, arch: str | None, called: str) -> Facts:
     built = cached(arch)
     if built is not None and is_provisioned(link, spec.workdir, built.key):
         return _of_bundle(built, "")

@@ -41,7 +41,7 @@ class Transport(Protocol):
         """What the device is and the state it is in now."""
 
 
-class Link(Transport, Protocol):
+class RemoteTransport(Transport, Protocol):
     """A transport to a device that stands by itself: reaching it makes nothing ready."""
 
     def prepare(self) -> str:

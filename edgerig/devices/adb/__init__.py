@@ -23,8 +23,8 @@ import adbutils
 from edgerig import process
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
+from edgerig.devices.adb.android import android_record
 from edgerig.devices.adb.shell import cut_stream, run_command
-from edgerig.devices.adb.state import android_record
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.turns import Claim
