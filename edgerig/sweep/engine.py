@@ -12,6 +12,7 @@ sent, its outputs read and scored.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ from typing import Any
 import dask
 from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed, get_worker
 
-from edgerig import process
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
@@ -104,6 +104,19 @@ def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterato
         yield client
 
 
+def _stop(client: Client) -> None:
+    """Ends what the workers of this process do for the sweep, and keeps them from beginning anything more."""
+    for worker in client.cluster.workers.values():
+        worker.plugins[PLUGIN].scope.stop()
+
+
+def _in_scope(function: Callable[..., Any], *args: Any) -> Any:
+    """`function` as work of the sweep's, on the worker this runs on."""
+    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
+    with sessions.scope.entered():
+        return function(*args)
+
+
 def _run_here(task: CellTask) -> Outcome:
     """`pipeline.run` with the device sessions of the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]
@@ -172,7 +185,7 @@ class _Sweep:
                     if not self.then:
                         self._submit_waiting()
             except BaseException:
-                process.stop_all()
+                _stop(client)
                 raise
 
     def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:
@@ -190,6 +203,7 @@ class _Sweep:
         self._submit(
             lambda result: self._prepared(model, cells, result),
             "build",
+            _in_scope,
             pipeline.prepare,
             self.plan.models[model],
             sweep.seed,
@@ -226,7 +240,8 @@ class _Sweep:
             timeout_s=self.plan.sweep.build.timeout_s,
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
-        self._submit(lambda result: self._built(task, cells, prepared, result), "build", pipeline.build, task, prepared)
+        then = functools.partial(self._built, task, cells, prepared)
+        self._submit(then, "build", _in_scope, pipeline.build, task, prepared)
 
     def _built(
         self, task: BuildTask, cells: list[Cell], prepared: Prepared, result: list[BuildOutcome] | Failure

@@ -60,13 +60,15 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Worker) -> None:
         # Not in __init__: a plugin is pickled on its way to the worker, a lock cannot be.
         self._at_work = threading.Lock()
+        self.scope = process.Scope()
+        """Of all that this worker does for its sweep: stopped, it ends, and no other sweep of this process does."""
         self._worker = worker
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         """Around a cell: what it tidies up on its device, interrupted too, is done before the device is closed. Raises
         Stopped when the sweep is being interrupted before it began."""
-        with self._at_work:
+        with self._at_work, self.scope.entered():
             process.check_not_stopping()
             yield
 

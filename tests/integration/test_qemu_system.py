@@ -43,9 +43,10 @@ from edgerig.devices.qemu.system import machine
 from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.spec import QemuSystemDevice
 image = vm_image(cache_root() / "vm")
-threading.Timer(0.5, process.stop_all).start()
+scope = process.Scope()
+threading.Timer(0.5, scope.stop).start()
 try:
-    with machine(QemuSystemDevice(name="vm", kind="qemu-system", cpu="cortex-a72"), image):
+    with scope.entered(), machine(QemuSystemDevice(name="vm", kind="qemu-system", cpu="cortex-a72"), image):
         print("started")
 except process.Stopped:
     print("Stopped")

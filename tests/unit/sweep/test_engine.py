@@ -2,13 +2,17 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import random
 import tempfile
+import threading
+import time
 
 import numpy as np
 import pytest
+from distributed import get_worker
 
 from edgerig import process
 from edgerig.build.request import Failure, Prepared
@@ -44,12 +48,6 @@ def built(recipe):
     )  # fmt: skip
     record = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None)
     return BuildOutcome(recipe=recipe, artifact=artifact, record=record, failure=None)
-
-
-@pytest.fixture
-def stop(monkeypatch):
-    """A sweep that fails here must not have the tests after it refuse their children."""
-    monkeypatch.setattr(process, "stop_all", lambda: None)
 
 
 class Line:
@@ -91,7 +89,7 @@ class Ended:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, stop, seed):
+def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, seed):
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "pi.toml").write_text('kind = "ssh"\nhost = "pi"')
     (tmp_path / "devices" / "again.toml").write_text('kind = "local"')
@@ -104,6 +102,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     monkeypatch.setattr(engine, "as_completed", lambda: line)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
+    monkeypatch.setattr(engine, "_in_scope", lambda function, *args: function(*args))
     monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
     monkeypatch.setattr(engine, "_close_here", lambda: None)
     run = RunFolder.create(plan, environment(), [])
@@ -116,7 +115,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
 
 
 @pytest.fixture
-def sweep(tmp_path, monkeypatch, stop):
+def sweep(tmp_path, monkeypatch):
     """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test.
 
     `open` are the devices that are open at the moment."""
@@ -150,7 +149,7 @@ def sweep(tmp_path, monkeypatch, stop):
         engine.run_sweep(run, store, lambda _: None)
         return run
 
-    swept.run, swept.open = run, is_open
+    swept.run, swept.open, swept.store = run, is_open, store
     return swept
 
 
@@ -280,11 +279,40 @@ def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
     """What it raises then comes of the interruption; an outcome would keep the cell from being resumed."""
 
     def interrupted(*_, **__):
-        monkeypatch.setattr(process, "_stopping", True)
+        get_worker().plugins[sessions.PLUGIN].scope.stop()
         raise ValueError
 
     monkeypatch.setattr(pipeline, "run_on_device", interrupted)
     with pytest.raises(process.Stopped):
         sweep()
-    monkeypatch.setattr(process, "_stopping", False)
     assert sweep.run.outcomes() == {}
+
+
+def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep, monkeypatch):
+    """Twice in one process: the first is interrupted while a child of it runs, which ends with it; then both go on."""
+    began, ended, builds = threading.Event(), [], itertools.count()
+
+    def child(*_, **__):
+        began.set()
+        try:
+            process.run(["sleep", "60"], timeout_s=60)
+        except process.Stopped as stopped:
+            ended.append(stopped)
+            raise
+
+    def told(progress):
+        if progress.stage == "build" and next(builds) == 1:  # told before it is begun: the first one is at work now
+            assert began.wait(30)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.spawn, "build_variants", child)
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            engine.run_sweep(sweep.run, sweep.store, told)
+    assert ended
+    assert time.monotonic() - begin < 30
+    assert sweep.run.outcomes() == {}
+    assert process.run(["true"], timeout_s=30).returncode == 0
+    assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
+    assert len(sweep.run.outcomes()) == 8
