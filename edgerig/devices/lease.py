@@ -23,7 +23,7 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.devices import leftovers
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Claim, Held, Lease, NoLease, await_turn
 from edgerig.errors import DeviceError
@@ -250,7 +250,7 @@ class Turn:
     lease: Lease
     run: str
 
-    def of(self, opened: OpenDevice) -> OpenDevice:
+    def of(self, opened: PosixDevice) -> PosixDevice:
         """The device made ready over that transport, with its lease."""
         return replace(opened, lease=self.lease, run=self.run)
 

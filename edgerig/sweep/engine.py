@@ -27,7 +27,7 @@ from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import ErrorRecord
-from edgerig.spec import DeviceSpec, FormatName
+from edgerig.spec import Device, FormatName, kind_of
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
@@ -131,9 +131,14 @@ def _close_here() -> None:
         sessions.close()
 
 
-def _place(device: DeviceSpec) -> str:
+def _here(device: Device) -> bool:
+    """Are its cells timed on this machine's own processor?"""
+    return kind_of(device).shares == "machine"
+
+
+def _place(device: Device) -> str:
     """The worker that runs the device's cells, and its resource. (No device's name has a colon.)"""
-    return "this:machine" if device.kind == "local" else f"device:{device.name}"
+    return "this:machine" if _here(device) else f"device:{device.name}"
 
 
 @dataclass
@@ -280,7 +285,7 @@ class _Sweep:
             store=self.store.root,
             run_folder=self.run.path,
         )
-        if ready.device.kind == "local":
+        if _here(ready.device):
             self.waiting.append(ready)
         else:
             self.elsewhere.add(_place(ready.device))

@@ -138,7 +138,7 @@ def test_a_restart_between_two_commands_is_not_noticed(target):
 
 def test_a_host_that_is_killed_leaves_nothing_running(target):
     code = (
-        "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.spec import AdbDevice\n"
+        "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.devices.kinds.adb import AdbDevice\n"
         f"with AdbTransport(AdbDevice(name='a', kind='adb', serial={target.address!r})) as t:\n"
         "    t.run(['sh', '-c', 'trap \"\" HUP TERM; sleep 300; sleep 301'], 600)\n"
     )

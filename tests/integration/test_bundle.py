@@ -21,10 +21,10 @@ import pytest
 from edgerig.devices import open_device
 from edgerig.devices.bundle import Bundle, bundle
 from edgerig.devices.bundle.provision import provision
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.process import Finished
-from edgerig.spec import QemuUserDevice
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 

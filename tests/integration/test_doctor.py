@@ -27,9 +27,11 @@ from edgerig.devices import open_device
 from edgerig.devices.bundle.userland import ARCHITECTURES
 from edgerig.devices.doctor import _TRY_WORKDIR, device_findings
 from edgerig.devices.installed import described
+from edgerig.devices.kinds.adb import AdbDevice
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.errors import DeviceError
-from edgerig.spec import AdbDevice, DeviceSpec, LocalDevice, load_device
+from edgerig.spec import DeviceSpec, load_device
 
 pytestmark = pytest.mark.integration
 

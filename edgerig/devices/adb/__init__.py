@@ -26,12 +26,12 @@ from edgerig.devices.adb import sync as adb_sync
 from edgerig.devices.adb.android import android_record
 from edgerig.devices.adb.shell import cut_stream, run_command
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.turns import Claim
 from edgerig.errors import DeployMismatch, DeviceError, NotKept, Unreachable
 from edgerig.process import Finished
 from edgerig.results import DeviceRecord
-from edgerig.spec import AdbDevice
 
 STORED_FROM_BYTES = 64 * 1024
 """Smaller files are not kept in the store: asking for one costs as much as sending it."""

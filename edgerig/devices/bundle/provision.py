@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from edgerig import process
 from edgerig.devices.bundle import Bundle, bundle
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.process import Finished
@@ -68,7 +68,7 @@ _REMOVED = re.compile(rb"removed ([0-9]{0,12})")
 _USE = 'touch -c "$1" 2>/dev/null; exec cat "$1"'
 
 
-def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
+def provision(transport: Transport, workdir: str, arch: str) -> PosixDevice:
     """The device behind `transport` with the bundle for `arch` in its folder `workdir`, pushed if it is not there.
 
     `arch` is the kernel's name (`uname -m`). Raises DeviceError.
@@ -80,7 +80,7 @@ def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
         with contextlib.suppress(DeviceError):  # what cannot be removed is no reason to bring nothing
             tidy(transport, workdir, found.key)
         _bring(transport, found, f"{workdir}/bundles", root)
-    return OpenDevice(
+    return PosixDevice(
         transport=transport,
         workdir=workdir,
         # The device's own environment (a preloaded library, say) has no say in a measurement.

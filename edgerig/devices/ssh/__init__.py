@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edgerig import process
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.probe import probe
 from edgerig.devices.ssh.channel import Command, LinkLost
@@ -24,7 +25,6 @@ from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.process import Finished
 from edgerig.results import DeviceRecord
-from edgerig.spec import SshDevice
 
 RECONNECT_AFTER_S = 1.0
 COMMAND_TIMEOUT_S = 60.0
@@ -49,7 +49,7 @@ case "$(ls -ld "$1")" in ?????w*|????????w*) echo "others may write to it: chmod
 
 
 @contextlib.contextmanager
-def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
+def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[PosixDevice]:
     """Raises DeviceError (Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch) when it cannot be reached."""
     with SshTransport(spec) as link:
         arch = link.prepare()
@@ -150,7 +150,7 @@ class SshTransport:
         )
 
 
-def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
+def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
     """The device with the Python it has, checked for what a runner needs. Raises DeviceError."""
     asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON], PYTHON_TIMEOUT_S)
     try:
@@ -174,7 +174,7 @@ def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
             f"{spec.name}: {spec.python} lacks {missing}; it has {present}",
             hint=f'on the device: {spec.python} -m pip install numpy ai-edge-litert onnxruntime; or runtime = "bundle"',
         )
-    return OpenDevice(
+    return PosixDevice(
         transport=transport,
         workdir=spec.workdir,
         python=(spec.python, "-I"),

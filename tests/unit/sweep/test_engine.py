@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import random
-import tempfile
 import threading
 import time
 
@@ -18,12 +17,12 @@ from edgerig import process
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
-from edgerig.devices.device import OpenDevice
-from edgerig.devices.local import LocalTransport
+from edgerig.devices.device import CellJob
+from edgerig.devices.turns import NoLease
 from edgerig.errors import DeviceError, NotKept
 from edgerig.plan import make_plan
 from edgerig.report import write_all
-from edgerig.results import Artifact, BuildRecord, TensorRecord
+from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
 from edgerig.spec import SweepSpec
 from edgerig.sweep import conclude, engine, pipeline, sessions
 from edgerig.sweep.environment import environment
@@ -114,6 +113,19 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     assert {place for beside in here for place in beside} == {"this:machine"}  # one place: one cell of them at a time
 
 
+class Bench:
+    """An open device that needs no transport: it leaves a sound raw run for every cell."""
+
+    def __init__(self):
+        self.lease, self.left = NoLease(), []
+
+    def probe(self):
+        return DeviceRecord(kind="bench", emulated=False)
+
+    def execute(self, job: CellJob):
+        raw_run(job.cell, job.into)
+
+
 @pytest.fixture
 def sweep(tmp_path, monkeypatch):
     """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test.
@@ -130,15 +142,13 @@ def sweep(tmp_path, monkeypatch):
     @contextlib.contextmanager
     def opened(spec, claim):
         is_open.add(spec.name)
-        with LocalTransport() as transport, tempfile.TemporaryDirectory() as workdir:
-            yield OpenDevice(transport, workdir, python=("python3",), executorch_library=None)
+        yield Bench()
         is_open.remove(spec.name)
         raise ValueError("closing fails too")
 
     monkeypatch.setattr(sessions, "open_device", opened)
     monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
-    monkeypatch.setattr(pipeline, "run_on_device", lambda *given, before: raw_run(given[1], given[7]))
     wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
     run = RunFolder.create(make_plan(wanted), environment(), [])
 
@@ -157,11 +167,11 @@ def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeyp
     """An emulated machine that idles still takes its share."""
     seen = {}
 
-    def run_on_device(*given, before):
-        seen[given[1]] = set(sweep.open)
-        raw_run(given[1], given[7])
+    def execute(bench, job):
+        seen[job.cell] = set(sweep.open)
+        raw_run(job.cell, job.into)
 
-    monkeypatch.setattr(pipeline, "run_on_device", run_on_device)
+    monkeypatch.setattr(Bench, "execute", execute)
     outcomes = sweep("local", "qemu-rpi4", "qemu-vm").outcomes().values()
     assert [outcome.status for outcome in outcomes] == ["ok"] * 24
     assert {frozenset(names) for cell, names in seen.items() if "@local" in cell} == {frozenset({"local"})}
@@ -194,7 +204,7 @@ def raising(error, function, when):
 FAULTS = {
     "prepare": (pipeline.spawn, "prepare", lambda model, *_: model.name == "digits_vit", "digits_vit", "prepare"),
     "build": (pipeline.spawn, "build_variants", lambda model, form, *_: form == "onnx", "onnx", "build"),
-    "run": (pipeline, "run_on_device", lambda opened, cell, *_: "int8" in cell, "int8", "run"),
+    "run": (Bench, "execute", lambda bench, job: "int8" in job.cell, "int8", "run"),
     "measure": (conclude, "figures", lambda cell, *_: "int8" in cell.id, "int8", "measure"),
 }
 """Stage: where the fault is put, the calls it meets, a word in the ids of the cells it costs, the stage they say."""
@@ -282,7 +292,7 @@ def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
         get_worker().plugins[sessions.PLUGIN].scope.stop()
         raise ValueError
 
-    monkeypatch.setattr(pipeline, "run_on_device", interrupted)
+    monkeypatch.setattr(Bench, "execute", interrupted)
     with pytest.raises(process.Stopped):
         sweep()
     assert sweep.run.outcomes() == {}

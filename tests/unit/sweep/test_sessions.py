@@ -8,9 +8,9 @@ import pytest
 from processes import wait_for
 
 from edgerig import process
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
-from edgerig.spec import LocalDevice
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
 
@@ -32,7 +32,7 @@ class Bench:
             raise self.error("no route", hint="plug it in")
         self.open += 1
         try:
-            yield OpenDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
+            yield PosixDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
         finally:
             self.open -= 1
 
