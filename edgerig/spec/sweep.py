@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import Acceptable, Share
 from edgerig.spec.recipe import load_formats, load_recipes
+from edgerig.spec.sweep_paths import from_its_folder
 from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml
 
 
@@ -55,8 +56,14 @@ class RunSettings(Strict):
 class BuildSettings(Strict):
     timeout_s: float = Field(default=900.0, gt=0, le=86_400)
     """Deadline of one variant's build."""
+    prepare_timeout_s: float | None = Field(default=None, gt=0, le=86_400)
+    """Deadline of one model's preparation: its data checked and laid out, its source run over it. None: `timeout_s`."""
     jobs: PositiveInt | None = None
-    """Builds at once (None: one a core)."""
+    """Builds at once (None: one per core)."""
+
+    @property
+    def preparation_s(self) -> float:
+        return self.prepare_timeout_s or self.timeout_s
 
 
 class SweepBudget(Acceptable):
@@ -97,8 +104,12 @@ class SweepSpec(Strict):
 
 
 def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
-    """The sweep in `path` (None: the quickstart), with `overrides` from flags on top. Raises ConfigError."""
-    table: dict[str, Any] = {} if path is None else read_toml(path)
+    """The sweep in `path` (None: the quickstart), with `overrides` from flags on top: paths in the file are relative to
+    it, flags' to the working folder. Raises ConfigError."""
+    table: dict[str, Any] = {}
+    if path is not None:
+        read = read_toml(path)
+        table = read | from_its_folder({key: read[key] for key in read.keys() - overrides.keys()}, path)
     origin = "command line" if path is None else str(path)
     for key, value in overrides.items():
         if isinstance(value, dict) and isinstance(table.get(key), dict):

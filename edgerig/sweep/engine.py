@@ -212,7 +212,7 @@ class _Sweep:
             pipeline.prepare,
             self.plan.models[model],
             sweep.seed,
-            sweep.build.timeout_s,
+            sweep.build.preparation_s,
             self.store.root,
             self.run.path,
         )
