@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 
 from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
@@ -40,6 +40,12 @@ class Device(Strict):
     def arch(self) -> str:
         """The kernel's name for its architecture (`uname -m`), as far as its file tells; "" where it must be asked."""
         return ""
+
+
+class ForeignDevice(Device):
+    """Of a kind that nothing installed here knows: all that the report of its run needs of it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class RemoteDevice(Device):
@@ -122,14 +128,15 @@ def kind_of(spec: Device) -> DeviceKind:
 
 
 def _of_its_kind(value: object) -> object:
-    """A table as the class its `kind` names; what is no table is the model's own to judge. Raises ValueError."""
-    if not isinstance(value, Mapping):
+    """A run's device as the class its `kind` names; what is no table is the model's own to judge. Raises ValueError."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
         return value
-    kind = value.get("kind")
-    if not isinstance(kind, str):
-        raise ValueError("a device needs a kind")
     try:
-        return parse(kind_named(kind).spec, value, "device")
+        cls = kind_named(value["kind"]).spec
+    except ConfigError:  # of a package that is not here: the run can be reported, though not gone on with
+        cls = ForeignDevice
+    try:
+        return parse(cls, value, "device")
     except ConfigError as error:
         raise ValueError(error.message) from error
 
