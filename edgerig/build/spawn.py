@@ -22,7 +22,7 @@ from edgerig.build import keys
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
-from edgerig.quiet import NO_TELEMETRY
+from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord
 from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
 
@@ -221,12 +221,10 @@ def tail(path: Path, lines: int = 3, limit: int = 400) -> str:
 
 def environment() -> dict[str, str]:
     """Ours, with the frameworks held to one thread (two contend 40× slower on a busy machine) and off any GPU."""
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "HF_HUB_OFFLINE": "1",
-        **NO_TELEMETRY,
-    }
+    return child_environment(
+        OMP_NUM_THREADS="1",
+        MKL_NUM_THREADS="1",
+        CUDA_VISIBLE_DEVICES="",
+        TF_CPP_MIN_LOG_LEVEL="2",
+        HF_HUB_OFFLINE="1",
+    )

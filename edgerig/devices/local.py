@@ -24,7 +24,7 @@ from edgerig.devices.probe import probe
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
 from edgerig.process import Finished
-from edgerig.quiet import NO_TELEMETRY
+from edgerig.quiet import child_environment
 from edgerig.results import DeviceRecord
 
 KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR")
@@ -64,9 +64,9 @@ class LocalTransport:
         return None
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
-        kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+        given = child_environment(KEPT_ENVIRONMENT, LC_ALL="C.UTF-8")
         try:
-            return process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8", **NO_TELEMETRY})
+            return process.run(argv, timeout_s=timeout_s, env=given)
         except OSError as error:
             raise DeviceError(f"{argv[0]} cannot be started: {error.strerror}", hint="is it installed?") from error
 
