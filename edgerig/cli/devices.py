@@ -21,7 +21,7 @@ from edgerig.spec import RemoteDevice
 
 
 def listing() -> None:
-    """One row a device; the state says what is missing on this host, not whether the device answers now."""
+    """One row per device; the state says what is missing on this host, not whether the device answers now."""
     shown = table("device", "kind", "address", "arch", "emulated", "state", "description")
     refused: list[ConfigError] = []
     for name in spec.known_devices():

@@ -27,9 +27,10 @@ class RunSettings(Strict):
     min_seconds: float = Field(default=1.5, ge=0, le=3600)
     max_seconds: float = Field(default=150.0, gt=0, le=3600)
     repeats: int = Field(default=5, ge=1, le=100)
-    """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (memory lies
-    otherwise), which no number of samples from one of them shows and every verdict and comparison needs to know. Five
-    tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`)."""
+    """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (their pages
+    lie elsewhere in memory), which no number of samples from one of them shows and every verdict and comparison needs
+    to know. Five tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`).
+    """
     attempts: int = Field(default=3, ge=1, le=10)
     """Times a cell is timed at most, where other processes disturbed all the attempts before and it shows."""
     limit: PositiveInt | None = None

@@ -1,7 +1,7 @@
 """A run's folder on disk, and its journal.
 
 <run-id>/run.json        what was asked for and where it ran (written first, never changed)
-         journal.jsonl   one line a cell, appended and synced the moment its outcome is known
+         journal.jsonl   one line per cell, appended and synced the moment its outcome is known
          data/<model>/   labels and reference outputs, so that every figure can be recomputed
          raw/<cell>/     the raw runs
          artifacts/      the built files, named by variant: what there is to ship

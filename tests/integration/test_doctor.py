@@ -61,7 +61,7 @@ def keep_bundle(arch: str, key: str) -> None:
 
 
 def amiss(spec: Device) -> dict[str, str]:
-    """What is missing, with what mends it."""
+    """What is missing, with what puts it right."""
     return {finding.what: finding.fix for finding in device_findings(spec, "board") if not finding.ok}
 
 

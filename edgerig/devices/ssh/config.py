@@ -78,7 +78,7 @@ def _read_config(name: str, port: int | None, user: str | None) -> paramiko.SSHC
         except FileNotFoundError:
             continue
         except (OSError, ValueError, paramiko.SSHException) as error:
-            raise ConfigError(f"{path}: cannot be read: {error}", hint="mend the file, ssh reads it too") from error
+            raise ConfigError(f"{path}: cannot be read: {error}", hint="correct the file, ssh reads it too") from error
     return config
 
 

@@ -219,7 +219,7 @@ def _proxy(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket
     except OSError as error:
         raise Unreachable(
             f"ProxyCommand {endpoint.proxy_command[0]} for {endpoint.address} cannot be started: {error.strerror}",
-            hint="mend ProxyCommand in ~/.ssh/config",
+            hint="correct ProxyCommand in ~/.ssh/config",
         ) from error
     finally:
         theirs.close()

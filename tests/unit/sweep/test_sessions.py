@@ -80,7 +80,7 @@ def test_a_dead_device_is_given_up_with_its_first_error(bench):
 
 @pytest.mark.parametrize("reached", [True, False])
 @pytest.mark.parametrize("refused", [HostKeyUnknown, HostKeyMismatch, LoginRefused, DeviceError])
-def test_what_waiting_does_not_mend_is_not_tried_again(bench, refused, reached):
+def test_what_waiting_does_not_cure_is_not_tried_again(bench, refused, reached):
     held = DeviceSessions()
     if reached:
         held.device(SPEC)
