@@ -7,9 +7,8 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 
@@ -17,6 +16,9 @@ from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
 from edgerig.registry import load_object
 from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 LONGEST_READABLE = 60
 """Characters of an address that its device's name keeps."""
