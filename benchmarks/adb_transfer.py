@@ -30,8 +30,9 @@ from links import LINKS, MEGABYTE, Link, Send, arguments, rate
 from ratios import machine, per_round
 
 from edgerig.devices.adb import AdbTransport
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.errors import EdgerigError, RunError
-from edgerig.spec import PACKAGE, AdbDevice
+from edgerig.spec import PACKAGE
 
 # The tests' own adbd and slow links.
 sys.path.extend(str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract"))

@@ -34,7 +34,7 @@ from ratios import machine
 
 from edgerig import process
 from edgerig.devices import open_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
 from edgerig.errors import EdgerigError, RunError
 from edgerig.report.read import read_results
 from edgerig.results import CellResult
@@ -132,7 +132,7 @@ def tell(alone: Side, beside: Side) -> int:
     return min(wrong, 1)
 
 
-def _peers(device: OpenDevice, peers: Sequence[Peer], file: Path, side: Side, prefix: Sequence[str]) -> None:
+def _peers(device: PosixDevice, peers: Sequence[Peer], file: Path, side: Side, prefix: Sequence[str]) -> None:
     for peer in peers:
         behind = replace(peer, program=(*prefix, *peer.program))
         side.peers.setdefault(peer.name, []).append(p50_ms(device, behind, file, PEER_RUNS, 10))

@@ -23,8 +23,7 @@ from ratios import machine, per_round
 
 from edgerig import process
 from edgerig.devices import open_device
-from edgerig.devices.deploy import run_on_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.errors import BuildError, EdgerigError
 from edgerig.measure.latency import summarize
 from edgerig.measure.raw import RawRun, read_raw
@@ -105,7 +104,7 @@ def _build(selection: tuple[str, ...], folder: Path) -> list[Built]:
 
 
 def _compare_file(
-    device: OpenDevice, built: Built, peers: list[Peer], rounds: int, settings: RunSettings, folder: Path
+    device: PosixDevice, built: Built, peers: list[Peer], rounds: int, settings: RunSettings, folder: Path
 ) -> None:
     ours: list[float] = []
     others: dict[str, list[float]] = {name: [] for name in ["again", *(peer.name for peer in peers)]}
@@ -129,11 +128,11 @@ def _compare_file(
         )
 
 
-def _measure(device: OpenDevice, built: Built, settings: RunSettings, into: Path) -> tuple[RawRun, Latency]:
+def _measure(device: PosixDevice, built: Built, settings: RunSettings, into: Path) -> tuple[RawRun, Latency]:
     """One run of our side. Its only dataset is a single sample: the accuracy pass is not what is compared."""
     cell = f"{built.variant}@local/t{THREADS}"
     inputs = [np.ones(tensor.shape, np.float32) for tensor in built.artifact.inputs]
-    run_on_device(device, cell, built.artifact, built.file, inputs, THREADS, settings, into, device.transport.probe())
+    device.execute(CellJob(cell, built.artifact, built.file, inputs, THREADS, settings, into, device.probe()))
     raw = read_raw(into, cell)
     return raw.run, summarize(raw.processes_ns, raw.run.warmup_runs)
 

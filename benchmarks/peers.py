@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.devices import native
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
 from edgerig.errors import ConfigError, RunError
 
 FOLDER = Path(__file__).resolve().parent
@@ -32,7 +32,7 @@ class Peer:
     program: tuple[str, ...]
 
 
-def peers_by_engine(device: OpenDevice, build: Path) -> dict[str, list[Peer]]:
+def peers_by_engine(device: PosixDevice, build: Path) -> dict[str, list[Peer]]:
     """The peers of each engine; the C++ loop is compiled into the folder `build`. Raises ConfigError."""
 
     def bare(loop: str) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def peers_by_engine(device: OpenDevice, build: Path) -> dict[str, list[Peer]]:
     }
 
 
-def p50_ms(device: OpenDevice, peer: Peer, file: Path, runs: int, warmup: int) -> float:
+def p50_ms(device: PosixDevice, peer: Peer, file: Path, runs: int, warmup: int) -> float:
     """The peer's median over `runs` inferences, in a process like those the runner gets. Raises RunError."""
     done = device.transport.run([*peer.program, str(file), str(runs), str(warmup)], RUN_DEADLINE_S)
     if done.timed_out:

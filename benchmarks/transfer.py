@@ -22,9 +22,10 @@ from pathlib import Path
 from links import LINKS, MEGABYTE, Link, Send, arguments, rate
 from ratios import machine, per_round
 
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.ssh import SshTransport
 from edgerig.errors import EdgerigError, RunError
-from edgerig.spec import PACKAGE, SshDevice
+from edgerig.spec import PACKAGE
 
 # The tests' own sshd and slow links.
 sys.path.extend(str(PACKAGE.parent / folder) for folder in ("tests", "tests/contract"))

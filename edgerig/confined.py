@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,6 +109,22 @@ class Confined:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=folder)
             raise OSError(error.errno, error.strerror, str(self)) from error
+        finally:
+            os.close(folder)
+        return self.path
+
+    def make_fresh(self) -> Path:
+        """Makes the folder anew, empty (those above made if missing), whatever stood in its place; gives where it
+        is. No link is followed on the way, nor inside."""
+        folder, name = self._folder(make=True)
+        try:
+            try:
+                os.unlink(name, dir_fd=folder)  # a file, or a link in the folder's place
+            except FileNotFoundError:
+                pass
+            except (IsADirectoryError, PermissionError):  # what unlink(2) says of a folder, and POSIX
+                shutil.rmtree(name, dir_fd=folder)
+            os.mkdir(name, dir_fd=folder)
         finally:
             os.close(folder)
         return self.path

@@ -2,6 +2,9 @@
 
 Every build and every run is a child started here. The child's standard input is a pipe whose other end we hold and
 never write to: should this process die, even by SIGKILL, a child that watches it (`ondevice/lifeline.py`) ends too.
+
+What a thread starts belongs to the `Scope` it has entered, and ends with it. A sweep has a scope of its own for each of
+its workers; outside of any, nothing is ever stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,11 +24,6 @@ from typing import IO
 OUTPUT_LIMIT_BYTES = 64 * 2**20
 AFTER_END_S = 2.0
 """How long an ended child's pipes are read on: one of its descendants, in a session of its own, may hold them open."""
-_live: set[int] = set()
-_elsewhere: list[Callable[[], None]] = []
-_lock = threading.Lock()
-_stopping = False
-
 
 SECRETS = ("EDGERIG_SSH_PASSWORD",)
 """Variables of ours that no child has any use for: models, datasets and metrics run the user's or somebody's code."""
@@ -35,13 +34,46 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Stopped(Exception):
-    """Raised for a child asked for, or ended, after `stop_all`: the sweep is being interrupted."""
+    """Raised for a child asked for, or ended, after its scope was stopped: the sweep is being interrupted."""
+
+
+class Scope:
+    """What is started while a thread is inside, so that any thread can end it: children, and work elsewhere that has
+    said how it is ended (`ended_by_stop`). A stopped scope stays so; another is not touched by it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.children: set[int] = set()
+        self.elsewhere: list[Callable[[], None]] = []
+        self.stopped = False
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Around what this thread starts for the scope."""
+        before = _scope.set(self)
+        try:
+            yield
+        finally:
+            _scope.reset(before)
+
+    def stop(self) -> None:
+        """Kills every child of the scope and refuses new ones; for an interrupted sweep on its way out."""
+        with self.lock:
+            self.stopped = True
+            for pid in self.children:
+                _kill_group(pid)
+            ends = list(self.elsewhere)
+        for end in ends:
+            end()
+
+
+_scope: ContextVar[Scope] = ContextVar("scope", default=Scope())  # noqa: B039  (nothing stops the one outside of any)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An ended child. `returncode` is negative for a signal; streams hold their first `OUTPUT_LIMIT_BYTES`, and nothing
-    a survivor of its group wrote later than `AFTER_END_S` after it."""
+    """An ended command, here or on a device. `returncode` is negative for a signal; streams are raw bytes, their first
+    `OUTPUT_LIMIT_BYTES`, and nothing a survivor of its process group wrote later than `AFTER_END_S` after it."""
 
     returncode: int
     stdout: bytes
@@ -63,16 +95,17 @@ def run(
     `output` sends both streams to that file instead of memory. Raises OSError when the program cannot be started and
     Stopped when the sweep is being interrupted.
     """
+    scope = _scope.get()
     lifeline, held = os.pipe()
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, held)
         sink: int | IO[bytes] = stack.enter_context(output.open("ab")) if output else subprocess.PIPE
         try:
-            child = _start(argv, lifeline, sink, subprocess.STDOUT if output else subprocess.PIPE, env, cwd)
+            child = _start(scope, argv, lifeline, sink, subprocess.STDOUT if output else subprocess.PIPE, env, cwd)
         finally:
             os.close(lifeline)
-        stack.callback(_forget, child.pid)
+        stack.callback(_forget, scope, child.pid)
         streams = [_Drain(stream) for stream in (child.stdout, child.stderr) if stream is not None]
         expired = threading.Event()
 
@@ -94,26 +127,14 @@ def run(
         timed_out = expired.is_set()
         last = time.monotonic() + AFTER_END_S
         captured = [drain.finish(last) for drain in streams] or [b"", b""]
-    if _stopping:
+    if scope.stopped:
         raise Stopped(argv[0])
     return Finished(child.returncode, captured[0], captured[1], time.monotonic() - begin, timed_out)
 
 
-def stop_all() -> None:
-    """Kills every child of ours and refuses new ones; for an interrupted sweep on its way out."""
-    global _stopping
-    with _lock:
-        _stopping = True
-        for pid in _live:
-            _kill_group(pid)
-        ends = list(_elsewhere)
-    for end in ends:
-        end()
-
-
 def check_not_stopping() -> None:
     """Raises Stopped once the sweep is being interrupted: for work that is about to begin."""
-    if _stopping:
+    if _scope.get().stopped:
         raise Stopped
 
 
@@ -126,26 +147,28 @@ def pause(seconds: float) -> None:
 
 @contextlib.contextmanager
 def ended_by_stop(end: Callable[[], None], *, refuse: bool) -> Iterator[None]:
-    """For what runs elsewhere than in a child of ours: `stop_all` calls `end`, and what is inside then raises Stopped.
+    """For what runs elsewhere than in a child of ours: stopping the scope calls `end`, and what is inside then raises
+    Stopped.
 
     `refuse` raises Stopped on entering too once the sweep is being interrupted; without it, what only tidies up may
     still run.
     """
-    with _lock:
-        late = _stopping
+    scope = _scope.get()
+    with scope.lock:
+        late = scope.stopped
         if late and refuse:
             raise Stopped
-        _elsewhere.append(end)
+        scope.elsewhere.append(end)
     try:
         yield
     except Exception as error:
-        if _stopping and not late:
+        if scope.stopped and not late:
             raise Stopped from error
         raise
     finally:
-        with _lock:
-            _elsewhere.remove(end)
-    if _stopping and not late:
+        with scope.lock:
+            scope.elsewhere.remove(end)
+    if scope.stopped and not late:
         raise Stopped
 
 
@@ -160,6 +183,7 @@ def signal_name(returncode: int) -> str:
 
 
 def _start(
+    scope: Scope,
     argv: Sequence[str],
     stdin: int,
     stdout: int | IO[bytes],
@@ -167,8 +191,8 @@ def _start(
     env: Mapping[str, str] | None,
     cwd: Path | None,
 ) -> subprocess.Popen[bytes]:
-    with _lock:
-        if _stopping:
+    with scope.lock:
+        if scope.stopped:
             raise Stopped(argv[0])
         child = subprocess.Popen(
             list(argv),
@@ -179,13 +203,13 @@ def _start(
             cwd=cwd,
             start_new_session=True,
         )
-        _live.add(child.pid)
+        scope.children.add(child.pid)
         return child
 
 
-def _forget(pid: int) -> None:
-    with _lock:
-        _live.discard(pid)
+def _forget(scope: Scope, pid: int) -> None:
+    with scope.lock:
+        scope.children.discard(pid)
 
 
 def _kill_group(pid: int) -> None:

@@ -10,7 +10,7 @@ KERAS_HOME where that is set: it is where the user has no ~/.keras, whose settin
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from edgerig.cache import cache_root
 
@@ -20,6 +20,12 @@ NO_TELEMETRY: Mapping[str, str] = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
 }
+
+
+def child_environment(only: Collection[str] | None = None, **more: str) -> dict[str, str]:
+    """What a child of ours on this host is given: our environment, or of it `only` these, kept quiet, and `more`."""
+    ours = {name: value for name, value in os.environ.items() if only is None or name in only}
+    return {**ours, **NO_TELEMETRY, **more}
 
 
 def be_quiet() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import slow_link
 
 from edgerig.devices.adb import AdbTransport
-from edgerig.spec import AdbDevice
+from edgerig.devices.kinds.adb import AdbDevice
 
 MIB = 2**20
 WORKDIR = "/data/local/tmp/edgerig"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sshd
 
-from edgerig.spec import SshDevice
+from edgerig.devices.kinds.ssh import SshDevice
 
 MB = 10**6
 

@@ -7,7 +7,6 @@ code. A metric that fails costs its own figure, with the reason, and nothing els
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from edgerig import process
 from edgerig.confined import Confined
 from edgerig.errors import ResultsError
-from edgerig.quiet import NO_TELEMETRY
+from edgerig.quiet import child_environment
 from edgerig.results import Accuracy
 from edgerig.spec import METRIC_LABELS, ModelSpec, Strict
 
@@ -66,7 +65,7 @@ def _take(request: MetricRequest, timeout_s: float) -> Accuracy:
         ended = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.own_metric_worker", str(folder)],
             timeout_s=timeout_s,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **NO_TELEMETRY},
+            env=child_environment(OMP_NUM_THREADS="1"),
         )
         with (request.raw / LOG).open("ab") as log:
             log.write((ended.stdout + ended.stderr)[-LOG_LIMIT_BYTES:])

@@ -22,7 +22,7 @@ from edgerig.build import keys
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
-from edgerig.quiet import NO_TELEMETRY
+from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord
 from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
 
@@ -179,18 +179,18 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
     died_at = next((name for name in names if name not in replies), None)
     if died_at is not None:
         said = tail(logs / f"{died_at}.log") or tail(logs / START_LOG)
-        error = _death(finished, request.timeout_s, "\n".join(filter(None, (full, said))))
+        error = _death(finished, request, "\n".join(filter(None, (full, said))))
         replies[died_at] = Reply(failure=Failure.of(error))
     return replies
 
 
-def _death(finished: process.Finished, timeout_s: float, tail: str) -> EdgerigError:
+def _death(finished: process.Finished, request: PrepareRequest | BuildRequest, tail: str) -> EdgerigError:
     said = f"\nthe last it said: {tail}" if tail else ""
     if finished.timed_out or finished.returncode == -signal.SIGALRM:
-        return BuildTimeout(
-            f"the build was killed at its deadline of {timeout_s:g} s{said}",
-            hint="raise build.timeout_s, or leave this variant out with --select",
-        )
+        what, hint = "build", "raise build.timeout_s, or leave this variant out with --select"
+        if isinstance(request, PrepareRequest):
+            what, hint = "preparation", "raise build.prepare_timeout_s, or give the model less data"
+        return BuildTimeout(f"the {what} was killed at its deadline of {request.timeout_s:g} s{said}", hint=hint)
     hint = (
         "the kernel may have killed it for memory: lower build.jobs"
         if finished.returncode == -signal.SIGKILL
@@ -221,12 +221,10 @@ def tail(path: Path, lines: int = 3, limit: int = 400) -> str:
 
 def environment() -> dict[str, str]:
     """Ours, with the frameworks held to one thread (two contend 40× slower on a busy machine) and off any GPU."""
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "HF_HUB_OFFLINE": "1",
-        **NO_TELEMETRY,
-    }
+    return child_environment(
+        OMP_NUM_THREADS="1",
+        MKL_NUM_THREADS="1",
+        CUDA_VISIBLE_DEVICES="",
+        TF_CPP_MIN_LOG_LEVEL="2",
+        HF_HUB_OFFLINE="1",
+    )

@@ -12,16 +12,16 @@ from rich.markup import escape
 
 from edgerig import spec
 from edgerig.cli.say import print_table, say, table, tell_program
-from edgerig.devices import link_to, open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import ConfigError
 from edgerig.results import DeviceRecord
-from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
+from edgerig.spec import RemoteDevice
 
 
 def listing() -> None:
-    """One row a device; the state says what is missing on this host, not whether the device answers now."""
+    """One row per device; the state says what is missing on this host, not whether the device answers now."""
     shown = table("device", "kind", "address", "arch", "emulated", "state", "description")
     refused: list[ConfigError] = []
     for name in spec.known_devices():
@@ -33,8 +33,8 @@ def listing() -> None:
         missing = [finding for finding in host_findings(device) if not finding.ok]
         state = f"host lacks {len(missing)}: edgerig devices doctor {name}" if missing else "host ready"
         shown.add_row(
-            name, device.kind, escape(address(device)), architecture(device), "yes" if device.emulated else "no",
-            escape(state), escape(device.description),
+            name, device.kind, escape(device.address), device.arch or "asked on probing",
+            "yes" if device.emulated else "no", escape(state), escape(device.description),
         )  # fmt: skip
     print_table(shown)
     if refused:
@@ -59,9 +59,9 @@ def provision(name: str) -> None:
     device = spec.load_device(name)
     begin = time.monotonic()
     with open_device(device, _claim(name, wait=True)) as opened:
-        say(f"{name} is ready after {time.monotonic() - begin:.1f} s: {opened.workdir}")
-        say(f"python: {' '.join(opened.python)}")
-        say(f"ExecuTorch runner: {opened.executorch_library or opened.library_reason}")
+        say(f"{name} is ready after {time.monotonic() - begin:.1f} s")
+        for what, (value, why) in opened.facts().items():
+            say(f"{what}: {why if value is None else value}")
 
 
 def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
@@ -117,11 +117,11 @@ def clean(name: str, keep_mib: int) -> None:
     from edgerig.devices.lease import in_turn
 
     device = spec.load_device(name)
-    if not isinstance(device, SshDevice | AdbDevice):
+    if not isinstance(device, RemoteDevice):
         say(f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0")
         return
-    with link_to(device) as link, in_turn(link, device.workdir, _claim(name, wait=False)) as turn:
-        current = cached(turn.transport.probe().arch) if device.runtime == "bundle" else None
+    with transport_to(device) as transport, in_turn(transport, device.workdir, _claim(name, wait=False)) as turn:
+        current = None if device.own_python else cached(turn.transport.probe().arch)
         cleaned = clean_store(turn.transport, device.workdir, keep_mib * 2**20)
         bundles, bundle_bytes = tidy(turn.transport, device.workdir, current.key if current else "")
     removed, kept = (cleaned.removed_bytes + bundle_bytes) / 2**20, cleaned.kept_bytes / 2**20
@@ -134,26 +134,6 @@ def clean(name: str, keep_mib: int) -> None:
 def _claim(name: str, *, wait: bool) -> Claim:
     """For a command that works on the device a while: no job is to be timed beside it."""
     return claim(name, "", new_token(), wait=wait, tell=lambda words: say(f"{name}: {words}", err=True))
-
-
-def address(device: DeviceSpec) -> str:
-    match device.kind:
-        case "ssh":
-            user = f"{device.user}@" if device.user else ""
-            return f"ssh://{user}{device.host}" + (f":{device.port}" if device.port else "")
-        case "adb":
-            return f"adb:{device.serial or device.connect or 'the only one'}"
-        case "qemu-user" | "qemu-system":
-            return device.cpu
-    return "this machine"
-
-
-def architecture(device: DeviceSpec) -> str:
-    if device.kind == "local":
-        import platform
-
-        return platform.machine()
-    return "aarch64" if device.kind.startswith("qemu") else "asked on probing"
 
 
 def _facts(record: DeviceRecord) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from edgerig.cli import completion
 from edgerig.cli.flags import Run
+from edgerig.device_kinds import KINDS
 
 baseline_app = typer.Typer(help="Record what later runs are held to.", no_args_is_help=True)
 
@@ -66,7 +67,8 @@ def fetch(
 
 
 devices_app = typer.Typer(help="List the devices, or look at one and make it ready.", no_args_is_help=False)
-DeviceName = Annotated[str, typer.Argument(help="A device file's name, or an address (ssh://…, adb:SERIAL).")]
+_ADDRESSES = ", ".join(kind.address for kind in KINDS.values() if kind.address)
+DeviceName = Annotated[str, typer.Argument(help=f"A device file's name, or an address ({_ADDRESSES}).")]
 
 
 @devices_app.callback(invoke_without_command=True)
@@ -110,7 +112,7 @@ def bundle(
 
 @devices_app.command()
 def doctor(name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None) -> None:
-    """Say what is missing on this host and on the device, and the command that mends it."""
+    """Say what is missing on this host and on the device, and the command that puts it right."""
     from edgerig.cli import devices as commands
 
     commands.doctor(name)

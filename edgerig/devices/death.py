@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.devices import illegal
-from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import CommandResult
+from edgerig.devices.device import PosixDevice
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout
 from edgerig.ondevice.illegal import FILE
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
 
 CODE_LIMIT_BYTES = 4096
@@ -19,7 +19,7 @@ LOG_HINT = "the runner's log beside the raw run has what it said"
 
 
 def raise_death(
-    device: OpenDevice, remote: str, cell: str, done: CommandResult, timeout_s: float, before: DeviceRecord
+    device: PosixDevice, remote: str, cell: str, done: Finished, timeout_s: float, before: DeviceRecord
 ) -> None:
     """Raises RunTimeout or RunnerCrashed for a runner that ended without a word; exit code 1 has its reason in
     `raw.json`, or else is `speechless`. `remote` is the job's folder, `before` what the probe found before the runner
@@ -41,7 +41,7 @@ def raise_death(
     raise RunnerCrashed(f"{cell}: the runner ended by {name}{evidence}{said}", hint=hint)
 
 
-def speechless(cell: str, done: CommandResult, missing: DeviceError) -> RunError:
+def speechless(cell: str, done: Finished, missing: DeviceError) -> RunError:
     """For a runner that failed without a `raw.json`: where the disk is full not even the reason can be written."""
     said = _last_said(done)
     full = "No space left" in said
@@ -52,17 +52,17 @@ def speechless(cell: str, done: CommandResult, missing: DeviceError) -> RunError
     )
 
 
-def _last_said(done: CommandResult) -> str:
+def _last_said(done: Finished) -> str:
     tail = (done.stderr or done.stdout)[-SAID_LIMIT:].decode("utf-8", "replace").strip()
     return f"\nthe last it said: {tail}" if tail else ""
 
 
-def _illegal(device: OpenDevice, remote: str, before: DeviceRecord) -> tuple[str, str]:
+def _illegal(device: PosixDevice, remote: str, before: DeviceRecord) -> tuple[str, str]:
     told = illegal.explain(before.arch, _code(device, remote), before.state.features)
     return f": {told}", "the device lacks a CPU feature the runtime or the model's kernels were built for"
 
 
-def _code(device: OpenDevice, remote: str) -> bytes:
+def _code(device: PosixDevice, remote: str) -> bytes:
     """The first bytes of the illegal instruction, as the runner left them; b"" when it could not."""
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / FILE
@@ -73,7 +73,7 @@ def _code(device: OpenDevice, remote: str) -> bytes:
         return local.read_bytes()
 
 
-def _killed(device: OpenDevice, before: DeviceRecord) -> tuple[str, str]:
+def _killed(device: PosixDevice, before: DeviceRecord) -> tuple[str, str]:
     """Whether the kernel's OOM killer did it: it counts its victims in /proc/vmstat (proc(5), `oom_kill`)."""
     try:
         after = device.transport.probe()

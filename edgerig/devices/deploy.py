@@ -11,15 +11,12 @@ import math
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
 
 from edgerig import npy
 from edgerig.devices.death import raise_death, speechless
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.leftovers import end_job, job_name
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
 from edgerig.measure import contention
@@ -42,6 +39,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 COMMAND_TIMEOUT_S = 60.0
 LOG_LIMIT_BYTES = 2**20
 NPY_HEADER_BYTES = 4096
+NOT_COUNTED = "guest instructions are counted by QEMU's user mode only"
 DYNAMIC_LIMIT_BYTES = 2**30
 """Of an output whose size is known only when it is there."""
 
@@ -56,134 +54,128 @@ def write_runner(path: Path) -> None:
         archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), "from edgerig.ondevice.main import main\nmain()\n")
 
 
-def run_on_device(
-    device: OpenDevice,
-    cell: str,
-    artifact: Artifact,
-    file: Path,
-    inputs: list[npt.NDArray[Any]],
-    threads: int,
-    settings: RunSettings,
-    into: Path,
-    before: DeviceRecord,
-) -> None:
-    """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
+def run_on_device(device: PosixDevice, job: CellJob) -> None:
+    """Deploys the job's file, runs it over the inputs and leaves a checked raw run in the folder `job.into`.
 
-    `before` is the device as probed before: a runner's death is told from what has changed since.
-
-    `into` gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each
-    further process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Where other processes
-    disturbed all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether. The device is
-    left without the job's folder and processes; where the link is gone, `device.left` has it for the next call.
+    It gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each further
+    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Where other processes disturbed
+    all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether. The device is left without
+    the job's folder and processes; where the link is gone, `device.left` has it for the next call.
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
-    into.mkdir(parents=True, exist_ok=True)
-    share = settings.share()
-    job = Job(
-        cell=cell,
+    job.into.mkdir(parents=True, exist_ok=True)
+    asked = _asked(device, job)
+    _write_job(asked, job.into)
+    with _folder(device) as remote:
+        with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
+            write_runner(Path(temporary) / "runner.pyz")
+            for name, array in zip(asked.inputs, job.inputs, strict=True):
+                npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
+            for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
+                device.transport.push(local, f"{remote}/{local.name}")
+        device.transport.push(job.file, f"{remote}/{job.artifact.file}")
+        run = _Running(device, asked, remote, job.settings, job.into, job.before)
+        raw = run.process(remote, job.into)
+        _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
+        for number in range(1, job.settings.repeats):
+            run.repeat(f"repeat-{number}")
+        run.attempts()
+
+
+def _asked(device: PosixDevice, job: CellJob) -> Job:
+    """What the runner is told of the job."""
+    artifact, share = job.artifact, job.settings.share()
+    return Job(
+        cell=job.cell,
         engine=artifact.engine,
         engine_options={"library": device.executorch_library} if artifact.engine == "executorch" else {},
         artifact=artifact.file,
         sha256=artifact.sha256,
-        threads=threads,
-        inputs=[f"input_{index}.npy" for index in range(len(inputs))],
+        threads=job.threads,
+        inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
         warmup_runs=share.warmup_runs,
         min_runs=share.min_runs,
         min_seconds=share.min_seconds,
         max_seconds=share.max_seconds,
-        no_instructions=device.no_instructions,
+        no_instructions=NOT_COUNTED if device.no_instructions is None else device.no_instructions,
         no_state=device.no_state,
         timing_only=False,
     )
-    _write_job(job, into)
-    with _folder(device) as remote:
-        with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
-            write_runner(Path(temporary) / "runner.pyz")
-            for name, array in zip(job.inputs, inputs, strict=True):
-                npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
-            for local in [into / "job.json", *sorted(Path(temporary).iterdir())]:
-                device.transport.push(local, f"{remote}/{local.name}")
-        device.transport.push(file, f"{remote}/{artifact.file}")
-        raw = _run(device, job, remote, remote, settings.timeout_s, into, before)
-        _fetch(device, remote, raw, artifact, len(inputs[0]), into)
-        for number in range(1, settings.repeats):
-            _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
-        _attempts(device, job, remote, settings, into, before)
 
 
-def _failed(number: int) -> str:
-    return f"failed-{attempt_name(number)}"
+@dataclass(frozen=True)
+class _Running:
+    """A job whose files are in the device's folder `remote`; its raw run goes to `into`."""
 
+    device: PosixDevice
+    job: Job
+    remote: str
+    settings: RunSettings
+    into: Path
+    before: DeviceRecord
 
-def _attempts(
-    device: OpenDevice, job: Job, remote: str, settings: RunSettings, into: Path, before: DeviceRecord
-) -> None:
-    """Times the cell again while it is contended."""
-    latest = into
-    for number in range(2, settings.attempts + 1):
-        found = contention.select(read_timing(latest, job.cell)).contention
-        if found is None or not found.contended:
-            return
-        name = attempt_name(number)
+    def process(self, folder: str, own: Path) -> RawRun:
+        """Runs the job of the device's `folder` in a process and brings its `raw.json` back to `own`."""
+        transport, cell = self.device.transport, self.job.cell
+        argv = [*self.device.python, f"{self.remote}/runner.pyz", f"{folder}/job.json"]
+        done = transport.run(argv, self.settings.timeout_s)
+        (own / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
+        raise_death(self.device, folder, cell, done, self.settings.timeout_s, self.before)
         try:
-            for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, settings.repeats))]:
-                _repeat(device, job, remote, process, settings.timeout_s, into, before)
-            read_timing(into / name, job.cell)
-        except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
-            if (into / name).is_dir():
-                (into / name).rename(into / _failed(number))
-            return
-        latest = into / name
+            transport.pull(f"{folder}/raw.json", own / "raw.json", RAW_LIMIT_BYTES)
+        except Unreachable:
+            raise
+        except DeviceError as missing:
+            if done.returncode == 0:
+                raise
+            raise speechless(cell, done, missing) from missing
+        return parse_raw((own / "raw.json").read_bytes(), cell)
+
+    def repeat(self, name: str) -> None:
+        """One more process for the timing alone, in a folder of its own below the job's."""
+        own, folder = self.into / name, f"{self.remote}/{name}"
+        up = "../" * len(Path(name).parts)
+        own.mkdir(exist_ok=True)
+        _write_job(
+            replace(
+                self.job,
+                artifact=f"{up}{self.job.artifact}",
+                inputs=[f"{up}{file}" for file in self.job.inputs],
+                no_instructions="this process was for the timing alone",
+                timing_only=True,
+            ),
+            own,
+        )
+        made = self.device.transport.run(["mkdir", folder], COMMAND_TIMEOUT_S)
+        if made.returncode != 0:
+            raise DeviceError(f"folder {folder} could not be made on the device", hint="is there space?")
+        self.device.transport.push(own / "job.json", f"{folder}/job.json")
+        _fetch_timing(self.device, folder, self.process(folder, own), own)
+
+    def attempts(self) -> None:
+        """Times the cell again while it is contended."""
+        latest = self.into
+        for number in range(2, self.settings.attempts + 1):
+            found = contention.select(read_timing(latest, self.job.cell)).contention
+            if found is None or not found.contended:
+                return
+            name = attempt_name(number)
+            try:
+                for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, self.settings.repeats))]:
+                    self.repeat(process)
+                read_timing(self.into / name, self.job.cell)
+            except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
+                if (self.into / name).is_dir():
+                    (self.into / name).rename(self.into / f"failed-{name}")
+                return
+            latest = self.into / name
 
 
 def _write_job(job: Job, into: Path) -> None:
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
 
 
-def _run(
-    device: OpenDevice, job: Job, remote: str, folder: str, timeout_s: float, into: Path, before: DeviceRecord
-) -> RawRun:
-    """Runs the job in the device's `folder`, with the runner in `remote`, and brings its `raw.json` back."""
-    done = device.transport.run([*device.python, f"{remote}/runner.pyz", f"{folder}/job.json"], timeout_s)
-    (into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
-    raise_death(device, folder, job.cell, done, timeout_s, before)
-    try:
-        device.transport.pull(f"{folder}/raw.json", into / "raw.json", RAW_LIMIT_BYTES)
-    except Unreachable:
-        raise
-    except DeviceError as missing:
-        if done.returncode == 0:
-            raise
-        raise speechless(job.cell, done, missing) from missing
-    return parse_raw((into / "raw.json").read_bytes(), job.cell)
-
-
-def _repeat(
-    device: OpenDevice, job: Job, remote: str, name: str, timeout_s: float, into: Path, before: DeviceRecord
-) -> None:
-    """One more process for the timing alone, in a folder of its own below the job's."""
-    own, folder = into / name, f"{remote}/{name}"
-    up = "../" * len(Path(name).parts)
-    own.mkdir(exist_ok=True)
-    _write_job(
-        replace(
-            job,
-            artifact=f"{up}{job.artifact}",
-            inputs=[f"{up}{file}" for file in job.inputs],
-            no_instructions="this process was for the timing alone",
-            timing_only=True,
-        ),
-        own,
-    )
-    made = device.transport.run(["mkdir", folder], COMMAND_TIMEOUT_S)
-    if made.returncode != 0:
-        raise DeviceError(f"folder {folder} could not be made on the device", hint="is there space?")
-    device.transport.push(own / "job.json", f"{folder}/job.json")
-    raw = _run(device, job, remote, folder, timeout_s, own, before)
-    _fetch_timing(device, folder, raw, own)
-
-
-def _fetch_timing(device: OpenDevice, folder: str, raw: RawRun, into: Path) -> None:
+def _fetch_timing(device: PosixDevice, folder: str, raw: RawRun, into: Path) -> None:
     device.transport.pull(f"{folder}/samples.npy", into / "samples.npy", SAMPLES_LIMIT_BYTES)
     if raw.contention.bursts:
         limit = raw.contention.bursts * len(COLUMNS) * 8 + NPY_HEADER_BYTES
@@ -191,7 +183,7 @@ def _fetch_timing(device: OpenDevice, folder: str, raw: RawRun, into: Path) -> N
 
 
 @contextlib.contextmanager
-def _folder(device: OpenDevice) -> Iterator[str]:
+def _folder(device: PosixDevice) -> Iterator[str]:
     """A fresh folder in the device's workdir, removed at the end whatever happened, or else before the next one."""
     for left in list(device.left):
         _end(device, left)
@@ -210,12 +202,12 @@ def _folder(device: OpenDevice) -> Iterator[str]:
             _end(device, remote)
 
 
-def _end(device: OpenDevice, remote: str) -> None:
+def _end(device: PosixDevice, remote: str) -> None:
     end_job(device.transport, remote)
     device.left.remove(remote)
 
 
-def _fetch(device: OpenDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
+def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
     """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
     found, built = raw.engine.outputs, artifact.outputs
     for what, there, here in (

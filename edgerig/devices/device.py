@@ -1,19 +1,75 @@
-"""A device that was reached and can run a job: a transport, a folder of ours there, and a Python with the runtimes."""
+"""A device that was reached and can run a cell. How it does is its own affair: the sweep hands it a job and finds a raw
+run afterwards. Devices with a POSIX shell share one way, the runner under a Python there (`deploy.py`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Lease, NoLease
+from edgerig.results import Artifact, DeviceRecord
+from edgerig.spec import RunSettings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
-class OpenDevice:
-    """`python` is the command that starts Python 3.11+ with numpy and the runtimes; it is given a script's path.
+class CellJob:
+    """One cell to be run: the artifact's `file` over `inputs`, which have all samples in their first axis.
 
+    Its raw run goes to the folder `into`, made if need be. `before` is the device as probed before: a runner's death is
+    told from what has changed since.
+    """
+
+    cell: str
+    artifact: Artifact
+    file: Path
+    inputs: list[npt.NDArray[Any]]
+    threads: int
+    settings: RunSettings
+    into: Path
+    before: DeviceRecord
+
+
+Fact = tuple[str | None, str]
+"""What is so, and why there is none where that is None."""
+COUNTED = "guest instructions"
+
+
+class OpenDevice(Protocol):
+    """What every open device can do."""
+
+    @property
+    def lease(self) -> Lease:
+        """The turns in which alone a job may be at work there."""
+
+    @property
+    def left(self) -> list[str]:
+        """What jobs could not remove when they ended: it is before the next job. Whoever opens the device anew adds
+        what was left before."""
+
+    def probe(self) -> DeviceRecord:
+        """What the device is and the state it is in now. Raises DeviceError."""
+
+    def execute(self, job: CellJob) -> None:
+        """Runs the job and leaves a checked raw run (`measure.raw`) in its folder; the device is left without the job's
+        files and processes. Raises DeviceError, RunError."""
+
+    def facts(self) -> dict[str, Fact]:
+        """With what it would run a job, for the doctor."""
+
+
+@dataclass(frozen=True)
+class PosixDevice:
+    """A device with a POSIX `sh`: a transport, a folder of ours there, and a Python with the runtimes.
+
+    `python` is the command that starts Python 3.11+ with numpy and the runtimes; it is given a script's path.
     `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
-    `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter.
+    `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter,
+    None where nothing could count them.
     `no_state` says why the runner can read nothing of the device's state; "" where it can.
     `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
@@ -24,8 +80,25 @@ class OpenDevice:
     python: tuple[str, ...]
     executorch_library: str | None
     library_reason: str = ""
-    no_instructions: str = "guest instructions are counted by QEMU's user mode only"
+    no_instructions: str | None = None
     no_state: str = ""
     left: list[str] = field(default_factory=list, compare=False)
     lease: Lease = field(default_factory=NoLease, compare=False)
     run: str = ""
+
+    def probe(self) -> DeviceRecord:
+        return self.transport.probe()
+
+    def execute(self, job: CellJob) -> None:
+        from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
+
+        run_on_device(self, job)
+
+    def facts(self) -> dict[str, Fact]:
+        counted: Fact = ("counted" if self.no_instructions == "" else None, self.no_instructions or "")
+        return {
+            "workdir": (self.workdir, ""),
+            "python": (" ".join(self.python), ""),
+            "ExecuTorch's runner": (self.executorch_library, self.library_reason),
+            **({} if self.no_instructions is None else {COUNTED: counted}),
+        }

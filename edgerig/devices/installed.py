@@ -7,14 +7,15 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from edgerig.devices import link_to, open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import is_provisioned
+from edgerig.devices.device import COUNTED, Fact, PosixDevice
 from edgerig.devices.lease import holder_of
-from edgerig.devices.transport import Link, Transport
+from edgerig.devices.transport import RemoteTransport, Transport
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
-from edgerig.spec import AdbDevice, DeviceSpec, SshDevice
+from edgerig.spec import Device, RemoteDevice, kind_of
 
 DISTRIBUTIONS = ("numpy", "ai-edge-litert", "onnxruntime", "executorch")
 TIMEOUT_S = 120.0
@@ -28,35 +29,35 @@ def version(name):
 print(json.dumps({{name: version(name) for name in {DISTRIBUTIONS}}}))
 """
 
-Facts = dict[str, tuple[str | None, str]]
-"""Name → value, and why there is none."""
+Facts = dict[str, Fact]
 
 
-def described(spec: DeviceSpec, called: str) -> DeviceRecord:
+def described(spec: Device, called: str) -> DeviceRecord:
     """The probe's record, its state with what a job would run with: each of `DISTRIBUTIONS`, and the `bundle` they are
     in where it is one.
 
     `called` is the device's name on the command line, for the reasons. Raises DeviceError.
     """
-    if isinstance(spec, SshDevice | AdbDevice):
-        with link_to(spec) as link:
-            record = _with_holder(link.probe(), link, spec.workdir)
-            if spec.runtime == "system":
-                return _with(record, _of_python(link, (spec.python, "-I")))
-            return _with(record, _on_device(spec, link, record.arch, called))
+    if isinstance(spec, RemoteDevice):
+        with transport_to(spec) as transport:
+            record = _with_holder(transport.probe(), transport, spec.workdir)
+            if spec.own_python:
+                return _with(record, _of_python(transport, spec.own_python))
+            return _with(record, _on_device(spec, transport, record.arch, called))
     with open_device(spec) as opened:
-        record = opened.transport.probe()
-        if spec.kind == "local":
-            return _with(record, _of_python(opened.transport, opened.python))
-    facts = _of_bundle(cached(record.arch), "the cache has just lost it")
-    if spec.kind == "qemu-user":
-        facts["guest_instructions"] = (None if opened.no_instructions else "counted", opened.no_instructions)
+        record, found = opened.probe(), opened.facts()
+        if kind_of(spec).bundled:
+            facts = _of_bundle(cached(record.arch), "the cache has just lost it")
+        else:
+            facts = _of_python(opened.transport, opened.python) if isinstance(opened, PosixDevice) else {}
+    if COUNTED in found:
+        facts["guest_instructions"] = found[COUNTED]
     return _with(record, facts)
 
 
-def _with_holder(record: DeviceRecord, link: Link, workdir: str) -> DeviceRecord:
+def _with_holder(record: DeviceRecord, transport: RemoteTransport, workdir: str) -> DeviceRecord:
     """The record with who works on the device now, as far as anybody does."""
-    held = holder_of(link, workdir)
+    held = holder_of(transport, workdir)
     return _state_with(record, {"turn": held.words()}) if held else record
 
 
@@ -83,9 +84,9 @@ def _of_python(transport: Transport, python: Sequence[str]) -> Facts:
     return {name: (version, why) for name, version in found.items()}
 
 
-def _on_device(spec: SshDevice | AdbDevice, link: Link, arch: str | None, called: str) -> Facts:
+def _on_device(spec: RemoteDevice, transport: RemoteTransport, arch: str | None, called: str) -> Facts:
     built = cached(arch)
-    if built is not None and is_provisioned(link, spec.workdir, built.key):
+    if built is not None and is_provisioned(transport, spec.workdir, built.key):
         return _of_bundle(built, "")
     where = "not brought to the device yet" if built else f"not built for {arch} on this host"
     return _of_bundle(None, f"{where}: edgerig devices provision {shlex.quote(called)}")

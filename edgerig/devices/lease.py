@@ -23,10 +23,11 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.devices import leftovers
-from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Claim, Held, Lease, NoLease, await_turn
 from edgerig.errors import DeviceError
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
 
 EXPIRY_S = 120
@@ -180,7 +181,7 @@ class DeviceLease:
         """Forgets the turn, for a device that cannot be reached."""
         self._number = 0
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
         while True:
             if not self._number:
                 self.take()
@@ -249,7 +250,7 @@ class Turn:
     lease: Lease
     run: str
 
-    def of(self, opened: OpenDevice) -> OpenDevice:
+    def of(self, opened: PosixDevice) -> PosixDevice:
         """The device made ready over that transport, with its lease."""
         return replace(opened, lease=self.lease, run=self.run)
 

@@ -15,24 +15,24 @@ from typing import Self
 
 from edgerig import process
 from edgerig.cache import cache_root, temporary_folder
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.host import cpu_model, memory_bytes
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.native import executorch_runner
 from edgerig.devices.probe import probe
-from edgerig.devices.transport import CommandResult
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
-from edgerig.quiet import NO_TELEMETRY
+from edgerig.process import Finished
+from edgerig.quiet import child_environment
 from edgerig.results import DeviceRecord
-from edgerig.spec import LocalDevice
 
 KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR")
 WORKDIR_PREFIX = "edgerig-device-"
 
 
 @contextlib.contextmanager
-def open_local(spec: LocalDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
+def open_local(spec: LocalDevice, claim: Claim | None = None) -> Iterator[PosixDevice]:
     """With a `claim`, its jobs run in turns with those of every other sweep of this machine; none is taken here."""
     library = executorch_runner(cache_root() / "native")
     with (
@@ -40,7 +40,7 @@ def open_local(spec: LocalDevice, claim: Claim | None = None) -> Iterator[OpenDe
         temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as workdir,
         contextlib.closing(LocalLease(claim)) if claim else contextlib.nullcontext(NoLease()) as lease,
     ):
-        yield OpenDevice(
+        yield PosixDevice(
             transport=transport,
             workdir=str(workdir),
             # -I: neither the working folder nor PYTHONPATH nor user packages get into a measurement.
@@ -63,13 +63,12 @@ class LocalTransport:
     ) -> None:
         return None
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
-        kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
+        given = child_environment(KEPT_ENVIRONMENT, LC_ALL="C.UTF-8")
         try:
-            done = process.run(argv, timeout_s=timeout_s, env={**kept, "LC_ALL": "C.UTF-8", **NO_TELEMETRY})
+            return process.run(argv, timeout_s=timeout_s, env=given)
         except OSError as error:
             raise DeviceError(f"{argv[0]} cannot be started: {error.strerror}", hint="is it installed?") from error
-        return CommandResult(done.returncode, done.stdout, done.stderr, done.seconds, done.timed_out)
 
     def push(self, local: Path, remote: str) -> None:
         temporary = f"{remote}.part"

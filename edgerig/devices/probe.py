@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgerig import process
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
+from edgerig.process import Finished
 from edgerig.results import Battery, DeviceRecord, DeviceState, FrequencyPolicy
 
 TIMEOUT_S = 30.0
@@ -164,7 +165,7 @@ def parse(output: bytes, *, kind: str, emulated: bool, now: float) -> DeviceReco
     return DeviceRecord(kind=kind, emulated=emulated, **record, state=DeviceState(**state, reasons=reasons))
 
 
-def _ending(done: CommandResult) -> str:
+def _ending(done: Finished) -> str:
     return "passed its deadline" if done.timed_out else f"ended with {process.signal_name(done.returncode)}"
 
 

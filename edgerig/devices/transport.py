@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """An ended command. `returncode` is negative for a signal; streams are raw bytes, each bounded by the transport."""
-
-    returncode: int
-    stdout: bytes
-    stderr: bytes
-    seconds: float
-    timed_out: bool
 
 
 class Transport(Protocol):
@@ -34,7 +23,7 @@ class Transport(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
         """Runs `argv` there, quoted exactly, with none of the host's environment.
 
         Its standard input stays open until it ends, and closes when the link or the host goes away. At the deadline it
@@ -52,7 +41,7 @@ class Transport(Protocol):
         """What the device is and the state it is in now."""
 
 
-class Link(Transport, Protocol):
+class RemoteTransport(Transport, Protocol):
     """A transport to a device that stands by itself: reaching it makes nothing ready."""
 
     def prepare(self) -> str:

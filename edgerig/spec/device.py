@@ -1,121 +1,150 @@
-"""Devices: a file under `devices/`, or an address on the command line."""
+"""Devices: a file under `devices/`, or an address on the command line. What a kind of device is, its own module says
+(`edgerig/devices/kinds/`), found through the table `device_kinds.KINDS`."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 
+from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
+from edgerig.registry import load_object
 from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown
 
-TCP_ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%\w]+\]):[0-9]{1,5}$"
-"""`host:port`, an IPv6 host in brackets."""
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+LONGEST_READABLE = 60
+"""Characters of an address that its device's name keeps."""
 
 
 class Device(Strict):
-    """What every device file may say."""
+    """What every device file may say. A kind's own class adds its keys, and `kind` as the one value it has there."""
 
     name: Name
     description: str = ""
     emulated: bool = False
     """Whether its clock says nothing of the hardware it stands for: its latency is then never ranked or gated."""
+    kind: str
+
+    @property
+    def address(self) -> str:
+        """Where it is found, for a list of devices."""
+        return "this machine"
+
+    @property
+    def arch(self) -> str:
+        """The kernel's name for its architecture (`uname -m`), as far as its file tells; "" where it must be asked."""
+        return ""
 
 
-class LocalDevice(Device):
-    """This machine, with this Python and the runtimes installed in it."""
+class ForeignDevice(Device):
+    """Of a kind that nothing installed here knows: all that the report of its run needs of it."""
 
-    kind: Literal["local"]
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class SshDevice(Device):
-    """A machine reached over SSH. What is not said here comes from `~/.ssh/config`; secrets are never said here.
+class RemoteDevice(Device):
+    """A machine of its own, which is reached without being made ready first; `workdir` is a folder of ours there."""
 
-    Keys are files or the agent's; a password is asked for, or taken from EDGERIG_SSH_PASSWORD.
+    workdir: str
+
+    @property
+    def own_python(self) -> tuple[str, ...]:
+        """The command of the Python there that runs the jobs; () where a bundle is brought along."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of this host: what for, and the Debian package that has it."""
+
+    program: str
+    package: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """A kind of device: all that tells it from others. Code that need not be loaded to read a device's file stands as
+    `"module:name"`, called with the device's spec:
+
+    `opens(spec, claim)` gives a context manager around the `devices.OpenDevice`; a device that others may use is made
+    ready in a turn of its own, for the claim. Raises DeviceError on entering.
+    `transport(spec)` is the `devices.RemoteTransport` of a RemoteDevice.
+    `prepares(spec, transport)` makes a RemoteDevice ready that has an `own_python`, and raises DeviceError for what
+    that lacks.
+    `asks(spec)` gives what the doctor finds of this host beyond `programs`, `compiles` and the bundle.
     """
 
-    kind: Literal["ssh"]
-    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$", max_length=255)]
-    """A name, an address, or a `Host` of `~/.ssh/config`."""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """None: as configured for the host, else 22."""
-    user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@$-]*$", max_length=64)] | None = None
-    """None: as configured for the host, else the name you go by here."""
-    key: Path | None = None
-    """The private key to log in with; None: the configured ones, the agent's, then the usual files."""
-    known_hosts: Path | None = None
-    """Where the device's host key stands; None: the usual files."""
-    proxy_jump: str | None = None
-    """`user@host:port` to go through, several separated by commas; None: as configured, "none": straight."""
-    runtime: Literal["bundle", "system"] = "bundle"
-    """`bundle` brings Python and the runtimes along; `system` uses what `python` on the device has."""
-    python: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = "python3"
-    workdir: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=1024)] = "/var/tmp/edgerig"  # noqa: S108
-
-    @model_validator(mode="after")
-    def _whole_paths(self) -> Self:
-        for key in ("key", "known_hosts"):
-            path = getattr(self, key)
-            if path is not None and not path.is_absolute() and path.parts[:1] != ("~",):
-                raise ValueError(f'"{key}" must be an absolute path or start with "~/", not {str(path)!r}')
-        return self
+    spec: type[Device]
+    opens: str
+    transport: str = ""
+    prepares: str = ""
+    asks: str = ""
+    addressed: Callable[[str], Device] | None = None
+    """The device of an address that begins with the kind's name and a colon. Raises ConfigError."""
+    shares: Literal["", "disk", "machine"] = ""
+    """What it has in common with this machine: `disk`, what is written there fills ours; `machine`, that and its cells
+    are timed on our processor, so that nothing else may run beside them."""
+    programs: tuple[Program, ...] = ()
+    compiles: str = ""
+    """What this host's own C++ compiler is needed for."""
+    bundled: bool = False
+    """Whether this host runs the bundle for its `arch`, instead of bringing it to the device."""
+    no_bundle: str = ""
+    """For a device of an architecture no bundle is made for: what it takes."""
 
 
-class AdbDevice(Device):
-    """A phone, board or machine reached over adb, through the host's adb server.
-
-    `serial` is what `adb devices` calls it; None: the one at `connect`, else the only one there is.
-    """
-
-    kind: Literal["adb"]
-    serial: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\[][\x21-\x7e]*$", max_length=255)] | None = None
-    connect: Annotated[str, StringConstraints(pattern=TCP_ADDRESS, max_length=255)] | None = None
-    """`host:port` the adb server connects to first, for a device in the network."""
-    workdir: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=512)] = (
-        "/data/local/tmp/edgerig"
-    )
-    runtime: Literal["bundle"] = "bundle"
-    """Python and the runtimes are brought along: Android has none."""
+def kind_named(name: str) -> DeviceKind:
+    """The kind's row. Raises ConfigError for an unknown kind, and for one that a package adds and that is faulty."""
+    if name in KINDS:
+        row: DeviceKind = load_object(KINDS[name].row)
+        return row
+    added = plugins()
+    if name not in added:
+        raise ConfigError(f"unknown kind {shown(name)}", hint=nearest(name, [*KINDS, *added]))
+    return _from_plugin(added[name])
 
 
-class QemuUserDevice(Device):
-    """An arm64 processor emulated for the runner alone (QEMU's user mode), with this machine's kernel below it."""
-
-    kind: Literal["qemu-user"]
-    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76", "max"]
-    """A processor QEMU knows; `max` has every feature QEMU can emulate."""
-    emulated: Literal[True] = True
-
-
-class QemuSystemDevice(Device):
-    """A whole arm64 machine emulated by QEMU: its own kernel, Debian and sshd, started for the device's jobs and gone
-    with them. QEMU 7.1 and newer have these CPUs."""
-
-    kind: Literal["qemu-system"]
-    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76"]
-    memory_mib: Annotated[int, Field(ge=256, le=65536)] = 1024
-    cores: Annotated[int, Field(ge=1, le=8)] = 1
-    boot_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
-    """How long the machine may take until its sshd answers; 2 to 4 s on an idle workstation."""
-    emulated: Literal[True] = True
+def _from_plugin(point: EntryPoint) -> DeviceKind:
+    origin = f'device kind "{point.name}" of {point.dist.name if point.dist else "a package"} ({point.value})'
+    hint = "update that package, or remove it"
+    try:
+        row = point.load()
+    except Exception as error:  # somebody else's code: it may raise anything
+        raise ConfigError(f"{origin} cannot be loaded: {type(error).__name__}: {error}"[:1000], hint=hint) from error
+    if not isinstance(row, DeviceKind):
+        raise ConfigError(f"{origin} is a {type(row).__name__}, not a DeviceKind", hint=hint)
+    return row
 
 
-DeviceSpec = Annotated[
-    LocalDevice | SshDevice | AdbDevice | QemuUserDevice | QemuSystemDevice, Field(discriminator="kind")
-]
+def kind_of(spec: Device) -> DeviceKind:
+    return kind_named(spec.kind)
+
+
+def _of_its_kind(value: object) -> object:
+    """A run's device as the class its `kind` names; what is no table is the model's own to judge. Raises ValueError."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
+        return value
+    try:
+        cls = kind_named(value["kind"]).spec
+    except ConfigError:  # of a package that is not here: the run can be reported, though not gone on with
+        cls = ForeignDevice
+    try:
+        return parse(cls, value, "device")
+    except ConfigError as error:
+        raise ValueError(error.message) from error
+
+
+DeviceSpec = Annotated[SerializeAsAny[Device], BeforeValidator(_of_its_kind)]
 """A place to run; `kind` names the transport that reaches it."""
-DEVICE_KINDS: dict[
-    str, type[LocalDevice] | type[SshDevice] | type[AdbDevice] | type[QemuUserDevice] | type[QemuSystemDevice]
-] = {
-    "local": LocalDevice,
-    "ssh": SshDevice,
-    "adb": AdbDevice,
-    "qemu-user": QemuUserDevice,
-    "qemu-system": QemuSystemDevice,
-}
 
 
 def known_devices() -> dict[str, Path]:
@@ -124,54 +153,37 @@ def known_devices() -> dict[str, Path]:
     return first_wins((p.stem, p) for p in found)
 
 
-def load_device(name: str) -> DeviceSpec:
+def load_device(name: str) -> Device:
     """The device `name`: a device file's, or an address (`ssh://user@host:port`, `adb:SERIAL`). Raises ConfigError."""
-    if name.startswith("ssh://"):
-        return _ssh_address(name)
-    if name.startswith(("adb:", "android:")):
-        return _adb_address(name)
+    addressed = _addressed(name)
+    if addressed is not None:
+        return addressed(name)
     known = known_devices()
     if name not in known:
         raise ConfigError(f'unknown device "{name}"', hint=nearest(name, known))
     origin, table = str(known[name]), read_toml(known[name])
     kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in DEVICE_KINDS:
-        hint = nearest(kind if isinstance(kind, str) else "", DEVICE_KINDS)
-        raise ConfigError(f'{origin}: key "kind": unknown kind {shown(kind)}', hint=hint)
-    return parse(DEVICE_KINDS[kind], {"name": name, **table}, origin)
+    try:
+        row = kind_named(kind if isinstance(kind, str) else "")
+    except ConfigError as error:
+        said = error.message if isinstance(kind, str) else f"unknown kind {shown(kind)}"
+        raise ConfigError(f'{origin}: key "kind": {said}', hint=error.hint) from error
+    return parse(row.spec, {"name": name, **table}, origin)
 
 
-def _ssh_address(address: str) -> SshDevice:
-    """The device at `ssh://[user@]host[:port]`; its name is made of them, safe in a path and in a cell's id."""
-    user, host, port = split_ssh_address(address.removeprefix("ssh://"))
-    parts = [part for part in (user, host, None if port is None else str(port)) if part is not None]
+def _addressed(name: str) -> Callable[[str], Device] | None:
+    """What makes a device of the address `name`; None when it is a name (which has no colon) or no kind's address."""
+    scheme, colon, _ = name.partition(":")
+    kind = ALIASES.get(scheme, scheme)
+    if not colon or not (kind in KINDS or kind in plugins()):
+        return None
+    return kind_named(kind).addressed
+
+
+def name_of_address(kind: str, address: str, parts: list[str]) -> str:
+    """The name of the device at `address`, made of the `parts` of it that tell it from others; safe in a path and in a
+    cell's id. Two addresses never share one: what was replaced or cut is told apart by a digest."""
     readable = "_".join(re.sub(r"[^A-Za-z0-9.-]", "-", part) for part in parts)
-    if readable != "_".join(parts) or len(readable) > 60 or any("_" in part for part in parts):
-        # Two addresses must never share a name: what was replaced or cut is told apart by a digest.
-        readable = f"{readable[:60]}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
-    table = {"name": f"ssh_{readable}", "kind": "ssh", "host": host, "port": port, "user": user}
-    return parse(SshDevice, table, address)
-
-
-def _adb_address(address: str) -> AdbDevice:
-    """The device `adb:SERIAL` (or `android:SERIAL`); a serial that is a `host:port` is connected to first."""
-    serial = address.partition(":")[2]
-    readable = re.sub(r"[^A-Za-z0-9.-]", "-", serial)
-    if readable != serial or len(readable) > 60:
-        readable = f"{readable[:60]}-{hashlib.sha256(serial.encode()).hexdigest()[:8]}"
-    table = {"name": f"adb_{readable}", "kind": "adb", "serial": serial}
-    if re.match(TCP_ADDRESS, serial):
-        table["connect"] = serial
-    return parse(AdbDevice, table, address)
-
-
-def split_ssh_address(address: str) -> tuple[str | None, str, int | None]:
-    """User, host and port of `[user@]host[:port]`, an IPv6 host in brackets. Raises ConfigError."""
-    found = re.fullmatch(r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.%\w]+\]|[^@:/\s\[\]]+)(?::(\d{1,5}))?/?", address)
-    if found is None or (found[3] is not None and not 0 < int(found[3]) < 65536):
-        shown = re.sub(r":[^@/]*@", ":…@", address)  # somebody may have put a password there
-        raise ConfigError(
-            f'"{shown}" is not an SSH address',
-            hint="ssh://user@host:port; no password in it: use a key, the agent, or EDGERIG_SSH_PASSWORD",
-        )
-    return found[1], found[2].strip("[]"), None if found[3] is None else int(found[3])
+    if readable != "_".join(parts) or len(readable) > LONGEST_READABLE or any("_" in part for part in parts):
+        readable = f"{readable[:LONGEST_READABLE]}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+    return f"{kind}_{readable}"

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import Acceptable, Share
 from edgerig.spec.recipe import load_formats, load_recipes
+from edgerig.spec.sweep_paths import from_its_folder
 from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml
 
 
@@ -26,9 +27,10 @@ class RunSettings(Strict):
     min_seconds: float = Field(default=1.5, ge=0, le=3600)
     max_seconds: float = Field(default=150.0, gt=0, le=3600)
     repeats: int = Field(default=5, ge=1, le=100)
-    """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (memory lies
-    otherwise), which no number of samples from one of them shows and every verdict and comparison needs to know. Five
-    tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`)."""
+    """Processes the timing is spread over. Two processes with the same file differ by a per cent or so (their pages
+    lie elsewhere in memory), which no number of samples from one of them shows and every verdict and comparison needs
+    to know. Five tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`).
+    """
     attempts: int = Field(default=3, ge=1, le=10)
     """Times a cell is timed at most, where other processes disturbed all the attempts before and it shows."""
     limit: PositiveInt | None = None
@@ -55,8 +57,14 @@ class RunSettings(Strict):
 class BuildSettings(Strict):
     timeout_s: float = Field(default=900.0, gt=0, le=86_400)
     """Deadline of one variant's build."""
+    prepare_timeout_s: float | None = Field(default=None, gt=0, le=86_400)
+    """Deadline of one model's preparation: its data checked and laid out, its source run over it. None: `timeout_s`."""
     jobs: PositiveInt | None = None
-    """Builds at once (None: one a core)."""
+    """Builds at once (None: one per core)."""
+
+    @property
+    def preparation_s(self) -> float:
+        return self.prepare_timeout_s or self.timeout_s
 
 
 class SweepBudget(Acceptable):
@@ -97,8 +105,12 @@ class SweepSpec(Strict):
 
 
 def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
-    """The sweep in `path` (None: the quickstart), with `overrides` from flags on top. Raises ConfigError."""
-    table: dict[str, Any] = {} if path is None else read_toml(path)
+    """The sweep in `path` (None: the quickstart), with `overrides` from flags on top: paths in the file are relative to
+    it, flags' to the working folder. Raises ConfigError."""
+    table: dict[str, Any] = {}
+    if path is not None:
+        read = read_toml(path)
+        table = read | from_its_folder({key: read[key] for key in read.keys() - overrides.keys()}, path)
     origin = "command line" if path is None else str(path)
     for key, value in overrides.items():
         if isinstance(value, dict) and isinstance(table.get(key), dict):

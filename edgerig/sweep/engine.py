@@ -12,6 +12,7 @@ sent, its outputs read and scored.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -21,13 +22,12 @@ from typing import Any
 import dask
 from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed, get_worker
 
-from edgerig import process
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import ErrorRecord
-from edgerig.spec import DeviceSpec, FormatName
+from edgerig.spec import Device, FormatName, kind_of
 from edgerig.sweep import pipeline
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
@@ -104,6 +104,19 @@ def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterato
         yield client
 
 
+def _stop(client: Client) -> None:
+    """Ends what the workers of this process do for the sweep, and keeps them from beginning anything more."""
+    for worker in client.cluster.workers.values():
+        worker.plugins[PLUGIN].scope.stop()
+
+
+def _in_scope(function: Callable[..., Any], *args: Any) -> Any:
+    """`function` as work of the sweep's, on the worker this runs on."""
+    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
+    with sessions.scope.entered():
+        return function(*args)
+
+
 def _run_here(task: CellTask) -> Outcome:
     """`pipeline.run` with the device sessions of the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]
@@ -118,9 +131,14 @@ def _close_here() -> None:
         sessions.close()
 
 
-def _place(device: DeviceSpec) -> str:
+def _here(device: Device) -> bool:
+    """Are its cells timed on this machine's own processor?"""
+    return kind_of(device).shares == "machine"
+
+
+def _place(device: Device) -> str:
     """The worker that runs the device's cells, and its resource. (No device's name has a colon.)"""
-    return "this:machine" if device.kind == "local" else f"device:{device.name}"
+    return "this:machine" if _here(device) else f"device:{device.name}"
 
 
 @dataclass
@@ -172,7 +190,7 @@ class _Sweep:
                     if not self.then:
                         self._submit_waiting()
             except BaseException:
-                process.stop_all()
+                _stop(client)
                 raise
 
     def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:
@@ -190,10 +208,11 @@ class _Sweep:
         self._submit(
             lambda result: self._prepared(model, cells, result),
             "build",
+            _in_scope,
             pipeline.prepare,
             self.plan.models[model],
             sweep.seed,
-            sweep.build.timeout_s,
+            sweep.build.preparation_s,
             self.store.root,
             self.run.path,
         )
@@ -226,7 +245,8 @@ class _Sweep:
             timeout_s=self.plan.sweep.build.timeout_s,
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
-        self._submit(lambda result: self._built(task, cells, prepared, result), "build", pipeline.build, task, prepared)
+        then = functools.partial(self._built, task, cells, prepared)
+        self._submit(then, "build", _in_scope, pipeline.build, task, prepared)
 
     def _built(
         self, task: BuildTask, cells: list[Cell], prepared: Prepared, result: list[BuildOutcome] | Failure
@@ -265,7 +285,7 @@ class _Sweep:
             store=self.store.root,
             run_folder=self.run.path,
         )
-        if ready.device.kind == "local":
+        if _here(ready.device):
             self.waiting.append(ready)
         else:
             self.elsewhere.add(_place(ready.device))

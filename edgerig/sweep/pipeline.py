@@ -15,8 +15,7 @@ from edgerig.build.own_metric import take_own_metrics
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
-from edgerig.devices.deploy import run_on_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, OpenDevice
 from edgerig.errors import (
     BuildError,
     DeviceBusy,
@@ -35,12 +34,10 @@ from edgerig.measure.raw import attempts_of
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
-from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict
+from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict, kind_of
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
 
-HERE = ("local", "qemu-user")
-"""Kinds of device whose disk is this machine's."""
 TRACEBACK = "traceback.txt"
 """Of an exception nobody foresaw, beside what else is kept of its stage."""
 
@@ -135,18 +132,10 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         into = fresh_folder(task.run_folder, raw)
         _keep_host_outputs(folder, into)
         with sessions.turn(task.device) as opened:
-            device = opened.transport.probe()
-            run_on_device(
-                opened,
-                task.cell.id,
-                artifact,
-                folder / artifact.file,
-                inputs,
-                task.cell.threads,
-                task.settings.on_emulator() if task.device.emulated else task.settings,
-                into,
-                before=device,
-            )
+            device = opened.probe()
+            settings = task.settings.on_emulator() if task.device.emulated else task.settings
+            file, threads = folder / artifact.file, task.cell.threads
+            opened.execute(CellJob(task.cell.id, artifact, file, inputs, threads, settings, into, before=device))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
@@ -155,7 +144,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         raise
     except Exception as error:
         told = _told(error, RunError, task.run_folder / raw, task.run_folder)
-        if task.device.kind in HERE and says_full(told.message):
+        if kind_of(task.device).shares and says_full(told.message):
             raise not_kept(task.run_folder, told.message) from error
         if isinstance(told, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
@@ -196,7 +185,7 @@ def _keep_host_outputs(artifact: Path, into: Path) -> None:
 def _probe(opened: OpenDevice) -> DeviceRecord | None:
     """The device after a run; None when it cannot be asked any more, which must not cost a run that is home."""
     try:
-        return opened.transport.probe()
+        return opened.probe()
     except DeviceError:
         return None
 

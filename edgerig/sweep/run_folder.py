@@ -1,7 +1,7 @@
 """A run's folder on disk, and its journal.
 
 <run-id>/run.json        what was asked for and where it ran (written first, never changed)
-         journal.jsonl   one line a cell, appended and synced the moment its outcome is known
+         journal.jsonl   one line per cell, appended and synced the moment its outcome is known
          data/<model>/   labels and reference outputs, so that every figure can be recomputed
          raw/<cell>/     the raw runs
          artifacts/      the built files, named by variant: what there is to ship
@@ -255,24 +255,9 @@ def _damaged(file: Confined, error: OSError | ValueError) -> ResultsError:
 
 def fresh_folder(run: Path, name: str) -> Path:
     """The folder `name` ("raw/<cell>") of the run's folder `run`, empty: what a killed sweep left in it is no part of
-    the next attempt. No link is followed on the way, nor inside. Raises NotKept."""
-    *above, last = Path(name).parts
-    with writing(run), contextlib.ExitStack() as stack:
-        folder = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, folder)
-        for part in above:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, dir_fd=folder)
-            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            stack.callback(os.close, folder)
-        try:
-            os.unlink(last, dir_fd=folder)  # a file, or a link in the folder's place
-        except FileNotFoundError:
-            pass
-        except (IsADirectoryError, PermissionError):  # what unlink(2) says of a folder, and POSIX
-            shutil.rmtree(last, dir_fd=folder)
-        os.mkdir(last, dir_fd=folder)
-    return run / name
+    the next attempt. Raises NotKept."""
+    with writing(run):
+        return (Confined(run) / name).make_fresh()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from distributed import Worker
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -19,7 +19,7 @@ from edgerig.devices import open_device
 from edgerig.devices.device import OpenDevice
 from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import DeviceBusy, DeviceError, Unreachable
-from edgerig.spec import DeviceSpec
+from edgerig.spec import Device
 
 PLUGIN = "edgerig-devices"
 WAITING = "edgerig-waiting"
@@ -60,18 +60,20 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Worker) -> None:
         # Not in __init__: a plugin is pickled on its way to the worker, a lock cannot be.
         self._at_work = threading.Lock()
+        self.scope = process.Scope()
+        """Of all that this worker does for its sweep: stopped, it ends, and no other sweep of this process does."""
         self._worker = worker
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         """Around a cell: what it tidies up on its device, interrupted too, is done before the device is closed. Raises
         Stopped when the sweep is being interrupted before it began."""
-        with self._at_work:
+        with self._at_work, self.scope.entered():
             process.check_not_stopping()
             yield
 
     @contextlib.contextmanager
-    def turn(self, spec: DeviceSpec) -> Iterator[OpenDevice]:
+    def turn(self, spec: Device) -> Iterator[OpenDevice]:
         """The open device, in a turn of its own: no other sweep has a job at work there meanwhile. Raises what `device`
         raises, and DeviceBusy where nobody is to wait."""
         opened = self.device(spec)
@@ -84,7 +86,7 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
         finally:
             opened.lease.release()
 
-    def device(self, spec: DeviceSpec) -> OpenDevice:
+    def device(self, spec: Device) -> OpenDevice:
         """The open device, waited for while it may be rebooting. Raises DeviceError; a device that could not be reached
         is not tried again in this sweep, so that a dead one costs its cells and not an hour of connection deadlines.
         Raises Stopped when the sweep is interrupted meanwhile."""
@@ -95,7 +97,7 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             self._open[spec.name] = self._reach(spec)
         return self._open[spec.name].device
 
-    def drop(self, spec: DeviceSpec) -> None:
+    def drop(self, spec: Device) -> None:
         """Closes the device: the next cell starts on a fresh one. For after an error, whose traces are unknown."""
         session = self._open.pop(spec.name, None)
         if session is not None:
@@ -115,14 +117,14 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
         if idle:
             self._at_work.release()
 
-    def _reach(self, spec: DeviceSpec) -> _Session:
+    def _reach(self, spec: Device) -> _Session:
         """A session; tried for again while the device is not there, for long only where it was there before. To wait
         for another sweep's turn takes nothing of that time."""
         asking = self._claim(spec)
         begun_s = asking.waited_s
         try:
             for pause_s in _pauses(BOOT_S if spec.name in self._left else BACKOFF_S, lambda: asking.waited_s - begun_s):
-                with contextlib.suppress(Unreachable):  # of other errors waiting mends none
+                with contextlib.suppress(Unreachable):  # of other errors waiting cures none
                     return self._entered(spec)
                 process.pause(pause_s)
             return self._entered(spec)
@@ -132,12 +134,14 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
             self._gone[spec.name] = error
             raise
 
-    def _entered(self, spec: DeviceSpec) -> _Session:
+    def _entered(self, spec: Device) -> _Session:
         stack = contextlib.ExitStack()
         device = stack.enter_context(open_device(spec, self._claim(spec)))
-        return _Session(stack, replace(device, left=self._left.setdefault(spec.name, [])))
+        device.left.extend(self._left.get(spec.name, []))
+        self._left[spec.name] = device.left
+        return _Session(stack, device)
 
-    def _claim(self, spec: DeviceSpec) -> Claim:
+    def _claim(self, spec: Device) -> Claim:
         if spec.name not in self._claims:
 
             def tell(words: str) -> None:

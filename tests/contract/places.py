@@ -20,10 +20,11 @@ from needs import require
 from ssh_device import spec_of
 
 from edgerig.devices import open_device
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.transport import Transport
-from edgerig.spec import QemuSystemDevice, QemuUserDevice
 
 
 @dataclass(frozen=True)

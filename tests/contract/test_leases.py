@@ -233,9 +233,9 @@ def test_a_program_that_is_not_there_is_told_as_ever(place, workdir):
     assert mine.run(["sh", "-c", "exit 75"], 30).returncode == 75
 
 
-def test_an_interrupted_sweep_does_not_wait(place, workdir, monkeypatch):
+def test_an_interrupted_sweep_does_not_wait(place, workdir):
     turn_of(place, workdir).take()
-    waiting = turn_of(place, workdir, run="r2", wait=True)
-    with monkeypatch.context() as patch, pytest.raises(process.Stopped):
-        patch.setattr(process, "_stopping", True)
+    waiting, scope = turn_of(place, workdir, run="r2", wait=True), process.Scope()
+    scope.stop()
+    with scope.entered(), pytest.raises(process.Stopped):
         waiting.take()

@@ -16,8 +16,9 @@ from edgerig import process
 from edgerig.devices import leftovers
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.bundle.provision import is_provisioned, tidy
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError, NotKept, Unreachable, disk_refusal
+from edgerig.process import Finished
 
 pytestmark = pytest.mark.contract
 
@@ -337,9 +338,9 @@ def test_a_pull_onto_a_full_disk_is_no_fault_of_the_device(transport, folder, tm
 
 
 @contextlib.contextmanager
-def at_work(transport, job) -> Iterator[list[CommandResult]]:
+def at_work(transport, job) -> Iterator[list[Finished]]:
     """A process in the job's folder and a child of its own, until they are ended; gives what became of the command."""
-    ended: list[CommandResult] = []
+    ended: list[Finished] = []
     script = 'sleep 300 & echo $! $$ >"$1.tmp"; mv "$1.tmp" "$1"; wait'
     thread = threading.Thread(target=lambda: ended.append(shell(transport, script, f"{job}/pids")))
     thread.start()

@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,44 @@ def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
     assert cells[: len(done_before)] == done_before
     results = json.loads((run / "results.json").read_text())
     assert {cell["id"]: cell["status"] for cell in results["cells"]} == dict.fromkeys(cells, "ok")
+
+
+ONE_AFTER_THE_OTHER = """\
+import os, signal
+from pathlib import Path
+from edgerig.build.store import Store
+from edgerig.cache import cache_root
+from edgerig.plan import make_plan
+from edgerig.spec import load_sweep
+from edgerig.sweep.engine import CELL, run_sweep
+from edgerig.sweep.environment import environment
+from edgerig.sweep.run_folder import RunFolder
+
+def begun():
+    return RunFolder.create(make_plan(load_sweep(Path("sweep.toml"), {})), environment(), [])
+
+def interrupting(progress):
+    if progress.stage == CELL:
+        os.kill(os.getpid(), signal.SIGINT)
+
+first, second, store = begun(), begun(), Store(cache_root())
+try:
+    run_sweep(first, store, interrupting)
+except KeyboardInterrupt:
+    print("interrupted", len(first.outcomes()))
+for run in (second, first):
+    run_sweep(run, store, lambda _: None)
+    print(*sorted({outcome.status for outcome in run.outcomes().values()}), len(run.outcomes()))
+"""
+
+
+def test_a_process_that_was_interrupted_sweeps_again(edgerig, built):
+    """Two sweeps one after the other, and the first one resumed, in one process."""
+    edgerig.sweep_file(SWEEP)
+    command = [sys.executable, "-c", ONE_AFTER_THE_OTHER]
+    done = subprocess.run(command, cwd=edgerig.folder, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["interrupted 1", "ok 4", "ok 4"]
 
 
 def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):

@@ -8,10 +8,10 @@ from e2e.commands import QUICK, Edgerig
 
 from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 from edgerig.devices.qemu import system
 from edgerig.devices.qemu.system import BUNDLE_ROOT, WORKDIR, VmTransport, machine
 from edgerig.devices.qemu.vm_image import bundle_disk, vm_image
-from edgerig.spec import QemuSystemDevice
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")]
 

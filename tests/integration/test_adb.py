@@ -15,8 +15,8 @@ from processes import wait_for
 from edgerig.devices import content_store, open_device
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.adb import server as adb_server
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.errors import DeviceError, Unreachable
-from edgerig.spec import AdbDevice
 
 pytestmark = pytest.mark.integration
 

@@ -36,13 +36,14 @@ def sleepers(transport):
     return [line for line in done.stdout.decode().splitlines() if "sleep 3" in line and "sh -c" not in line]
 
 
-def in_thread(work):
-    """Runs `work` beside the test; gives the thread and what it ended with."""
+def in_thread(work, scope=None):
+    """Runs `work` beside the test, in the `scope` if there is one; gives the thread and what it ended with."""
     ended = []
 
     def run():
         try:
-            ended.append(work())
+            with scope.entered() if scope else contextlib.nullcontext():
+                ended.append(work())
         except Exception as error:
             ended.append(error)
 
@@ -87,21 +88,21 @@ def test_an_upload_keeps_a_window_in_flight(target, tmp_path):
     assert (tmp_path / "back").read_bytes() == sent.read_bytes()
 
 
-def test_an_interrupted_sweep_ends_what_runs_and_what_is_sent(target, tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "_stopping", False)  # which it is again after the test
-    sent = fresh(tmp_path / "sent", 60 * MIB)
+def test_an_interrupted_sweep_ends_what_runs_and_what_is_sent(target, tmp_path):
+    scope, sent = process.Scope(), fresh(tmp_path / "sent", 60 * MIB)
     with linked(target, bytes_per_s=5e6) as (link, transport):
-        run, ran = in_thread(lambda: transport.run(["sh", "-c", "sleep 300; sleep 301"], 600))
+        run, ran = in_thread(lambda: transport.run(["sh", "-c", "sleep 300; sleep 301"], 600), scope)
         wait_for(lambda: sleepers(transport))
-        push, pushed = in_thread(lambda: transport.push(sent, f"{FOLDER}/file"))
+        push, pushed = in_thread(lambda: transport.push(sent, f"{FOLDER}/file"), scope)
         wait_for(lambda: link.carried > 5 * MIB)
-        process.stop_all()
+        scope.stop()
         run.join(20)
         push.join(20)
         assert [type(end) for end in (*ran, *pushed)] == [process.Stopped, process.Stopped]
-        with pytest.raises(process.Stopped):
-            transport.push(tmp_path / "sent", f"{FOLDER}/file")
-        assert sleepers(transport) == [], "what tidies up still runs"
+        with scope.entered():
+            with pytest.raises(process.Stopped):
+                transport.push(tmp_path / "sent", f"{FOLDER}/file")
+            assert sleepers(transport) == [], "what tidies up still runs"
         assert listing(transport, FOLDER) == ["edgerig"]
         wait_for(lambda: listing(transport, f"{WORKDIR}/store") == [])
 
@@ -137,7 +138,7 @@ def test_a_restart_between_two_commands_is_not_noticed(target):
 
 def test_a_host_that_is_killed_leaves_nothing_running(target):
     code = (
-        "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.spec import AdbDevice\n"
+        "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.devices.kinds.adb import AdbDevice\n"
         f"with AdbTransport(AdbDevice(name='a', kind='adb', serial={target.address!r})) as t:\n"
         "    t.run(['sh', '-c', 'trap \"\" HUP TERM; sleep 300; sleep 301'], 600)\n"
     )

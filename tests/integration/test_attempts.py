@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from edgerig.devices import open_device
-from edgerig.devices.deploy import run_on_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.measure.contention import select
 from edgerig.measure.raw import attempts_of, read_raw
 from edgerig.results import TensorRecord
-from edgerig.spec import LocalDevice, RunSettings
+from edgerig.spec import RunSettings
 
 pytestmark = pytest.mark.integration
 
@@ -55,8 +55,8 @@ def run(tmp_path: Path, *, good: int, dies: int = 0, attempts: int = 3) -> Path:
     script.write_text(text.replace("TENSOR", repr(output.model_dump_json())))
     settings = RunSettings(repeats=2, attempts=attempts)
     with open_device(LocalDevice(name="d", kind="local")) as device:
-        job = OpenDevice(device.transport, device.workdir, (sys.executable, str(script)), None, left=device.left)
-        run_on_device(job, CELL, artifact, file, inputs, 1, settings, into, device.transport.probe())
+        job = PosixDevice(device.transport, device.workdir, (sys.executable, str(script)), None, left=device.left)
+        job.execute(CellJob(CELL, artifact, file, inputs, 1, settings, into, device.probe()))
         assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store")
     return into
 

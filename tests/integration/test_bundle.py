@@ -21,10 +21,10 @@ import pytest
 from edgerig.devices import open_device
 from edgerig.devices.bundle import Bundle, bundle
 from edgerig.devices.bundle.provision import provision
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.local import LocalTransport
-from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError
-from edgerig.spec import QemuUserDevice
+from edgerig.process import Finished
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
@@ -47,7 +47,7 @@ class Counted(LocalTransport):
 class Emulated(Counted):
     """This machine as an arm64 device: programs below the workdir run under QEMU, which is told no path of the host."""
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
         under = ["qemu-aarch64"] if "/bundles/" in argv[0] else []
         return super().run([*under, *argv], timeout_s)
 
@@ -188,7 +188,7 @@ def test_an_unpacking_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     class Limited(LocalTransport):
         """A device where no file may pass 20 MB: the kernel ends the program that unpacks."""
 
-        def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+        def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
             limit = ["prlimit", "--fsize=20000000"] if "tar" in argv else []
             return super().run([*limit, *argv], timeout_s)
 

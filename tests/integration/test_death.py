@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from edgerig.devices import open_device
-from edgerig.devices.deploy import run_on_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.kinds.local import LocalDevice
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.errors import RunnerCrashed
-from edgerig.spec import LocalDevice, QemuSystemDevice, QemuUserDevice, RunSettings
+from edgerig.spec import RunSettings
 
 pytestmark = pytest.mark.integration
 
@@ -27,18 +29,18 @@ CELL = "m-torch-executorch-fp32@d/t1"
 GREEDY = "kept = []\nwhile True: kept.append(b'x' * 2**24)"
 
 
-def death(device: OpenDevice, tmp_path: Path) -> RunnerCrashed:
+def death(device: PosixDevice, tmp_path: Path) -> RunnerCrashed:
     """How a run on `device` ends, which must end badly and leave no job there."""
     file, inputs = tmp_path / "model.pte", [np.zeros((1, 1), np.float32)]
     artifact, settings = made_up.artifact(file, "executorch"), RunSettings(timeout_s=120)
     with pytest.raises(RunnerCrashed) as caught:
-        run_on_device(device, CELL, artifact, file, inputs, 1, settings, tmp_path / "raw", device.transport.probe())
+        device.execute(CellJob(CELL, artifact, file, inputs, 1, settings, tmp_path / "raw", device.probe()))
     assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store"), "the device is clean"
     return caught.value
 
 
 @contextlib.contextmanager
-def with_library(spec: QemuUserDevice | LocalDevice, compiler: str, code: str, tmp_path: Path) -> Iterator[OpenDevice]:
+def with_library(spec: QemuUserDevice | LocalDevice, compiler: str, code: str, tmp_path: Path) -> Iterator[PosixDevice]:
     """The device with an ExecuTorch runner that executes `code` as soon as it is loaded."""
     source, library = tmp_path / "faulty.c", tmp_path / "faulty.so"
     source.write_text(f'__attribute__((constructor)) static void start(void) {{ __asm__ volatile("{code}"); }}')

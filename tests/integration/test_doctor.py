@@ -5,6 +5,7 @@ Its verdict is held against what a sweep would meet: what it calls ok opens, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -23,13 +24,15 @@ from ssh_device import spec_of
 
 from edgerig.cli import devices as commands
 from edgerig.devices import bundle as bundles
-from edgerig.devices import open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.devices.bundle.userland import ARCHITECTURES
 from edgerig.devices.doctor import _TRY_WORKDIR, device_findings
 from edgerig.devices.installed import described
+from edgerig.devices.kinds.adb import AdbDevice
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.errors import DeviceError
-from edgerig.spec import AdbDevice, DeviceSpec, LocalDevice, load_device
+from edgerig.spec import Device, RemoteDevice, load_device
 
 pytestmark = pytest.mark.integration
 
@@ -57,8 +60,8 @@ def keep_bundle(arch: str, key: str) -> None:
     pointer.write_text(key)
 
 
-def amiss(spec: DeviceSpec) -> dict[str, str]:
-    """What is missing, with what mends it."""
+def amiss(spec: Device) -> dict[str, str]:
+    """What is missing, with what puts it right."""
     return {finding.what: finding.fix for finding in device_findings(spec, "board") if not finding.ok}
 
 
@@ -213,6 +216,31 @@ def test_the_plugin_an_emulator_refuses_is_told(
     assert state["numpy"] == version("numpy")
 
 
+@pytest.mark.parametrize("kind", ["ssh", "adb"])
+def test_to_look_removes_nothing(
+    kind: str, server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch, empty_cache: None
+) -> None:
+    """What interrupted jobs left is for `clean` and for the next sweep: on no kind of device is it the doctor's."""
+    with contextlib.ExitStack() as stack:
+        spec: RemoteDevice = spec_of(server)
+        if kind == "adb":
+            target = stack.enter_context(adbd.adb_target())
+            for key, value in target.environment.items():
+                monkeypatch.setenv(key, value)
+            spec = AdbDevice(name="phone", kind="adb", connect=target.address)
+        transport = stack.enter_context(transport_to(spec))
+        transport.prepare()
+        left = ["job-old", "store/old.part"]
+        make = (
+            'cd "$1" && mkdir -p job-old store && touch store/old.part && touch -t 202001010000 job-old store/old.part'
+        )
+        assert transport.run(["sh", "-c", make, "make", spec.workdir], 30).returncode == 0
+        device_findings(spec, "board")
+        described(spec, "board")
+        for name in left:
+            assert transport.run(["ls", "-d", f"{spec.workdir}/{name}"], 30).returncode == 0, name
+
+
 def test_clean_removes_stored_files_and_old_bundles(
     server: sshd.Sshd,
     tmp_path: Path,
@@ -240,7 +268,7 @@ def test_clean_removes_stored_files_and_old_bundles(
 def test_what_a_killed_host_left_of_a_device_here_goes_with_the_next(name: str, tmp_path: Path) -> None:
     code = f"""
 import os, signal
-from edgerig.devices import open_device
+from edgerig.devices import open_device, transport_to
 from edgerig.spec import load_device
 with open_device(load_device({name!r})) as opened:
     print(opened.workdir, flush=True)

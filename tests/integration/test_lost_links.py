@@ -17,10 +17,10 @@ import sshd
 from processes import running, wait_for
 from ssh_device import spec_of
 
-from edgerig.devices.deploy import run_on_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, Unreachable
-from edgerig.spec import RunSettings, SshDevice
+from edgerig.spec import RunSettings
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
 
@@ -63,15 +63,15 @@ class Board:
     def spec(self, port: int | None = None) -> SshDevice:
         return spec_of(self.server, port, runtime="system", python=sys.executable, workdir=str(self.work))
 
-    def run(self, device: OpenDevice, program: str, timeout_s: float = 120.0) -> None:
+    def run(self, device: PosixDevice, program: str, timeout_s: float = 120.0) -> None:
         """Runs a job whose runner is `program`, a shell script."""
         script, file = self.folder / "runner", self.folder / "model.onnx"
         script.write_text(program.replace("$RUNNER", str(self.pid)))
         artifact = made_up.artifact(file, "onnx")
-        job = OpenDevice(device.transport, device.workdir, ("sh", str(script)), None, left=device.left)
+        job = PosixDevice(device.transport, device.workdir, ("sh", str(script)), None, left=device.left)
         inputs = [np.zeros((1, 1), np.float32)]
         settings = RunSettings(timeout_s=timeout_s)
-        run_on_device(job, "cell", artifact, file, inputs, 1, settings, self.folder / "raw", device.transport.probe())
+        job.execute(CellJob("cell", artifact, file, inputs, 1, settings, self.folder / "raw", device.probe()))
 
     def when_at_work(self, then) -> threading.Thread:
         def wait_and_do() -> None:

@@ -14,11 +14,12 @@ import pytest
 from processes import running, wait_for
 
 from edgerig.cache import cache_root
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.qemu.system import QEMU, VmTransport, machine
 from edgerig.devices.qemu.vm_image import vm_image
 from edgerig.errors import DeviceError, HostKeyMismatch
 from edgerig.results import DeviceRecord
-from edgerig.spec import QemuSystemDevice, SshDevice
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")]
 
@@ -27,7 +28,7 @@ import sys, time
 from edgerig.cache import cache_root
 from edgerig.devices.qemu.system import machine
 from edgerig.devices.qemu.vm_image import vm_image
-from edgerig.spec import QemuSystemDevice
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 spec = QemuSystemDevice(name=sys.argv[1], kind="qemu-system", cpu="cortex-a72")
 print("starting", flush=True)
 with machine(spec, vm_image(cache_root() / "vm")) as login:
@@ -41,11 +42,12 @@ from edgerig import process
 from edgerig.cache import cache_root
 from edgerig.devices.qemu.system import machine
 from edgerig.devices.qemu.vm_image import vm_image
-from edgerig.spec import QemuSystemDevice
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 image = vm_image(cache_root() / "vm")
-threading.Timer(0.5, process.stop_all).start()
+scope = process.Scope()
+threading.Timer(0.5, scope.stop).start()
 try:
-    with machine(QemuSystemDevice(name="vm", kind="qemu-system", cpu="cortex-a72"), image):
+    with scope.entered(), machine(QemuSystemDevice(name="vm", kind="qemu-system", cpu="cortex-a72"), image):
         print("started")
 except process.Stopped:
     print("Stopped")

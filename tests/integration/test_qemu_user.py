@@ -16,10 +16,11 @@ from e2e.commands import QUICK, Edgerig
 from processes import processes
 
 from edgerig.devices import open_device
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError
-from edgerig.spec import QemuUserDevice, load_device
+from edgerig.spec import load_device
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")]
 
@@ -36,12 +37,12 @@ OF_THE_KERNEL = {"evtstrm"}
 
 
 @contextlib.contextmanager
-def opened(cpu: str) -> Iterator[OpenDevice]:
+def opened(cpu: str) -> Iterator[PosixDevice]:
     with open_device(QemuUserDevice(name="emulated", kind="qemu-user", cpu=cpu)) as device:
         yield device
 
 
-def ask(device: OpenDevice, code: str) -> object:
+def ask(device: PosixDevice, code: str) -> object:
     """What `code`, run on the device, prints as JSON."""
     done = device.transport.run([*device.python, "-c", f"import json, os\n{code}"], 120)
     assert done.returncode == 0, done.stderr

@@ -183,15 +183,16 @@ def stands_still(folder):
     return part.stat().st_size == before
 
 
-def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, server, tmp_path, monkeypatch):
+def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, server, tmp_path):
     spec, freeze = carried
-    monkeypatch.setattr(process, "_stopping", False)  # which it is again after the test
+    scope = process.Scope()
     sent = random_file(tmp_path / "sent", 60 * MB)
     ended = []
 
     def push():
         try:
-            transport.push(sent, f"{tmp_path}/arrived")
+            with scope.entered():
+                transport.push(sent, f"{tmp_path}/arrived")
         except process.Stopped as stopped:
             ended.append(stopped)
 
@@ -202,7 +203,7 @@ def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, s
         freeze()
         wait_for(lambda: stands_still(tmp_path))
         begin = time.monotonic()
-        process.stop_all()
+        scope.stop()
         thread.join(20)
         assert time.monotonic() - begin < 15
         assert ended
@@ -210,36 +211,28 @@ def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(carried, s
 
 
 def test_an_interrupted_sweep_ends_what_runs_on_the_device(server, tmp_path):
-    code = f"""
-import sys, threading, time
-from pathlib import Path
-from edgerig import process
-from edgerig.devices.ssh import SshTransport
-from edgerig.spec import SshDevice
-spec = SshDevice.model_validate_json({spec_of(server).model_dump_json()!r})
-pid, caught = Path({str(tmp_path / "pid")!r}), []
-with SshTransport(spec) as transport:
-    def work():
+    scope, pid, ended = process.Scope(), tmp_path / "pid", []
+
+    def run():
         try:
-            transport.run(["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", str(pid)], 300)
-        except process.Stopped:
-            caught.append("running")
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not pid.exists():
-        time.sleep(0.05)
-    process.stop_all()
-    thread.join(10)
-    try:
-        transport.push(pid, str(pid) + ".copy")
-    except process.Stopped:
-        caught.append("new")
-    caught.append(transport.run(["echo", "tidy"], 30).stdout)
-print(caught)
-"""
-    done = process.run([sys.executable, "-c", code], timeout_s=60)
-    assert done.stdout.decode().strip() == "['running', 'new', b'tidy\\n']", done.stderr.decode()
-    wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
+            with scope.entered():
+                script = 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300'
+                transport.run(["sh", "-c", script, "sh", str(pid)], 300)
+        except process.Stopped as stopped:
+            ended.append(stopped)
+
+    with SshTransport(spec_of(server)) as transport:
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_for(pid.exists)
+        scope.stop()
+        thread.join(10)
+        assert ended
+        with scope.entered():
+            with pytest.raises(process.Stopped):
+                transport.push(pid, f"{pid}.copy")
+            assert transport.run(["echo", "tidy"], 30).stdout == b"tidy\n"
+    wait_for(lambda: not running(pid.read_text().strip()))
 
 
 # The device as a whole

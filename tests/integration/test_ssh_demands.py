@@ -25,7 +25,7 @@ PASSWORD = "correct horse 'battery' staple"
 SHOWN = """\
 import sys
 from edgerig.devices.ssh import SshTransport
-from edgerig.spec import SshDevice
+from edgerig.devices.kinds.ssh import SshDevice
 with SshTransport(SshDevice.model_validate_json(sys.argv[1])) as transport:
     print(transport.run(["id", "-un"], 30).stdout)
     transport._link.close()

@@ -18,9 +18,9 @@ from ports import held_port
 from processes import running, wait_for
 from ssh_device import jumping, spec_of, use_relay
 
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.ssh import SshTransport
 from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
-from edgerig.spec import SshDevice
 
 pytestmark = pytest.mark.integration
 

@@ -62,6 +62,26 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(root: Path)
     assert (root.parent / "outside" / "file").read_text() == "outside"
 
 
+@pytest.mark.parametrize("before", ["nothing", "a file", "a folder", "a link"])
+def test_a_folder_is_made_fresh_whatever_stood_there(root: Path, before: str) -> None:
+    outside = root.parent / "outside"
+    if before == "a file":
+        (root / "a" / "new").write_text("x")
+    elif before == "a folder":
+        (root / "a" / "new" / "below").mkdir(parents=True)
+        (root / "a" / "new" / "link").symlink_to(outside)
+    elif before == "a link":
+        (root / "a" / "new").symlink_to(outside)
+    assert (Confined(root) / "a/new").make_fresh() == root / "a" / "new"
+    assert (root / "a" / "new").is_dir()
+    assert not (root / "a" / "new").is_symlink()
+    assert os.listdir(root / "a" / "new") == []
+    assert (outside / "file").read_text() == "outside"
+    (root / "link").symlink_to(outside)
+    with pytest.raises(OSError, match="symbolic link"):
+        (Confined(root) / "link/new").make_fresh()
+
+
 def test_folders_are_made_and_nothing_else_is_left(root: Path) -> None:
     (Confined(root) / "b/c/file").replace(b"1")
     (Confined(root) / "b/c/file").replace(b"2")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -106,27 +107,49 @@ def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
     wait_for(lambda: not running(pid))
 
 
-def test_stop_all_ends_what_runs_and_refuses_what_comes():
-    code = """
-import sys, threading, time
-from edgerig import process
-caught = []
-def work():
-    try:
-        process.run(["sleep", "60"], timeout_s=60)
-    except process.Stopped:
-        caught.append("running")
-thread = threading.Thread(target=work)
-thread.start()
-while not process._live:
-    time.sleep(0.01)
-process.stop_all()
-thread.join(10)
-try:
-    process.run(["true"], timeout_s=5)
-except process.Stopped:
-    caught.append("new")
-print(caught)
-"""
-    done = process.run(python(code), timeout_s=30)
-    assert done.stdout.decode().strip() == "['running', 'new']"
+def at_work(scope, work):
+    """Does `work` in the scope beside the test; gives the thread and what it ended with."""
+    ended = []
+
+    def inside():
+        with scope.entered():
+            try:
+                ended.append(work())
+            except Exception as error:
+                ended.append(error)
+
+    thread = threading.Thread(target=inside, daemon=True)
+    thread.start()
+    return thread, ended
+
+
+def test_stopping_a_scope_ends_what_runs_in_it_and_refuses_what_comes():
+    scope, ends = process.Scope(), []
+    child, child_ended = at_work(scope, lambda: process.run(["sleep", "60"], timeout_s=60))
+    pause, pause_ended = at_work(scope, lambda: process.pause(60))
+    wait_for(lambda: scope.children and scope.elsewhere)
+    scope.elsewhere.append(lambda: ends.append("called"))
+    begin = time.monotonic()
+    scope.stop()
+    for thread in (child, pause):
+        thread.join(10)
+    assert [type(end) for end in (*child_ended, *pause_ended)] == [process.Stopped] * 2
+    assert (ends, time.monotonic() - begin < 10) == (["called"], True)
+    for refused in (lambda: process.run(["true"], timeout_s=5), process.check_not_stopping, lambda: process.pause(60)):
+        with scope.entered(), pytest.raises(process.Stopped):
+            refused()
+
+
+def test_a_stopped_scope_stops_no_other():
+    stopped, other = process.Scope(), process.Scope()
+    thread, ended = at_work(other, lambda: process.run(["sleep", "1"], timeout_s=60))
+    wait_for(lambda: other.children)
+    stopped.stop()
+    thread.join(30)
+    assert ended[0].returncode == 0
+    with stopped.entered():
+        with other.entered():
+            assert process.run(["true"], timeout_s=30).returncode == 0
+        with pytest.raises(process.Stopped):
+            process.check_not_stopping()
+    assert process.run(["true"], timeout_s=30).returncode == 0, "outside of any"

@@ -23,15 +23,15 @@ import adbutils
 from edgerig import process
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
+from edgerig.devices.adb.android import android_record
 from edgerig.devices.adb.shell import cut_stream, run_command
-from edgerig.devices.adb.state import android_record
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.lease import in_turn
-from edgerig.devices.transport import CommandResult
 from edgerig.devices.turns import Claim
 from edgerig.errors import DeployMismatch, DeviceError, NotKept, Unreachable
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
-from edgerig.spec import AdbDevice
 
 STORED_FROM_BYTES = 64 * 1024
 """Smaller files are not kept in the store: asking for one costs as much as sending it."""
@@ -117,7 +117,7 @@ class AdbTransport:
         """The serial of the device that was reached."""
         return self._serial
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
         return run_command(self._open, self._serial, argv, timeout_s)
 
     def push(self, local: Path, remote: str) -> None:
@@ -243,7 +243,7 @@ def _twice(attempt: Callable[[], None]) -> None:
         attempt()
 
 
-def _said(done: CommandResult) -> str:
+def _said(done: Finished) -> str:
     if done.timed_out:
         return f"it took longer than {done.seconds:.0f} s"
     return done.stderr[-300:].decode("utf-8", "replace").strip() or process.signal_name(done.returncode)

@@ -18,8 +18,8 @@ import adbutils
 
 from edgerig import process
 from edgerig.devices.adb.command import TRAILER_LIMIT_BYTES, Trailer, command_line, death_of_shell, find_trailer
-from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError, Unreachable
+from edgerig.process import Finished
 
 STDOUT, STDERR, EXIT, CLOSE_STDIN = 1, 2, 3, 4
 HEADER = struct.Struct("<BI")
@@ -35,7 +35,7 @@ _CLOSE = HEADER.pack(CLOSE_STDIN, 0)
 
 def run_command(
     open_stream: Callable[[bytes, float], adbutils.AdbConnection], serial: str, argv: Sequence[str], timeout_s: float
-) -> CommandResult:
+) -> Finished:
     """Runs `argv` on the device to its end or to the deadline, when it is killed there.
 
     `open_stream` opens a service of the device. Raises Unreachable when the link is lost, DeviceError when there is no
@@ -74,7 +74,7 @@ class _Conversation:
         self._pending = bytearray()
         self._code: int | None = None
 
-    def follow(self, program: str, begin: float, timeout_s: float) -> CommandResult:
+    def follow(self, program: str, begin: float, timeout_s: float) -> Finished:
         timed_out = not self._read_until(begin + timeout_s)
         if timed_out:
             self._kill(program, timeout_s)
@@ -88,7 +88,7 @@ class _Conversation:
             raise DeviceError(f"{program} cannot be started on {self._serial}: there is no such program")
         stderr = self._stderr.kept if trailer is None else self._stderr.before(trailer)
         returncode = self._returncode(trailer, timed_out)
-        return CommandResult(returncode, bytes(self._stdout.kept), bytes(stderr), seconds, timed_out)
+        return Finished(returncode, bytes(self._stdout.kept), bytes(stderr), seconds, timed_out)
 
     def end(self) -> None:
         """Has the device end the command, whose end `follow` is then told; from any thread.

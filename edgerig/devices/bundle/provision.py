@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 
 from edgerig import process
 from edgerig.devices.bundle import Bundle, bundle
-from edgerig.devices.device import OpenDevice
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.transport import Transport
 from edgerig.errors import DeployMismatch, DeviceError
+from edgerig.process import Finished
 
 COMMAND_TIMEOUT_S = 60.0
 UNPACK_TIMEOUT_S = 600.0
@@ -67,7 +68,7 @@ _REMOVED = re.compile(rb"removed ([0-9]{0,12})")
 _USE = 'touch -c "$1" 2>/dev/null; exec cat "$1"'
 
 
-def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
+def provision(transport: Transport, workdir: str, arch: str) -> PosixDevice:
     """The device behind `transport` with the bundle for `arch` in its folder `workdir`, pushed if it is not there.
 
     `arch` is the kernel's name (`uname -m`). Raises DeviceError.
@@ -79,7 +80,7 @@ def provision(transport: Transport, workdir: str, arch: str) -> OpenDevice:
         with contextlib.suppress(DeviceError):  # what cannot be removed is no reason to bring nothing
             tidy(transport, workdir, found.key)
         _bring(transport, found, f"{workdir}/bundles", root)
-    return OpenDevice(
+    return PosixDevice(
         transport=transport,
         workdir=workdir,
         # The device's own environment (a preloaded library, say) has no say in a measurement.
@@ -138,7 +139,7 @@ def _folder(transport: Transport, bundles: str) -> Iterator[str]:
             transport.run(["rm", "-rf", new], COMMAND_TIMEOUT_S)
 
 
-def _do(transport: Transport, argv: Sequence[str], what: str, timeout_s: float = COMMAND_TIMEOUT_S) -> CommandResult:
+def _do(transport: Transport, argv: Sequence[str], what: str, timeout_s: float = COMMAND_TIMEOUT_S) -> Finished:
     """A command that must succeed. Raises DeviceError with what it said."""
     done = transport.run(argv, timeout_s)
     if done.timed_out or done.returncode != 0:

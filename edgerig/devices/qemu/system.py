@@ -29,13 +29,15 @@ import paramiko
 from edgerig import process
 from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.qemu_system import QemuSystemDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.qemu import initrd, leash
 from edgerig.devices.qemu.vm_image import SYSTEM_PATH, VmImage, bundle_disk, tool, vm_image
 from edgerig.devices.ssh import SshTransport
+from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
-from edgerig.spec import QemuSystemDevice, SshDevice
 
 QEMU = "qemu-system-aarch64"
 QEMU_PACKAGE = "qemu-system-arm"
@@ -54,13 +56,16 @@ LOG_TAIL_BYTES = 3000
 
 
 @contextlib.contextmanager
-def open_qemu_system(spec: QemuSystemDevice) -> Iterator[OpenDevice]:
-    """Starts the machine, the bundle on a disk of its own. Raises DeviceError when it is not to be had."""
+def open_qemu_system(spec: QemuSystemDevice, claim: Claim | None = None) -> Iterator[PosixDevice]:
+    """Starts the machine, the bundle on a disk of its own. Raises DeviceError when something of it is missing.
+
+    No `claim` is asked: the machine is this process' own, and nobody else can be at work on it.
+    """
     tool(QEMU, QEMU_PACKAGE)  # before anything is downloaded for it
     cache = cache_root() / "vm"
     image, runtimes = vm_image(cache), bundle("aarch64")
     with machine(spec, image, [bundle_disk(runtimes, cache)]) as login, VmTransport(spec, login) as transport:
-        yield OpenDevice(
+        yield PosixDevice(
             transport=transport,
             workdir=WORKDIR,
             python=runtimes.python(BUNDLE_ROOT),

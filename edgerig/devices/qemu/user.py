@@ -17,13 +17,14 @@ from pathlib import Path
 from edgerig import process
 from edgerig.cache import cache_root, temporary_folder
 from edgerig.devices.bundle import bundle
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.local import WORKDIR_PREFIX, LocalTransport
 from edgerig.devices.qemu import cpuinfo
 from edgerig.devices.qemu.instructions import instruction_counter
+from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord, DeviceState
-from edgerig.spec import QemuUserDevice
 
 ARCH = "aarch64"
 QEMU = f"qemu-{ARCH}"
@@ -33,8 +34,11 @@ NO_MEMORY = "user mode has no memory of its own: the guest's lies in the emulato
 
 
 @contextlib.contextmanager
-def open_qemu_user(spec: QemuUserDevice) -> Iterator[OpenDevice]:
-    """Raises DeviceError when QEMU is missing or the bundle cannot be built."""
+def open_qemu_user(spec: QemuUserDevice, claim: Claim | None = None) -> Iterator[PosixDevice]:
+    """Raises DeviceError when QEMU is missing or the bundle cannot be built.
+
+    No `claim` is asked: the emulator is this process' own, and nobody else can be at work on it.
+    """
     qemu = _find_qemu()
     version = _version(qemu)
     found = bundle(ARCH)
@@ -46,7 +50,7 @@ def open_qemu_user(spec: QemuUserDevice) -> Iterator[OpenDevice]:
         emulator = (*counter.prefix, qemu, *counter.arguments, "-cpu", spec.cpu, "-L", str(files))
         root = str(found.root)
         with QemuUserTransport(spec, version, found.key) as transport:
-            yield OpenDevice(
+            yield PosixDevice(
                 transport=transport,
                 workdir=str(workdir),
                 python=("env", "-i", *emulator, *found.python(root)),

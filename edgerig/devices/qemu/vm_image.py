@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.cache import sync, temporary_folder, used
+from edgerig.cache import cache_root, sync, temporary_folder, used
 from edgerig.devices.bundle import Bundle, debian
+from edgerig.devices.findings import Finding, of_builders
 from edgerig.devices.qemu import initrd
 from edgerig.errors import DeviceError
+from edgerig.spec import Device
 
 SUITE = "bookworm"
 ARCHITECTURE = "arm64"
@@ -140,6 +142,11 @@ def vm_image(cache: Path) -> VmImage:
 def is_made(cache: Path) -> bool:
     """Whether `vm_image` would find the image under `cache`."""
     return _place(cache).is_dir()
+
+
+def host_findings(spec: Device) -> list[Finding]:
+    """What the image takes to be made, unless it is."""
+    return [] if is_made(cache_root() / "vm") else of_builders()
 
 
 def bundle_disk(bundle: Bundle, cache: Path) -> Path:

@@ -12,18 +12,19 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edgerig import process
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.probe import probe
 from edgerig.devices.ssh.channel import Command, LinkLost
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.link import Link, connect
 from edgerig.devices.ssh.upload import download, upload
-from edgerig.devices.transport import CommandResult, Transport
+from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError, Unreachable
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
-from edgerig.spec import SshDevice
 
 RECONNECT_AFTER_S = 1.0
 COMMAND_TIMEOUT_S = 60.0
@@ -48,7 +49,7 @@ case "$(ls -ld "$1")" in ?????w*|????????w*) echo "others may write to it: chmod
 
 
 @contextlib.contextmanager
-def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[OpenDevice]:
+def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[PosixDevice]:
     """Raises DeviceError (Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch) when it cannot be reached."""
     with SshTransport(spec) as link:
         arch = link.prepare()
@@ -84,8 +85,8 @@ class SshTransport:
             self._link.close()
             self._link = None
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> CommandResult:
-        def attempt(link: Link) -> CommandResult:
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
+        def attempt(link: Link) -> Finished:
             # While a sweep is being interrupted a device may still be tidied up: only what was under way is ended.
             with Command(link, argv, timeout_s) as command, process.ended_by_stop(command.end, refuse=False):
                 return command.finish()
@@ -149,7 +150,7 @@ class SshTransport:
         )
 
 
-def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
+def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
     """The device with the Python it has, checked for what a runner needs. Raises DeviceError."""
     asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON], PYTHON_TIMEOUT_S)
     try:
@@ -173,7 +174,7 @@ def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
             f"{spec.name}: {spec.python} lacks {missing}; it has {present}",
             hint=f'on the device: {spec.python} -m pip install numpy ai-edge-litert onnxruntime; or runtime = "bundle"',
         )
-    return OpenDevice(
+    return PosixDevice(
         transport=transport,
         workdir=spec.workdir,
         python=(spec.python, "-I"),
@@ -182,6 +183,6 @@ def with_own_python(spec: SshDevice, transport: Transport) -> OpenDevice:
     )
 
 
-def _tail(done: CommandResult) -> str:
+def _tail(done: Finished) -> str:
     said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
     return said or ("it passed its deadline" if done.timed_out else f"exit code {done.returncode}, and it said nothing")

@@ -20,8 +20,8 @@ import paramiko
 from edgerig import process
 from edgerig.devices.ssh.command import MISSING, STARTED, Marked, command_line
 from edgerig.devices.ssh.link import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, Link
-from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeviceError
+from edgerig.process import Finished
 
 END_TIMEOUT_S = 20.0
 """How long the device has to end a command whose standard input was closed."""
@@ -110,7 +110,7 @@ class Command:
             guard.cancel()
         return True
 
-    def finish(self) -> CommandResult:
+    def finish(self) -> Finished:
         """Waits for the end, or makes it at the deadline. Raises what `take` raised."""
         self.channel.status_event.wait(max(0.0, self._deadline - time.monotonic()))
         timed_out = self._late or not self.channel.status_event.is_set()
@@ -127,7 +127,7 @@ class Command:
         seconds = time.monotonic() - self._begin
         stderr = self._err.kept() + (UNNAMED_NOTE if code == UNNAMED_SIGNAL else b"")
         self._check_started(code, stderr)
-        return CommandResult(code, self._out.kept(), stderr, seconds, timed_out)
+        return Finished(code, self._out.kept(), stderr, seconds, timed_out)
 
     def _returncode(self, timed_out: bool) -> int:
         name = self._link.transport.exit_signals.pop(self.channel.chanid, None)

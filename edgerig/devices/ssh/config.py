@@ -14,9 +14,9 @@ from pathlib import Path
 
 import paramiko
 
+from edgerig.devices.kinds.ssh import SshDevice, split_ssh_address
 from edgerig.devices.ssh.include import expanded
 from edgerig.errors import ConfigError
-from edgerig.spec import SshDevice, split_ssh_address
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
@@ -78,7 +78,7 @@ def _read_config(name: str, port: int | None, user: str | None) -> paramiko.SSHC
         except FileNotFoundError:
             continue
         except (OSError, ValueError, paramiko.SSHException) as error:
-            raise ConfigError(f"{path}: cannot be read: {error}", hint="mend the file, ssh reads it too") from error
+            raise ConfigError(f"{path}: cannot be read: {error}", hint="correct the file, ssh reads it too") from error
     return config
 
 

@@ -52,13 +52,13 @@ def _note_exit_signal(channel: paramiko.Channel, message: Message) -> None:
     """Keeps the name of the signal a command died of, which paramiko drops (RFC 4254, 6.10)."""
     request = Message(message.get_remainder())
     transport = channel.transport
-    if request.get_text() == "exit-signal" and isinstance(transport, Transport):
+    if request.get_text() == "exit-signal" and isinstance(transport, ParamikoTransport):
         request.get_boolean()
         transport.exit_signals[channel.chanid] = request.get_text()
     channel._handle_request(message)  # type: ignore[attr-defined]
 
 
-class Transport(paramiko.Transport):
+class ParamikoTransport(paramiko.Transport):
     """paramiko's transport, which also tells by what signal a command ended (`exit_signals`, by channel)."""
 
     _channel_handler_table = {  # noqa: RUF012  (paramiko's own attribute, read-only)
@@ -98,7 +98,7 @@ class Link:
     """An open link; `below` closes what carries it, outermost last, down to the socket `carrier`."""
 
     endpoint: Endpoint
-    transport: Transport
+    transport: ParamikoTransport
     carrier: socket.socket
     below: list[Callable[[], None]] = field(default_factory=list)
     _was_cut: bool = False
@@ -136,10 +136,10 @@ def connect(endpoint: Endpoint) -> Link:
     """Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch, and DeviceError when there is nothing to agree
     on; nothing stays open then."""
     below: list[Callable[[], None]] = []
-    transport: Transport | None = None
+    transport: ParamikoTransport | None = None
     try:
         sock, carrier = _dial(endpoint, below)
-        transport = Transport(sock)
+        transport = ParamikoTransport(sock)
         below.insert(0, transport.close)
         _secure(transport, endpoint)
         log_in(transport, endpoint, lambda: transport.last_word)
@@ -163,7 +163,7 @@ def connect(endpoint: Endpoint) -> Link:
     return Link(endpoint, transport, carrier, below[1:])
 
 
-def _secure(transport: Transport, endpoint: Endpoint) -> None:
+def _secure(transport: ParamikoTransport, endpoint: Endpoint) -> None:
     """The handshake, and the host key before anything else is said."""
     known = known_keys(endpoint.known_as, endpoint.known_hosts)
     options = transport.get_security_options()
@@ -219,7 +219,7 @@ def _proxy(endpoint: Endpoint, below: list[Callable[[], None]]) -> socket.socket
     except OSError as error:
         raise Unreachable(
             f"ProxyCommand {endpoint.proxy_command[0]} for {endpoint.address} cannot be started: {error.strerror}",
-            hint="mend ProxyCommand in ~/.ssh/config",
+            hint="correct ProxyCommand in ~/.ssh/config",
         ) from error
     finally:
         theirs.close()

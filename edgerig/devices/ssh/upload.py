@@ -21,8 +21,8 @@ from pathlib import Path
 from edgerig import process
 from edgerig.devices.ssh.channel import Command
 from edgerig.devices.ssh.link import Link
-from edgerig.devices.transport import CommandResult
 from edgerig.errors import DeployMismatch, DeviceError, NotKept
+from edgerig.process import Finished
 
 STORED_FROM_BYTES = 64 * 1024
 """Smaller files are not kept in the store: asking for one costs as much as sending it."""
@@ -126,7 +126,7 @@ def _converse(link: Link, remote: str, sha: str, size: int, store: str, pieces: 
         raise _refusal(verdict, done, remote, sha, size)
 
 
-def _refusal(verdict: str, done: CommandResult, remote: str, sha: str, size: int) -> DeviceError:
+def _refusal(verdict: str, done: Finished, remote: str, sha: str, size: int) -> DeviceError:
     word, _, rest = verdict.partition(" ")
     if done.timed_out:
         return DeviceError(
@@ -225,7 +225,7 @@ class _Incoming:
             raise DeviceError(f"{self._remote} is longer than the {self._size} bytes it was said to have")
         self._write(piece)
 
-    def check(self, done: CommandResult) -> None:
+    def check(self, done: Finished) -> None:
         """Raises DeviceError when not all of it came."""
         if done.returncode != 0 or self._size is None or self._got != self._size:
             said = done.stderr[-300:].decode("utf-8", "replace").strip() or process.signal_name(done.returncode)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from edgerig.cli.devices import address
-from edgerig.spec import AdbDevice
+from edgerig.devices.kinds.adb import AdbDevice
 
 
 @pytest.mark.parametrize(
@@ -16,4 +15,4 @@ from edgerig.spec import AdbDevice
     ],
 )
 def test_the_address_of_an_adb_device_is_what_it_is_found_by(table, expected):
-    assert address(AdbDevice(name="phone", kind="adb", **table)) == expected
+    assert AdbDevice(name="phone", kind="adb", **table).address == expected

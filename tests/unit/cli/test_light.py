@@ -19,6 +19,8 @@ HEAVY = {
     "ai_edge_quantizer",
     "distributed",
     "sklearn",
+    "paramiko",
+    "adbutils",
 }
 
 

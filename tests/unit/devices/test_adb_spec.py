@@ -7,8 +7,9 @@ import pytest
 from edgerig.devices.adb.command import Trailer
 from edgerig.devices.adb.server import REMEDIES, refusal
 from edgerig.devices.adb.shell import Captured
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.errors import ConfigError
-from edgerig.spec import PACKAGE, AdbDevice, load_device, parse, read_toml
+from edgerig.spec import PACKAGE, load_device, parse, read_toml
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from edgerig.devices import bundle as bundles
 from edgerig.devices.bundle import ARCHITECTURES, Bundle, bundle, debian, provision, userland, wheels
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError
-from edgerig.spec import QemuUserDevice
 
 STANZAS = """\
 # a comment

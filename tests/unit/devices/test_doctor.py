@@ -11,7 +11,10 @@ from edgerig.devices import bundle as bundles
 from edgerig.devices.bundle import cached, debian
 from edgerig.devices.bundle.userland import ARCHITECTURES
 from edgerig.devices.doctor import host_findings
-from edgerig.spec import AdbDevice, LocalDevice, QemuUserDevice, SshDevice
+from edgerig.devices.kinds.adb import AdbDevice
+from edgerig.devices.kinds.local import LocalDevice
+from edgerig.devices.kinds.qemu_user import QemuUserDevice
+from edgerig.devices.kinds.ssh import SshDevice
 
 BUILDERS = ("apt-get", "dpkg-deb")
 LOCAL = LocalDevice(name="here", kind="local")

@@ -126,9 +126,9 @@ def test_a_file_that_was_removed_is_not_the_one_that_is_locked(tmp_path):
         first.take()
 
 
-def test_an_interrupted_sweep_does_not_wait(tmp_path, monkeypatch):
-    first = turn_of(tmp_path)
+def test_an_interrupted_sweep_does_not_wait(tmp_path):
+    first, scope = turn_of(tmp_path), process.Scope()
     first.take()
-    monkeypatch.setattr(process, "_stopping", True)
-    with pytest.raises(process.Stopped):
+    scope.stop()
+    with scope.entered(), pytest.raises(process.Stopped):
         turn_of(tmp_path, "r2", wait=True).take()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.devices.kinds.ssh import SshDevice, split_ssh_address
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.errors import ConfigError
-from edgerig.spec import SshDevice, load_device, parse, split_ssh_address
+from edgerig.spec import load_device, parse
 
 
 @pytest.fixture

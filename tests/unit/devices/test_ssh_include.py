@@ -9,10 +9,10 @@ import paramiko
 import pytest
 from needs import program
 
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.ssh.config import endpoint_of
 from edgerig.devices.ssh.include import DEEPEST, expanded
 from edgerig.errors import ConfigError
-from edgerig.spec import SshDevice
 
 
 @pytest.fixture

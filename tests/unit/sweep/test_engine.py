@@ -2,24 +2,27 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import random
-import tempfile
+import threading
+import time
 
 import numpy as np
 import pytest
+from distributed import get_worker
 
 from edgerig import process
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
-from edgerig.devices.device import OpenDevice
-from edgerig.devices.local import LocalTransport
+from edgerig.devices.device import CellJob
+from edgerig.devices.turns import NoLease
 from edgerig.errors import DeviceError, NotKept
 from edgerig.plan import make_plan
 from edgerig.report import write_all
-from edgerig.results import Artifact, BuildRecord, TensorRecord
+from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
 from edgerig.spec import SweepSpec
 from edgerig.sweep import conclude, engine, pipeline, sessions
 from edgerig.sweep.environment import environment
@@ -44,12 +47,6 @@ def built(recipe):
     )  # fmt: skip
     record = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None)
     return BuildOutcome(recipe=recipe, artifact=artifact, record=record, failure=None)
-
-
-@pytest.fixture
-def stop(monkeypatch):
-    """A sweep that fails here must not have the tests after it refuse their children."""
-    monkeypatch.setattr(process, "stop_all", lambda: None)
 
 
 class Line:
@@ -91,7 +88,7 @@ class Ended:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, stop, seed):
+def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, seed):
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "pi.toml").write_text('kind = "ssh"\nhost = "pi"')
     (tmp_path / "devices" / "again.toml").write_text('kind = "local"')
@@ -104,6 +101,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     monkeypatch.setattr(engine, "as_completed", lambda: line)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
+    monkeypatch.setattr(engine, "_in_scope", lambda function, *args: function(*args))
     monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
     monkeypatch.setattr(engine, "_close_here", lambda: None)
     run = RunFolder.create(plan, environment(), [])
@@ -115,8 +113,21 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     assert {place for beside in here for place in beside} == {"this:machine"}  # one place: one cell of them at a time
 
 
+class Bench:
+    """An open device that needs no transport: it leaves a sound raw run for every cell."""
+
+    def __init__(self):
+        self.lease, self.left = NoLease(), []
+
+    def probe(self):
+        return DeviceRecord(kind="bench", emulated=False)
+
+    def execute(self, job: CellJob):
+        raw_run(job.cell, job.into)
+
+
 @pytest.fixture
-def sweep(tmp_path, monkeypatch, stop):
+def sweep(tmp_path, monkeypatch):
     """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test.
 
     `open` are the devices that are open at the moment."""
@@ -131,15 +142,13 @@ def sweep(tmp_path, monkeypatch, stop):
     @contextlib.contextmanager
     def opened(spec, claim):
         is_open.add(spec.name)
-        with LocalTransport() as transport, tempfile.TemporaryDirectory() as workdir:
-            yield OpenDevice(transport, workdir, python=("python3",), executorch_library=None)
+        yield Bench()
         is_open.remove(spec.name)
         raise ValueError("closing fails too")
 
     monkeypatch.setattr(sessions, "open_device", opened)
     monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
-    monkeypatch.setattr(pipeline, "run_on_device", lambda *given, before: raw_run(given[1], given[7]))
     wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
     run = RunFolder.create(make_plan(wanted), environment(), [])
 
@@ -150,7 +159,7 @@ def sweep(tmp_path, monkeypatch, stop):
         engine.run_sweep(run, store, lambda _: None)
         return run
 
-    swept.run, swept.open = run, is_open
+    swept.run, swept.open, swept.store = run, is_open, store
     return swept
 
 
@@ -158,11 +167,11 @@ def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeyp
     """An emulated machine that idles still takes its share."""
     seen = {}
 
-    def run_on_device(*given, before):
-        seen[given[1]] = set(sweep.open)
-        raw_run(given[1], given[7])
+    def execute(bench, job):
+        seen[job.cell] = set(sweep.open)
+        raw_run(job.cell, job.into)
 
-    monkeypatch.setattr(pipeline, "run_on_device", run_on_device)
+    monkeypatch.setattr(Bench, "execute", execute)
     outcomes = sweep("local", "qemu-rpi4", "qemu-vm").outcomes().values()
     assert [outcome.status for outcome in outcomes] == ["ok"] * 24
     assert {frozenset(names) for cell, names in seen.items() if "@local" in cell} == {frozenset({"local"})}
@@ -195,7 +204,7 @@ def raising(error, function, when):
 FAULTS = {
     "prepare": (pipeline.spawn, "prepare", lambda model, *_: model.name == "digits_vit", "digits_vit", "prepare"),
     "build": (pipeline.spawn, "build_variants", lambda model, form, *_: form == "onnx", "onnx", "build"),
-    "run": (pipeline, "run_on_device", lambda opened, cell, *_: "int8" in cell, "int8", "run"),
+    "run": (Bench, "execute", lambda bench, job: "int8" in job.cell, "int8", "run"),
     "measure": (conclude, "figures", lambda cell, *_: "int8" in cell.id, "int8", "measure"),
 }
 """Stage: where the fault is put, the calls it meets, a word in the ids of the cells it costs, the stage they say."""
@@ -280,11 +289,40 @@ def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
     """What it raises then comes of the interruption; an outcome would keep the cell from being resumed."""
 
     def interrupted(*_, **__):
-        monkeypatch.setattr(process, "_stopping", True)
+        get_worker().plugins[sessions.PLUGIN].scope.stop()
         raise ValueError
 
-    monkeypatch.setattr(pipeline, "run_on_device", interrupted)
+    monkeypatch.setattr(Bench, "execute", interrupted)
     with pytest.raises(process.Stopped):
         sweep()
-    monkeypatch.setattr(process, "_stopping", False)
     assert sweep.run.outcomes() == {}
+
+
+def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep, monkeypatch):
+    """Twice in one process: the first is interrupted while a child of it runs, which ends with it; then both go on."""
+    began, ended, builds = threading.Event(), [], itertools.count()
+
+    def child(*_, **__):
+        began.set()
+        try:
+            process.run(["sleep", "60"], timeout_s=60)
+        except process.Stopped as stopped:
+            ended.append(stopped)
+            raise
+
+    def told(progress):
+        if progress.stage == "build" and next(builds) == 1:  # told before it is begun: the first one is at work now
+            assert began.wait(30)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.spawn, "build_variants", child)
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            engine.run_sweep(sweep.run, sweep.store, told)
+    assert ended
+    assert time.monotonic() - begin < 30
+    assert sweep.run.outcomes() == {}
+    assert process.run(["true"], timeout_s=30).returncode == 0
+    assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
+    assert len(sweep.run.outcomes()) == 8

@@ -1,50 +1,20 @@
 """Sessions over a device whose openings the test controls: reconnecting and giving up are error paths."""
 
 import contextlib
-import sys
 import threading
 import time
 
 import pytest
+from processes import wait_for
 
 from edgerig import process
-from edgerig.devices.device import OpenDevice
+from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.local import LocalDevice
 from edgerig.errors import DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
-from edgerig.spec import LocalDevice
 from edgerig.sweep import sessions
 from edgerig.sweep.sessions import DeviceSessions
 
 SPEC = LocalDevice(name="d", kind="local")
-INTERRUPTED = """\
-import contextlib, threading, time
-from edgerig import process
-from edgerig.devices.device import OpenDevice
-from edgerig.errors import Unreachable
-from edgerig.spec import LocalDevice
-from edgerig.sweep import sessions
-there, tried = [True], threading.Event()
-@contextlib.contextmanager
-def opening(spec, claim):
-    if not there.pop():
-        tried.set()
-        raise Unreachable("no route")
-    yield OpenDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
-sessions.open_device = opening
-held, spec = sessions.DeviceSessions(), LocalDevice(name="d", kind="local")
-held.device(spec)
-held.drop(spec)
-there.append(False)
-def stop():
-    tried.wait()
-    print("waiting")
-    process.stop_all()
-threading.Thread(target=stop).start()
-begin = time.monotonic()
-try:
-    held.device(spec)
-except process.Stopped:
-    print("Stopped", time.monotonic() - begin < sessions.BACKOFF_S / 2)
-"""
 
 
 class Bench:
@@ -62,7 +32,7 @@ class Bench:
             raise self.error("no route", hint="plug it in")
         self.open += 1
         try:
-            yield OpenDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
+            yield PosixDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
         finally:
             self.open -= 1
 
@@ -110,7 +80,7 @@ def test_a_dead_device_is_given_up_with_its_first_error(bench):
 
 @pytest.mark.parametrize("reached", [True, False])
 @pytest.mark.parametrize("refused", [HostKeyUnknown, HostKeyMismatch, LoginRefused, DeviceError])
-def test_what_waiting_does_not_mend_is_not_tried_again(bench, refused, reached):
+def test_what_waiting_does_not_cure_is_not_tried_again(bench, refused, reached):
     held = DeviceSessions()
     if reached:
         held.device(SPEC)
@@ -154,10 +124,20 @@ def test_what_a_job_left_is_known_to_the_next_session(bench):
     assert held.device(SPEC).left == ["/w/job-0"]
 
 
-def test_an_interrupted_sweep_does_not_wait_for_a_device():
-    """In a process of its own: what is being interrupted is never taken up again."""
-    done = process.run([sys.executable, "-c", INTERRUPTED], timeout_s=60)
-    assert done.stdout.decode().split() == ["waiting", "Stopped", "True"], done.stderr.decode()
+def test_an_interrupted_sweep_does_not_wait_for_a_device(bench, monkeypatch):
+    monkeypatch.setattr(sessions, "BACKOFF_S", 30.0)
+    held = DeviceSessions()
+    held.setup(None)
+    held.device(SPEC)
+    held.drop(SPEC)
+    bench.failures = 1000
+    stopper = threading.Thread(target=lambda: (wait_for(lambda: bench.openings == 2), held.scope.stop()))
+    stopper.start()
+    begin = time.monotonic()
+    with pytest.raises(process.Stopped), held.at_work():
+        held.device(SPEC)
+    assert time.monotonic() - begin < sessions.BACKOFF_S / 2
+    stopper.join()
 
 
 def test_a_device_stays_open_until_its_cell_has_tidied_up(bench):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.probe import probe
 from edgerig.devices.transport import Transport
 from edgerig.results import Battery, DeviceRecord, DeviceState
-from edgerig.spec import AdbDevice
 
 TIMEOUT_S = 30.0
 OUTPUT_LIMIT_BYTES = 256 * 1024

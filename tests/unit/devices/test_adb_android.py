@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgerig.devices.adb.state import NO_DUMPSYS, battery, thermal_status, with_android
+from edgerig.devices.adb.android import NO_DUMPSYS, battery, thermal_status, with_android
 from edgerig.results import Battery, DeviceState
 
 BATTERY = """\

@@ -1,0 +1,78 @@
+"""What the doctor finds of this host: programs, a compiler, and what a bundle is built with."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, replace
+
+from edgerig.devices.bundle import cached, debian
+from edgerig.devices.bundle.userland import SUITE, Architecture
+from edgerig.devices.native import find_compiler
+from edgerig.errors import DeviceError
+from edgerig.spec import Program
+
+BUILDERS = (
+    Program("apt-get", "apt", "the bundle's Debian packages"),
+    Program("dpkg-deb", "dpkg", "unpacking them"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`fix` is the exact command or, where none does it, what to do; "" when nothing is amiss."""
+
+    what: str
+    ok: bool
+    fix: str = ""
+
+
+def of_bundle(architecture: Architecture) -> list[Finding]:
+    """Its builder's needs, unless it is built."""
+    if cached(architecture.name):
+        return [Finding(f"the bundle for {architecture.name} is built", True)]
+    compiler = Program(
+        architecture.compiler, architecture.compiler_package, f"the ExecuTorch runner of {architecture.name}"
+    )
+    return [*of_builders(), _builder(compiler)]
+
+
+def of_builders() -> list[Finding]:
+    try:
+        debian.archive_of(SUITE)
+        archive = Finding("apt's sources: Debian's archive", True)
+    except DeviceError as error:
+        archive = Finding(error.message, False, error.hint)
+    pip = importlib.util.find_spec("pip") is not None
+    return [
+        *map(_builder, BUILDERS),
+        archive,
+        Finding("pip: the bundle's wheels", pip, "" if pip else f"{shlex.quote(sys.executable)} -m ensurepip"),
+    ]
+
+
+def _builder(need: Program) -> Finding:
+    """Where there is no apt to install it with, the bundle comes from elsewhere."""
+    found = of_program(need)
+    return found if found.ok or shutil.which("apt-get") else replace(found, fix=debian.CARRY)
+
+
+def of_program(need: Program) -> Finding:
+    # mke2fs stands in /sbin, which is not on an ordinary user's PATH.
+    found = shutil.which(need.program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]))
+    return Finding(f"{need.program}: {need.purpose}", bool(found), "" if found else _install(need.package))
+
+
+def of_compiler(purpose: str) -> Finding:
+    """This host's own, as `native` finds it."""
+    command = find_compiler(os.environ)
+    found = bool(command) and shutil.which(command[0]) is not None
+    remedy = "unset CXX, or name a C++ compiler there" if command else _install("g++")
+    return Finding(f"C++ compiler: {purpose}", found, "" if found else remedy)
+
+
+def _install(package: str) -> str:
+    return f"sudo apt-get install {package}"

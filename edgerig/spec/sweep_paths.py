@@ -1,0 +1,61 @@
+"""Paths in a sweep's file: relative to the folder the file stands in, as a `model.toml`'s are.
+
+A path that is there only as the working folder's is refused with both readings, and not taken: in one folder the file
+would mean one model, in another another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgerig.errors import ConfigError
+from edgerig.spec.files import is_file
+from edgerig.spec.model import file_source, known_models
+
+
+def from_its_folder(table: dict[str, Any], file: Path) -> dict[str, Any]:
+    """`table`, read from `file`, with `models`, `dataset` and `out` as the working folder's paths. Raises ConfigError.
+
+    What is no text is left as it is, for whoever parses the table to refuse.
+    """
+    folder = file.parent
+    if folder.resolve() == Path.cwd():
+        return table
+
+    def moved(key: str, text: object) -> object:
+        return _moved(text, folder, f'{file}: key "{key}"') if isinstance(text, str) else text
+
+    found = {**table, **{key: moved(key, table[key]) for key in ("dataset", "out") if key in table}}
+    models = table.get("models")
+    if isinstance(models, list):
+        known = known_models()
+        found["models"] = [
+            moved("models", model) if isinstance(model, str) and _is_path(model, folder, known) else model
+            for model in models
+        ]
+    return found
+
+
+def _is_path(model: str, folder: Path, known: dict[str, Path]) -> bool:
+    """Is the model named by a file or a folder, and not by the name of one that is known?"""
+    if "/" in model or file_source(Path(model)) is not None:
+        return True
+    return is_file(folder / model / "model.toml") or (model not in known and is_file(Path(model) / "model.toml"))
+
+
+def _moved(text: str, folder: Path, origin: str) -> str:
+    path = folder / text
+    if not _is_there(path) and _is_there(Path(text)):
+        raise ConfigError(
+            f"{origin}: there is no {path}, but there is {Path(text).absolute()}",
+            hint="paths in a sweep's file are relative to that file: correct it, write the whole path, or give a flag",
+        )
+    return str(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have: whoever opens it says so
+        return False
