@@ -21,6 +21,7 @@ from edgerig.spec import (
     load_formats,
     load_models,
     load_recipes,
+    no_route,
 )
 
 
@@ -73,13 +74,7 @@ def unsupported_reason(source: Source, format_name: FormatName, recipe: str) -> 
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone."""
     if recipe == AS_IS:
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
-    format_spec = load_formats()[format_name]
-    if source not in format_spec.routes:
-        return format_spec.no_route[source]
-    lowering = load_recipes()[recipe].formats.get(format_name)
-    if lowering is None:
-        return f'recipe "{recipe}" says nothing of {format_name}'
-    return lowering.unsupported
+    return no_route(source, format_name) or load_recipes()[recipe].formats[format_name].unsupported
 
 
 def make_plan(sweep: SweepSpec) -> Plan:

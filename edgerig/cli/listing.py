@@ -30,11 +30,12 @@ def formats() -> None:
         for source in form.routes:
             for name, recipe in spec.load_recipes().items():
                 reason = unsupported_reason(source, form.name, name)
-                row = recipe.formats.get(form.name)
-                says = reason or (f"weights {row.weights}; activations {row.activations}" if row else "")
+                row = recipe.formats[form.name]
+                says = reason or f"weights {row.weights}; activations {row.activations}"
                 shown.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
-        for source, reason in form.no_route.items():
-            shown.add_row(form.name, source, "any", "no", escape(reason))
+        for source in spec.load_sources():
+            if reason := spec.no_route(source, form.name):
+                shown.add_row(form.name, source, "any", "no", escape(reason))
         shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
     print_table(shown)
 

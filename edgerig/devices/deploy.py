@@ -36,7 +36,7 @@ from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import Artifact, DeviceRecord
-from edgerig.spec import PACKAGE, RunSettings
+from edgerig.spec import PACKAGE, RunSettings, load_engines
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 COMMAND_TIMEOUT_S = 60.0
@@ -79,10 +79,11 @@ def run_on_device(
     """
     into.mkdir(parents=True, exist_ok=True)
     share = settings.share()
+    engine = load_engines()[artifact.engine]
     job = Job(
         cell=cell,
-        engine=artifact.engine,
-        engine_options={"library": device.executorch_library} if artifact.engine == "executorch" else {},
+        engine=engine.module,
+        engine_options={engine.native: device.executorch_library} if engine.native else {},
         artifact=artifact.file,
         sha256=artifact.sha256,
         threads=threads,

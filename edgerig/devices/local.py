@@ -23,6 +23,7 @@ from edgerig.devices.probe import probe
 from edgerig.devices.transport import CommandResult
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
+from edgerig.ondevice import processors
 from edgerig.quiet import NO_TELEMETRY
 from edgerig.results import DeviceRecord
 from edgerig.spec import LocalDevice
@@ -102,5 +103,10 @@ class LocalTransport:
     def probe(self) -> DeviceRecord:
         """As of any device, by the names Python has for this machine."""
         found = probe(self, kind="local", emulated=False, workdir=tempfile.gettempdir(), python=sys.executable)
-        known = {"arch": platform.machine(), "cpu": cpu_model(), "cores": os.cpu_count(), "os": platform.platform()}
+        known = {
+            "arch": platform.machine(),
+            "cpu": cpu_model(),
+            "cores": processors.available(),
+            "os": platform.platform(),
+        }
         return found.model_copy(update={**known, "memory_bytes": memory_bytes()})

@@ -21,7 +21,7 @@ from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import judge
 from edgerig.plan import Cell
 from edgerig.results import Accuracy, Artifact, Delegation, DeviceRecord, Engine, Memory
-from edgerig.spec import ModelSpec
+from edgerig.spec import ModelSpec, load_engines
 
 
 def figures(
@@ -98,8 +98,9 @@ def _engine(artifact: Artifact, raw: Raw) -> Engine:
 
 
 def _saturates(artifact: Artifact, device: DeviceRecord | None) -> bool:
-    """Does ONNX Runtime multiply by the file's signed 8-bit weights inexactly on this device, unless told not to?"""
-    signed = artifact.engine == "onnxruntime" and artifact.constants.get("int8", 0) > 0
+    """Does its runtime multiply by the file's signed 8-bit weights inexactly on this device, unless told not to?"""
+    row = load_engines().get(artifact.engine)
+    signed = row is not None and row.saturates and artifact.constants.get("int8", 0) > 0
     return signed and device is not None and device.int8_saturates is True
 
 

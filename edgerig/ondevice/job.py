@@ -2,7 +2,8 @@
 
 Job (`job.json`, schema 1): paths are relative to the job's folder.
 
-    {"schema": 1, "cell": ID, "engine": NAME, "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
+    {"schema": 1, "cell": ID, "engine": "package.module:Class",
+     "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
      "inputs": [FILE.npy, …],              one (N, …) array a tensor, in the file's own layout; of a
                                           quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,

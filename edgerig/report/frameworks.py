@@ -10,9 +10,7 @@ from edgerig.report.decision import Decision, compared, decide
 from edgerig.report.rules import Reference, timed
 from edgerig.report.versus import against
 from edgerig.results import CellResult, Results
-from edgerig.spec import SweepBudget
-
-FRAMEWORKS = {"torch": "PyTorch", "keras": "Keras (TensorFlow)", "saved_model": "TensorFlow"}
+from edgerig.spec import SweepBudget, load_sources
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ class Framework:
 
 
 def name(source: str) -> str:
-    return FRAMEWORKS.get(source, source)
+    row = load_sources().get(source)
+    return row.title if row else source
 
 
 def frameworks(results: Results, budget: SweepBudget) -> list[Framework]:

@@ -13,9 +13,10 @@ from edgerig.measure.figure import duration as duration
 from edgerig.measure.figure import significant as significant
 from edgerig.report import metric
 from edgerig.results import CellResult, Results
+from edgerig.spec import AS_IS, load_formats, load_recipes
 
-FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
-RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
+FORMATS = tuple(load_formats())
+RECIPES = (*load_recipes(), AS_IS)
 """The order of rows, legends and colours; a name not listed comes after these, by name."""
 
 

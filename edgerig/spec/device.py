@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from edgerig.errors import ConfigError
-from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown
+from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown, unknown
 
 TCP_ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%\w]+\]):[0-9]{1,5}$"
 """`host:port`, an IPv6 host in brackets."""
@@ -132,7 +132,7 @@ def load_device(name: str) -> DeviceSpec:
         return _adb_address(name)
     known = known_devices()
     if name not in known:
-        raise ConfigError(f'unknown device "{name}"', hint=nearest(name, known))
+        raise unknown("device", name, known)
     origin, table = str(known[name]), read_toml(known[name])
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in DEVICE_KINDS:

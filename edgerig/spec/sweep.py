@@ -12,7 +12,8 @@ from pydantic import Field, PositiveInt
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import Acceptable, Share
 from edgerig.spec.recipe import load_formats, load_recipes
-from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml
+from edgerig.spec.source import load_sources
+from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml, unknown
 
 
 class RunSettings(Strict):
@@ -105,11 +106,15 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
             value = {**table[key], **value}  # a flag changes one key of [run] or [options], not the whole table
         table[key] = value
     sweep = parse(SweepSpec, table, origin)
-    for recipe in sweep.recipes:
-        if recipe not in load_recipes() and recipe != AS_IS:
-            raise ConfigError(
-                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, [*load_recipes(), AS_IS])
-            )
+    for key, what, named, known in (
+        ("formats", "format", sweep.formats, tuple(load_formats())),
+        ("sources", "source", sweep.sources, tuple(load_sources())),
+        ("recipes", "recipe", sweep.recipes, (*load_recipes(), AS_IS)),
+        ("options", "format", sweep.options, tuple(load_formats())),
+    ):
+        for name in named:
+            if name not in known:
+                raise unknown(what, name, known, f'{origin}: key "{key}"')
     for format_name, chosen in sweep.options.items():
         allowed = load_formats()[format_name].options
         for key, value in chosen.items():

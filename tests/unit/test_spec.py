@@ -31,7 +31,7 @@ def test_the_quickstart_is_what_no_file_means():
         ('recipes = ["int4"]', 'unknown recipe "int4"', 'did you mean "int4-weight"?'),
         ('recipes = ["int8"]', 'unknown recipe "int8"', '"int8-static" or "int8-static-unsigned" or "int8-weight"?'),
         ("threads = [0]", 'key "threads.0"', ""),
-        ('formats = ["tflight"]', 'key "formats.0"', ""),
+        ('formats = ["tflight"]', 'key "formats": unknown format "tflight"', 'did you mean "tflite"?'),
         ("[run]\nmin_runs = -1", 'key "run.min_runs"', ""),
         ("models = []", 'key "models"', ""),
         ("models = [", "not TOML", "correct the line"),
@@ -69,7 +69,7 @@ def test_an_unknown_model_gets_the_nearest_name():
 def test_an_unknown_device_gets_the_nearest_name():
     with pytest.raises(ConfigError) as caught:
         spec.load_device("locale")
-    assert caught.value.hint == 'did you mean "local"?'
+    assert caught.value.hint.startswith('did you mean "local"? known: local, ')
 
 
 def test_the_users_own_models_come_first(tmp_path, monkeypatch):

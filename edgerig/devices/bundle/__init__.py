@@ -28,7 +28,7 @@ from typing import Any
 from edgerig.cache import cache_root, temporary_folder, used
 from edgerig.devices import native
 from edgerig.devices.bundle import debian, userland, wheels
-from edgerig.devices.bundle.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
+from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture, Parts
 from edgerig.errors import DeviceError
 
 SCHEMA = 1
@@ -134,13 +134,14 @@ def wanted(target: Architecture) -> tuple[dict[str, str], Path]:
     Only what is known without the network decides. Debian's packages and the compiler are what they were when the
     bundle was built: their updates alone make no new one.
     """
-    versions = {name: wheels.installed_version(name) for name in (*WHEELS, EXECUTORCH)}
+    versions = {name: wheels.installed_version(name) for name in wheels.wanted()}
     parts = [target.name, str(userland.can_compile()), *(f"{name}={version}" for name, version in versions.items())]
     return versions, cache_root() / "bundles" / f"{target.name}-{_hashed([*parts, *_builder()])}.key"
 
 
 def _builder() -> list[str]:
-    return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER]
+    """What, beside its parts, decides what a bundle is: the code that builds it and what it leaves out."""
+    return [*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER), *wheels.useless()]
 
 
 def _hashed(parts: list[str]) -> str:

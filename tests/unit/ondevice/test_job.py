@@ -7,7 +7,7 @@ from edgerig.ondevice.job import SCHEMA, read_job, write_json
 JOB = {
     "schema": SCHEMA,
     "cell": "c",
-    "engine": "litert",
+    "engine": "edgerig.ondevice.engines.litert:LitertEngine",
     "engine_options": {},
     "artifact": "m.tflite",
     "sha256": "0",
