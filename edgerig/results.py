@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgerig.spec.engine import OptionValue
 from edgerig.spec.files import PublishedFigure
 
 SCHEMA_VERSION = 3
@@ -272,6 +273,7 @@ class Engine(Value):
     runtime: str
     version: str
     threads: int
+    options: dict[str, OptionValue] = Field(default={}, description="all that the engine takes, as they were")
     notes: tuple[str, ...] = ()
     state: tuple[str, ...] = Field(default=(), description="what the file remembers from one inference to the next")
 
@@ -313,6 +315,9 @@ class CellResult(Value):
     recipe: str
     device: str
     threads: int
+    accelerator: str = "cpu"
+    processors: tuple[int, ...] = Field(default=(), description="those it was held to; empty: to none")
+    engine_options: dict[str, OptionValue] = Field(default={}, description="where they are not the default")
     emulated: bool
     status: Status
     size_bytes: int | None = None

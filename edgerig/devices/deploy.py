@@ -35,6 +35,7 @@ from edgerig.measure.raw import (
 from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import outside_dtype
+from edgerig.plan import Placement
 from edgerig.results import Artifact, DeviceRecord
 from edgerig.spec import PACKAGE, RunSettings, load_engines
 
@@ -62,12 +63,13 @@ def run_on_device(
     artifact: Artifact,
     file: Path,
     inputs: list[npt.NDArray[Any]],
-    threads: int,
+    placement: Placement,
     settings: RunSettings,
     into: Path,
     before: DeviceRecord,
 ) -> None:
-    """Deploys the artifact `file`, runs it over `inputs` and leaves a checked raw run in the folder `into`.
+    """Deploys the artifact `file`, runs it over `inputs` at its `placement` and leaves a checked raw run in the folder
+    `into`.
 
     `before` is the device as probed before: a runner's death is told from what has changed since.
 
@@ -80,13 +82,15 @@ def run_on_device(
     into.mkdir(parents=True, exist_ok=True)
     share = settings.share()
     engine = load_engines()[artifact.engine]
+    library = {engine.native: device.executorch_library} if engine.native else {}
     job = Job(
         cell=cell,
         engine=engine.module,
-        engine_options={engine.native: device.executorch_library} if engine.native else {},
+        engine_options={**library, **placement.engine_options},
         artifact=artifact.file,
         sha256=artifact.sha256,
-        threads=threads,
+        threads=placement.threads,
+        processors=list(placement.processors),
         inputs=[f"input_{index}.npy" for index in range(len(inputs))],
         warmup_runs=share.warmup_runs,
         min_runs=share.min_runs,

@@ -81,17 +81,19 @@ def figures(
             saturates=_saturates(artifact, probed[0]),
         ),
         "state": state,
-        "engine": _engine(artifact, raw),
+        "engine": _engine(cell, artifact, raw),
     }
 
 
-def _engine(artifact: Artifact, raw: Raw) -> Engine:
+def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
     seen = raw.run.engine
+    row = load_engines().get(artifact.engine)
     return Engine(
         name=artifact.engine,
         runtime=seen.runtime,
         version=seen.version,
         threads=seen.threads,
+        options=row.complete(cell.engine_options) if row else {},
         notes=tuple(seen.notes),
         state=tuple(seen.state),
     )

@@ -1,11 +1,11 @@
 """The runner: one job in, one raw run out. `python runner.pyz job.json` writes into the job's folder.
 
-Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
-inference, warm-up, guest instructions (where an emulator counts them), the steady state (the device's state is read
-before, in its pauses, and after), and last the whole dataset through the file loaded anew: one that keeps state would
-otherwise go on from wherever the timing left it. Exit codes: 0 a raw run was
-written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal
-instruction leaves its bytes in the file `illegal_instruction`.
+Order: the processors to keep to, the memory pass (a fork, before any runtime is imported here), then in this process
+import, load, first inference, warm-up, guest instructions (where an emulator counts them), the steady state (the
+device's state is read before, in its pauses, and after), and last the whole dataset through the file loaded anew: one
+that keeps state would otherwise go on from wherever the timing left it. Exit codes: 0 a raw run was written; 1 the
+engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal instruction leaves its
+bytes in the file `illegal_instruction`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, illegal, lifeline, markers, memory, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, processors, timing
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.engines import Array, Description, Engine
@@ -57,6 +57,8 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     if digest != job.sha256:
         raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
     illegal.record_to(os.path.join(folder, illegal.FILE))
+    if job.processors:
+        processors.keep_to(job.processors)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
     memory_found: dict[str, Any] = {"reason": _TIMING_ONLY}

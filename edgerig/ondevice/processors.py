@@ -44,7 +44,10 @@ def _quotas(root: str) -> Iterator[float]:
     mounted = os.path.join(root, "sys/fs/cgroup")
     group = _group(root)
     while group is not None:
-        with contextlib.suppress(OSError, ValueError), open(os.path.join(mounted, group, "cpu.max")) as file:
+        with (
+            contextlib.suppress(OSError, ValueError, ZeroDivisionError),
+            open(os.path.join(mounted, group, "cpu.max")) as file,
+        ):
             most, period = file.read(64).split()
             yield int(most) / int(period)
         group = os.path.dirname(group) if group else None

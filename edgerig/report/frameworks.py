@@ -15,11 +15,12 @@ from edgerig.spec import SweepBudget, load_sources
 
 @dataclass(frozen=True)
 class Row:
-    """One format and recipe; `cells` has one a source, None where it was not planned."""
+    """One format and recipe, placed in one way; `cells` has one per source, None where it was not planned."""
 
     format: str
     recipe: str
     threads: int
+    setup: str
     cells: tuple[CellResult | None, ...]
 
 
@@ -52,10 +53,10 @@ def frameworks(results: Results, budget: SweepBudget) -> list[Framework]:
 
 def _framework(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Framework:
     sources = tuple(dict.fromkeys(cell.source for cell in cells))
-    placed = {(cell.format, cell.recipe, cell.threads, cell.source): cell for cell in cells}
+    placed = {(cell.format, cell.recipe, cell.threads, view.setup(cell), cell.source): cell for cell in cells}
     keys = sorted(
-        {key[:3] for key in placed},
-        key=lambda key: (view.rank(key[0], view.FORMATS), view.rank(key[1], view.RECIPES), key[2]),
+        {key[:-1] for key in placed},
+        key=lambda key: (view.rank(key[0], view.FORMATS), view.rank(key[1], view.RECIPES), *key[2:]),
     )
     rows = tuple(Row(*key, tuple(placed.get((*key, source)) for source in sources)) for key in keys)
     best = tuple(decide([cell for cell in cells if cell.source == source], budget, held_to) for source in sources)

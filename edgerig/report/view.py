@@ -100,7 +100,12 @@ def variant(cell: CellResult, *, with_source: bool = False) -> str:
     """`"tflite int8-static"`, or `"torch → tflite int8-static"` where a model has several sources."""
     threads = "" if cell.threads == 1 else f" with {cell.threads} threads"
     source = f"{cell.source} → " if with_source else ""
-    return f"{source}{cell.format} {cell.recipe}{threads}"
+    return ", ".join(filter(None, (f"{source}{cell.format} {cell.recipe}{threads}", setup(cell))))
+
+
+def setup(cell: CellResult) -> str:
+    """How it was placed beside its device and threads, as its id says: `"p2-3, xnnpack=false"`, "" for the default."""
+    return ", ".join(cell.id.partition("@")[2].split("/")[2:])
 
 
 def interval(cell: CellResult) -> str:

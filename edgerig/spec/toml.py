@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -139,12 +139,15 @@ def _cut(text: str) -> str:
 
 def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The known keys of the table at `location` inside `cls`."""
+    named = False
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:  # a list's place, or a name in a dictionary of tables
+            named = False
             continue
         field = cls.model_fields.get(part)
         if field is None:
             return []
+        named = get_origin(field.annotation) is dict
         candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
         found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not found:

@@ -121,7 +121,7 @@ def _told(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
-    raw = f"raw/{task.cell.id}"
+    raw = task.cell.raw
     device: DeviceRecord | None = None
     try:
         artifact = task.built.artifact
@@ -142,7 +142,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
                 artifact,
                 folder / artifact.file,
                 inputs,
-                task.cell.threads,
+                task.cell,
                 task.settings.on_emulator() if task.device.emulated else task.settings,
                 into,
                 before=device,

@@ -32,7 +32,17 @@ def death(device: OpenDevice, tmp_path: Path) -> RunnerCrashed:
     file, inputs = tmp_path / "model.pte", [np.zeros((1, 1), np.float32)]
     artifact, settings = made_up.artifact(file, "executorch"), RunSettings(timeout_s=120)
     with pytest.raises(RunnerCrashed) as caught:
-        run_on_device(device, CELL, artifact, file, inputs, 1, settings, tmp_path / "raw", device.transport.probe())
+        run_on_device(
+            device,
+            CELL,
+            artifact,
+            file,
+            inputs,
+            made_up.PLACEMENT,
+            settings,
+            tmp_path / "raw",
+            device.transport.probe(),
+        )
     assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store"), "the device is clean"
     return caught.value
 

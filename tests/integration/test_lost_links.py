@@ -71,7 +71,17 @@ class Board:
         job = OpenDevice(device.transport, device.workdir, ("sh", str(script)), None, left=device.left)
         inputs = [np.zeros((1, 1), np.float32)]
         settings = RunSettings(timeout_s=timeout_s)
-        run_on_device(job, "cell", artifact, file, inputs, 1, settings, self.folder / "raw", device.transport.probe())
+        run_on_device(
+            job,
+            "cell",
+            artifact,
+            file,
+            inputs,
+            made_up.PLACEMENT,
+            settings,
+            self.folder / "raw",
+            device.transport.probe(),
+        )
 
     def when_at_work(self, then) -> threading.Thread:
         def wait_and_do() -> None:

@@ -12,6 +12,7 @@ JOB = {
     "artifact": "m.tflite",
     "sha256": "0",
     "threads": 1,
+    "processors": [],
     "inputs": ["input_0.npy"],
     "warmup_runs": 1,
     "min_runs": 1,
