@@ -203,9 +203,7 @@ class Accuracy(Value):
     unit: str = Field(default="fraction", description='"fraction" of 1, such as top1\'s; "dB"; "" for a plain number')
     samples: int = 0
     reason: str = ""
-    delta: float | None = Field(
-        default=None, description="less the value of the fp32 variant of the same model, format, device and threads"
-    )
+    delta: float | None = Field(default=None, description="less the value of the fp32 variant that is placed alike")
     delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
     delta_reason: str = ""
 
@@ -363,8 +361,7 @@ class Environment(Value):
     tools: dict[str, str]
     host: HostInfo
     commit: str | None = Field(
-        default=None,
-        description='of the folder the sweep was started in; "-dirty" when it had changes; null outside git',
+        default=None, description='of the working folder; "-dirty" with changes; null outside git'
     )
 
 

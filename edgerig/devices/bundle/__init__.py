@@ -12,7 +12,6 @@ it: bundles of one key are made of the same parts, on whatever host they were bu
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import json
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgerig.cache import cache_root, temporary_folder, used
+from edgerig.cache import cache_root, take_lock, temporary_folder, used
 from edgerig.devices import native
 from edgerig.devices.bundle import debian, userland, wheels
 from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture, Parts
@@ -33,7 +32,6 @@ from edgerig.errors import DeviceError
 
 SCHEMA = 1
 LOCK_TIMEOUT_S = 1800.0
-LOCK_POLL_S = 0.5
 COMPRESSION = 6
 """gzip's: the smallest unpackers know it, and it unpacks several times faster than xz on a small board."""
 BUILDER = (__file__, *(str(module.__file__) for module in (debian, native, userland, wheels)), str(native.SOURCE))
@@ -254,17 +252,10 @@ def _archive(root: Path, archive: Path) -> None:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds `path` for this thread of this process alone. Raises DeviceError when another keeps it too long."""
-    give_up = time.monotonic() + LOCK_TIMEOUT_S
     with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > give_up:
-                    raise DeviceError(
-                        f"another process has been building a bundle for {LOCK_TIMEOUT_S:g} s",
-                        hint=f"is one stuck? it holds {path}",
-                    ) from error
-            time.sleep(LOCK_POLL_S)
+        if not take_lock(file, LOCK_TIMEOUT_S):
+            raise DeviceError(
+                f"another process has been building a bundle for {LOCK_TIMEOUT_S:g} s",
+                hint=f"is one stuck? it holds {path}",
+            )
         yield
