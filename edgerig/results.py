@@ -177,9 +177,7 @@ class Latency(Value):
     process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
     interval: MedianInterval | None = None
     interval_reason: str = Field(default="", description="why there is no interval")
-    control_ms: float | None = Field(
-        default=None, description="median time of a computation that is always the same, beside the timed loops"
-    )
+    control_ms: float | None = Field(default=None, description="median of the controls beside the timed loops")
     contention: Contention | None = Field(default=None, description="null: the device was not watched for it")
     controls: Controls = Controls()
 

@@ -32,10 +32,7 @@ WHEEL = "-wheel"
 """Behind the name of an engine that has a library of ours, for the way through its package."""
 MEMBERS = (*load_engines(), *(f"{name}{WHEEL}" for name, row in load_engines().items() if row.native))
 SETTINGS = [
-    (name, option, value)
-    for name, row in load_engines().items()
-    for option in row.options
-    for value in row.options[option].values
+    (e.name, name, value) for e in load_engines().values() for name, o in e.options.items() for value in o.values
 ]
 WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
 BIAS = np.array([0.5, -0.25, 1.0], dtype=np.float32)
