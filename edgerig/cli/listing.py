@@ -24,7 +24,7 @@ def cells(file: Path | None, flags: dict[str, Any]) -> None:
 
 
 def formats() -> None:
-    """One row for each format, source and recipe; a reason wherever the answer is no."""
+    """One row for each format, source and recipe, a reason wherever the answer is no; then the engines' options."""
     shown = table("format", "source", "recipe", "supported", "what it does, or why not")
     for form in spec.load_formats().values():
         for source in form.routes:
@@ -38,6 +38,11 @@ def formats() -> None:
                 shown.add_row(form.name, source, "any", "no", escape(reason))
         shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
     print_table(shown)
+    options = table("engine", "option", "values, the default first", "what it says")
+    for engine in spec.load_engines().values():
+        for name, option in engine.options.items():
+            options.add_row(engine.name, name, ", ".join(map(spec.written, option.values)), escape(option.summary))
+    print_table(options)
 
 
 def recipes() -> None:
