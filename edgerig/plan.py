@@ -192,16 +192,13 @@ def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Itera
     """Each way to run the format on the device once: two that differ in nothing but what is the default are one."""
     engine = load_engines()[load_formats()[format_name].engine]
     axes = sweep.engine.get(engine.name, {})
+    options = [engine.chosen(dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
     known: set[str] = set()
-    for threads, accelerator, processors, *values in itertools.product(
-        sweep.threads, sweep.accelerators, sweep.processors, *axes.values()
+    for threads, accelerator, processors, chosen in itertools.product(
+        sweep.threads, sweep.accelerators, sweep.processors, options
     ):
         placement = Placement(
-            device=device,
-            threads=threads,
-            accelerator=accelerator,
-            processors=processors,
-            engine_options=engine.chosen(dict(zip(axes, values, strict=True))),
+            device=device, threads=threads, accelerator=accelerator, processors=processors, engine_options=chosen
         )
         if placement.place not in known:
             known.add(placement.place)
