@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.device import PosixDevice
 from edgerig.errors import EdgerigError, RunError
+from edgerig.ondevice import processors
 from edgerig.report.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import load_device
@@ -55,7 +55,7 @@ while True:
     end = time.monotonic() + random.uniform(0.05, 1)
     while time.monotonic() < end: pass
     time.sleep(random.uniform(0.05, 1))"""
-CORES = os.cpu_count() or 1
+CORES = processors.available()
 NEIGHBOURS = {
     "busy": (2 * CORES, BUSY),
     "one": (1, BUSY),

@@ -27,12 +27,14 @@ from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.errors import BuildError, EdgerigError
 from edgerig.measure.latency import summarize
 from edgerig.measure.raw import RawRun, read_raw
+from edgerig.plan import Placement
 from edgerig.results import Artifact, Latency
 from edgerig.spec import RunSettings, load_device
 from edgerig.sweep.run_folder import RunFolder
 
 SWEEP_DEADLINE_S = 3600.0
 THREADS = 1
+PLACEMENT = Placement(device="local", threads=THREADS)
 SMALL = ("--model", "digits_cnn", "--recipe", "fp32", "--recipe", "int8-static")
 LARGE = ("--model", "mobilenet_v2", "--recipe", "fp32")
 OURS = "edgerig: the zipped runner, one inference by the runtime's binding, timed in Python; no copies"
@@ -130,9 +132,9 @@ def _compare_file(
 
 def _measure(device: PosixDevice, built: Built, settings: RunSettings, into: Path) -> tuple[RawRun, Latency]:
     """One run of our side. Its only dataset is a single sample: the accuracy pass is not what is compared."""
-    cell = f"{built.variant}@local/t{THREADS}"
+    cell = f"{built.variant}@{PLACEMENT.place}"
     inputs = [np.ones(tensor.shape, np.float32) for tensor in built.artifact.inputs]
-    device.execute(CellJob(cell, built.artifact, built.file, inputs, THREADS, settings, into, device.probe()))
+    device.execute(CellJob(cell, built.artifact, built.file, inputs, PLACEMENT, settings, into, device.probe()))
     raw = read_raw(into, cell)
     return raw.run, summarize(raw.processes_ns, raw.run.warmup_runs)
 

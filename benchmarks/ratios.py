@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from edgerig.devices.host import cpu_model
+from edgerig.ondevice import processors
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,6 @@ def machine() -> str:
     """The machine in a line, with its load average of the last minute."""
     cpu = cpu_model() or "unknown processor"
     return (
-        f"machine: {cpu}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"machine: {cpu}, {processors.available()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, load average {os.getloadavg()[0]:.2f}"
     )

@@ -2,6 +2,7 @@
 
     <root>/artifact|data|reference/<key>/   the store of builds      <root>/bundles/<key>/   userlands for devices
            vm/<name>                        emulated machines        native/<file>           compiled runners
+           tools/<name>-<key>/              tools that need a Python environment of their own
 
 What is made is made in a temporary folder beside its place, whose name begins with a dot, and renamed into it.
 """
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import platformdirs
 
@@ -37,6 +39,7 @@ def sync(path: Path) -> None:
 
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+LOCK_POLL_S = 0.5
 IN_USE_S = 3600.0
 """An entry used within this time may belong to a sweep that is under way."""
 
@@ -89,6 +92,19 @@ def _remove_if_left(folder: Path) -> None:
         return
     finally:
         os.close(descriptor)
+
+
+def take_lock(file: IO[str], timeout_s: float) -> bool:
+    """Locks the open file (flock(2)) until it is closed; False when another process or thread kept it for so long."""
+    give_up = time.monotonic() + timeout_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                return False
+        time.sleep(LOCK_POLL_S)
 
 
 def used(entry: Path) -> None:

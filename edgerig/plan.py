@@ -1,26 +1,35 @@
-"""Specs → cells: the product of what a sweep names, each with an id that globs select. Pure; imports no framework."""
+"""Specs → cells: the product of what a sweep names, variants × placements, each with an id that globs select. Pure;
+imports no framework."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from pydantic import Field
 
 from edgerig.errors import ConfigError, NothingSelected
 from edgerig.spec import (
     AS_IS,
+    CPU,
     DeviceSpec,
     FormatName,
     ModelSpec,
+    OptionValue,
     Source,
     Strict,
     SweepSpec,
     apart,
     file_source,
     load_device,
+    load_engines,
     load_formats,
     load_models,
     load_recipes,
+    no_route,
+    written,
 )
 
 
@@ -32,32 +41,60 @@ class Variant(Strict):
     format: FormatName
     recipe: str
 
+    @property
+    def model_id(self) -> str:
+        """The model as authored in one framework: a key of `Plan.models`."""
+        return f"{self.model}-{self.source}"
 
-class Cell(Strict):
-    """variant × device × threads. `unsupported` is the reason known before anything runs, or ""."""
 
-    model: str
-    source: Source
-    format: FormatName
-    recipe: str
+class Placement(Strict):
+    """Where a variant runs, and how its runtime is set up there.
+
+    `processors` are those it is held to, () all. `engine_options` are the engine's own where they are not the default.
+    """
+
     device: str
     threads: int
+    accelerator: str = CPU
+    processors: tuple[int, ...] = ()
+    engine_options: dict[str, OptionValue] = Field(default={})
+
+    @property
+    def place(self) -> str:
+        """Such as `local/t1`, or `local/t2/p2-3/xnnpack=false`: what is the default is not named, so that an id means
+        the same in every run."""
+        accelerator = [] if self.accelerator == CPU else [self.accelerator]
+        processors = ["p" + "-".join(map(str, self.processors))] if self.processors else []
+        options = [f"{name}={written(value)}" for name, value in self.engine_options.items()]
+        return "/".join([self.device, f"t{self.threads}", *accelerator, *processors, *options])
+
+
+class Cell(Placement, Variant):
+    """variant × placement. `unsupported` is the reason known before anything runs, or ""."""
+
     emulated: bool
     unsupported: str = ""
 
     @property
     def id(self) -> str:
         """Such as `digits_cnn-torch-tflite-int8-static@local/t1`."""
-        return f"{self.model_id}-{self.format}-{self.recipe}@{self.device}/t{self.threads}"
+        return f"{self.model_id}-{self.format}-{self.recipe}@{self.place}"
 
     @property
-    def model_id(self) -> str:
-        """The model as authored in one framework: a key of `Plan.models`."""
-        return f"{self.model}-{self.source}"
+    def raw(self) -> str:
+        """Where the run's folder has its raw run. No cell's lies in another's: what is the default has no folder of its
+        own, so what is not stands beside it, behind commas."""
+        device, threads, *further = self.id.split("/")
+        return "raw/" + "/".join([device, ",".join([threads, *further])])
 
     @property
     def variant(self) -> Variant:
         return Variant(model=self.model, source=self.source, format=self.format, recipe=self.recipe)
+
+
+def cell_of(raw: str) -> str:
+    """The id of the cell whose `Cell.raw` this is."""
+    return raw.removeprefix("raw/").replace(",", "/")
 
 
 class Plan(Strict):
@@ -73,13 +110,7 @@ def unsupported_reason(source: Source, format_name: FormatName, recipe: str) -> 
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone."""
     if recipe == AS_IS:
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
-    format_spec = load_formats()[format_name]
-    if source not in format_spec.routes:
-        return format_spec.no_route[source]
-    lowering = load_recipes()[recipe].formats.get(format_name)
-    if lowering is None:
-        return f'recipe "{recipe}" says nothing of {format_name}'
-    return lowering.unsupported
+    return no_route(source, format_name) or load_recipes()[recipe].formats[format_name].unsupported
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
@@ -96,17 +127,16 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for model in models.values()
         for format_name, recipe, reason in _variants(model, sweep)
         for device in devices.values()
-        for threads in dict.fromkeys(sweep.threads)
+        for placement in _placements(device.name, format_name, sweep)
         if _selected(
             cell := Cell(
                 model=model.name,
                 source=model.source,
                 format=format_name,
                 recipe=recipe,
-                device=device.name,
-                threads=threads,
+                **placement.model_dump(),
                 emulated=device.emulated,
-                unsupported=reason,
+                unsupported=reason or _no_accelerator(placement, format_name),
             ),
             sweep.select,
         )
@@ -156,6 +186,32 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]
+
+
+def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Iterator[Placement]:
+    """Each way to run the format on the device once: two that differ in nothing but what is the default are one."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    axes = sweep.engine.get(engine.name, {})
+    options = [engine.chosen(dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+    known: set[str] = set()
+    for threads, accelerator, processors, chosen in itertools.product(
+        sweep.threads, sweep.accelerators, sweep.processors, options
+    ):
+        placement = Placement(
+            device=device, threads=threads, accelerator=accelerator, processors=processors, engine_options=chosen
+        )
+        if placement.place not in known:
+            known.add(placement.place)
+            yield placement
+
+
+def _no_accelerator(placement: Placement, format_name: FormatName) -> str:
+    """Why the format's engine cannot run there, "" when it can."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    if placement.accelerator in engine.accelerators:
+        return ""
+    there = " and ".join(engine.accelerators)
+    return f"{engine.runtime} as edgerig has it runs on {there}, not on {placement.accelerator}"
 
 
 def _selected(cell: Cell, globs: tuple[str, ...]) -> bool:

@@ -6,7 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
+from edgerig.plan import Placement
 from edgerig.results import Artifact
+
+PLACEMENT = Placement(device="d", threads=1)
 
 
 def artifact(file: Path, fmt: Literal["onnx", "executorch"]) -> Artifact:

@@ -12,20 +12,9 @@ from typing import Any
 from edgerig.build import datasets
 from edgerig.build.store import digest, file_digest
 from edgerig.errors import ConfigError
-from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, Source
+from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_sources
 
 BUILD = PACKAGE / "build"
-
-
-FRAMEWORKS: dict[Source, tuple[str, ...]] = {
-    "torch": ("torch",),
-    "keras": ("keras", "tensorflow"),
-    "saved_model": ("tensorflow",),
-    "onnx": ("onnxruntime",),
-    "tflite": ("ai-edge-litert",),
-    "executorch": ("executorch",),
-}
-"""Source → the distributions that compute its reference outputs."""
 
 
 @cache
@@ -136,7 +125,7 @@ def ready_key(spec: ModelSpec, data: str) -> str:
 
 
 def _framework(spec: ModelSpec) -> list[str]:
-    return [version(tool) for tool in FRAMEWORKS[spec.source]]
+    return [version(tool) for tool in load_sources()[spec.source].distributions]
 
 
 SHARED = (
@@ -157,7 +146,7 @@ def _digests(*paths: Path) -> dict[str, str]:
 
 def _engines() -> list[Path]:
     """What tells a file's tensors and gives its outputs."""
-    return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "main.py"]
+    return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "evaluate.py"]
 
 
 def _sources() -> list[Path]:
@@ -198,5 +187,5 @@ def _known_file(path: Path, spec: ModelSpec) -> str:
     except OSError as error:
         raise ConfigError(
             f'model "{spec.name}": {path} cannot be read: {error.strerror}',
-            hint=f"mend the path in {spec.folder / 'model.toml'}",
+            hint=f"correct the path in {spec.folder / 'model.toml'}",
         ) from error

@@ -15,7 +15,7 @@ from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Description
 from edgerig.results import Artifact
-from edgerig.spec import AS_IS, FormatSpec, ModelSpec
+from edgerig.spec import AS_IS, FormatSpec, ModelSpec, load_engines
 
 
 def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None) -> Description:
@@ -24,8 +24,7 @@ def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None) -> D
     Raises BuildError when it cannot load it or its inputs are not static.
     """
     try:
-        options = {"library": None} if format_spec.engine == "executorch" else {}
-        engine = engines.create(format_spec.engine, options)
+        engine = engines.create(load_engines()[format_spec.engine].module, {})
         engine.load(str(path), 1)
         described = engine.describe()
     except Exception as error:  # whatever a runtime raises on a file it does not like

@@ -1,6 +1,6 @@
 """A source model in memory, inside a build's process: what every format builder starts from.
 
-A source is one module under `sources/` with `load(spec) -> SourceModel`; `SOURCES` is its registry.
+A source is one module under `sources/` with `load(spec) -> SourceModel`, named by its row of `sources.toml`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,12 @@ from edgerig.errors import BuildError
 from edgerig.ondevice.engines import TensorInfo
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.registry import load_object
-from edgerig.spec import Dtype, Layout, ModelSpec, Source, TensorSpec
+from edgerig.spec import Dtype, Layout, ModelSpec, TensorSpec, load_sources
 
 Arrays = list[npt.NDArray[Any]]
 """One array (N, …) per input or output tensor, of the tensor's own dtype, in the source model's own layout."""
 
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-SOURCES: dict[Source, str] = {
-    "torch": "edgerig.build.sources.torch:load",
-    "keras": "edgerig.build.sources.keras:load",
-    "saved_model": "edgerig.build.sources.saved_model:load",
-    "onnx": "edgerig.build.sources.file:load",
-    "tflite": "edgerig.build.sources.file:load",
-}
 
 
 @dataclass(frozen=True)
@@ -85,12 +78,13 @@ def fed(tensor: TensorInfo) -> tuple[str, tuple[int, ...], Dtype]:
 
 def load_source(spec: ModelSpec) -> SourceModel:
     """The model with its weights loaded. Raises BuildError when its code or weights do not load."""
-    if spec.source not in SOURCES:
+    rows = load_sources()
+    if finished := rows[spec.source].finished:
         raise BuildError(
-            f'model "{spec.name}": nothing builds from source "{spec.source}"',
-            hint=f"sources that build: {', '.join(SOURCES)}",
+            f'model "{spec.name}": nothing builds from source "{spec.source}": {finished}',
+            hint=f"sources that build: {', '.join(name for name, row in rows.items() if not row.finished)}",
         )
-    loaded: SourceModel = load_object(SOURCES[spec.source])(spec)
+    loaded: SourceModel = load_object(rows[spec.source].loader)(spec)
     return replace(loaded, sample=drawn(loaded.spec.inputs, SAMPLE_SEED, 1))
 
 

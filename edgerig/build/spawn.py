@@ -24,7 +24,7 @@ from edgerig.build.store import Store
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord
-from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes
+from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes, unknown
 
 START_LOG = "start.log"
 """What a build's process said before its first variant: kept only when there was something."""
@@ -79,6 +79,8 @@ def build_variants(
     logs: Path,
 ) -> list[BuildOutcome]:
     """Every recipe's outcome, in order. Raises ConfigError only for what concerns them all."""
+    if format_name not in load_formats():  # of a run that was planned where there was one
+        raise unknown("format", format_name, load_formats())
     complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
     found = {recipe: store.meta("artifact", key, BuiltVariant) for recipe, key in wanted.items()}

@@ -41,7 +41,7 @@ from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.engines import Description
-from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.evaluate import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
 from edgerig.registry import load_object
 from edgerig.results import Artifact
@@ -53,6 +53,7 @@ from edgerig.spec import (
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    load_engines,
     load_formats,
     load_recipes,
 )
@@ -236,7 +237,7 @@ class Session:
 
     def _run(self, path: Path, samples: Arrays, staged: Path) -> tuple[Arrays, Description]:
         """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
-        engine = engines.create(self._format.engine, {"library": None} if self._format.engine == "executorch" else {})
+        engine = engines.create(load_engines()[self._format.engine].module, {})
         engine.load(str(path), 1)
         outputs = evaluate(engine, samples)
         for index, output in enumerate(outputs):

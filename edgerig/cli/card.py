@@ -134,7 +134,7 @@ def _measured(card: Card) -> None:
         error = cell.parity.relative_error
         shown.add_row(
             f"{cell.source}-{cell.format}-{cell.recipe}",
-            escape(f"{cell.device}/t{cell.threads}"),
+            escape(cell.id.partition("@")[2]),
             f"{cell.size_bytes or 0:,}",
             "emulated" if cell.emulated else latency,
             escape(accuracies(cell)),

@@ -64,7 +64,7 @@ def cells(incomplete: str) -> list[str]:
         if newest is not None:
             content = (Confined(newest.parent) / newest.name).read_bytes(_LARGEST)
             ids = [cell["id"] for cell in json.loads(content)["cells"]]
-            return _starting(incomplete, [name for name in ids if re.fullmatch(r"[\w./@-]+", name)])[:_MOST_CELLS]
+            return _starting(incomplete, [name for name in ids if re.fullmatch(r"[\w./@=-]+", name)])[:_MOST_CELLS]
     return []
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgerig.cli.say import say
-from edgerig.errors import ConfigError
 from edgerig.report.exports import EXPORTS, write
 from edgerig.report.read import read_results
+from edgerig.spec import unknown
 
 
 def export(run: Path, to: str, out: Path | None) -> None:
     if to not in EXPORTS:
-        raise ConfigError(f"--to {to!r} is not known", hint=f"one of {', '.join(EXPORTS)}")
+        raise unknown("export", to, EXPORTS, "--to")
     folder = run if run.is_dir() else run.parent
     done = write(to, read_results(run), folder, out)
     cells: dict[str, list[str]] = {}

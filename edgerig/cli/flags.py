@@ -19,7 +19,7 @@ Model = Annotated[
 Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
 Format = Annotated[
-    list[str] | None, typer.Option("--format", help="tflite, executorch, onnx.", autocompletion=completion.formats)
+    list[str] | None, typer.Option("--format", help='See "edgerig formats".', autocompletion=completion.formats)
 ]
 Recipe = Annotated[
     list[str] | None, typer.Option("--recipe", help='See "edgerig recipes".', autocompletion=completion.recipes)

@@ -24,19 +24,25 @@ def cells(file: Path | None, flags: dict[str, Any]) -> None:
 
 
 def formats() -> None:
-    """One row for each format, source and recipe; a reason wherever the answer is no."""
+    """One row for each format, source and recipe, a reason wherever the answer is no; then the engines' options."""
     shown = table("format", "source", "recipe", "supported", "what it does, or why not")
     for form in spec.load_formats().values():
         for source in form.routes:
             for name, recipe in spec.load_recipes().items():
                 reason = unsupported_reason(source, form.name, name)
-                row = recipe.formats.get(form.name)
-                says = reason or (f"weights {row.weights}; activations {row.activations}" if row else "")
+                row = recipe.formats[form.name]
+                says = reason or f"weights {row.weights}; activations {row.activations}"
                 shown.add_row(form.name, source, name, "no" if reason else "yes", escape(says))
-        for source, reason in form.no_route.items():
-            shown.add_row(form.name, source, "any", "no", escape(reason))
+        for source in spec.load_sources():
+            if reason := spec.no_route(source, form.name):
+                shown.add_row(form.name, source, "any", "no", escape(reason))
         shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
     print_table(shown)
+    options = table("engine", "option", "values, the default first", "what it says")
+    for engine in spec.load_engines().values():
+        for name, option in engine.options.items():
+            options.add_row(engine.name, name, ", ".join(map(spec.written, option.values)), escape(option.summary))
+    print_table(options)
 
 
 def recipes() -> None:

@@ -33,7 +33,7 @@ from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import Artifact, DeviceRecord
-from edgerig.spec import PACKAGE, RunSettings
+from edgerig.spec import PACKAGE, RunSettings, load_engines
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 COMMAND_TIMEOUT_S = 60.0
@@ -84,14 +84,17 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
 
 def _asked(device: PosixDevice, job: CellJob) -> Job:
     """What the runner is told of the job."""
-    artifact, share = job.artifact, job.settings.share()
+    artifact, placement, share = job.artifact, job.placement, job.settings.share()
+    engine = load_engines()[artifact.engine]
+    library = {engine.native: device.executorch_library} if engine.native else {}
     return Job(
         cell=job.cell,
-        engine=artifact.engine,
-        engine_options={"library": device.executorch_library} if artifact.engine == "executorch" else {},
+        engine=engine.module,
+        engine_options={**library, **placement.engine_options},
         artifact=artifact.file,
         sha256=artifact.sha256,
-        threads=job.threads,
+        threads=placement.threads,
+        processors=list(placement.processors),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
         warmup_runs=share.warmup_runs,
         min_runs=share.min_runs,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Lease, NoLease
+from edgerig.plan import Placement
 from edgerig.results import Artifact, DeviceRecord
 from edgerig.spec import RunSettings
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CellJob:
-    """One cell to be run: the artifact's `file` over `inputs`, which have all samples in their first axis.
+    """One cell to be run at its `placement`: the artifact's `file` over `inputs`, which have all samples in their first
+    axis.
 
     Its raw run goes to the folder `into`, made if need be. `before` is the device as probed before: a runner's death is
     told from what has changed since.
@@ -28,7 +30,7 @@ class CellJob:
     artifact: Artifact
     file: Path
     inputs: list[npt.NDArray[Any]]
-    threads: int
+    placement: Placement
     settings: RunSettings
     into: Path
     before: DeviceRecord

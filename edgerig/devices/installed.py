@@ -15,26 +15,25 @@ from edgerig.devices.lease import holder_of
 from edgerig.devices.transport import RemoteTransport, Transport
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord
-from edgerig.spec import Device, RemoteDevice, kind_of
+from edgerig.spec import Device, RemoteDevice, kind_of, on_device
 
-DISTRIBUTIONS = ("numpy", "ai-edge-litert", "onnxruntime", "executorch")
 TIMEOUT_S = 120.0
-_ASK = f"""\
-import importlib.metadata, json
+_ASK = """\
+import importlib.metadata, json, sys
 def version(name):
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-print(json.dumps({{name: version(name) for name in {DISTRIBUTIONS}}}))
+print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 """
 
 Facts = dict[str, Fact]
 
 
 def described(spec: Device, called: str) -> DeviceRecord:
-    """The probe's record, its state with what a job would run with: each of `DISTRIBUTIONS`, and the `bundle` they are
-    in where it is one.
+    """The probe's record, its state with what a job would run with: each distribution an engine needs, and the `bundle`
+    they are in where it is one.
 
     `called` is the device's name on the command line, for the reasons. Raises DeviceError.
     """
@@ -62,11 +61,13 @@ def _with_holder(record: DeviceRecord, transport: RemoteTransport, workdir: str)
 
 
 def versions_of(transport: Transport, python: Sequence[str]) -> dict[str, str | None]:
-    """The versions of `DISTRIBUTIONS` that `python`, a command there, has. Raises DeviceError when it does not tell."""
-    asked = transport.run([*python, "-c", _ASK], TIMEOUT_S)
+    """The versions of what the engines need that `python`, a command there, has. Raises DeviceError when it does not
+    tell."""
+    names = on_device()
+    asked = transport.run([*python, "-c", _ASK, *names], TIMEOUT_S)
     try:
         told = json.loads(asked.stdout[:4096])
-        return {name: _version(told[name]) for name in DISTRIBUTIONS}
+        return {name: _version(told[name]) for name in names}
     except (ValueError, TypeError, KeyError) as error:
         said = asked.stderr[-300:].decode("utf-8", "replace").strip()
         raise DeviceError(f"{python[0]} does not tell its packages: {said or 'it said nothing'}") from error
@@ -80,7 +81,7 @@ def _of_python(transport: Transport, python: Sequence[str]) -> Facts:
     try:
         found, why = versions_of(transport, python), f"not installed for {python[0]}"
     except DeviceError as error:
-        found, why = dict.fromkeys(DISTRIBUTIONS), error.message
+        found, why = dict.fromkeys(on_device()), error.message
     return {name: (version, why) for name, version in found.items()}
 
 
@@ -94,7 +95,7 @@ def _on_device(spec: RemoteDevice, transport: RemoteTransport, arch: str | None,
 
 def _of_bundle(found: Bundle | None, why: str) -> Facts:
     held = {wheel["name"]: wheel["version"] for wheel in found.manifest["wheels"]} if found else {}
-    versions = {name: (held.get(name), why or "not in the bundle") for name in DISTRIBUTIONS}
+    versions = {name: (held.get(name), why or "not in the bundle") for name in on_device()}
     return {"bundle": (found.key if found else None, why), **versions}
 
 

@@ -23,6 +23,7 @@ from edgerig.devices.native import executorch_runner
 from edgerig.devices.probe import probe
 from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
+from edgerig.ondevice import processors
 from edgerig.process import Finished
 from edgerig.quiet import child_environment
 from edgerig.results import DeviceRecord
@@ -101,5 +102,10 @@ class LocalTransport:
     def probe(self) -> DeviceRecord:
         """As of any device, by the names Python has for this machine."""
         found = probe(self, kind="local", emulated=False, workdir=tempfile.gettempdir(), python=sys.executable)
-        known = {"arch": platform.machine(), "cpu": cpu_model(), "cores": os.cpu_count(), "os": platform.platform()}
+        known = {
+            "arch": platform.machine(),
+            "cpu": cpu_model(),
+            "cores": processors.available(),
+            "os": platform.platform(),
+        }
         return found.model_copy(update={**known, "memory_bytes": memory_bytes()})

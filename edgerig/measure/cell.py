@@ -22,7 +22,7 @@ from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
 from edgerig.results import Accuracy, Artifact, Delegation, DeviceRecord, Engine, Memory
-from edgerig.spec import ModelSpec
+from edgerig.spec import ModelSpec, load_engines
 
 
 def figures(
@@ -86,25 +86,28 @@ def figures(
             )
         ),
         "state": state,
-        "engine": _engine(artifact, raw),
+        "engine": _engine(cell, artifact, raw),
     }
 
 
-def _engine(artifact: Artifact, raw: Raw) -> Engine:
+def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
     seen = raw.run.engine
+    row = load_engines().get(artifact.engine)
     return Engine(
         name=artifact.engine,
         runtime=seen.runtime,
         version=seen.version,
         threads=seen.threads,
+        options=row.complete(cell.engine_options) if row else {},
         notes=tuple(seen.notes),
         state=tuple(seen.state),
     )
 
 
 def _saturates(artifact: Artifact, device: DeviceRecord | None) -> bool:
-    """Does ONNX Runtime multiply by the file's signed 8-bit weights inexactly on this device, unless told not to?"""
-    signed = artifact.engine == "onnxruntime" and artifact.constants.get("int8", 0) > 0
+    """Does its runtime multiply by the file's signed 8-bit weights inexactly on this device, unless told not to?"""
+    row = load_engines().get(artifact.engine)
+    signed = row is not None and row.saturates and artifact.constants.get("int8", 0) > 0
     return signed and device is not None and device.int8_saturates is True
 
 

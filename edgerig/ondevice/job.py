@@ -2,7 +2,10 @@
 
 Job (`job.json`, schema 1): paths are relative to the job's folder.
 
-    {"schema": 1, "cell": ID, "engine": NAME, "engine_options": {}, "artifact": FILE, "sha256": HEX, "threads": 1,
+    {"schema": 1, "cell": ID, "artifact": FILE, "sha256": HEX,
+     "engine": "package.module:Class",    and what its class is made with:
+     "engine_options": {}, "threads": 1,
+     "processors": [],                     the runner keeps to these; [] to none
      "inputs": [FILE.npy, …],              one (N, …) array a tensor, in the file's own layout; of a
                                           quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
@@ -37,6 +40,7 @@ class Job:
     artifact: str
     sha256: str
     threads: int
+    processors: list[int]
     inputs: list[str]
     warmup_runs: int
     min_runs: int

@@ -1,11 +1,11 @@
 """The runner: one job in, one raw run out. `python runner.pyz job.json` writes into the job's folder.
 
-Order: the memory pass (a fork, before any runtime is imported here), then in this process import, load, first
-inference, warm-up, guest instructions (where an emulator counts them), the steady state (the device's state is read
-before, in its pauses, and after), and last the whole dataset through the file loaded anew: one that keeps state would
-otherwise go on from wherever the timing left it. Exit codes: 0 a raw run was
-written; 1 the engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal
-instruction leaves its bytes in the file `illegal_instruction`.
+Order: the processors to keep to, the memory pass (a fork, before any runtime is imported here), then in this process
+import, load, first inference, warm-up, guest instructions (where an emulator counts them), the steady state (the
+device's state is read before, in its pauses, and after), and last the whole dataset through the file loaded anew: one
+that keeps state would otherwise go on from wherever the timing left it. Exit codes: 0 a raw run was written; 1 the
+engine or the job failed, with the reason in `raw.json` when it can still be written. An illegal instruction leaves its
+bytes in the file `illegal_instruction`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, illegal, lifeline, markers, memory, tensors, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, processors, timing
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.engines import Array, Description, Engine
+from edgerig.ondevice.evaluate import evaluate, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.state import Reading, Sensors
 
@@ -56,6 +57,8 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     if digest != job.sha256:
         raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
     illegal.record_to(os.path.join(folder, illegal.FILE))
+    if job.processors:
+        processors.keep_to(job.processors)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
     memory_found: dict[str, Any] = {"reason": _TIMING_ONLY}
@@ -68,7 +71,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     import_ns = time.perf_counter_ns() - created
     load_ns = timing.once(lambda: engine.load(artifact, job.threads))
     description = engine.describe()
-    engine.set_inputs(_sample(description, inputs, 0))
+    engine.set_inputs(sample(description, inputs, 0))
     first_ns = timing.once(engine.invoke)
     for _ in range(job.warmup_runs):
         engine.invoke()
@@ -144,7 +147,7 @@ def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Ca
     engine = engines.create(job.engine, job.engine_options)
     runtime_imported()
     engine.load(artifact, job.threads)
-    engine.set_inputs(_sample(engine.describe(), inputs, 0))
+    engine.set_inputs(sample(engine.describe(), inputs, 0))
     for _ in range(3):
         engine.invoke()
     engine.outputs()
@@ -159,30 +162,6 @@ def _instructions(job: Job, description: Description, engine: Engine) -> dict[st
     if description.threads != 1:
         return {"reason": f"the count of {description.threads} threads is not repeatable: it is taken with 1 only"}
     return markers.count(engine.invoke)
-
-
-def _sample(description: Description, inputs: list[Array], index: int) -> list[Array]:
-    """Sample `index` as the file wants it: batch 1, the file's dtype, quantized by the file's own scale. Integers stay
-    integers on the way."""
-    if len(description.inputs) != len(inputs):
-        raise ValueError(f"the file has {len(description.inputs)} inputs, the job gives {len(inputs)}")
-    return [
-        tensors.quantize(np.ascontiguousarray(array[index : index + 1]), info)
-        for array, info in zip(inputs, description.inputs, strict=True)
-    ]
-
-
-def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
-    """Outputs over all samples in order, one (N, …) array a tensor: real ones as float32, integers and bools as they
-    are. For a file that keeps state, `engine` must be freshly loaded."""
-    description = engine.describe()
-    collected: list[list[Array]] = [[] for _ in description.outputs]
-    for index in range(len(inputs[0])):
-        engine.set_inputs(_sample(description, inputs, index))
-        engine.invoke()
-        for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):
-            column.append(tensors.dequantize(output, info))
-    return [np.concatenate(column, axis=0) for column in collected]
 
 
 def _sha256(path: str) -> str:

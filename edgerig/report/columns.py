@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgerig.measure.figure import NO_AGREEMENT
 from edgerig.report import metric
-from edgerig.report.view import MISSING, duration, interval, scaled, significant
+from edgerig.report.view import MISSING, duration, interval, scaled, setup, significant
 from edgerig.results import Accuracy, CellResult, Latency
 
 
@@ -135,6 +135,7 @@ COLUMNS: tuple[Column, ...] = (
     _name("format", "format", lambda c: c.format),
     _name("recipe", "recipe", lambda c: c.recipe),
     Column("threads", "threads", lambda c: str(c.threads), lambda c: c.threads, numeric=True),
+    Column("setup", "setup", setup, lambda c: setup(c) or None),
     _name("status", "status", lambda c: c.status),
     _number("size", "size (kB)", lambda c: scaled(c.size_bytes, 1e3), lambda c: "no file was built"),
     _latency("p50", "p50", lambda latency: latency.p50_ms, usual=True),
@@ -180,8 +181,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 """The cell table of every readable report, left to right; `columns` adds what a run's own metrics need."""
 
-SOMETIMES = ("agreement", "outside")
-"""Columns of figures that many runs have for no cell, and are then left out."""
+SOMETIMES = ("setup", "agreement", "outside")
+"""Columns that many runs have for no cell, and are then left out."""
 
 
 def columns(cells: Sequence[CellResult]) -> tuple[Column, ...]:

@@ -10,18 +10,17 @@ from edgerig.report.decision import Decision, compared, decide
 from edgerig.report.rules import Reference, timed
 from edgerig.report.versus import against
 from edgerig.results import CellResult, Results
-from edgerig.spec import SweepBudget
-
-FRAMEWORKS = {"torch": "PyTorch", "keras": "Keras (TensorFlow)", "saved_model": "TensorFlow"}
+from edgerig.spec import SweepBudget, load_sources
 
 
 @dataclass(frozen=True)
 class Row:
-    """One format and recipe; `cells` has one a source, None where it was not planned."""
+    """One format and recipe, placed in one way; `cells` has one per source, None where it was not planned."""
 
     format: str
     recipe: str
     threads: int
+    setup: str
     cells: tuple[CellResult | None, ...]
 
 
@@ -39,7 +38,8 @@ class Framework:
 
 
 def name(source: str) -> str:
-    return FRAMEWORKS.get(source, source)
+    row = load_sources().get(source)
+    return row.title if row else source
 
 
 def frameworks(results: Results, budget: SweepBudget) -> list[Framework]:
@@ -53,10 +53,10 @@ def frameworks(results: Results, budget: SweepBudget) -> list[Framework]:
 
 def _framework(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None) -> Framework:
     sources = tuple(dict.fromkeys(cell.source for cell in cells))
-    placed = {(cell.format, cell.recipe, cell.threads, cell.source): cell for cell in cells}
+    placed = {(cell.format, cell.recipe, cell.threads, view.setup(cell), cell.source): cell for cell in cells}
     keys = sorted(
-        {key[:3] for key in placed},
-        key=lambda key: (view.rank(key[0], view.FORMATS), view.rank(key[1], view.RECIPES), key[2]),
+        {key[:-1] for key in placed},
+        key=lambda key: (view.rank(key[0], view.FORMATS), view.rank(key[1], view.RECIPES), *key[2:]),
     )
     rows = tuple(Row(*key, tuple(placed.get((*key, source)) for source in sources)) for key in keys)
     best = tuple(decide([cell for cell in cells if cell.source == source], budget, held_to) for source in sources)

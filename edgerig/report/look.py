@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from edgerig.report.view import FORMATS, RECIPES
 
-PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#0072B2", "#F0E442")
-"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark; as `view.RECIPES`."""
+PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#9467BD", "#CC79A7", "#D55E00", "#0072B2", "#F0E442")
+"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark, and a violet; as
+`view.RECIPES`."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
 """Plotly's names; as `view.FORMATS`."""
 DTYPES = ("float32", "float16", "int8", "int4", "int32", "uint8", "int16", "int64")
@@ -30,4 +31,5 @@ def dtype_colour(dtype: str) -> str:
 
 def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:
     """The value that belongs to `name`; for a name nobody declared, always the same one of the values."""
-    return values[known.index(name) if name in known else zlib.crc32(name.encode()) % len(values)]
+    place = known.index(name) if name in known else zlib.crc32(name.encode())
+    return values[place % len(values)]

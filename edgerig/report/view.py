@@ -14,9 +14,10 @@ from edgerig.measure.figure import duration as duration
 from edgerig.measure.figure import significant as significant
 from edgerig.report import metric
 from edgerig.results import CellResult, Results
+from edgerig.spec import AS_IS, load_formats, load_recipes
 
-FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
-RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-weight", "int4-weight", "int16x8", "as-is")
+FORMATS = tuple(load_formats())
+RECIPES = (*load_recipes(), AS_IS)
 """The order of rows, legends and colours; a name not listed comes after these, by name."""
 
 
@@ -96,7 +97,12 @@ def variant(cell: CellResult, *, with_source: bool = False) -> str:
     """`"tflite int8-static"`, or `"torch → tflite int8-static"` where a model has several sources."""
     threads = "" if cell.threads == 1 else f" with {cell.threads} threads"
     source = f"{cell.source} → " if with_source else ""
-    return f"{source}{cell.format} {cell.recipe}{threads}"
+    return ", ".join(filter(None, (f"{source}{cell.format} {cell.recipe}{threads}", setup(cell))))
+
+
+def setup(cell: CellResult) -> str:
+    """How it was placed beside its device and threads, as its id says: `"p2-3, xnnpack=false"`, "" for the default."""
+    return ", ".join(cell.id.partition("@")[2].split("/")[2:])
 
 
 def interval(cell: CellResult) -> str:

@@ -21,6 +21,7 @@ from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
 from edgerig.results.verdict import VerdictEvidence as VerdictEvidence
+from edgerig.spec.engine import OptionValue
 from edgerig.spec.files import PublishedFigure
 
 SCHEMA_VERSION = 3
@@ -181,9 +182,7 @@ class Latency(Value):
     process_p50_ms: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
     interval: MedianInterval | None = None
     interval_reason: str = Field(default="", description="why there is no interval")
-    control_ms: float | None = Field(
-        default=None, description="median time of a computation that is always the same, beside the timed loops"
-    )
+    control_ms: float | None = Field(default=None, description="median of the controls beside the timed loops")
     contention: Contention | None = Field(default=None, description="null: the device was not watched for it")
     controls: Controls = Controls()
 
@@ -207,9 +206,7 @@ class Accuracy(Value):
     unit: str = Field(default="fraction", description='"fraction" of 1, such as top1\'s; "dB"; "" for a plain number')
     samples: int = 0
     reason: str = ""
-    delta: float | None = Field(
-        default=None, description="less the value of the fp32 variant of the same model, format, device and threads"
-    )
+    delta: float | None = Field(default=None, description="less the value of the fp32 variant that is placed alike")
     delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
     delta_reason: str = ""
 
@@ -287,6 +284,7 @@ class Engine(Value):
     runtime: str
     version: str
     threads: int
+    options: dict[str, OptionValue] = Field(default={}, description="all that the engine takes, as they were")
     notes: tuple[str, ...] = ()
     state: tuple[str, ...] = Field(default=(), description="what the file remembers from one inference to the next")
 
@@ -328,6 +326,9 @@ class CellResult(Value):
     recipe: str
     device: str
     threads: int
+    accelerator: str = "cpu"
+    processors: tuple[int, ...] = Field(default=(), description="those it was held to; empty: to none")
+    engine_options: dict[str, OptionValue] = Field(default={}, description="where they are not the default")
     emulated: bool
     status: Status
     size_bytes: int | None = None

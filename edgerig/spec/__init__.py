@@ -20,15 +20,30 @@ from edgerig.spec.device import (
     load_device,
     name_of_address,
 )
+from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
-from edgerig.spec.toml import AS_IS, PACKAGE, Dtype, FormatName, Layout, Source, Strict, nearest, parse, read_toml
+from edgerig.spec.toml import (
+    AS_IS,
+    PACKAGE,
+    Dtype,
+    FormatName,
+    Layout,
+    Source,
+    Strict,
+    nearest,
+    parse,
+    read_toml,
+    unknown,
+)
 
 __all__ = [
     "AS_IS",
     "BINARY",
+    "CPU",
     "METRIC_LABELS",
     "PACKAGE",
     "AudioSpec",
@@ -38,6 +53,7 @@ __all__ = [
     "DeviceKind",
     "DeviceSpec",
     "Dtype",
+    "EngineSpec",
     "FileSpec",
     "FilesSpec",
     "FormatName",
@@ -47,6 +63,7 @@ __all__ = [
     "Layout",
     "Lowering",
     "ModelSpec",
+    "OptionValue",
     "Program",
     "PublicPage",
     "PublishedFigure",
@@ -54,6 +71,7 @@ __all__ = [
     "RemoteDevice",
     "RunSettings",
     "Source",
+    "SourceSpec",
     "Strict",
     "SweepBudget",
     "SweepSpec",
@@ -67,13 +85,19 @@ __all__ = [
     "known_devices",
     "known_models",
     "load_device",
+    "load_engines",
     "load_formats",
     "load_models",
     "load_recipes",
+    "load_sources",
     "load_sweep",
     "name_of_address",
     "nearest",
+    "no_route",
+    "on_device",
     "parse",
     "read_toml",
     "sha256_of",
+    "unknown",
+    "written",
 ]

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
 from edgerig.registry import load_object
-from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown
+from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown, unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -160,7 +160,7 @@ def load_device(name: str) -> Device:
         return addressed(name)
     known = known_devices()
     if name not in known:
-        raise ConfigError(f'unknown device "{name}"', hint=nearest(name, known))
+        raise unknown("device", name, known)
     origin, table = str(known[name]), read_toml(known[name])
     kind = table.get("kind")
     try:

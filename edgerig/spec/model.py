@@ -7,13 +7,14 @@ import unicodedata
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.source import load_sources
 from edgerig.spec.toml import (
     LONGEST_NAME,
     Dtype,
@@ -127,10 +128,25 @@ class ModelSpec(Strict):
     def _cache(self) -> Path:
         return fetched_folder(self.name)
 
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, source: str) -> str:
+        if source not in load_sources():
+            raise ValueError(f"no such source; {nearest(source, load_sources())}")
+        return source
+
+    @field_validator("published")
+    @classmethod
+    def _known_formats(cls, published: tuple[PublishedFigure, ...]) -> tuple[PublishedFigure, ...]:
+        for figure in published:
+            if figure.format is not None and figure.format not in load_formats():
+                raise ValueError(f'no format "{figure.format}"; {nearest(figure.format, load_formats())}')
+        return published
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         origins = [key for key in ("factory", "file", "application") if getattr(self, key) is not None]
-        allowed = _ORIGINS[self.source]
+        allowed = load_sources()[self.source].origins
         if len(origins) != 1 or origins[0] not in allowed:
             given = " and ".join(f'"{key}"' for key in origins) or "none"
             raise ValueError(f"a {self.source} model needs exactly one of {', '.join(allowed)}; given: {given}")
@@ -154,16 +170,6 @@ class ModelSpec(Strict):
         return bool(self.metric) and (against_inputs or "reconstruction_auc" in self.metric)
 
 
-_ORIGINS: dict[Source, tuple[str, ...]] = {
-    "torch": ("factory", "file"),
-    "keras": ("factory", "file", "application"),
-    "saved_model": ("file",),
-    "onnx": ("file",),
-    "tflite": ("file",),
-    "executorch": ("file",),
-}
-"""Source → where a network authored in it may come from."""
-_SOURCE_SUFFIXES: dict[str, Source] = {".pt2": "torch", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
 _RUNS_CODE = (
     "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
     "(torch.export.save), or make a folder with a factory and its state dict as weights"
@@ -232,8 +238,12 @@ def file_source(path: Path) -> Source | None:
     """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
     if is_file(path / "saved_model.pb"):
         return "saved_model"
-    formats: dict[str, Source] = {spec.suffix: spec.name for spec in load_formats().values()}
-    return (formats | _SOURCE_SUFFIXES).get(path.suffix)
+    return _suffixes().get(path.suffix)
+
+
+def _suffixes() -> dict[str, Source]:
+    """Suffix of a model's file → its source."""
+    return {suffix: source.name for source in load_sources().values() for suffix in source.suffixes}
 
 
 def file_name(stem: str) -> str:
@@ -259,7 +269,7 @@ def _layout(tensors: tuple[TensorSpec, ...]) -> Layout:
 def _hint(path: Path, known: dict[str, Path]) -> str:
     if path.suffix.lower() in _OTHER_FILES:
         return _OTHER_FILES[path.suffix.lower()]
-    suffixes = sorted({spec.suffix for spec in load_formats().values()} | set(_SOURCE_SUFFIXES))
+    suffixes = sorted(_suffixes())
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
 
@@ -273,7 +283,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool)
         "source": source,
         "file": path.resolve(),
         "folder": path.resolve().parent,
-        "ready": source in load_formats() and (not quantize or source == "executorch"),
+        "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
         "metric": () if dataset is None else "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Self, get_args
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from edgerig.spec.toml import PACKAGE, FormatName, Source, Strict, parse, read_toml
+from edgerig.spec.engine import load_engines
+from edgerig.spec.rows import load_rows
+from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
 
 
 class Lowering(Strict):
@@ -31,7 +34,7 @@ class Lowering(Strict):
 
 
 class RecipeSpec(Strict):
-    """A quantization recipe, a row of `build/recipes.toml`.
+    """A quantization recipe, a row of `build/recipes.toml`; `load_recipes` gives `formats` a lowering for every format.
 
     `calibration` says whether the recipe needs calibration data.
     """
@@ -52,29 +55,56 @@ class FormatSpec(Strict):
     suffix: str
     routes: dict[Source, str]
     """Source → what makes the float form the recipes start from, as "module:function" (imported as `builder` is)."""
-    no_route: dict[Source, str]
-    """Source → why nothing builds this format from it."""
+    no_route: dict[Source, str] = Field(default={})
+    """Source → why nothing builds this format from it, where there is more to say than that."""
     tools: tuple[str, ...]
     """Distributions whose version changes what is built; part of an artifact's key."""
     options: dict[str, tuple[str, ...]] = Field(default={})
     """Option name → allowed values, the first being the default."""
+    recipes: dict[str, Lowering] = Field(default={})
+    """Recipe → what it means here, for the recipes whose own rows do not say."""
 
     @model_validator(mode="after")
-    def _every_source(self) -> Self:
-        if {*self.routes, *self.no_route} != set(get_args(Source)) or self.routes.keys() & self.no_route.keys():
-            raise ValueError('each source stands either under "routes" or, with the reason, under "no_route"')
+    def _known_engine(self) -> Self:
+        if self.engine not in load_engines():
+            raise ValueError(f'unknown engine "{self.engine}": {nearest(self.engine, load_engines())}')
+        if both := self.routes.keys() & self.no_route.keys():
+            raise ValueError(f'a source stands under "routes" or "no_route", not both: {", ".join(sorted(both))}')
         return self
 
 
 @cache
-def load_recipes() -> dict[str, RecipeSpec]:
-    """Every recipe by name, in the order of `build/recipes.toml`."""
-    path = PACKAGE / "build" / "recipes.toml"
-    return {n: parse(RecipeSpec, {"name": n, **row}, f"{path}: [{n}]") for n, row in read_toml(path).items()}
+def load_formats() -> dict[str, FormatSpec]:
+    """Every format by name, in the order of the rows."""
+    return load_rows(FormatSpec, "format")
 
 
 @cache
-def load_formats() -> dict[str, FormatSpec]:
-    """Every format by name, in the order of `build/formats.toml`."""
-    path = PACKAGE / "build" / "formats.toml"
-    return {n: parse(FormatSpec, {"name": n, **row}, f"{path}: [{n}]") for n, row in read_toml(path).items()}
+def load_recipes() -> dict[str, RecipeSpec]:
+    """Every recipe by name, in the order of the rows, each with a lowering for every format.
+
+    Raises ConfigError where a recipe names a format, or a format a recipe, that there is none of.
+    """
+    recipes = load_rows(RecipeSpec, "recipe")
+    for name, recipe in recipes.items():
+        _all_known("format", recipe.formats, load_formats(), f"[recipe.{name}]")
+    for name, row in load_formats().items():
+        _all_known("recipe", row.recipes, recipes, f"[format.{name}]")
+    return {name: recipe.model_copy(update={"formats": _lowerings(recipe)}) for name, recipe in recipes.items()}
+
+
+def _lowerings(recipe: RecipeSpec) -> dict[FormatName, Lowering]:
+    return {
+        name: recipe.formats.get(name) or row.recipes.get(recipe.name) or _not_available(recipe.name, name)
+        for name, row in load_formats().items()
+    }
+
+
+def _not_available(recipe: str, format_name: str) -> Lowering:
+    return Lowering(unsupported=f"nothing builds {recipe} in the format {format_name}: neither row says how")
+
+
+def _all_known(what: str, named: Mapping[str, object], known: Mapping[str, object], where: str) -> None:
+    for name in named:
+        if name not in known:
+            raise unknown(what, name, known, where)

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import Acceptable, Share
+from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import load_formats, load_recipes
+from edgerig.spec.source import load_sources
 from edgerig.spec.sweep_paths import from_its_folder
-from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml
+from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml, unknown
 
 
 class RunSettings(Strict):
@@ -78,8 +80,27 @@ class SweepBudget(Acceptable):
     agreement: Share | None = 0.9
 
 
+def _one_or_several(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _lists_of_processors(value: object) -> object:
+    """One list of processors, or several; in order and none twice."""
+    if not isinstance(value, list | tuple):
+        return value
+    lists = value if any(isinstance(each, list | tuple) for each in value) else [value]
+    whole = all(isinstance(each, list | tuple) and all(type(n) is int for n in each) for each in lists)
+    return tuple(tuple(sorted(set(each))) for each in lists) if whole else lists
+
+
+Processor = Annotated[StrictInt, Field(ge=0, le=1023)]
+"""As the kernel counts them, up to the largest of glibc's cpu_set_t (sched_setaffinity(2))."""
+Values = Annotated[tuple[OptionValue, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
+
+
 class SweepSpec(Strict):
-    """A sweep: the product of models, formats, recipes, devices and threads, thinned by `select` globs."""
+    """A sweep: the product of models, formats, recipes and placements, thinned by `select` globs. Placements are the
+    product of devices, threads, accelerators, processors and each engine's options."""
 
     models: tuple[str, ...] = Field(default=("digits_cnn", "digits_vit"), min_length=1)
     dataset: Path | None = None
@@ -90,6 +111,11 @@ class SweepSpec(Strict):
     recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)
     devices: tuple[str, ...] = Field(default=("local",), min_length=1)
     threads: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(1,), min_length=1)
+    accelerators: tuple[str, ...] = Field(default=(CPU,), min_length=1)
+    processors: Annotated[tuple[tuple[Processor, ...], ...], BeforeValidator(_lists_of_processors)] = ((),)
+    """Those a runner is held to, `[2, 3]`; several lists are tried one after another, `[]` being all processors."""
+    engine: dict[str, dict[str, Values]] = Field(default={})
+    """Engine → option → its value, or several to be tried one after another; only where the engine runs the format."""
     select: tuple[str, ...] = ("*",)
     seed: int = 0
     out: Path = Path("reports")
@@ -117,11 +143,15 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
             value = {**table[key], **value}  # a flag changes one key of [run] or [options], not the whole table
         table[key] = value
     sweep = parse(SweepSpec, table, origin)
-    for recipe in sweep.recipes:
-        if recipe not in load_recipes() and recipe != AS_IS:
-            raise ConfigError(
-                f'{origin}: key "recipes": unknown recipe "{recipe}"', hint=nearest(recipe, [*load_recipes(), AS_IS])
-            )
+    for key, what, named, known in (
+        ("formats", "format", sweep.formats, tuple(load_formats())),
+        ("sources", "source", sweep.sources, tuple(load_sources())),
+        ("recipes", "recipe", sweep.recipes, (*load_recipes(), AS_IS)),
+        ("options", "format", sweep.options, tuple(load_formats())),
+    ):
+        for name in named:
+            if name not in known:
+                raise unknown(what, name, known, f'{origin}: key "{key}"')
     for format_name, chosen in sweep.options.items():
         allowed = load_formats()[format_name].options
         for key, value in chosen.items():
@@ -132,4 +162,20 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
                     f'{origin}: option "{format_name}.{key}": unknown value "{value}"',
                     hint=nearest(value, allowed[key]),
                 )
+    _check_engines(sweep, origin)
     return sweep
+
+
+def _check_engines(sweep: SweepSpec, origin: str) -> None:
+    """Raises ConfigError for an accelerator, an engine or an option that there is none of."""
+    accelerators = sorted({name for engine in load_engines().values() for name in engine.accelerators})
+    for name in sweep.accelerators:
+        if name not in accelerators:
+            raise unknown("accelerator", name, accelerators, f'{origin}: key "accelerators"')
+    for name, options in sweep.engine.items():
+        if name not in load_engines():
+            raise unknown("engine", name, load_engines(), f"{origin}: [engine.{name}]")
+        for option, values in options.items():
+            for value in values:
+                if refused := load_engines()[name].refusal(option, value):
+                    raise ConfigError(f"{origin}: [engine.{name}]: {refused[0]}", hint=refused[1])

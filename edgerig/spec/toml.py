@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -20,7 +20,7 @@ AS_IS = "as-is"
 LARGEST_TOML = 16 * 2**20
 """Bytes: some thousand times the largest that anybody wrote by hand."""
 _MOST_SHOWN = 20
-"""Wrong keys of one file that are told."""
+"""Wrong keys of one file, and known names, that are told."""
 LONGEST_NAME = 80
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=LONGEST_NAME)]
@@ -28,9 +28,10 @@ FACTORY = r"^[\w./-]+\.py:[A-Za-z_]\w*$"
 Factory = Annotated[str, StringConstraints(pattern=FACTORY)]
 """`"file.py:function"`, the file relative to the model's folder."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-FormatName = Literal["tflite", "executorch", "onnx"]
-Source = Literal["torch", "keras", "saved_model", "onnx", "tflite", "executorch"]
-"""What a model is authored in; `executorch` only ever as a ready `.pte` file."""
+FormatName = Name
+"""A row of `build/formats.toml`; whether there is one is asked where a user names it."""
+Source = Name
+"""What a model is authored in: a row of `build/sources.toml`, asked for as a format's is."""
 Layout = Literal["NCHW", "NHWC", "any"]
 Dtype = Literal[
     "float32",
@@ -59,14 +60,18 @@ SpecT = TypeVar("SpecT", bound=BaseModel)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: those it begins, else the nearest known one, else all of them."""
+    """A hint for an unknown name: those it begins, else the nearest known one, and all of them."""
     known = sorted(known)
     name = name[:LONGEST_NAME]  # comparing takes the product of the lengths
-    begun = [f'"{each}"' for each in known if name and each.startswith(name)]
-    if begun:
-        return f"did you mean {' or '.join(begun)}?"
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known) or 'none'}"
+    begun = [each for each in known if name and each.startswith(name)]
+    meant = " or ".join(f'"{each}"' for each in begun or difflib.get_close_matches(name, known, n=1, cutoff=0.5))
+    listed = f"known: {', '.join(known[:_MOST_SHOWN]) or 'none'}{', …' if len(known) > _MOST_SHOWN else ''}"
+    return f"did you mean {meant}? {listed}" if meant else listed
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> ConfigError:
+    """The refusal of a name that is not among the `known` ones; `where` is the file and key it stands in."""
+    return ConfigError(f'{where}{": " if where else ""}unknown {what} "{_cut(name)}"', hint=nearest(name, known))
 
 
 def read_toml(path: Path, limit: int = LARGEST_TOML) -> dict[str, Any]:
@@ -134,12 +139,15 @@ def _cut(text: str) -> str:
 
 def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The known keys of the table at `location` inside `cls`."""
+    named = False
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:  # a list's place, or a name in a dictionary of tables
+            named = False
             continue
         field = cls.model_fields.get(part)
         if field is None:
             return []
+        named = get_origin(field.annotation) is dict
         candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
         found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not found:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_compl
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
+from edgerig.ondevice import processors
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import ErrorRecord
 from edgerig.spec import Device, FormatName, kind_of
@@ -177,7 +177,7 @@ class _Sweep:
         wanted = [cell for cell in cells if not cell.unsupported]
         if not wanted:
             return
-        builds = self.plan.sweep.build.jobs or os.cpu_count() or 1
+        builds = self.plan.sweep.build.jobs or processors.available()
         places = sorted({_place(self.plan.devices[cell.device]) for cell in wanted})
         with cluster(places, builds, self.sessions) as client:
             client.subscribe_topic(WAITING, self._waits)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import platform
 
 from edgerig import __version__, process
 from edgerig.build.keys import version
 from edgerig.devices.host import cpu_model, governor, memory_bytes
+from edgerig.ondevice import processors
 from edgerig.results import Environment, HostInfo
+from edgerig.spec import load_formats, on_device
 
-TOOLS = (
-    "torch",
-    "tensorflow",
-    "executorch",
-    "torchao",
-    "litert-torch",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "numpy",
-    "scipy",
-    "distributed",
-)
+OWN_TOOLS = ("scipy", "distributed")
+"""What decides figures beside the formats' and the engines' distributions."""
+
+
+def tools() -> tuple[str, ...]:
+    """The distributions whose versions are recorded: what builds, what runs, what measures."""
+    building = (tool for row in load_formats().values() for tool in row.tools)
+    return tuple(dict.fromkeys((*building, *on_device(), *OWN_TOOLS)))
 
 
 def environment() -> Environment:
@@ -32,10 +26,10 @@ def environment() -> Environment:
     return Environment(
         edgerig=__version__,
         python=platform.python_version(),
-        tools={tool: version(tool) for tool in TOOLS},
+        tools={tool: version(tool) for tool in tools()},
         host=HostInfo(
             cpu=cpu_model(),
-            cores=os.cpu_count() or 1,
+            cores=processors.available(),
             memory_bytes=memory_bytes(),
             os=platform.platform(),
             governor=found,

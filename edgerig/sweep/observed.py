@@ -13,6 +13,7 @@ from edgerig.errors import ResultsError, RunError
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.snapshot import Snapshot, snapshot
 from edgerig.npy import load_untrusted
+from edgerig.plan import cell_of
 from edgerig.report.baseline import read_baseline
 from edgerig.report.read import read_results
 from edgerig.results import CellResult, Results
@@ -62,7 +63,7 @@ def _raw(run: Path, cell: CellResult) -> Raw | None:
     if not (folder / "raw.json").is_there():
         return None
     try:
-        return read_raw(folder, cell.raw.removeprefix("raw/"))  # runs of schema 1 knew the cell by another id
+        return read_raw(folder, cell_of(cell.raw))  # runs of schema 1 knew the cell by another id
     except (RunError, UnicodeError) as error:
         raise ResultsError(f"{folder}: {error}", hint="the raw run is damaged: repeat the sweep") from error
 

@@ -118,7 +118,7 @@ def _told(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
-    raw = f"raw/{task.cell.id}"
+    raw = task.cell.raw
     device: DeviceRecord | None = None
     try:
         artifact = task.built.artifact
@@ -134,8 +134,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         with sessions.turn(task.device) as opened:
             device = opened.probe()
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
-            file, threads = folder / artifact.file, task.cell.threads
-            opened.execute(CellJob(task.cell.id, artifact, file, inputs, threads, settings, into, before=device))
+            file = folder / artifact.file
+            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, before=device))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)

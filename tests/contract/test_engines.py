@@ -16,13 +16,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgerig.build.builder import FormatBuilder
+from edgerig.build.source import SourceModel
 from edgerig.devices.native import executorch_runner
 from edgerig.ondevice.engines import Array, Engine, create
+from edgerig.registry import load_object
+from edgerig.spec import ModelSpec, OptionValue, TensorSpec, load_engines, load_formats, load_recipes
 
 pytestmark = pytest.mark.contract
 
 ROOT = Path(__file__).resolve().parents[2]
-MEMBERS = ("litert", "onnxruntime", "executorch", "executorch-wheel")
+FORMATS = {row.engine: row for row in load_formats().values()}
+"""Engine → a format that it runs."""
+WHEEL = "-wheel"
+"""Behind the name of an engine that has a library of ours, for the way through its package."""
+MEMBERS = (*load_engines(), *(f"{name}{WHEEL}" for name, row in load_engines().items() if row.native))
+SETTINGS = [
+    (e.name, name, value) for e in load_engines().values() for name, o in e.options.items() for value in o.values
+]
 WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
 BIAS = np.array([0.5, -0.25, 1.0], dtype=np.float32)
 X = np.linspace(-2, 2, 8, dtype=np.float32).reshape(1, 8)
@@ -46,12 +57,16 @@ def chain(x: Array) -> Array:
 class Member:
     """An engine under test: how to create it and its files by model name."""
 
-    engine: str
+    name: str
     files: dict[str, Path]
     options: dict[str, Any] = field(default_factory=dict)
 
-    def load(self, model: str = "dense", threads: int = 1) -> Engine:
-        engine = create(self.engine, self.options)
+    @property
+    def engine(self) -> str:
+        return load_engines()[self.name].module
+
+    def load(self, model: str = "dense", threads: int = 1, **options: Any) -> Engine:
+        engine = create(self.engine, self.options | options)
         engine.load(str(self.files[model]), threads)
         return engine
 
@@ -85,35 +100,27 @@ def torch_models() -> dict[str, tuple[Any, tuple[Any, ...]]]:
     }
 
 
-def export_tflite(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
-    import litert_torch
-
-    litert_torch.convert(module, inputs).export(str(file))
-
-
-def export_onnx(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
-    import torch
-
-    program: Any = torch.onnx.export(module, inputs, dynamo=True, opset_version=20, verbose=False)
-    program.save(file, external_data=False)
-
-
-def export_pte(module: Any, inputs: tuple[Any, ...], file: Path) -> None:
-    import torch
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    # "chain" stays on the portable kernels: a delegate would hide its intermediates from the memory plan.
-    partitioner = [] if type(module).__name__ == "Chain" else [XnnpackPartitioner()]
-    program = to_edge_transform_and_lower(torch.export.export(module, inputs), partitioner=partitioner).to_executorch()
-    file.write_bytes(program.buffer)
-
-
-EXPORTS: dict[str, tuple[str, Callable[[Any, tuple[Any, ...], Path], None]]] = {
-    "litert": (".tflite", export_tflite),
-    "onnxruntime": (".onnx", export_onnx),
-    "executorch": (".pte", export_pte),
-}
+def built(engine: str, name: str, folder: Path) -> Path:
+    """The model in the format that the engine runs, float32, by the format's own builder."""
+    row = FORMATS[engine]
+    module, samples = torch_models()[name]
+    inputs = [sample.numpy() for sample in samples]
+    outputs = module(*samples)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    spec = ModelSpec(
+        name=name,
+        source="torch",
+        factory="model.py:create",
+        no_accuracy_reason="made for a test",
+        inputs=tuple(TensorSpec(name=f"in{i}", shape=array.shape) for i, array in enumerate(inputs)),
+        outputs=tuple(TensorSpec(name=f"out{i}", shape=tuple(output.shape)) for i, output in enumerate(outputs)),
+    )
+    # A delegate would hide the intermediates of "chain" from ExecuTorch's memory plan.
+    options = {option: values[-1 if name == "chain" else 0] for option, values in row.options.items()}
+    work = folder / f"{engine}-{name}"
+    work.mkdir()
+    builder: FormatBuilder = load_object(row.builder)(SourceModel(spec, module, list, inputs), options, work)
+    return builder.build(load_recipes()["fp32"], None, folder / f"{name}{row.suffix}").file
 
 
 @pytest.fixture(scope="session")
@@ -123,22 +130,17 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Member]
 
     @cache
     def files(engine: str) -> dict[str, Path]:
-        suffix, export = EXPORTS[engine]
-        exported = {}
-        for name, (module, inputs) in torch_models().items():
-            exported[name] = folder / f"{name}{suffix}"
-            export(module, inputs, exported[name])
-        return exported
+        return {name: built(engine, name, folder) for name in torch_models()}
 
     @cache
     def member(name: str) -> Member:
-        engine = name.removesuffix("-wheel")
-        if name != "executorch":
-            return Member(engine, files(engine))
+        row = load_engines()[name.removesuffix(WHEEL)]
+        if name.endswith(WHEEL) or not row.native:
+            return Member(row.name, files(row.name))
         native = executorch_runner(folder / "native")
         if native.path is None:
             pytest.skip(native.reason)
-        return Member(engine, files(engine), {"library": str(native.path)})
+        return Member(row.name, files(row.name), {row.native: str(native.path)})
 
     return member
 
@@ -225,6 +227,9 @@ def test_describe(member: Member) -> None:
     assert found.runtime
     assert found.version[0].isdigit()
     assert (found.delegated is None) == (found.total is None) == bool(found.delegation_reason)
+    tells = load_engines()[member.name].tells
+    assert ("delegation" in tells) == (found.delegated is not None)
+    assert ("threads" in tells) == ("cannot tell its thread count" not in " ".join(found.notes))
     json.dumps(found.to_json())
 
 
@@ -274,6 +279,29 @@ print(json.dumps(raised))
         assert message
 
 
+@pytest.mark.parametrize(("name", "option", "value"), SETTINGS)
+def test_every_value_of_an_option_computes_the_same(
+    members: Callable[[str], Member], name: str, option: str, value: OptionValue
+) -> None:
+    (found,) = run(members(name).load(**{option: value}), X)
+    np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
+
+
+def test_litert_without_xnnpack_delegates_nothing(members: Callable[[str], Member]) -> None:
+    found = members("litert").load("pair", xnnpack=False).describe()
+    assert (found.delegated, found.total is not None and found.total >= 2) == (0, True)
+
+
+def test_onnxruntime_is_told_its_options(members: Callable[[str], Member]) -> None:
+    """What the session says of itself: what it makes of them shows in no output."""
+    given: dict[str, OptionValue] = {"graph_optimization_level": "basic", "intra_op_spinning": False}
+    for options, level, spins in (({}, "ORT_ENABLE_ALL", "1"), (given, "ORT_ENABLE_BASIC", "0")):
+        engine: Any = members("onnxruntime").load(**options)
+        told = engine._session.get_session_options()
+        assert told.graph_optimization_level.name == level
+        assert told.get_session_config_entry("session.intra_op.allow_spinning") == spins
+
+
 def test_litert_counts_delegated_operators(members: Callable[[str], Member]) -> None:
     found = members("litert").load("pair").describe()
     assert found.total is not None and found.total >= 2
@@ -286,7 +314,7 @@ def test_litert_names_operators_left_on_the_reference_kernels() -> None:
     file = data / "mlperf_tiny" / "keyword_spotting" / "kws_ref_model.tflite"
     if not file.is_file():
         pytest.skip(f"{file} is not there; EDGERIG_TEST_DATA names the data folder")
-    engine = create("litert", {})
+    engine = create(load_engines()["litert"].module, {})
     engine.load(str(file), 1)
     found = engine.describe()
     assert (found.delegated, found.total) == (11, 13)
@@ -306,7 +334,7 @@ def test_onnxruntime_dynamic_batch_is_one(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, tmp_path / "dynamic.onnx")
-    engine = create("onnxruntime", {})
+    engine = create(load_engines()["onnxruntime"].module, {})
     engine.load(str(tmp_path / "dynamic.onnx"), 1)
     found = engine.describe()
     assert (found.inputs[0].shape, found.inputs[0].dtype) == ((1, -1, 2), "float16")
@@ -323,15 +351,17 @@ def test_executorch_runner_works_without_torch(members: Callable[[str], Member])
 import json, sys
 import numpy as np
 from edgerig.ondevice.engines import create
-options, path, x = json.loads(sys.argv[1])
-engine = create("executorch", options)
+module, options, path, x = json.loads(sys.argv[1])
+engine = create(module, options)
 engine.load(path, 1)
 engine.set_inputs([np.array(x, np.float32)])
 engine.invoke()
 loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "executorch"})
 print(json.dumps([engine.outputs()[0].tolist(), loaded]))
 """
-    found, loaded = json.loads(_python(program, [member.options, str(member.files["dense"]), X.tolist()]))
+    found, loaded = json.loads(
+        _python(program, [member.engine, member.options, str(member.files["dense"]), X.tolist()])
+    )
     np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
     assert loaded == []
 
@@ -345,7 +375,7 @@ def test_executorch_runner_says_what_it_knows(members: Callable[[str], Member]) 
 def test_executorch_error_carries_the_code(members: Callable[[str], Member], tmp_path: Path) -> None:
     file = tmp_path / "junk.pte"
     file.write_bytes(b"x" * 4096)
-    engine = create("executorch", members("executorch").options)
+    engine = create(load_engines()["executorch"].module, members("executorch").options)
     with pytest.raises(RuntimeError, match=r"ExecuTorch error 0x[0-9a-f]+.*Error::InvalidProgram"):
         engine.load(str(file), 1)
 

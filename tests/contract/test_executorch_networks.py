@@ -19,8 +19,8 @@ from edgerig.build.formats.executorch_quantizer import StaticQuantizer, canonica
 from edgerig.build.formats.pte import Program
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
-from edgerig.spec import ModelSpec, TensorSpec, load_recipes
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import ModelSpec, TensorSpec, load_engines, load_recipes
 
 pytestmark = pytest.mark.contract
 
@@ -55,7 +55,7 @@ def build(
     builder = ExecutorchBuilder(source, {"backend": "xnnpack"}, folder)
     calibration = np.concatenate([data(1), data(2)])  # a few samples must hold the ranges
     built = builder.build(load_recipes()[recipe], [calibration], folder / "net.pte")
-    engine = engines.create("executorch", {"library": None})
+    engine = engines.create(load_engines()["executorch"].module, {})
     engine.load(str(built.file), 1)
     return built, [*evaluate(engine, [inputs]), *references]
 

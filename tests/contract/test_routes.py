@@ -17,21 +17,30 @@ from edgerig.build.check import check_constants, check_outputs
 from edgerig.build.factory import call_factory
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
-from edgerig.build.source import SOURCES, Arrays, SourceModel, load_source
+from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.errors import UnsupportedRecipe
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.evaluate import evaluate
 from edgerig.plan import unsupported_reason
 from edgerig.registry import load_object
-from edgerig.spec import FormatName, Source, load_formats, load_models, load_recipes
+from edgerig.spec import (
+    FormatName,
+    Source,
+    load_engines,
+    load_formats,
+    load_models,
+    load_recipes,
+    load_sources,
+    no_route,
+)
 
 pytestmark = pytest.mark.contract
 
 SAMPLES = 16
-BROUGHT: tuple[Source, ...] = tuple(source for source in SOURCES if source != "torch")
+BROUGHT: tuple[Source, ...] = tuple(name for name, row in load_sources().items() if row.loader and name != "torch")
 PAIRS = [(source, name) for name, row in load_formats().items() for source in BROUGHT if source in row.routes]
 CELLS = [(s, f, r) for s, f in PAIRS for r in load_recipes() if not unsupported_reason(s, f, r)]
-UNSUPPORTED = [(s, f) for f, row in load_formats().items() for s in row.no_route]
+UNSUPPORTED = [(s, f) for f in load_formats() for s in load_sources() if no_route(s, f)]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +126,7 @@ def test_a_supported_cell_builds_runs_and_computes_what_its_source_computes(
     check_constants(recipe, format_name, built.constants)
 
     samples = laid_out(digits["inputs"][:SAMPLES], model)
-    engine = engines.create(row.engine, {"library": None} if row.engine == "executorch" else {})
+    engine = engines.create(load_engines()[row.engine].module, {})
     engine.load(str(out), 1)
     outputs = evaluate(engine, to_layout(samples, model.spec.inputs, built.layout))
     record = check_outputs([tensor.name for tensor in model.spec.outputs], outputs, model.infer(samples))

@@ -118,9 +118,10 @@ def test_without_its_files_a_model_is_refused_and_its_card_says_so(
 def _probabilities(path: Path, images: np.ndarray) -> np.ndarray:
     """The file's outputs (N, 10), its inputs and outputs quantized as its tensors say."""
     from edgerig.ondevice import engines
-    from edgerig.ondevice.main import evaluate
+    from edgerig.ondevice.evaluate import evaluate
+    from edgerig.spec import load_engines
 
-    engine = engines.create("litert", {})
+    engine = engines.create(load_engines()["litert"].module, {})
     engine.load(str(path), 1)
     return evaluate(engine, [images])[0]
 

@@ -56,7 +56,7 @@ def run(tmp_path: Path, *, good: int, dies: int = 0, attempts: int = 3) -> Path:
     settings = RunSettings(repeats=2, attempts=attempts)
     with open_device(LocalDevice(name="d", kind="local")) as device:
         job = PosixDevice(device.transport, device.workdir, (sys.executable, str(script)), None, left=device.left)
-        job.execute(CellJob(CELL, artifact, file, inputs, 1, settings, into, device.probe()))
+        job.execute(CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
         assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store")
     return into
 

@@ -34,7 +34,8 @@ def death(device: PosixDevice, tmp_path: Path) -> RunnerCrashed:
     file, inputs = tmp_path / "model.pte", [np.zeros((1, 1), np.float32)]
     artifact, settings = made_up.artifact(file, "executorch"), RunSettings(timeout_s=120)
     with pytest.raises(RunnerCrashed) as caught:
-        device.execute(CellJob(CELL, artifact, file, inputs, 1, settings, tmp_path / "raw", device.probe()))
+        into = tmp_path / "raw"
+        device.execute(CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
     assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store"), "the device is clean"
     return caught.value
 

@@ -20,8 +20,8 @@ from edgerig.build.source import SourceModel, load_source
 from edgerig.build.sources import saved_model as saved_model_source
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
-from edgerig.spec import PACKAGE, DatasetSpec, ModelSpec, load_models
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import PACKAGE, DatasetSpec, ModelSpec, load_engines, load_models
 
 pytestmark = pytest.mark.integration
 L = keras.layers
@@ -41,7 +41,7 @@ def inputs_of(model: SourceModel) -> list[Any]:
 
 
 def run(engine_name: str, file: Path, inputs: list[Any]) -> tuple[list[Any], Any]:
-    engine = engines.create(engine_name, {})
+    engine = engines.create(load_engines()[engine_name].module, {})
     engine.load(str(file), 1)
     return evaluate(engine, inputs), engine.describe()
 

@@ -19,8 +19,8 @@ from edgerig.build.check import check_outputs
 from edgerig.build.formats.onnx import OnnxBuilder
 from edgerig.build.source import load_source
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
-from edgerig.spec import load_models, load_recipes
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import load_engines, load_models, load_recipes
 
 pytestmark = pytest.mark.integration
 
@@ -101,7 +101,7 @@ def test_keras_layers_are_built(make: Callable[[], keras.Model], tmp_path: Path)
     for recipe, bound in (("fp32", 1e-5), ("fp16", 2e-3), ("int8-static", 0.06)):
         row = load_recipes()[recipe]
         made = builder.build(row, samples if row.calibration else None, tmp_path / f"{recipe}.onnx")
-        engine = engines.create("onnxruntime", {})
+        engine = engines.create(load_engines()["onnxruntime"].module, {})
         engine.load(str(made.file), 1)
         names = [tensor.name for tensor in source.spec.outputs]
         record = check_outputs(names, evaluate(engine, samples), reference)

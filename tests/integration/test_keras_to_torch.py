@@ -20,8 +20,8 @@ from edgerig.build.sources.keras import describe
 from edgerig.errors import UnsupportedRecipe
 from edgerig.measure.error import relative_error
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
-from edgerig.spec import PACKAGE, ModelSpec, load_models, load_recipes
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import PACKAGE, ModelSpec, load_engines, load_models, load_recipes
 
 L = keras.layers
 
@@ -222,7 +222,7 @@ def test_a_padded_stem_runs_dynamically_quantized(tmp_path: Path) -> None:
     builder = ExecutorchBuilder(model, {"backend": "xnnpack"}, tmp_path)
     images = np.random.default_rng(0).random((1, 8, 8, 3), dtype=np.float32)
     recipe = load_recipes()["int8-dynamic"]
-    engine = engines.create("executorch", {"library": None})
+    engine = engines.create(load_engines()["executorch"].module, {})
     engine.load(str(builder.build(recipe, None, tmp_path / "net.pte").file), 1)
     assert relative_error(evaluate(engine, [images])[0], model.infer([images])[0]) <= 0.05
 
@@ -249,7 +249,7 @@ def test_executorch_delegates_it_and_computes_the_same(name: str, tmp_path: Path
         built = builder.build(recipe, [images], tmp_path / f"{recipe.name}.pte")
         assert built.delegated is not None and built.operators is not None
         assert built.delegated >= 0.95 * built.operators, built.undelegated
-        engine = engines.create("executorch", {"library": None})
+        engine = engines.create(load_engines()["executorch"].module, {})
         engine.load(str(built.file), 1)
         (outputs,) = evaluate(engine, [images])
         if recipe.name == "fp32":

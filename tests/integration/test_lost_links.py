@@ -71,7 +71,8 @@ class Board:
         job = PosixDevice(device.transport, device.workdir, ("sh", str(script)), None, left=device.left)
         inputs = [np.zeros((1, 1), np.float32)]
         settings = RunSettings(timeout_s=timeout_s)
-        job.execute(CellJob("cell", artifact, file, inputs, 1, settings, self.folder / "raw", device.probe()))
+        into = self.folder / "raw"
+        job.execute(CellJob("cell", artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
 
     def when_at_work(self, then) -> threading.Thread:
         def wait_and_do() -> None:

@@ -19,9 +19,9 @@ from edgerig.build.formats.onnx_float import modernise
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.evaluate import evaluate
 from edgerig.results import CheckRecord
-from edgerig.spec import load_models, load_recipes
+from edgerig.spec import load_engines, load_models, load_recipes
 
 pytestmark = pytest.mark.integration
 
@@ -65,7 +65,7 @@ def built(recipe: str, model: onnx.ModelProto, folder: Path) -> tuple[Built, Che
     spec = load_recipes()[recipe]
     made = OnnxBuilder(source, {}, folder).build(spec, samples if spec.calibration else None, folder / "built.onnx")
     check_constants(spec, "onnx", made.constants)
-    engine = engines.create("onnxruntime", {})
+    engine = engines.create(load_engines()["onnxruntime"].module, {})
     engine.load(str(made.file), 1)
     outputs, reference = evaluate(engine, samples), source.infer(samples)
     assert [output.dtype for output in outputs] == [output.dtype for output in reference]
@@ -198,7 +198,7 @@ def test_the_engine_multiplies_8_bit_files_of_others_exactly_or_at_least_loads_t
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
     )
-    engine = engines.create("onnxruntime", {})
+    engine = engines.create(load_engines()["onnxruntime"].module, {})
     engine.load(str(tmp_path / "net8.onnx"), 1)
     outputs = evaluate(engine, [samples])[0]
     if make is wide_products:

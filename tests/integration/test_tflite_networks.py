@@ -16,7 +16,7 @@ from edgerig.build.formats.tflite import TfliteBuilder
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.errors import UnsupportedRecipe
 from edgerig.ondevice.engines.litert import LitertEngine
-from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.evaluate import evaluate
 from edgerig.spec import ModelSpec, load_recipes
 
 pytestmark = pytest.mark.integration

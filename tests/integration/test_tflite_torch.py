@@ -14,7 +14,7 @@ from edgerig.build.formats.tflite import TfliteBuilder
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.ondevice.engines.litert import LitertEngine
-from edgerig.ondevice.main import evaluate
+from edgerig.ondevice.evaluate import evaluate
 from edgerig.spec import ModelSpec, TensorSpec, load_recipes
 
 pytestmark = pytest.mark.integration

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgerig.errors import ConfigError, NothingSelected
-from edgerig.plan import Cell, make_plan, unsupported_reason, variants
+from edgerig.plan import Cell, cell_of, make_plan, unsupported_reason, variants
 from edgerig.spec import SweepSpec
 
 
@@ -15,6 +15,54 @@ def test_the_quickstart_has_a_cell_for_each_combination():
     found = ids()
     assert len(found) == len(set(found)) == 2 * 3 * 4
     assert found[0] == "digits_cnn-torch-tflite-fp32@local/t1"
+
+
+QUICK = {"models": ("digits_cnn",), "recipes": ("fp32",)}
+
+
+def test_an_id_names_what_differs_from_the_default_and_nothing_else():
+    found = ids(
+        **QUICK, formats=("tflite", "onnx"), processors=((), (2, 3)), engine={"litert": {"xnnpack": (True, False)}}
+    )
+    assert found == [
+        "digits_cnn-torch-tflite-fp32@local/t1",
+        "digits_cnn-torch-tflite-fp32@local/t1/xnnpack=false",
+        "digits_cnn-torch-tflite-fp32@local/t1/p2-3",
+        "digits_cnn-torch-tflite-fp32@local/t1/p2-3/xnnpack=false",
+        "digits_cnn-torch-onnx-fp32@local/t1",
+        "digits_cnn-torch-onnx-fp32@local/t1/p2-3",
+    ]
+
+
+def test_an_option_set_to_its_default_makes_no_other_cell():
+    options = {"onnxruntime": {"intra_op_spinning": (True,), "graph_optimization_level": ("all", "basic", "basic")}}
+    assert ids(**QUICK, formats=("onnx",), engine=options) == [
+        "digits_cnn-torch-onnx-fp32@local/t1",
+        "digits_cnn-torch-onnx-fp32@local/t1/graph_optimization_level=basic",
+    ]
+
+
+def test_options_stand_in_an_id_in_one_order_whatever_theirs_in_the_file():
+    given = {"intra_op_spinning": (False,), "graph_optimization_level": ("basic",)}
+    backwards = dict(reversed(given.items()))
+    (one,), (other,) = (ids(**QUICK, formats=("onnx",), engine={"onnxruntime": g}) for g in (given, backwards))
+    assert one == other == "digits_cnn-torch-onnx-fp32@local/t1/graph_optimization_level=basic/intra_op_spinning=false"
+
+
+def test_no_raw_run_lies_in_anothers_folder():
+    options = {"litert": {"xnnpack": (True, False)}}
+    cells = make_plan(SweepSpec(**QUICK, threads=(1, 2), processors=((), (0, 1)), engine=options)).cells
+    folders = [Path(cell.raw) for cell in cells]
+    assert folders[3] == Path("raw/digits_cnn-torch-tflite-fp32@local/t1,p0-1,xnnpack=false")
+    assert len({*folders}) == len(cells)
+    assert not [(a, b) for a in folders for b in folders if a in b.parents]
+    assert [cell_of(cell.raw) for cell in cells] == [cell.id for cell in cells]
+
+
+def test_an_accelerator_that_an_engine_lacks_is_unsupported_with_the_reason():
+    cells = make_plan(SweepSpec(**QUICK, accelerators=("cpu", "npu"), formats=("tflite",))).cells
+    assert [cell.id.partition("@")[2] for cell in cells] == ["local/t1", "local/t1/npu"]
+    assert [cell.unsupported for cell in cells] == ["", "LiteRT as edgerig has it runs on cpu, not on npu"]
 
 
 def test_globs_select_by_id():

@@ -31,13 +31,31 @@ def test_the_quickstart_is_what_no_file_means():
         ('recipes = ["int4"]', 'unknown recipe "int4"', 'did you mean "int4-weight"?'),
         ('recipes = ["int8"]', 'unknown recipe "int8"', '"int8-static" or "int8-static-unsigned" or "int8-weight"?'),
         ("threads = [0]", 'key "threads.0"', ""),
-        ('formats = ["tflight"]', 'key "formats.0"', ""),
+        ('formats = ["tflight"]', 'key "formats": unknown format "tflight"', 'did you mean "tflite"?'),
         ("[run]\nmin_runs = -1", 'key "run.min_runs"', ""),
         ("models = []", 'key "models"', ""),
         ("models = [", "not TOML", "correct the line"),
         ('[options.executorch]\nbackend = "xnnpak"', 'unknown value "xnnpak"', 'did you mean "xnnpack"?'),
         ('[options.executorch]\nbakend = "xnnpack"', 'unknown option "executorch.bakend"', 'did you mean "backend"?'),
         ('[options.tflite]\nx = "y"', 'unknown option "tflite.x"', "known: none"),
+        ('[options.onx]\nx = "y"', 'key "options": unknown format "onx"', 'did you mean "onnx"? known: executorch, '),
+        ('sources = ["troch"]', 'unknown source "troch"', 'did you mean "torch"? known: executorch, keras, onnx, '),
+        ("processors = [[0, 1], [-1]]", 'key "processors.1.0"', ""),
+        ("processors = [1024]", 'key "processors.0.0"', ""),
+        ("processors = [true]", 'key "processors', ""),
+        ('processors = "0-3"', 'key "processors"', ""),
+        ('accelerators = ["cpus"]', 'unknown accelerator "cpus"', 'did you mean "cpu"?'),
+        ("[engine.liter]\nxnnpack = true", 'unknown engine "liter"', 'did you mean "litert"?'),
+        ("[engine.litert]\nxnpack = true", 'unknown option "litert.xnpack"', 'did you mean "xnnpack"?'),
+        ("[engine.litert]\nxnnpack = 1", 'option "litert.xnnpack": unknown value 1', "known: false, true"),
+        ("[engine.litert]\nxnnpack = 0.5", 'key "engine.litert.xnnpack.0', ""),
+        ("[engine.litert]\nxnnpack = []", 'key "engine.litert.xnnpack"', ""),
+        ("[engine.executorch]\nx = true", 'unknown option "executorch.x"', "known: none"),
+        (
+            '[engine.onnxruntime]\ngraph_optimization_level = ["all", "bsic"]',
+            'option "onnxruntime.graph_optimization_level": unknown value bsic',
+            'did you mean "basic"?',
+        ),
     ],
 )
 def test_a_wrong_sweep_names_file_key_and_fix(tmp_path, text, said, hint):
@@ -47,6 +65,26 @@ def test_a_wrong_sweep_names_file_key_and_fix(tmp_path, text, said, hint):
     assert str(path) in caught.value.message
     assert said in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("", ((),)),
+        ("processors = [3, 2, 3]", ((2, 3),)),
+        ("processors = [[0], [3, 2], []]", ((0,), (2, 3), ())),
+        ("processors = []", ((),)),
+    ],
+)
+def test_processors_are_one_list_or_several(tmp_path, written, meant):
+    assert spec.load_sweep(write(tmp_path / "sweep.toml", written), {}).processors == meant
+
+
+def test_a_sweep_is_read_back_as_it_was_written(tmp_path):
+    engines = "[engine.litert]\nxnnpack = [true, false]\n[engine.onnxruntime]\nintra_op_spinning = false"
+    sweep = spec.load_sweep(write(tmp_path / "sweep.toml", f"processors = [[], [1]]\n{engines}"), {})
+    assert sweep.engine == {"litert": {"xnnpack": (True, False)}, "onnxruntime": {"intra_op_spinning": (False,)}}
+    assert spec.SweepSpec.model_validate_json(sweep.model_dump_json()) == sweep
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -69,7 +107,7 @@ def test_an_unknown_model_gets_the_nearest_name():
 def test_an_unknown_device_gets_the_nearest_name():
     with pytest.raises(ConfigError) as caught:
         spec.load_device("locale")
-    assert caught.value.hint == 'did you mean "local"?'
+    assert caught.value.hint.startswith('did you mean "local"? known: local, ')
 
 
 def test_the_users_own_models_come_first(tmp_path, monkeypatch):
@@ -94,7 +132,12 @@ MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshap
         (MODEL.format(shape="[1, 4]", more='layout = "NCHW"'), "needs a shape of four axes"),
         (MODEL.format(shape="[1, 4]", more=""), 'needs the keys "inputs" and "outputs"'),
         ('source = "torch"\nfactory = "/etc/passwd"', 'key "factory"'),
-        ('source = "pytorch"', 'key "source"'),
+        ('source = "pytorch"', 'key "source": no such source; did you mean "torch"? known: '),
+        (
+            'source = "onnx"\nfile = "n.onnx"\nno_accuracy_reason = "x"\n[[published]]\nwhat = "w"\nsize_bytes = 1\n'
+            'format = "onx"\nsource = { title = "t", url = "https://example.org" }',
+            'key "published": no format "onx"; did you mean "onnx"?',
+        ),
         ('source = "onnx"\nfile = "net.onnx"\ndataset.images = "photos"', "a table is needed, with keys out of: "),
         ('name = "other"\nsource = "torch"', "needs exactly one of factory, file"),
     ],

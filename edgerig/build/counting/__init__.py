@@ -1,4 +1,4 @@
-"""Counting a network's parameters, layers and multiply-accumulates: one module a kind of source, in a child process."""
+"""Counting a network's parameters, layers and multiply-accumulates: a module per kind of source, in a child process."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from edgerig.build.ready import inspect
 from edgerig.build.source import SourceModel, fed, load_source, named_tensors
 from edgerig.errors import BuildError
 from edgerig.registry import load_object
-from edgerig.spec import ModelSpec, Source, load_formats
-
-COUNTERS: dict[Source, str] = {
-    "torch": "edgerig.build.counting.torch:count",
-    "keras": "edgerig.build.counting.keras:count",
-    "saved_model": "edgerig.build.counting.files:saved_model",
-    "onnx": "edgerig.build.counting.files:onnx",
-    "tflite": "edgerig.build.counting.files:tflite",
-}
-"""Source → its `count(model) -> Counts`."""
+from edgerig.spec import ModelSpec, load_formats, load_sources
 
 
 class Counts(NamedTuple):
@@ -31,11 +22,13 @@ class Counts(NamedTuple):
 
 
 def count(spec: ModelSpec) -> NetworkFacts:
-    """Loads the model and counts it. Raises BuildError when it does not load."""
-    if spec.source == "executorch":
+    """Loads the model and counts it with its source's `counter(model) -> Counts`. Raises BuildError when it does not
+    load."""
+    row = load_sources()[spec.source]
+    if row.finished:
         return _program(spec)
     model: SourceModel = load_source(spec)
-    counts: Counts = load_object(COUNTERS[spec.source])(model)
+    counts: Counts = load_object(row.counter)(model)
     return NetworkFacts(
         parameters=counts.parameters,
         statistics=counts.statistics,
@@ -48,15 +41,16 @@ def count(spec: ModelSpec) -> NetworkFacts:
 
 
 def _program(spec: ModelSpec) -> NetworkFacts:
-    """A .pte file: a finished program, of which its runtime tells the tensors."""
+    """A finished program, of which its runtime tells the tensors."""
+    format_spec = load_formats()[spec.source]
     if spec.path is None:
-        raise BuildError(f'model "{spec.name}" is not a file', hint="give the path of a .pte file")
-    described = inspect(spec.path, load_formats()["executorch"])
+        raise BuildError(f'model "{spec.name}" is not a file', hint=f"give the path of a {format_spec.suffix} file")
+    described = inspect(spec.path, format_spec)
     return NetworkFacts(
         parameters=None,
         statistics=None,
         macs=None,
-        reason="a .pte file is a finished program: its layers are not in it",
+        reason=f"a {format_spec.suffix} file is a finished program: its layers are not in it",
         layers={},
         inputs=named_tensors(map(fed, described.inputs), "any"),
         outputs=named_tensors(map(fed, described.outputs), "any"),

@@ -12,12 +12,11 @@ from typing import Any
 
 from edgerig.errors import UnsupportedRecipe
 from edgerig.registry import load_object
-from edgerig.spec import FormatName, Source, load_formats
+from edgerig.spec import FormatName, Source, load_formats, no_route
 
 
 def find_route(source: Source, format_name: FormatName) -> Any:
     """The pair's `convert`. Raises UnsupportedRecipe with the reason where there is none."""
-    row = load_formats()[format_name]
-    if source not in row.routes:
-        raise UnsupportedRecipe(row.no_route[source], hint='"edgerig formats" shows the routes there are')
-    return load_object(row.routes[source])
+    if why := no_route(source, format_name):
+        raise UnsupportedRecipe(why, hint='"edgerig formats" shows the routes there are')
+    return load_object(load_formats()[format_name].routes[source])

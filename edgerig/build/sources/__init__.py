@@ -1,1 +1,1 @@
-"""The frameworks models are authored in, one module each with `load(spec) -> SourceModel`; `SOURCES` lists them."""
+"""The frameworks models are authored in, one module each with `load(spec) -> SourceModel`; listed in `sources.toml`."""

@@ -16,8 +16,8 @@ from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
-from edgerig.ondevice.main import evaluate
-from edgerig.spec import Layout, ModelSpec, load_formats
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import Layout, ModelSpec, load_engines, load_formats
 
 QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|NBits$|Bnb4$")
 """The names of operators on quantized values (ONNX operator specification; ONNX Runtime's ContribOperators.md)."""
@@ -39,7 +39,7 @@ def load(spec: ModelSpec) -> SourceModel:
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
 
     def infer(arrays: Arrays) -> Arrays:
-        engine = engines.create(format_spec.engine, {})
+        engine = engines.create(load_engines()[format_spec.engine].module, {})
         engine.load(str(path), 1)  # anew each time: a file may keep state
         return evaluate(engine, arrays)
 

@@ -12,7 +12,6 @@ it: bundles of one key are made of the same parts, on whatever host they were bu
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import json
@@ -25,15 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgerig.cache import cache_root, temporary_folder, used
+from edgerig.cache import cache_root, take_lock, temporary_folder, used
 from edgerig.devices import native
 from edgerig.devices.bundle import debian, userland, wheels
-from edgerig.devices.bundle.userland import ARCHITECTURES, EXECUTORCH, WHEELS, Architecture, Parts
+from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture, Parts
 from edgerig.errors import DeviceError
 
 SCHEMA = 1
 LOCK_TIMEOUT_S = 1800.0
-LOCK_POLL_S = 0.5
 COMPRESSION = 6
 """gzip's: the smallest unpackers know it, and it unpacks several times faster than xz on a small board."""
 BUILDER = (__file__, *(str(module.__file__) for module in (debian, native, userland, wheels)), str(native.SOURCE))
@@ -134,13 +132,14 @@ def wanted(target: Architecture) -> tuple[dict[str, str], Path]:
     Only what is known without the network decides. Debian's packages and the compiler are what they were when the
     bundle was built: their updates alone make no new one.
     """
-    versions = {name: wheels.installed_version(name) for name in (*WHEELS, EXECUTORCH)}
+    versions = {name: wheels.installed_version(name) for name in wheels.wanted()}
     parts = [target.name, str(userland.can_compile()), *(f"{name}={version}" for name, version in versions.items())]
     return versions, cache_root() / "bundles" / f"{target.name}-{_hashed([*parts, *_builder()])}.key"
 
 
 def _builder() -> list[str]:
-    return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER]
+    """What, beside its parts, decides what a bundle is: the code that builds it and what it leaves out."""
+    return [*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER), *wheels.useless()]
 
 
 def _hashed(parts: list[str]) -> str:
@@ -253,17 +252,10 @@ def _archive(root: Path, archive: Path) -> None:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds `path` for this thread of this process alone. Raises DeviceError when another keeps it too long."""
-    give_up = time.monotonic() + LOCK_TIMEOUT_S
     with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > give_up:
-                    raise DeviceError(
-                        f"another process has been building a bundle for {LOCK_TIMEOUT_S:g} s",
-                        hint=f"is one stuck? it holds {path}",
-                    ) from error
-            time.sleep(LOCK_POLL_S)
+        if not take_lock(file, LOCK_TIMEOUT_S):
+            raise DeviceError(
+                f"another process has been building a bundle for {LOCK_TIMEOUT_S:g} s",
+                hint=f"is one stuck? it holds {path}",
+            )
         yield

@@ -3,7 +3,7 @@
     bin/     python3.11, busybox (static)
     lib/     the loader and every shared library, side by side
     lib/python3.11/            the standard library
-    lib/python3/dist-packages/ numpy, ai_edge_litert, onnxruntime
+    lib/python3/dist-packages/ numpy and the runtimes
     lib/executorch/            the runner and ExecuTorch's own libraries, without torch
 
 Python finds all of it from the place of `bin/python3.11` alone, so the folder can stand anywhere.
@@ -41,8 +41,6 @@ PACKAGES = (
     "python3.11-minimal",
     "zlib1g",
 )
-WHEELS = ("numpy", "ai-edge-litert", "onnxruntime")
-EXECUTORCH = "executorch"
 USELESS_MODULES = (
     *("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtle.py", "turtledemo"),
     "sitecustomize.py",  # a link to the device's own

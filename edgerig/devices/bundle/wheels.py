@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.errors import DeviceError
+from edgerig.spec import EngineSpec, load_engines
 
 OLDEST_GLIBC, NEWEST_GLIBC = 17, 36
 """glibc 2.x that wheels may ask for: manylinux2014's, up to that of the bundle's own Debian."""
@@ -28,18 +29,8 @@ USELESS = (
     "*.dist-info/RECORD",
     "numpy/f2py/*",
     "numpy/distutils/*",
-    "onnxruntime/transformers/*",
-    "onnxruntime/tools/*",
-    "onnxruntime/quantization/*",
-    "onnxruntime/datasets/*",
-    "onnxruntime/capi/libonnxruntime.so*",  # the Python binding holds a copy of its own
-    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
-    "ai_edge_litert/aot/*",
-    "ai_edge_litert/tools/*",
-    "ai_edge_litert/tflite/*",
-    "ai_edge_litert/vendors/*",  # compilers and dispatchers of accelerators, which need their makers' libraries
 )
-"""Files, as paths in their wheel, that neither importing a runtime nor running a model opens."""
+"""Files, as paths in their wheel, that neither importing a runtime nor running a model opens; rows have more."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +41,18 @@ class Wheel:
     version: str
     sha256: str
     file: Path
+
+
+def wanted() -> tuple[str, ...]:
+    """The distributions a bundle holds: numpy and the engines' own, last those a library is compiled against."""
+    engines = load_engines().values()
+    ordered: list[EngineSpec] = [*(e for e in engines if not e.native), *(e for e in engines if e.native)]
+    return tuple(dict.fromkeys(("numpy", *(name for engine in ordered for name in engine.distributions))))
+
+
+def useless() -> tuple[str, ...]:
+    """Globs of the files that no bundle has."""
+    return (*USELESS, *(glob for engine in load_engines().values() for glob in engine.skip))
 
 
 def installed_version(name: str) -> str:
@@ -95,11 +98,13 @@ def download(versions: dict[str, str], python: str, machine: str, into: Path) ->
     return [wheels[name] for name in versions]
 
 
-def unpack(wheel: Wheel, into: Path, skip: Sequence[str] = USELESS) -> None:
-    """The wheel's files under `into`, but for those matching a glob of `skip`. Raises DeviceError."""
+def unpack(wheel: Wheel, into: Path, skip: Sequence[str] | None = None) -> None:
+    """The wheel's files under `into`, but for those matching a glob of `skip` (None: the useless ones). Raises
+    DeviceError."""
+    globs = useless() if skip is None else skip
     try:
         with zipfile.ZipFile(wheel.file) as archive:
-            wanted = [n for n in archive.namelist() if not any(fnmatch.fnmatchcase(n, glob) for glob in skip)]
+            wanted = [n for n in archive.namelist() if not any(fnmatch.fnmatchcase(n, glob) for glob in globs)]
             archive.extractall(into, wanted)
     except (OSError, zipfile.BadZipFile) as error:
         raise DeviceError(

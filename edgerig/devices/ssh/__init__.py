@@ -25,19 +25,19 @@ from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.process import Finished
 from edgerig.results import DeviceRecord
+from edgerig.spec import load_engines
 
 RECONNECT_AFTER_S = 1.0
 COMMAND_TIMEOUT_S = 60.0
 PYTHON_TIMEOUT_S = 120.0
 OLDEST_PYTHON = (3, 11)
 SYSTEM_LIBRARY_REASON = 'runtime "system" uses the device\'s executorch package, not the torch-free library'
-RUNTIMES = ("ai_edge_litert", "onnxruntime", "executorch")
 Answer = TypeVar("Answer")
 
 _ASK_PYTHON = """\
 import importlib.util, json, sys
-names = ("numpy", "ai_edge_litert", "onnxruntime", "executorch")
-print(json.dumps([list(sys.version_info[:3]), [n for n in names if importlib.util.find_spec(n) is not None]]))
+found = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is not None]
+print(json.dumps([list(sys.version_info[:3]), found]))
 """
 _MAKE_WORKDIR = """\
 [ ! -L "$1" ] || { echo "it is a link" >&2; exit 1; }
@@ -152,7 +152,9 @@ class SshTransport:
 
 def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
     """The device with the Python it has, checked for what a runner needs. Raises DeviceError."""
-    asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON], PYTHON_TIMEOUT_S)
+    engines = load_engines().values()
+    runtimes = [engine.imports for engine in engines]
+    asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON, "numpy", *runtimes], PYTHON_TIMEOUT_S)
     try:
         version, found = json.loads(asked.stdout[:4096])
         version = tuple(int(part) for part in version)
@@ -167,12 +169,13 @@ def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
             f"{spec.name}: {spec.python} is Python {'.'.join(map(str, version))}, the runner needs 3.11",
             hint='set "python" to a newer one, or runtime = "bundle" which brings its own',
         )
-    if "numpy" not in found or not found.intersection(RUNTIMES):
+    if "numpy" not in found or not found.intersection(runtimes):
         missing = "numpy" if "numpy" not in found else "every runtime"
         present = ", ".join(sorted(found)) or "none of what is needed"
+        wanted = " ".join(["numpy", *(name for engine in engines for name in engine.pip)])
         raise DeviceError(
             f"{spec.name}: {spec.python} lacks {missing}; it has {present}",
-            hint=f'on the device: {spec.python} -m pip install numpy ai-edge-litert onnxruntime; or runtime = "bundle"',
+            hint=f'on the device: {spec.python} -m pip install {wanted}; or runtime = "bundle"',
         )
     return PosixDevice(
         transport=transport,

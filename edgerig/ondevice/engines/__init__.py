@@ -1,4 +1,4 @@
-"""The inference runtimes, one module each, imported only when a job names them.
+"""The inference runtimes, one module each, imported only when a job names them; each has a row in `build/formats.toml`.
 
 Contract of an engine (see `Engine`): tensors cross it in the dtype the file's own tensors have; quantizing inputs and
 dequantizing outputs is `tensors.py`'s work, outside the timed region. Setting inputs, invoking and reading outputs are
@@ -15,12 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-
-REGISTRY = {
-    "litert": "edgerig.ondevice.engines.litert:LitertEngine",
-    "onnxruntime": "edgerig.ondevice.engines.onnxruntime:OnnxruntimeEngine",
-    "executorch": "edgerig.ondevice.engines.executorch:ExecutorchEngine",
-}
 
 
 @dataclass(frozen=True)
@@ -80,10 +74,11 @@ class Engine(Protocol):
     def describe(self) -> Description: ...
 
 
-def create(name: str, options: dict[str, Any]) -> Engine:
-    """The engine called `name`, its runtime imported. `options` are the engine's own (see its class)."""
-    module, _, cls = REGISTRY[name].partition(":")
-    engine: Engine = getattr(importlib.import_module(module), cls)(**options)
+def create(module: str, options: dict[str, Any]) -> Engine:
+    """The engine at "package.module:Class", its runtime imported. `options` are the class's own; without any it runs as
+    the runtime does by default."""
+    name, _, cls = module.partition(":")
+    engine: Engine = getattr(importlib.import_module(name), cls)(**options)
     return engine
 
 

@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite), through the interpreter of `ai_edge_litert` with its default XNNPACK delegate."""
+"""LiteRT (TensorFlow Lite), through the interpreter of `ai_edge_litert`, by default with its XNNPACK delegate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
 from edgerig.ondevice.state_tensors import fed_back
@@ -29,14 +29,23 @@ class Node(NamedTuple):
 
 
 class LitertEngine:
-    """A `.tflite` file. `invoke` is the interpreter's compiled Invoke itself, bound when the file is loaded."""
+    """A `.tflite` file. `invoke` is the interpreter's compiled Invoke itself, bound when the file is loaded.
+
+    Without `xnnpack` the interpreter's operator resolver applies no delegate: what is left are LiteRT's own optimized
+    kernels (ai_edge_litert/interpreter.py, OpResolverType).
+    """
 
     invoke: Callable[[], None]
+
+    def __init__(self, xnnpack: bool = True) -> None:
+        self._resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
     def load(self, path: str, threads: int) -> None:
         """Raises ValueError (not a sound flatbuffer, or a tensor of a kind the rig cannot feed) or RuntimeError."""
         self._threads = threads
-        self._interpreter: Any = Interpreter(model_path=path, num_threads=threads)
+        self._interpreter: Any = Interpreter(
+            model_path=path, num_threads=threads, experimental_op_resolver_type=self._resolver
+        )
         self._operators = _nodes(self._interpreter)
         self._interpreter.allocate_tensors()
         self._input_details = self._interpreter.get_input_details()

@@ -15,6 +15,13 @@ from edgerig.ondevice.tensors import check_inputs
 
 PROVIDER = "CPUExecutionProvider"
 PRECISE = "session.x64quantprecision"
+SPINNING = "session.intra_op.allow_spinning"
+LEVELS = {
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -39,11 +46,17 @@ INEXACT = (
 
 
 class OnnxruntimeEngine:
-    """An `.onnx` file. `invoke` is the session's compiled run with everything bound, made when the file is loaded."""
+    """An `.onnx` file. `invoke` is the session's compiled run with everything bound, made when the file is loaded.
+
+    The options are those of a session (onnxruntime_session_options_config_keys.h): `graph_optimization_level` is a key
+    of `LEVELS`, `intra_op_spinning` whether threads that wait for work spin.
+    """
 
     invoke: Callable[[], None]
 
-    def __init__(self) -> None:
+    def __init__(self, graph_optimization_level: str = "all", intra_op_spinning: bool = True) -> None:
+        self._level = LEVELS[graph_optimization_level]
+        self._spinning = intra_op_spinning
         ort.disable_telemetry_events()  # the wheel would otherwise keep an identifier on the device
 
     def load(self, path: str, threads: int) -> None:
@@ -52,6 +65,8 @@ class OnnxruntimeEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = self._level
+        options.add_session_config_entry(SPINNING, "1" if self._spinning else "0")
         self._session, self._exact = _session(path, options)
         batch_axes = {node.shape[0] for node in self._session.get_inputs() if node.shape}
         self._inputs = [_tensor(node) for node in self._session.get_inputs()]

@@ -61,10 +61,16 @@ class Cells {
     return places;
   }
 
+  // How the cell was placed beside its device and threads; "" for the default.
+  setup(place) {
+    return this.byKey.setup ? this.text("setup", place) : "";
+  }
+
   variant(place, withSource) {
     const threads = this.text("threads", place);
     const source = withSource ? `${this.text("source", place)} → ` : "";
-    return `${source}${this.text("format", place)} ${this.text("recipe", place)}${threads === "1" ? "" : `, ${threads} threads`}`;
+    const further = [threads === "1" ? "" : `${threads} threads`, this.setup(place)].filter(Boolean);
+    return [`${source}${this.text("format", place)} ${this.text("recipe", place)}`, ...further].join(", ");
   }
 }
 

@@ -61,7 +61,8 @@ class Matrix {
     const columns = this.headers(places);
     const rows = new Map();
     for (const place of places) {
-      const key = JSON.stringify(["model", "source", "device", "threads"].map((name) => this.cells.text(name, place)));
+      const told = ["model", "source", "device", "threads"].map((name) => this.cells.text(name, place));
+      const key = JSON.stringify([...told, this.cells.setup(place)]);
       if (!rows.has(key)) rows.set(key, new Map());
       rows.get(key).set(this.column(place), place);
     }
@@ -98,11 +99,11 @@ class Matrix {
     return head;
   }
 
-  row([model, source, device, threads], found, columns) {
+  row([model, source, device, threads, setup], found, columns) {
     const figure = this.figures[Number(byId("figure").value)];
     const row = element("tr");
     const name = element("th", model, { scope: "row" });
-    const details = `${this.twins.has(model) ? `from ${source} ` : ""}on ${device}${threads === "1" ? "" : `, ${threads} threads`}`;
+    const details = `${this.twins.has(model) ? `from ${source} ` : ""}on ${device}${threads === "1" ? "" : `, ${threads} threads`}${setup ? `, ${setup}` : ""}`;
     name.append(element("span", ` ${details}`, { class: "quiet" }));
     row.append(name);
     const values = [...found.values()].map((place) => this.value(figure, place)).filter((value) => value !== null);

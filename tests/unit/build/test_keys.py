@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgerig.build import keys
-from edgerig.spec import ModelSpec, load_formats, load_models, load_recipes
+from edgerig.spec import PACKAGE, ModelSpec, load_formats, load_models, load_recipes
 
 TOML = """
 source = "torch"
@@ -54,6 +54,20 @@ def test_what_nothing_reads_changes_none(folder: Path) -> None:
     before = all_keys(model(folder))
     (folder / "notes.md").write_text("b", encoding="utf-8")
     assert all_keys(model(folder)) == before
+
+
+def test_how_a_job_is_timed_is_no_part_of_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+
+    def seen(path: Path) -> str:
+        if path.is_relative_to(PACKAGE):
+            read.add(str(path.relative_to(PACKAGE)))
+        return "digest"
+
+    monkeypatch.setattr(keys, "file_digest", seen)
+    all_keys(model(folder))
+    assert {"ondevice/evaluate.py", "ondevice/tensors.py", "ondevice/engines/litert.py", "build/worker.py"} < read
+    assert not read & {f"ondevice/{name}.py" for name in ("main", "job", "timing", "memory", "state", "contention")}
 
 
 def test_two_applications_share_nothing(tmp_path: Path) -> None:

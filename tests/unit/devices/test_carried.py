@@ -15,8 +15,7 @@ from edgerig.errors import ConfigError, DeviceError
 @pytest.fixture
 def file(fake_parts, tmp_path, monkeypatch):
     """A bundle in a file, and a host with an empty cache that cannot build one."""
-    monkeypatch.setattr(bundles, "WHEELS", ("numpy",))
-    monkeypatch.setattr(bundles, "EXECUTORCH", "numpy")
+    monkeypatch.setattr(bundles.wheels, "wanted", lambda: ("numpy",))
     monkeypatch.setattr(bundles.wheels, "installed_version", lambda name: "1")
     carried.save(bundle("aarch64"), tmp_path / "carried.tar")
     monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "elsewhere"))

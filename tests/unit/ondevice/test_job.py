@@ -7,11 +7,12 @@ from edgerig.ondevice.job import SCHEMA, read_job, write_json
 JOB = {
     "schema": SCHEMA,
     "cell": "c",
-    "engine": "litert",
+    "engine": "edgerig.ondevice.engines.litert:LitertEngine",
     "engine_options": {},
     "artifact": "m.tflite",
     "sha256": "0",
     "threads": 1,
+    "processors": [],
     "inputs": ["input_0.npy"],
     "warmup_runs": 1,
     "min_runs": 1,

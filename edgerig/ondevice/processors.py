@@ -1,0 +1,62 @@
+"""The processors this process may use: how many there are, and keeping to some of them.
+
+sched_getaffinity(2)               those the kernel may place it on (taskset, cpusets)
+cpu.max of its cgroup and those    "MAX PERIOD" in microseconds, or "max": the processor time it may take in a
+above (cgroups(7); kernel:         period, all its threads together
+admin-guide/cgroup-v2.rst)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator, Sequence
+
+
+def available(root: str = "/") -> int:
+    """How many threads can run at once, at least 1: the processors of this thread's affinity, no more than its cgroups'
+    bandwidth keeps busy, rounded up as the JVM rounds it. `root` is the file system's."""
+    quotas = [math.ceil(quota) for quota in _quotas(root)]
+    return max(1, min([len(os.sched_getaffinity(0)), *quotas]))
+
+
+def keep_to(processors: Sequence[int]) -> None:
+    """Places this thread, and those and the processes that it starts, on these processors and no others.
+
+    Raises ValueError unless all of them are there: the kernel takes those that are and says nothing of the others.
+    """
+    allowed = os.sched_getaffinity(0)
+    wanted = set(processors)
+    with contextlib.suppress(OSError):  # EINVAL where there is none of them; what is in force is looked at below
+        os.sched_setaffinity(0, wanted)
+    if os.sched_getaffinity(0) != wanted:
+        named, there = _listed(wanted), _listed(allowed)
+        raise ValueError(f"processors {named} were asked for; the runner may use {there}")
+
+
+def _listed(processors: set[int]) -> str:
+    return ", ".join(map(str, sorted(processors)))
+
+
+def _quotas(root: str) -> Iterator[float]:
+    """Processors worth of time per period, of each cgroup of version 2 above this process that has a limit."""
+    mounted = os.path.join(root, "sys/fs/cgroup")
+    group = _group(root)
+    while group is not None:
+        with (
+            contextlib.suppress(OSError, ValueError, ZeroDivisionError),
+            open(os.path.join(mounted, group, "cpu.max")) as file,
+        ):
+            most, period = file.read(64).split()
+            yield int(most) / int(period)
+        group = os.path.dirname(group) if group else None
+
+
+def _group(root: str) -> str | None:
+    """This process' cgroup of version 2 below the mount; None where there is none to be seen."""
+    with contextlib.suppress(OSError), open(os.path.join(root, "proc/self/cgroup")) as file:
+        for line in file:
+            if line.startswith("0::/") and "/.." not in line:
+                return line[len("0::/") :].rstrip("\n")
+    return None
