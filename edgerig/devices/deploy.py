@@ -26,6 +26,7 @@ from edgerig.measure import contention
 from edgerig.measure.raw import (
     RAW_LIMIT_BYTES,
     SAMPLES_LIMIT_BYTES,
+    Raw,
     RawRun,
     attempt_name,
     parse_raw,
@@ -108,7 +109,7 @@ def run_on_device(
         _fetch(device, remote, raw, artifact, len(inputs[0]), into)
         for number in range(1, settings.repeats):
             _repeat(device, job, remote, f"repeat-{number}", settings.timeout_s, into, before)
-        _attempts(device, job, remote, settings, into, before)
+        _attempts(device, job, remote, settings, into, before, artifact.size_bytes)
 
 
 def _failed(number: int) -> str:
@@ -116,24 +117,29 @@ def _failed(number: int) -> str:
 
 
 def _attempts(
-    device: OpenDevice, job: Job, remote: str, settings: RunSettings, into: Path, before: DeviceRecord
+    device: OpenDevice,
+    job: Job,
+    remote: str,
+    settings: RunSettings,
+    into: Path,
+    before: DeviceRecord,
+    size_bytes: int,
 ) -> None:
     """Times the cell again while it is contended."""
-    latest = into
+    first, again = read_timing(into, job.cell), list[Raw]()
     for number in range(2, settings.attempts + 1):
-        found = contention.select(read_timing(latest, job.cell)).contention
+        found = contention.select(replace(first, again=tuple(again)), size_bytes).contention
         if found is None or not found.contended:
             return
         name = attempt_name(number)
         try:
             for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, settings.repeats))]:
                 _repeat(device, job, remote, process, settings.timeout_s, into, before)
-            read_timing(into / name, job.cell)
+            again.append(read_timing(into / name, job.cell))
         except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
             if (into / name).is_dir():
                 (into / name).rename(into / _failed(number))
             return
-        latest = into / name
 
 
 def _write_job(job: Job, into: Path) -> None:
