@@ -217,7 +217,7 @@ def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label
 
 @pytest.mark.parametrize(("own", "label"), [(1.15, "regressed"), (1.3, "inconclusive")])
 def test_a_core_that_was_shared_all_the_time_is_seen_by_what_lies_beside_the_samples(own, label) -> None:
-    """What chose them differs by chance up to the limit of the choice; the longer control met neighbours they did not."""
+    """What chose them differs by chance up to the limit of the choice; the longer control met other neighbours."""
     base = {"core_control_ms": 0.2, "beside_ms": 0.009}
     new = {"core_control_ms": 0.3, "beside_ms": 0.009 * own}
     found, _ = compared(
