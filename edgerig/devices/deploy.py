@@ -23,6 +23,7 @@ from edgerig.measure import contention
 from edgerig.measure.raw import (
     RAW_LIMIT_BYTES,
     SAMPLES_LIMIT_BYTES,
+    Raw,
     RawRun,
     attempt_name,
     parse_raw,
@@ -79,7 +80,7 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
         _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
         for number in range(1, job.settings.repeats):
             run.repeat(f"repeat-{number}")
-        run.attempts()
+        run.attempts(job.artifact.size_bytes)
 
 
 def _asked(device: PosixDevice, job: CellJob) -> Job:
@@ -155,23 +156,22 @@ class _Running:
         self.device.transport.push(own / "job.json", f"{folder}/job.json")
         _fetch_timing(self.device, folder, self.process(folder, own), own)
 
-    def attempts(self) -> None:
-        """Times the cell again while it is contended."""
-        latest = self.into
+    def attempts(self, size_bytes: int) -> None:
+        """Times the cell, whose file has so many bytes, again while it is contended."""
+        first, again = read_timing(self.into, self.job.cell), list[Raw]()
         for number in range(2, self.settings.attempts + 1):
-            found = contention.select(read_timing(latest, self.job.cell)).contention
+            found = contention.select(replace(first, again=tuple(again)), size_bytes).contention
             if found is None or not found.contended:
                 return
             name = attempt_name(number)
             try:
                 for process in [name, *(f"{name}/repeat-{repeat}" for repeat in range(1, self.settings.repeats))]:
                     self.repeat(process)
-                read_timing(self.into / name, self.job.cell)
+                again.append(read_timing(self.into / name, self.job.cell))
             except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
                 if (self.into / name).is_dir():
                     (self.into / name).rename(self.into / f"failed-{name}")
                 return
-            latest = self.into / name
 
 
 def _write_job(job: Job, into: Path) -> None:

@@ -46,7 +46,10 @@ def figures(
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
     before and after the run.
     """
-    timed, no_source = contention.select(raw), "a ready file: there is no source model to compare with"
+    timed, no_source = (
+        contention.select(raw, artifact.size_bytes),
+        "a ready file: there is no source model to compare with",
+    )
     run, again = raw.run, timed.attempt.run
     state = cell_state(again.state, *probed)
     delegation = _delegation(artifact, raw)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.latency import nearest_rank
+from edgerig.measure.machine import CACHED_BYTES
 from edgerig.measure.raw import Raw, RawContention, Watched
 from edgerig.measure.sharing import core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
@@ -42,6 +43,8 @@ LEAST_SHARE = 0.1
 LEAST_BURSTS = 20
 """Fewer than `LEAST_SHARE` are enough too if they are of so many bursts of a core known to be alone: what chose them is
 the time of another computation than theirs, so that few are no worse chosen than many."""
+LEAST_PROCESSES = 3
+"""Or half of all: of fewer nobody knows by how much processes differ."""
 LEAST_OF_A_PROCESS = 5
 """Samples of a process, and bursts where it was looked at who shares the core: one or two may be chosen by chance."""
 SHOWS = 0.01
@@ -68,12 +71,22 @@ class Timed:
     core_ms: tuple[float, ...] = ()
 
 
-def select(raw: Raw) -> Timed:
-    """Of the first attempt that is not contended; of none, that with the largest share of undisturbed samples."""
-    attempts = (raw, *raw.again)
-    tried = [_of_attempt(attempt) for attempt in attempts]
+def select(raw: Raw, size_bytes: int | None = None) -> Timed:
+    """Of the first attempt that is not contended; of none, of all together where their undisturbed samples are enough;
+    else of that with the largest share of undisturbed samples.
+
+    A neighbour on another core is no company where the core is known to be alone and the file of `size_bytes` stays in
+    that core's caches (`machine.CACHED_BYTES`); None is a file that does not.
+    """
+    attempts, cached = (raw, *raw.again), size_bytes is not None and size_bytes <= CACHED_BYTES
+    tried = [_of_attempt(attempt, cached) for attempt in attempts]
     found = [timed.contention for timed in tried]
     clean = [index for index, told in enumerate(found) if told is None or not told.contended]
+    if not clean and len(attempts) > 1:
+        together = _of_attempt(_together(attempts), cached)
+        if together.contention is not None and together.contention.counted == "undisturbed":
+            all_of_them = together.contention.model_copy(update={"attempts": len(attempts), "attempt": 0})
+            return replace(together, contention=all_of_them)
     shares = [1.0 if told is None else told.undisturbed / told.measured for told in found]
     chosen = clean[0] if clean else shares.index(max(shares))
     told = found[chosen]
@@ -81,6 +94,17 @@ def select(raw: Raw) -> Timed:
         return tried[chosen]
     numbered = told.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
     return replace(tried[chosen], contention=numbered)
+
+
+def _together(attempts: Sequence[Raw]) -> Raw:
+    """The processes of all attempts as those of one."""
+    return replace(
+        attempts[0],
+        processes_ns=tuple(ns for each in attempts for ns in each.processes_ns),
+        controls=tuple(controls for each in attempts for controls in each.controls),
+        watched=tuple(watched for each in attempts for watched in each.watched),
+        again=(),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,13 +128,14 @@ class _Seen:
         return ~self.kept & ~self.company
 
 
-def _of_attempt(raw: Raw) -> Timed:
+def _of_attempt(raw: Raw, cached: bool) -> Timed:
     if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
         return Timed(raw, raw.processes_ns, None)
     threads = max(raw.run.engine.threads, 1)
     sharing, unknown = shared(raw.watched, threads)
+    others_count = bool(unknown) or not cached
     each_process = zip(raw.processes_ns, raw.watched, sharing, strict=True)
-    seen = [_seen(ns, watched, threads, core) for ns, watched, core in each_process]
+    seen = [_seen(ns, watched, threads, core, others_count) for ns, watched, core in each_process]
     time = sum(float(each.time.sum()) for each in seen)
     waited, stolen, beside, together = (
         sum(float(array.sum()) for array in arrays) / time
@@ -121,7 +146,7 @@ def _of_attempt(raw: Raw) -> Timed:
             [each.time * each.shared for each in seen],
         )
     )
-    found = _words(waited, stolen, beside, together)
+    found = _words(waited, stolen, beside if others_count else 0.0, together)
     counted, processes = _enough(seen, alone_known=not unknown) if found else _all(seen)
     undisturbed = np.concatenate([each.samples[each.undisturbed] for each in seen])
     everything = raw.samples_ns
@@ -193,7 +218,7 @@ def _enough(seen: Sequence[_Seen], *, alone_known: bool) -> tuple[Counted, tuple
         count = sum(int(which.sum()) for _, which in chosen)
         spread = of_bursts and sum(len(np.unique(each.burst[which])) for each, which in chosen) >= LEAST_BURSTS
         whole = count >= total / 2 or (count >= LEAST and (spread or count >= LEAST_SHARE * total))
-        if chosen and whole and 2 * len(chosen) >= len(seen):
+        if chosen and whole and (2 * len(chosen) >= len(seen) or (spread and len(chosen) >= LEAST_PROCESSES)):
             return name, tuple(each.samples[which] for each, which in chosen)
     return _all(seen)
 
@@ -210,7 +235,7 @@ def _shows(everything: Samples, undisturbed: Samples) -> bool:
     return abs(_p50_ms(everything) - clean) > SHOWS * clean
 
 
-def _seen(samples: Samples, watched: Watched, threads: int, core: Flags) -> _Seen:
+def _seen(samples: Samples, watched: Watched, threads: int, core: Flags, others_count: bool) -> _Seen:
     counts = _column(watched, "samples")
     burst = np.repeat(np.arange(len(counts)), counts)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -226,7 +251,8 @@ def _seen(samples: Samples, watched: Watched, threads: int, core: Flags) -> _See
     kept = disturbed[burst]
     kept[first[1:]] |= disturbed[:-1]
     beside = _beside(watched, threads, others, robbed)
-    return _Seen(samples, burst, time, waited, stolen, beside, core, kept, (beside | core)[burst])
+    company = beside | core if others_count else core
+    return _Seen(samples, burst, time, waited, stolen, beside, core, kept, company[burst])
 
 
 def _waited(watched: Watched, threads: int, others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

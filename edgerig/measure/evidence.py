@@ -11,6 +11,7 @@ from scipy import special
 from edgerig.measure.delta import paired_interval
 from edgerig.measure.latency import between, half_of, resampled_logs, squares
 from edgerig.measure.machine import Shift, reach
+from edgerig.measure.sharing import SLOWED
 from edgerig.measure.snapshot import LatencySnapshot
 
 
@@ -54,9 +55,14 @@ def latency_ratio(
 
 
 def own_core(base: LatencySnapshot, new: LatencySnapshot) -> float | None:
-    """What the core's control beside the cell took, new / base; None where one of them did not time it."""
+    """What the core's control beside the cell took, new / base; None where one of them did not time it.
+
+    Beside samples that were chosen by it, it differs by up to `SLOWED` by chance: more says that in one of the runs the
+    core was shared all the time, so that nothing could be chosen.
+    """
     if base.beside_ms is not None and new.beside_ms is not None:
-        return new.beside_ms / base.beside_ms
+        beside = new.beside_ms / base.beside_ms
+        return None if 1 / SLOWED < beside < SLOWED else beside
     if base.core_control_ms is None or new.core_control_ms is None:
         return None
     return new.core_control_ms / base.core_control_ms

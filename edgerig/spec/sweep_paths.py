@@ -26,7 +26,7 @@ def from_its_folder(table: dict[str, Any], file: Path) -> dict[str, Any]:
     def moved(key: str, text: object) -> object:
         return _moved(text, folder, f'{file}: key "{key}"') if isinstance(text, str) else text
 
-    found = {**table, **{key: moved(key, table[key]) for key in ("dataset", "out") if key in table}}
+    found: dict[str, Any] = {**table, **{key: moved(key, table[key]) for key in ("dataset", "out") if key in table}}
     models = table.get("models")
     if isinstance(models, list):
         known = known_models()

@@ -108,7 +108,9 @@ def run(cell: Cell, built: BuiltVariant, inputs: list[np.ndarray], store: Store,
     settings = RunSettings(repeats=1, attempts=1, min_runs=5, min_seconds=0, warmup_runs=1)
     into = folder / cell.raw
     with open_device(LocalDevice(name="local", kind="local")) as local:
-        device = PosixDevice(local.transport, local.workdir, (sys.executable, "-I", str(wrapper)), None, left=local.left)
+        device = PosixDevice(
+            local.transport, local.workdir, (sys.executable, "-I", str(wrapper)), None, left=local.left
+        )
         file = entry / built.artifact.file
         device.execute(CellJob(cell.id, built.artifact, file, inputs, cell, settings, into, device.probe()))
     return read_raw(into, cell.id)

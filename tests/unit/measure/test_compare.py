@@ -215,6 +215,20 @@ def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label
     assert ("beside this cell took +30%" in found.reason) == (own == 1.3)
 
 
+@pytest.mark.parametrize(("own", "label"), [(1.15, "regressed"), (1.3, "inconclusive")])
+def test_a_core_that_was_shared_all_the_time_is_seen_by_what_lies_beside_the_samples(own, label) -> None:
+    """What chose them differs by chance up to the limit of the choice; the longer control met other neighbours."""
+    base = {"core_control_ms": 0.2, "beside_ms": 0.009}
+    new = {"core_control_ms": 0.3, "beside_ms": 0.009 * own}
+    found, _ = compared(
+        cell(latency=timed(1.0, 1.01, 0.99).model_copy(update=base)),
+        cell(latency=timed(1.25, 1.26, 1.24).model_copy(update=new)),
+        speed(),
+        speed(),
+    )
+    assert found.label == label
+
+
 def test_a_machine_that_is_twice_as_slow_is_not_corrected_for() -> None:
     new = cell(latency=timed(1.4, 1.41, 1.39))
     found, comparison = compared(cell(), new, speed(), speed(1.4, 1.4, 1.4))

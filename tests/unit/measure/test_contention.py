@@ -131,6 +131,26 @@ def test_a_process_whose_core_was_hardly_ever_alone_does_not_count():
     assert (timed.contention.counted, timed.contention.contended) == ("unwaited", True)
 
 
+def test_a_neighbour_on_another_core_is_company_of_what_does_not_stay_in_a_cache():
+    watched = [process(np.full(200, 3.0), runnable=2, others=1.0, core_us=9.0) for _ in range(3)]
+    small = select(raw_of(*watched), 126_692).contention
+    assert (small.counted, small.contended, small.found, small.company) == ("all", False, "", 1.0)
+    assert select(raw_of(*watched), 14_000_000).contention.contended
+    unseen = [process(np.full(200, 3.0), runnable=2, others=1.0) for _ in range(3)]
+    assert select(raw_of(*unseen), 126_692).contention.contended, "nobody looked at the core"
+
+
+def test_attempts_of_which_each_has_too_few_are_enough_together():
+    some, never = (process(times, core_us=core) for times, core in (shared_core(30), shared_core(0)))
+    attempts = [raw_of(some, never, never) for _ in range(3)]
+    assert select(attempts[0]).contention.contended
+    timed = select(replace(attempts[0], again=tuple(attempts[1:])))
+    assert (timed.contention.counted, timed.contention.contended) == ("undisturbed", False)
+    assert (timed.contention.attempts, timed.contention.attempt) == (3, 0)
+    assert [set(each.tolist()) for each in timed.processes_ns] == [{3 * MS}] * 3
+    assert select(replace(attempts[0], again=(attempts[1],))).contention.contended, "two processes are no three"
+
+
 def test_a_slower_clock_is_no_shared_core():
     """Both computations take as much longer: the second process' clock is a third slower."""
     fast, (samples, watched) = process(np.full(200, 3.0), core_us=9.0), process(np.full(200, 4.0), core_us=12.0)
