@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
+from edgerig.figures.numbers import duration
 from edgerig.measure.compare import UNTIMED, CellChange, Comparison
-from edgerig.measure.figure import duration
 from edgerig.measure.metrics import share
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
 from edgerig.measure.told import machines_told, told

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from edgerig.figures.parity import NO_AGREEMENT
 from edgerig.measure import contention
 from edgerig.measure.error import Outputs
-from edgerig.measure.figure import NO_AGREEMENT
 from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
 from edgerig.measure.machine import WIDEST, Milliseconds, Speed, speed_of
 from edgerig.measure.raw import Raw

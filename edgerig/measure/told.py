@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edgerig.figures.numbers import duration
 from edgerig.measure.compare import Comparison, MetricChange
-from edgerig.measure.figure import duration
 from edgerig.measure.machine import Change, Shift
 
 

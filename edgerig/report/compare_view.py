@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgerig.figures.numbers import MISSING, duration
 from edgerig.measure.compare import LABELS, CellChange, Comparison, Label, Metric, MetricChange
-from edgerig.measure.figure import MISSING, duration
 from edgerig.measure.told import effect_told
 from edgerig.measure.told import machines_told as machines_told  # the template takes all of its words from here
 

@@ -23,7 +23,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgerig.report import doubts, metric, view
+from edgerig.figures import metric
+from edgerig.report import doubts, view
 from edgerig.report.budget import agreement_asked, points
 from edgerig.report.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
 from edgerig.report.versus import Basis, against

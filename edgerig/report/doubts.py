@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgerig.figures import metric
+from edgerig.figures.parity import worst_output
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
-from edgerig.report import metric, view
+from edgerig.report import view
 from edgerig.report.budget import points
 from edgerig.report.rules import DISAGREEING, Reference, Rules
 from edgerig.report.versus import Basis
@@ -81,7 +83,7 @@ def _known_error(pick: CellResult) -> str:
     error = pick.parity.relative_error
     if error is None:
         return ""
-    which = view.worst_output(pick)
+    which = worst_output(pick)
     subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
     return f"; {subject} by {view.significant(error, 2)} (relative error)"
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgerig.report import assets, budget, decision, frameworks, groups, method, metric, outputs, view
-from edgerig.report.columns import percent
+from edgerig.figures import metric
+from edgerig.figures.numbers import percent
+from edgerig.report import assets, budget, decision, frameworks, groups, method, outputs, view
 from edgerig.report.decision import Decision
 from edgerig.report.pareto import dominated
 from edgerig.report.payload import payload, runs
@@ -68,7 +69,7 @@ def render(results: Results) -> bytes:
             metric=metric,
             percent=percent,
             told=told,
-            method=method.NOTES,
+            method=method.notes(),
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),

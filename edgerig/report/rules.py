@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgerig.report import metric, view
+from edgerig.figures import metric
+from edgerig.report import view
 from edgerig.report.budget import points
 from edgerig.results import Accuracy, CellResult
 from edgerig.spec import SweepBudget

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from edgerig.measure.figure import MISSING as MISSING  # the templates take all of their words from here
-from edgerig.measure.figure import duration as duration
-from edgerig.measure.figure import significant as significant
-from edgerig.report import metric
+from edgerig.figures import metric
+from edgerig.figures.numbers import MISSING as MISSING  # the templates take all of their words from here
+from edgerig.figures.numbers import duration as duration
+from edgerig.figures.numbers import significant as significant
 from edgerig.results import CellResult, Results
 
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
@@ -102,12 +102,6 @@ def variant(cell: CellResult, *, with_source: bool = False) -> str:
     return f"{source}{cell.format} {cell.recipe}{threads}"
 
 
-def interval(cell: CellResult) -> str:
-    """The 95 % interval of the accuracy, in the accuracy's unit."""
-    low_high = cell.accuracy.ci95
-    return MISSING if low_high is None else "–".join(significant(metric.shown(cell.accuracy, end)) for end in low_high)
-
-
 def accuracy(cell: CellResult) -> str:
     """`"99.4 %"` for a share, else the number as it is."""
     return metric.written(cell.accuracy)
@@ -117,12 +111,6 @@ def accuracies(cell: CellResult) -> str:
     """All of the cell's metrics, its first one first: `"99.4 % top1 ↑, 100 % top5 ↑"`."""
     known = [found for found in (cell.accuracy, *metric.others(cell).values()) if found.value is not None]
     return ", ".join(map(metric.named, known)) or MISSING
-
-
-def worst_output(cell: CellResult) -> str:
-    """`output "scores"` where the model has several, else ""."""
-    parity = cell.parity
-    return f'output "{parity.worst}"' if parity.worst and len(parity.outputs) > 1 else ""
 
 
 def kilobytes(size_bytes: float | None) -> str:

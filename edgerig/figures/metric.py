@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from edgerig.measure.figure import MISSING, significant
-from edgerig.results import Accuracy, CellResult
+from edgerig.figures.numbers import MISSING, significant
+
+if TYPE_CHECKING:
+    from edgerig.results import Accuracy, CellResult
 
 POINTS = ("auc", "reconstruction_auc")
 """Metrics between 0 and 1 that are no shares of samples: not shown in percent, but a point is 0.01 of them as well."""
