@@ -12,7 +12,8 @@ from edgerig.figures.accuracy import ACCURACY
 from edgerig.figures.coverage import COVERAGE
 from edgerig.figures.delegation import DELEGATION
 from edgerig.figures.field import Field
-from edgerig.figures.figure import GROUPS, Change, Figure, Limit, Trend
+from edgerig.figures.figure import GROUPS as GROUPS
+from edgerig.figures.figure import Change, Figure, Limit, Trend
 from edgerig.figures.instructions import INSTRUCTIONS
 from edgerig.figures.latency import LATENCY, P90, P99
 from edgerig.figures.memory import MEMORY
@@ -43,6 +44,11 @@ FIGURES: tuple[Figure, ...] = (
 def reported() -> tuple[Figure, ...]:
     """In the order of a report's tables."""
     return tuple(sorted(FIGURES, key=lambda figure: GROUPS.index(figure.group)))
+
+
+def named(key: str) -> Figure:
+    """Raises KeyError where no figure has this key."""
+    return {figure.key: figure for figure in FIGURES}[key]
 
 
 def fields() -> Iterable[Field]:

@@ -111,6 +111,7 @@ ACCURACY = Figure(
     group="quality",
     better="",
     shown="usual",
+    headline=True,
     columns=(_column("accuracy", "accuracy", lambda c: c.accuracy, metric.named), INTERVAL),
     certainty=Certainty("accuracy"),
     change=Change(
@@ -118,7 +119,7 @@ ACCURACY = Figure(
         relative=False,
         note="on the same samples: McNemar's exact test, and Bonett and Price's interval of the change.",
     ),
-    limit=Limit("accuracy", "share", "with an accuracy below {}"),
+    limit=Limit("accuracy", "share", "with an accuracy below {}", "an accuracy of {}"),
     trend=Trend("accuracy", exact=True, minimum=0.005, belongs="data", without="", digits=4),
     notes=(
         (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edgerig.figures.column import Column, Heat
 from edgerig.figures.field import Field
-from edgerig.figures.numbers import MISSING, significant
+from edgerig.figures.numbers import MISSING, duration, significant
 
 if TYPE_CHECKING:
     from edgerig.results import CellResult
@@ -75,11 +75,14 @@ class Change:
 @dataclass(frozen=True)
 class Limit:
     """What a budget may hold a cell to under `key`, which is the figure's name in a baseline too: at most that, or at
-    least where more is better. `beyond` follows a number of variants that do not keep it, `{}` standing for it."""
+    least where more is better. `beyond` follows a number of variants that do not keep it, `within` follows "at most" or
+    "at least", `{}` standing for it. `on`: the devices that have such a figure at all."""
 
     key: str
     quantity: Quantity
     beyond: str
+    within: str = "{}"
+    on: Literal["any", "real", "emulated"] = "any"
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Figure:
     A table writes `value` in `scale`: its unit there, and how many of `unit` that is. `columns` are its own where the
     one made of all this (`table`) does not do.
 
+    `headline`: it stands on the card of what is to ship, where it is known.
+
     `warning` is what a reader is warned of, "" for nothing; `remark` what is told behind a value. `notes` say how it
     was measured, as (name, text).
     """
@@ -129,6 +134,7 @@ class Figure:
     heat: Heat = "ratio"
     telling: Callable[[Sequence[CellResult]], bool] = lambda cells: True
     columns: tuple[Column, ...] = ()
+    headline: bool = False
     certainty: Certainty = EXACT
     change: Change | None = None
     limit: Limit | None = None
@@ -143,6 +149,11 @@ class Figure:
         return self.unit == "ms"
 
     @property
+    def whole(self) -> bool:
+        """Is its value a whole number?"""
+        return any(field.name == self.field and field.kind == "int" for field in self.fields)
+
+    @property
     def kept(self) -> str:
         """Its name in a baseline."""
         return self.limit.key if self.limit else self.field
@@ -151,6 +162,14 @@ class Figure:
     def reason_field(self) -> str | None:
         """The name its reason stands under in files."""
         return next((field.name for field in self.fields if field.name.endswith("_reason")), None)
+
+    def said(self, value: Number) -> str:
+        """A value in a sentence, with its unit: to three digits what is counted, too."""
+        if self.time:
+            return duration(value)
+        unit, per = self.scale or ("", 1)
+        write = significant if self.whole else self.written
+        return f"{write(value / per)} {unit}".rstrip()
 
     @property
     def table(self) -> tuple[Column, ...]:

@@ -19,11 +19,12 @@ INSTRUCTIONS = Figure(
         text("instructions_reason", lambda c: c.cost.reason),
     ),
     shown="usual",
+    headline=True,
     written=numbers.whole,
     heat="",
     certainty=counted(lambda c: c.cost.spread),
     change=Change(minimum=0.005, on_processor=True),
-    limit=Limit("instructions", "whole", "with more than {} instructions"),
+    limit=Limit("instructions", "whole", "with more than {} instructions", "{} instructions", on="emulated"),
     trend=Trend("instructions", exact=True, minimum=0.005, belongs="processor", without="wrong"),
     notes=(
         (

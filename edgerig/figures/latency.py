@@ -77,7 +77,7 @@ def _percentile(name: str, get: Percentile, *columns: Column) -> Figure:
         shown="optional" if columns else "never",
         columns=columns,
         certainty=Certainty("latency"),
-        limit=Limit(field, "positive", f"with a {name} above {{}}"),
+        limit=Limit(field, "positive", f"with a {name} above {{}}", f"a {name} of {{}}", on="real"),
     )
 
 
@@ -107,6 +107,7 @@ LATENCY = Figure(
         text("verdict_advice", lambda c: c.verdict.advice if c.verdict else None),
     ),
     shown="usual",
+    headline=True,
     columns=(_column("latency", "p50", lambda latency: latency.p50_ms, usual=True),),
     certainty=Certainty("latency"),
     change=Change(
@@ -118,7 +119,7 @@ LATENCY = Figure(
         "widened by how much the processes of one run differ and by how exactly the machine is known. Emulated latency "
         "is never compared.",
     ),
-    limit=Limit("latency_p50_ms", "positive", "slower than {}"),
+    limit=Limit("latency_p50_ms", "positive", "slower than {}", on="real"),
     trend=Trend("latency_p50_ms", exact=False, minimum=0.05, belongs="processor", without="untimed", corrected=True),
     notes=(
         (

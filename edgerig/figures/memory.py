@@ -22,7 +22,7 @@ MEMORY = Figure(
     shown="optional",
     scale=("MB", 1e6),
     change=Change(minimum=0.10, unit="peak, bytes"),
-    limit=Limit("peak_memory_bytes", "whole", "with a peak memory above {}"),
+    limit=Limit("peak_memory_bytes", "whole", "with a peak memory above {}", "a peak memory of {}"),
     trend=Trend("memory", exact=False, minimum=0.05, belongs="processor", without="wrong"),
     notes=(
         (

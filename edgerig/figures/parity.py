@@ -60,7 +60,7 @@ PARITY = Figure(
         ),
     ),
     change=Change(minimum=0.002, relative=False, unit="relative error"),
-    limit=Limit("relative_error", "positive", "with a relative error above {}"),
+    limit=Limit("relative_error", "positive", "with a relative error above {}", "a relative error of {}"),
     remark=_worst,
     notes=(
         (
@@ -87,6 +87,7 @@ AGREEMENT = Figure(
     group="quality",
     better="higher",
     shown="sometimes",
+    headline=True,
     written=percent,
     heat="difference",
     telling=lambda cells: any(cell.accuracy.value is None for cell in cells if cell.status == "ok"),

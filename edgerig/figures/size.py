@@ -14,6 +14,7 @@ SIZE = Figure(
     field="size_bytes",
     fields=(whole("size_bytes", lambda c: c.size_bytes, shown=True),),
     shown="usual",
+    headline=True,
     scale=("kB", 1e3),
     change=Change(minimum=0.01, unit="bytes"),
     limit=Limit("size_bytes", "whole", "larger than {}"),

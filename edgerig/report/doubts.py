@@ -19,7 +19,7 @@ from edgerig.spec import SweepBudget
 def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     """What the budget asks and the data does not answer: not at all, or with an interval that holds both answers."""
     found = []
-    limit = rules.budget.latency_p50_ms
+    limit = rules.budget.of("latency_p50_ms")
     if rules.held_to is None and not rules.by_agreement:
         found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
     if rules.held_to is not None:

@@ -7,6 +7,7 @@ edgerig ships.
 
 from __future__ import annotations
 
+from edgerig.spec.budget import SweepBudget
 from edgerig.spec.dataset import BINARY, METRIC_LABELS, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
 from edgerig.spec.device import (
     DEVICE_KINDS,
@@ -23,7 +24,7 @@ from edgerig.spec.device import (
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
-from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
+from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import AS_IS, PACKAGE, Dtype, FormatName, Layout, Source, Strict, nearest, parse, read_toml
 
 __all__ = [
