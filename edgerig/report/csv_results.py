@@ -1,4 +1,4 @@
-"""results.csv: one row a planned cell, raw values in the units their column names say.
+"""results.csv: one row per planned cell, raw values in the units their column names say.
 
 A value that was not measured is an empty field, with its reason in the `…_reason` column beside it. After the columns
 every run has come those of the models' further metrics, `metric_<name>…`, empty where a model has no such metric.

@@ -1,6 +1,6 @@
 """index.html: the results as one page that needs nothing but itself: no network, no folder beside it.
 
-The first screen, what to ship and why, is written here and needs no script. What has a row or a point a cell is drawn
+The first screen, what to ship and why, is written here and needs no script. What has a row or a point per cell is drawn
 by the page's script from `payload`, a page of the table at a time, so that 24,000 cells open as fast as 24.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgerig.figures import metric
-from edgerig.figures.numbers import percent
 from edgerig.report import assets, budget, decision, frameworks, groups, method, outputs, view
 from edgerig.report.decision import Decision
 from edgerig.report.pareto import dominated
@@ -67,7 +66,6 @@ def render(results: Results) -> bytes:
             outputs_header=outputs.HEADER,
             outputs_numeric=outputs.NUMERIC,
             metric=metric,
-            percent=percent,
             told=told,
             method=method.notes(),
             command=shlex.join(results.run.command),

@@ -1,4 +1,4 @@
-"""A run as one flat Parquet table: a row a planned cell, typed, versioned, with the run's facts in every row.
+"""A run as one flat Parquet table: a row per planned cell, typed, versioned, with the run's facts in every row.
 
 Its columns are those of results.csv, and `metrics`, a list of all of the model's. Units stand in the column names. What
 was not measured is null, with its reason in the `…_reason` column beside it. The schema's version is in the file's

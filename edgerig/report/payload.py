@@ -1,8 +1,8 @@
 """The cells as the page's script reads them: by column, texts and numbers said once. Pure.
 
 A page of 24,000 cells must open at once and stay small, so a text stands once in its column's `texts` and is meant by
-its place (`at`, one a cell), and a number has no more digits than a plot shows. The script puts every text on the page
-as text, never as markup.
+its place (`at`, one per cell), and a number has no more digits than a plot shows. The script puts every text on the
+page as text, never as markup.
 """
 
 from __future__ import annotations

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from edgerig import figures
 from edgerig.figures import metric
 from edgerig.figures.numbers import MISSING as MISSING  # the templates take all of their words from here
 from edgerig.figures.numbers import duration as duration
 from edgerig.figures.numbers import significant as significant
+from edgerig.figures.size import SIZE
 from edgerig.results import CellResult, Results
 
 FORMATS = ("tflite", "executorch", "onnx", "torchscript", "aoti", "saved_model", "tfjs")
@@ -129,6 +131,21 @@ def described(cell: CellResult) -> str:
     if cell.accuracy.value is not None:
         parts.append(metric.told(cell.accuracy))
     return ", ".join(parts)
+
+
+def headline(cell: CellResult) -> list[tuple[str, str]]:
+    """What a card tells of the cell, as (name, text): the figures it was chosen by, as far as they are known; the
+    size behind what one inference costs."""
+    found: list[tuple[str, str]] = []
+    for figure in sorted(figures.reported(), key=lambda one: (figures.GROUPS.index(one.group), one.key == SIZE.key)):
+        if not figure.headline or (figure.time and cell.emulated):
+            continue
+        if figure.certainty.known == "accuracy":
+            known = [one for one in (cell.accuracy, *metric.others(cell).values()) if one.value is not None]
+            found += [(metric.directed(one), metric.written(one)) for one in known]
+        elif (value := figure.value(cell)) is not None:
+            found.append((figure.name, figure.said(value)))
+    return found
 
 
 def device_facts(results: Results, name: str) -> str:

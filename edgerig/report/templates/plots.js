@@ -106,7 +106,7 @@ class Plots {
     return [`<b>${escaped(this.name(place))}</b>`, ...told].join("<br>");
   }
 
-  // Rows of a plot that has one a variant, best first, with room for their names.
+  // Rows of a plot that has one per variant, best first, with room for their names.
   rows(places, value) {
     const sorted = places.filter((place) => value(place) !== null).sort((a, b) => value(a) - value(b));
     const shown = sorted.slice(0, VARIANTS);
@@ -124,7 +124,7 @@ class Plots {
 }
 
 // Accuracy against latency; instructions or the size in place of an emulator's time, the relative error of a missing
-// accuracy. One trace a recipe and format (and source), so that the legend filters.
+// accuracy. One trace per recipe and format (and source), so that the legend filters.
 function tradeoff(plots, ran) {
   const cells = plots.cells;
   const has = (get) => ran.some((place) => get(place) !== null);
@@ -204,7 +204,7 @@ function markers(plots, own, across, up, largest) {
   return trace;
 }
 
-// A ridge a variant, each against its own median so that its shape shows: between two quantiles lie 5 % of the
+// A ridge per variant, each against its own median so that its shape shows: between two quantiles lie 5 % of the
 // samples, so the closer they are, the higher. Marks beyond the plot stand at its edge.
 function distribution(plots, ran) {
   const cells = plots.cells;
@@ -303,7 +303,7 @@ function sizes(plots, places) {
 // Threads change no file.
 const sizeName = (plots, place) => plots.name(place).replace(/, \d+ threads$/, "");
 
-// The state of the whole device around all its cells, one strip a figure: before, at its worst during, and after each.
+// The state of the whole device around all its cells, one strip per figure: before, at its worst during, and after each.
 function deviceState(plots, _ran, device) {
   const { figures, throttled, reasons } = plots.cells.data.state;
   const places = plots.cells.where({ device }).filter((place) => plots.cells.text("status", place) === "ok");
