@@ -105,7 +105,7 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 def _print_matrix(found: Comparison) -> None:
     for line in compare_view.machines_told(found):
         say(line)
-    shown = table("cell", "", *compare_view.METRICS)
+    shown = table("cell", "", *compare_view.metrics())
     for cell in found.cells:
         if cell.metrics:
             shown.add_row(quoted(cell.id), cell.label, *(quoted(compare_view.short(metric)) for metric in cell.metrics))

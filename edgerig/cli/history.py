@@ -9,7 +9,7 @@ from edgerig.cli.say import print_markup, print_table, quoted, say, table, tell_
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError, foreseen
 from edgerig.history import store, words
-from edgerig.history.metrics import METRICS
+from edgerig.history.metrics import metrics
 from edgerig.history.trends import Trends, as_json, ask
 from edgerig.report.read import read_results
 from edgerig.results import Results
@@ -34,8 +34,8 @@ def keep(results: Results, folder: Path) -> None:
 
 
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:
-    if metric not in METRICS:
-        raise ConfigError(f"--metric {metric!r} is not known", hint=f"one of {', '.join(METRICS)}")
+    if metric not in metrics():
+        raise ConfigError(f"--metric {metric!r} is not known", hint=f"one of {', '.join(metrics())}")
     found = ask(store.read(at), model, metric, cells, at)
     for warning in found.warnings:
         say(f"warning: {warning}", err=True)

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+from edgerig import figures
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.errors import ConfigError
+from edgerig.figures.numbers import percent
 from edgerig.printable import one_line
 from edgerig.report import view
 from edgerig.report.budget import budget_of, said
-from edgerig.report.columns import percent
 from edgerig.report.csv_results import written
 from edgerig.report.decision import Decision, decisions
 from edgerig.report.fields import row
@@ -26,12 +27,14 @@ NOTHING_TO_SHIP = 1
 """Exit code when some model has no variant to recommend on some device."""
 Form = Literal["table", "json", "csv"]
 COLOURS = {"recommended": "green", "provisional": "yellow", "none": "red"}
-FIELDS = (
-    "device", "model", "emulated", "state", "cell", "source", "format", "recipe", "threads", "size_bytes",
-    "latency_p50_ms", "instructions", "accuracy_metric", "accuracy", "accuracy_unit", "accuracy_higher_is_better",
-    "metrics", "agreement", "relative_error", "worst_output", "outside_calibration", "verdict", "why",
-    "runner_up", "runner_up_versus", "cautions", "ruled_out",
-)  # fmt: skip
+_BEFORE = ("device", "model", "emulated", "state", "cell", "source", "format", "recipe", "threads")
+_AFTER = ("metrics", "why", "runner_up", "runner_up_versus", "cautions", "ruled_out")
+
+
+def names() -> tuple[str, ...]:
+    """Of what scripts are told of a decision: the choice, its figures, the reasons."""
+    told = (field.name for figure in figures.reported() for field in figure.fields if field.shown)
+    return (*_BEFORE, *told, *_AFTER)
 
 
 def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
@@ -111,7 +114,7 @@ def _reasons(decided: Decision) -> list[str]:
 
 
 def _record(decided: Decision) -> dict[str, Any]:
-    """The decision under `FIELDS`' names; what is not known is None."""
+    """The decision under `names`; what is not known is None."""
     pick = decided.pick
     known = {
         "device": decided.device,
@@ -125,7 +128,7 @@ def _record(decided: Decision) -> dict[str, Any]:
         "ruled_out": decided.ruled_out,
         **({} if pick is None else _figures(pick)),
     }
-    return {field: known.get(field) for field in FIELDS}
+    return {field: known.get(field) for field in names()}
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         for name, one in cell.metrics.items()
     }
     timed = {} if not cell.emulated else {"latency_p50_ms": None}
-    return {**{name: value for name, value in found.items() if name in FIELDS}, **timed, "metrics": metrics}
+    return {**{name: value for name, value in found.items() if name in names()}, **timed, "metrics": metrics}
 
 
 def _listed(value: Any) -> Any:
@@ -149,8 +152,7 @@ def _listed(value: Any) -> Any:
 def _csv(found: list[Decision]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
+    writer.writerow(names())
     for decided in found:
-        record = _record(decided)
-        writer.writerow([one_line(written(_listed(record[field]))) for field in FIELDS])
+        writer.writerow([one_line(written(_listed(value))) for value in _record(decided).values()])
     return text.getvalue()

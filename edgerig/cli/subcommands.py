@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from edgerig import figures
 from edgerig.cli import completion
 from edgerig.cli.flags import Run
 from edgerig.device_kinds import KINDS
@@ -157,12 +158,12 @@ def history_show(
     ] = None,
     metric: Annotated[
         str,
-        typer.Option(help="latency_p50_ms, size_bytes, accuracy, instructions, memory."),
+        typer.Option(help=f"One of {', '.join(figures.followed())}."),
     ] = "latency_p50_ms",
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page, one file for offline reading.")] = None,
 ) -> None:
-    """A trend a cell over the runs, and where its level changed."""
+    """A trend per cell over the runs, and where its level changed."""
     from edgerig.cli import history
 
     history.show(model, at, cell or [], metric, json, html)

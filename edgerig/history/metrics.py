@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edgerig import figures
+from edgerig.figures.figure import Belongs, Figure, Trend, Without
 from edgerig.figures.verdict import kind_of
 
 Row = dict[str, Any]
@@ -19,14 +21,18 @@ Row = dict[str, Any]
 class Metric:
     """`exact`: repeats give the same figure, so that one point shows a change; otherwise statistics must.
 
-    `minimum` is the smallest relative change worth telling. `series` gives what tells series of one cell apart,
-    beside its id. `excluded` gives why a row with a value has no place in the series, or "". `corrected`: the
-    machine's own speed is taken out of it.
+    `column` has its values, `reason` names the one that says why there is none (None: no column does). `minimum` is the
+    smallest relative change worth telling. `series` gives what tells series of one cell apart, beside its id.
+    `excluded` gives why a row with a value has no place in the series, or "". `corrected`: the machine's own speed is
+    taken out of it. It is written whole, else to `digits`.
     """
 
     name: str
     column: str
+    reason: str | None
     unit: str
+    whole: bool
+    digits: int
     exact: bool
     minimum: float
     series: Callable[[Row], tuple[str, ...]]
@@ -58,14 +64,30 @@ def _untimed(row: Row) -> str:
     return "" if kind_of(row["verdict"]).timed else f"{row['verdict'] or 'no verdict'}: its time is not known"
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("latency_p50_ms", "latency_p50_ms", "ms", False, 0.05, _processor, _untimed, corrected=True),
-        # ONNX files hold the paths of the sources they were traced from: another checkout differs by half a per cent.
-        Metric("size_bytes", "size_bytes", "bytes", True, 0.01, _anywhere, lambda row: ""),
-        Metric("accuracy", "accuracy", "", True, 0.005, _data, lambda row: ""),
-        Metric("instructions", "instructions", "instructions", True, 0.005, _processor, _wrong),
-        Metric("memory", "peak_rss_bytes", "bytes", False, 0.05, _processor, _wrong),
-    )
+_SERIES: dict[Belongs, Callable[[Row], tuple[str, ...]]] = {
+    "anywhere": _anywhere,
+    "processor": _processor,
+    "data": _data,
 }
+_EXCLUDED: dict[Without, Callable[[Row], str]] = {"": lambda row: "", "wrong": _wrong, "untimed": _untimed}
+
+
+def metrics() -> dict[str, Metric]:
+    """By name: the figures that a history follows."""
+    return {name: _metric(figure, trend) for name, (figure, trend) in figures.followed().items()}
+
+
+def _metric(figure: Figure, trend: Trend) -> Metric:
+    return Metric(
+        name=trend.name,
+        column=figure.field,
+        reason=figure.reason_field,
+        unit=figure.unit,
+        whole=figure.whole,
+        digits=trend.digits,
+        exact=trend.exact,
+        minimum=trend.minimum,
+        series=_SERIES[trend.belongs],
+        excluded=_EXCLUDED[trend.without],
+        corrected=trend.corrected,
+    )

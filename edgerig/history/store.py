@@ -85,7 +85,7 @@ def read(at: str) -> History:
         outcomes = list(pool.map(lambda path: _read_one(files, path), found))
     tables = [outcome for outcome in outcomes if isinstance(outcome, pa.Table)]
     warnings = tuple(outcome for outcome in outcomes if isinstance(outcome, str))
-    rows = pa.concat_tables(tables) if tables else parquet_results.SCHEMA.empty_table()
+    rows = pa.concat_tables(tables) if tables else parquet_results.schema().empty_table()
     return History(rows, len(tables), warnings)
 
 

@@ -1,4 +1,4 @@
-"""The question, put to DuckDB over the history's rows; the answer, one trend a series."""
+"""The question, put to DuckDB over the history's rows; the answer, one trend per series."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from edgerig.errors import NothingSelected
 from edgerig.history import changes
 from edgerig.history.machine import Correction, corrections
-from edgerig.history.metrics import METRICS, Metric, Row
+from edgerig.history.metrics import Metric, Row, metrics
 from edgerig.history.store import History
 
 TRENDS_SCHEMA = 1
@@ -108,7 +108,7 @@ def ask(history: History, model: str, metric: str, globs: Sequence[str], at: str
 
     Raises NothingSelected when the history does not know the model or no cell matches.
     """
-    wanted = METRICS[metric]
+    wanted = metrics()[metric]
     rows = _rows(history.rows, model)
     if not rows:
         known = _known(history.rows)
@@ -198,8 +198,7 @@ def _absent(row: Row, metric: Metric) -> str:
     """Why a row has no value."""
     if row["status"] != "ok":
         return f"{row['status']}: {(row['error_message'] or 'no reason was recorded').splitlines()[0]}"
-    reasons = {"accuracy": "accuracy_reason", "instructions": "instructions_reason", "memory": "memory_reason"}
-    return row.get(reasons.get(metric.name, "")) or "not measured"
+    return (row[metric.reason] if metric.reason else "") or "not measured"
 
 
 def _change(step: changes.Step, kept: list[Point]) -> Change:

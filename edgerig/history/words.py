@@ -19,9 +19,9 @@ def figure(value: float | None, metric: Metric) -> str:
         return view.MISSING
     if metric.unit == "ms":
         return view.duration(value)
-    if metric.unit in ("bytes", "instructions"):
+    if metric.whole:
         return f"{value:,.0f}"
-    return view.significant(value, 4 if metric.name == "accuracy" else 3)
+    return view.significant(value, metric.digits)
 
 
 def unit(metric: Metric) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
@@ -21,76 +22,127 @@ from edgerig.measure.state import cell_state
 from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
-from edgerig.results import Accuracy, Artifact, Delegation, DeviceRecord, Engine, Memory
+from edgerig.results import (
+    Accuracy,
+    Artifact,
+    CellState,
+    Cost,
+    Delegation,
+    DeviceRecord,
+    Energy,
+    Engine,
+    Latency,
+    Memory,
+    Parity,
+    Verdict,
+)
 from edgerig.spec import ModelSpec, load_engines
 
+NO_SOURCE = "a ready file: there is no source model to compare with"
 
-def figures(
-    cell: Cell,
-    model: ModelSpec,
-    artifact: Artifact,
-    raw: Raw,
-    output_names: Sequence[str],
-    labels: npt.NDArray[Any] | None,
-    inputs: Outputs,
-    own_metrics: Mapping[str, Accuracy],
-    reference: Outputs | None,
-    fp32: Outputs | None,
-    no_fp32: str,
-    probed: tuple[DeviceRecord | None, DeviceRecord | None] = (None, None),
-) -> dict[str, Any]:
-    """The measured fields of the cell's `CellResult`.
+
+@dataclass(frozen=True)
+class CellRun:
+    """What a cell is judged from.
 
     `output_names` is what the source calls its outputs, () for a ready file. `inputs` are the model's, where a metric
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
-    the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
-    before and after the run.
+    the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
+    the device around the run.
     """
-    timed, no_source = (
-        contention.select(raw, artifact.size_bytes),
-        "a ready file: there is no source model to compare with",
-    )
-    run, again = raw.run, timed.attempt.run
-    state = cell_state(again.state, *probed)
+
+    cell: Cell
+    model: ModelSpec
+    artifact: Artifact
+    raw: Raw
+    output_names: Sequence[str] = ()
+    labels: npt.NDArray[Any] | None = None
+    inputs: Outputs = ()
+    own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
+    reference: Outputs | None = None
+    fp32: Outputs | None = None
+    no_fp32: str = ""
+    before: DeviceRecord | None = None
+    after: DeviceRecord | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the outputs: the source's, the file's own where it has others."""
+        own = [tensor.name for tensor in self.artifact.outputs]
+        return self.output_names if len(self.output_names) == len(own) else own
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a cell, under the names `CellResult` has for it."""
+
+    size_bytes: int
+    runtime_import_ms: float
+    load_ms: float
+    first_inference_ms: float
+    latency: Latency
+    memory: Memory
+    accuracy: Accuracy
+    metrics: dict[str, Accuracy]
+    parity: Parity
+    delegation: Delegation
+    cost: Cost
+    energy: Energy
+    verdict: Verdict
+    state: CellState
+    engine: Engine
+
+
+def measured(ran: CellRun) -> Measured:
+    """The figures of a cell that ran, and how far they can be trusted."""
+    artifact, raw = ran.artifact, ran.raw
+    timed, run = contention.select(raw, artifact.size_bytes), raw.run
+    again = timed.attempt.run
+    state = cell_state(again.state, ran.before, ran.after)
     delegation = _delegation(artifact, raw)
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
     controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
     latency = latency.model_copy(update={"contention": timed.contention, "controls": controls})
-    metrics = _metrics(model, raw.outputs, labels, inputs, own_metrics)
-    names = output_names if len(output_names) == len(artifact.outputs) else [t.name for t in artifact.outputs]
-    return {
-        "size_bytes": artifact.size_bytes,
-        "runtime_import_ms": again.runtime_import_ns / 1e6,
-        "load_ms": again.load_ns / 1e6,
-        "first_inference_ms": again.first_inference_ns / 1e6,
-        "latency": latency,
-        "memory": Memory(**run.memory.model_dump()),
-        "accuracy": (
-            with_delta(metrics[model.metric[0]], raw.outputs, fp32, labels, no_fp32)
-            if metrics
-            else Accuracy(reason=_no_accuracy(model))
-        ),
-        "metrics": metrics,
-        "parity": parity(names, raw.outputs, reference, no_source, fp32, no_fp32),
-        "delegation": delegation,
-        "cost": instructions(run.instructions),
-        "energy": energy(timed.attempt.energies, timed.contention),
-        "verdict": judge(
-            Seen(
-                emulated=cell.emulated,
-                threads=cell.threads,
-                threads_in_force=run.engine.threads,
-                delegation=delegation,
-                interval=latency.interval,
-                kernels=compare_kernels(names, raw.outputs, raw.host, reference, _tolerance(artifact)),
-                throttling=signs(state),
-                contention=timed.contention,
-                saturates=_saturates(artifact, probed[0]),
-            )
-        ),
-        "state": state,
-        "engine": _engine(cell, artifact, raw),
-    }
+    metrics = _metrics(ran.model, raw.outputs, ran.labels, ran.inputs, ran.own_metrics)
+    return Measured(
+        size_bytes=artifact.size_bytes,
+        runtime_import_ms=again.runtime_import_ns / 1e6,
+        load_ms=again.load_ns / 1e6,
+        first_inference_ms=again.first_inference_ns / 1e6,
+        latency=latency,
+        memory=Memory(**run.memory.model_dump()),
+        accuracy=_accuracy(ran, metrics),
+        metrics=metrics,
+        parity=parity(ran.names, raw.outputs, ran.reference, NO_SOURCE, ran.fp32, ran.no_fp32),
+        delegation=delegation,
+        cost=instructions(run.instructions),
+        energy=energy(timed.attempt.energies, timed.contention),
+        verdict=judge(_seen(ran, state, delegation, latency)),
+        state=state,
+        engine=_engine(ran.cell, artifact, raw),
+    )
+
+
+def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Latency) -> Seen:
+    artifact, raw = ran.artifact, ran.raw
+    return Seen(
+        emulated=ran.cell.emulated,
+        threads=ran.cell.threads,
+        threads_in_force=raw.run.engine.threads,
+        delegation=delegation,
+        interval=latency.interval,
+        kernels=compare_kernels(ran.names, raw.outputs, raw.host, ran.reference, _tolerance(artifact)),
+        throttling=signs(state),
+        contention=latency.contention,
+        saturates=_saturates(artifact, ran.before),
+    )
+
+
+def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
+    """The model's first metric, with what it lost against the fp32 variant's."""
+    if not metrics:
+        return Accuracy(reason=_no_accuracy(ran.model))
+    return with_delta(metrics[ran.model.metric[0]], ran.raw.outputs, ran.fp32, ran.labels, ran.no_fp32)
 
 
 def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:

@@ -9,28 +9,40 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
+from edgerig import figures
+from edgerig.figures.figure import Change, Figure
+from edgerig.figures.size import SIZE
 from edgerig.figures.verdict import kind_of
-from edgerig.measure.evidence import Difference, latency_ratio, own_core, paired_accuracy, unpaired
+from edgerig.measure.evidence import (
+    Difference,
+    independent_ratio,
+    latency_ratio,
+    own_core,
+    paired_accuracy,
+    unpaired,
+)
+from edgerig.measure.known import Known, known
 from edgerig.measure.machine import UNCORRECTED, Shift, reach, shift
 from edgerig.measure.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
 from edgerig.results import Status, Value
 from edgerig.spec.budget import Minimums
 
 Label = Literal["improved", "same", "regressed", "inconclusive", "not compared"]
-Metric = Literal["size", "latency", "memory", "accuracy", "parity", "instructions"]
 Presence = Literal["both", "base only", "new only"]
 LABELS: tuple[Label, ...] = ("regressed", "inconclusive", "improved", "same", "not compared")
 
 
 class MetricChange(Value):
-    """`effect`, `low` and `high` are relative to the base (0.05: 5 % more); with `unit` "points" (a share of right
-    answers) and "" (a relative error) they are absolute. None where nothing could be compared; `reason` says why.
-    `measured` is the effect as it was measured, where `effect` is corrected for the machine's own speed (`machines`).
+    """`metric` is the figure's key. `effect`, `low` and `high` are relative to the base (0.05: 5 % more); with `unit`
+    "points" (a share of right answers) and "" (a relative error) they are absolute. None where nothing could be
+    compared; `reason` says why. `measured` is the effect as it was measured, where `effect` is corrected for the
+    machine's own speed (`machines`).
     """
 
-    metric: Metric
+    metric: str
     label: Label
     unit: Literal["%", "points", ""] = "%"
     base: float | None = None
@@ -100,25 +112,30 @@ def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums, machines
         why = now.reasons.get("status", "") if now.status != "ok" else ""
         reason = f"{was.status} in the base, {now.status} now{': ' + why if why else ''}"
         return CellChange.model_validate({**known, "label": "not compared", "reason": reason})
-    devices = base.devices.get(was.device), new.devices.get(now.device)
-    metrics = (
-        _plain("size", was.size_bytes, now.size_bytes, minimums.size, now),
-        _latency(was, now, _other_hardware(*devices), machines.get(now.device), minimums.latency),
-        _plain("memory", was.peak_memory_bytes, now.peak_memory_bytes, minimums.memory, now),
-        _accuracy(was, now, minimums.accuracy),
-        _parity(was, now, minimums.parity),
-        _instructions(was, now, _other_hardware(*devices), minimums.instructions),
+    here = _Pair(
+        was, now, _other_hardware(base.devices.get(was.device), new.devices.get(now.device)), machines.get(now.device)
+    )
+    metrics = tuple(
+        _HOW[figure.certainty.known](figure, change, here, minimums.least(key))
+        for key, (figure, change) in figures.compared().items()
     )
     label = next((each for each in LABELS if any(metric.label == each for metric in metrics)), "not compared")
     return CellChange.model_validate({**known, "label": label, "metrics": metrics})
 
 
-def _absent(
-    metric: Metric, was: float | None, now: float | None, minimum: float, cell: CellSnapshot
-) -> MetricChange | None:
-    """What there is to say where either figure is missing; None where both are there."""
-    if was is not None and now is not None:
-        return None
+@dataclass(frozen=True)
+class _Pair:
+    """A cell in both runs. `other`: why figures of its processor are not to be compared, "" where they are; `machine`:
+    what became of the machine itself."""
+
+    was: CellSnapshot
+    now: CellSnapshot
+    other: str
+    machine: Shift | None
+
+
+def _absent(metric: str, was: float | None, now: float | None, minimum: float, cell: CellSnapshot) -> MetricChange:
+    """What there is to say where either figure is missing."""
     why = cell.reasons.get(metric, "")
     if was is None:
         reason = "the base has no such figure" if now is not None else why or "not measured"
@@ -128,7 +145,7 @@ def _absent(
 
 
 def _changed(
-    metric: Metric, was: float, now: float, found: Difference, minimum: float, reason: str = "", *, sign: int = 1
+    metric: str, was: float, now: float, found: Difference, minimum: float, reason: str = "", *, sign: int = 1
 ) -> MetricChange:
     """The change as labelled by its interval; `sign` -1 where more is better."""
     low, high = sorted((sign * found.low, sign * found.high))
@@ -155,61 +172,52 @@ def _changed(
     )
 
 
-def _relative(was: float, now: float, margin: float = 0.0) -> Difference | None:
-    """now / was - 1, give or take `margin` (in the figures' unit); None where there is nothing to be relative to."""
-    if was == 0:
-        return Difference(0.0, 0.0, 0.0, None) if now == 0 else None
-    return Difference(now / was - 1, (now - margin) / was - 1, (now + margin) / was - 1, None)
+def _open(metric: str, was: float, now: float, minimum: float, reason: str) -> MetricChange:
+    return MetricChange(metric=metric, label="inconclusive", base=was, new=now, minimum=minimum, reason=reason)
 
 
-def _plain(metric: Metric, was: int | None, now: int | None, minimum: float, cell: CellSnapshot) -> MetricChange:
-    """A figure that repeats: any change is one of the build, and only the minimum decides."""
-    absent = _absent(metric, was, now, minimum, cell)
-    if absent is not None or was is None or now is None:
-        return absent or MetricChange(metric=metric, label="not compared", minimum=minimum)
-    found = _relative(was, now)
-    if found is None:
-        return MetricChange(metric=metric, label="regressed", base=was, new=now, minimum=minimum, reason="it was zero")
-    return _changed(metric, was, now, found, minimum)
-
-
-def _instructions(was: CellSnapshot, now: CellSnapshot, other: str, minimum: float) -> MetricChange:
-    """Counts repeat but for a few; the range of a run's own counts is what they are uncertain by."""
-    if was.instructions is None or now.instructions is None:
-        absent = _absent("instructions", was.instructions, now.instructions, minimum, now)
-        return absent or MetricChange(metric="instructions", label="not compared", minimum=minimum)
-    found = _relative(
-        was.instructions, now.instructions, (was.instructions_spread or 0) + (now.instructions_spread or 0)
-    )
-    if other or found is None:
-        return MetricChange(
-            metric="instructions",
-            label="inconclusive",
-            base=was.instructions,
-            new=now.instructions,
-            minimum=minimum,
-            reason=other or "the base counted none",
-        )
-    return _changed("instructions", was.instructions, now.instructions, found, minimum)
-
-
-def _parity(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricChange:
-    """The same file on the same device computes the same: a change of the relative error is one of the build."""
-    if was.relative_error is None or now.relative_error is None:
-        absent = _absent("parity", was.relative_error, now.relative_error, minimum, now)
-        return absent or MetricChange(metric="parity", label="not compared", minimum=minimum)
-    change = now.relative_error - was.relative_error
-    found = Difference(change, change, change, None)
-    named = f'of output "{now.worst_output}", the worst' if now.worst_output else ""
-    changed = _changed("parity", was.relative_error, now.relative_error, found, minimum, named)
-    return changed.model_copy(update={"unit": ""})
-
-
-def _accuracy(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricChange:
-    old, new = was.accuracy, now.accuracy
+def _number(figure: Figure, change: Change, pair: _Pair, minimum: float) -> MetricChange:
+    """A figure that is a number: one that repeats changes with the build alone, so that only the minimum decides."""
+    key, old, new = figure.key, known(pair.was, figure), known(pair.now, figure)
     if old is None or new is None:
-        absent = _absent("accuracy", old.value if old else None, new.value if new else None, minimum, now)
-        return absent or MetricChange(metric="accuracy", label="not compared", minimum=minimum)
+        return _absent(key, old and old.value, new and new.value, minimum, pair.now)
+    if change.on_processor and pair.other:
+        return _open(key, old.value, new.value, minimum, pair.other)
+    sign = -1 if figure.better == "higher" else 1
+    if change.relative and old.value == 0 != new.value:
+        label: Label = "regressed" if sign > 0 else "improved"
+        return MetricChange(
+            metric=key, label=label, base=old.value, new=new.value, minimum=minimum, reason="it was zero"
+        )
+    found = _difference(figure, change, old, new)
+    if found is None:
+        return _open(key, old.value, new.value, minimum, "one of the two has no interval, or one that reaches to 0")
+    remark = f"of {remark}" if (remark := pair.now.remarks.get(key, "")) else ""
+    changed = _changed(key, old.value, new.value, found, minimum, remark, sign=sign)
+    return changed if change.relative else changed.model_copy(update={"unit": ""})
+
+
+def _difference(figure: Figure, change: Change, old: Known, new: Known) -> Difference | None:
+    """By how much the number changed, as exactly as it is known; None where that is not known."""
+    if old.low is None or old.high is None or new.low is None or new.high is None:
+        return None
+    if change.relative and old.value == 0:
+        return Difference(0.0, 0.0, 0.0, None)
+    if figure.certainty.known in ("interval", "share"):
+        if not change.relative:
+            return unpaired(old.value, (old.low, old.high), new.value, (new.low, new.high))
+        if min(old.low, new.low) <= 0:
+            return None
+        return independent_ratio(old.value, (old.low, old.high), new.value, (new.low, new.high))
+    effect, margin = new.value - old.value, (new.high - new.low + old.high - old.low) / 2
+    scale = old.value if change.relative else 1
+    return Difference(effect / scale, (effect - margin) / scale, (effect + margin) / scale, None)
+
+
+def _accuracy(figure: Figure, change: Change, pair: _Pair, minimum: float) -> MetricChange:
+    key, old, new = figure.key, pair.was.accuracy, pair.now.accuracy
+    if old is None or new is None:
+        return _absent(key, old.value if old else None, new.value if new else None, minimum, pair.now)
     sign = -1 if new.higher_is_better else 1
     told = "points" if new.unit == "fraction" else "%"
     if (old.metric, old.samples, old.dataset) != (new.metric, new.samples, new.dataset):
@@ -217,22 +225,18 @@ def _accuracy(was: CellSnapshot, now: CellSnapshot, minimum: float) -> MetricCha
             f"not of the same data: {old.metric} of {old.samples} samples ({old.dataset}) in the base, "
             f"{new.metric} of {new.samples} ({new.dataset}) now"
         )
-        return MetricChange(
-            metric="accuracy", label="inconclusive", base=old.value, new=new.value, minimum=minimum, reason=reason
-        )
-    if was.outputs_sha256 is not None and was.outputs_sha256 == now.outputs_sha256:
+        return _open(key, old.value, new.value, minimum, reason)
+    if pair.was.outputs_sha256 is not None and pair.was.outputs_sha256 == pair.now.outputs_sha256:
         none = Difference(0.0, 0.0, 0.0, 1.0)
-        same = _changed("accuracy", old.value, new.value, none, minimum, "every output is the same", sign=sign)
+        same = _changed(key, old.value, new.value, none, minimum, "every output is the same", sign=sign)
         return same.model_copy(update={"unit": told})
     found, reason = _accuracy_change(old, new)
     if found is None:
-        return MetricChange(
-            metric="accuracy", label="inconclusive", base=old.value, new=new.value, minimum=minimum, reason=reason
-        )
+        return _open(key, old.value, new.value, minimum, reason)
     if told == "%":
         scale = abs(old.value) or 1.0
         found = Difference(found.effect / scale, found.low / scale, found.high / scale, found.p)
-    changed = _changed("accuracy", old.value, new.value, found, minimum, reason, sign=sign)
+    changed = _changed(key, old.value, new.value, found, minimum, reason, sign=sign)
     return changed.model_copy(update={"unit": told})
 
 
@@ -248,31 +252,45 @@ def _accuracy_change(old: AccuracySnapshot, new: AccuracySnapshot) -> tuple[Diff
     return unpaired(old.value, old.ci95, new.value, new.ci95), told
 
 
-def _latency(was: CellSnapshot, now: CellSnapshot, other: str, machine: Shift | None, minimum: float) -> MetricChange:
+def _latency(figure: Figure, change: Change, pair: _Pair, minimum: float) -> MetricChange:
+    key, was, now, machine = figure.key, pair.was, pair.now, pair.machine
     if was.emulated or now.emulated:
         reason = "emulated: its time says nothing of the device"
-        return MetricChange(metric="latency", label="not compared", minimum=minimum, reason=reason)
+        return MetricChange(metric=key, label="not compared", minimum=minimum, reason=reason)
     old, new = was.latency, now.latency
     if old is None or new is None:
-        absent = _absent("latency", old.p50_ms if old else None, new.p50_ms if new else None, minimum, now)
-        return absent or MetricChange(metric="latency", label="not compared", minimum=minimum)
-    changed = _changed("latency", old.p50_ms, new.p50_ms, latency_ratio(old, new, machine, now.size_bytes), minimum)
+        return _absent(key, old.p50_ms if old else None, new.p50_ms if new else None, minimum, now)
+    size = _size(now)
+    changed = _changed(key, old.p50_ms, new.p50_ms, latency_ratio(old, new, machine, size), minimum)
     if machine is not None and machine.corrected:
         changed = changed.model_copy(update={"measured": latency_ratio(old, new).effect})
-    doubt = other or _untimed(was, now) or (_MACHINE if machine is not None and machine.doubt else "")
+    doubt = pair.other or _untimed(was, now) or (_MACHINE if machine is not None and machine.doubt else "")
     if doubt:
         return changed.model_copy(update={"label": "inconclusive", "reason": doubt})
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
         told = "neither run was spread over several processes: raise run.repeats to 3 or more"
         return changed.model_copy(update={"reason": told})
-    apart = (
-        ()
-        if machine is None or not machine.corrected
-        else reach(machine, now.size_bytes, old.p50_ms, own_core(old, new))
-    )
+    apart = () if machine is None or not machine.corrected else reach(machine, size, old.p50_ms, own_core(old, new))
     if changed.label == "inconclusive" and sum(apart) > minimum / 2:
         return changed.model_copy(update={"reason": _beside(own_core(old, new)) or _MACHINE})
     return changed
+
+
+_HOW: dict[str, Callable[[Figure, Change, _Pair, float], MetricChange]] = {
+    "exact": _number,
+    "counted": _number,
+    "share": _number,
+    "interval": _number,
+    "latency": _latency,
+    "accuracy": _accuracy,
+}
+"""By how exactly a figure is known (`figures.Certainty`)."""
+
+
+def _size(cell: CellSnapshot) -> int | None:
+    """Of the file, in bytes."""
+    found = known(cell, SIZE)
+    return None if found is None else int(found.value)
 
 
 def _beside(own: float | None) -> str:

@@ -96,3 +96,16 @@ def unpaired(base: float, base_ci95: tuple[float, float], new: float, new_ci95: 
     low = effect - math.hypot(new - new_ci95[0], base_ci95[1] - base)
     high = effect + math.hypot(new_ci95[1] - new, base - base_ci95[0])
     return Difference(effect, low, high, None)
+
+
+def independent_ratio(
+    base: float, base_ci95: tuple[float, float], new: float, new_ci95: tuple[float, float]
+) -> Difference:
+    """The relative change of a figure above 0 that is known with an interval in each run.
+
+    The effect is new / base, less one. Its interval adds the two's halves as independent errors of the log ratio (the
+    delta method), as `latency_ratio` does.
+    """
+    centre = math.log(new / base)
+    half = math.hypot(*(math.log(high / low) / 2 for low, high in (base_ci95, new_ci95)))
+    return Difference(math.expm1(centre), math.expm1(centre - half), math.expm1(centre + half), None)

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
+from edgerig import figures
+from edgerig.figures.figure import Figure
+from edgerig.figures.numbers import duration
 from edgerig.figures.verdict import kind_of
 from edgerig.measure.compare import CellChange, Comparison, untimed
-from edgerig.measure.figure import duration
-from edgerig.measure.metrics import share
+from edgerig.measure.known import Known, known
 from edgerig.measure.snapshot import CellSnapshot, Snapshot
 from edgerig.measure.told import machines_told, told
 from edgerig.results import Value
@@ -115,7 +117,7 @@ def _outcome(change: CellChange, here: CellSnapshot | None) -> Check:
 def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
     for name, cell in new.cells.items():
         limits = budget.limits(name)
-        for key, limit in limits.model_dump(exclude_none=True).items():
+        for key, limit in limits.given().items():
             if cell.status == "unsupported":
                 continue
             if cell.status == "ok":
@@ -126,24 +128,35 @@ def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
 
 
 def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
-    """One limit of one cell. `key` is a field of `Limits`."""
-    if key.startswith("latency_"):
+    """One limit of one cell. `key` is that of a figure's `Limit`."""
+    figure, _ = figures.limited()[key]
+    if figure.certainty.known == "latency":
         return _latency_held(cell, key.removeprefix("latency_"), limit)
-    if key == "accuracy":
+    if figure.certainty.known == "accuracy":
         return _accuracy_held(cell, limit)
-    value: float | None = getattr(cell, key)
-    if value is None:
-        metric = {"peak_memory_bytes": "memory", "relative_error": "parity"}.get(key, key)
-        return "inconclusive", f"not measured: {cell.reasons.get(metric, 'no reason recorded')}"
-    if key == "agreement":
-        interval = None
-        if cell.agreement_samples:
-            interval = share(round(value * cell.agreement_samples), cell.agreement_samples)[1]
-        return _at_least(value, interval, limit)
-    spread = (cell.instructions_spread or 0) if key == "instructions" else 0
-    worst = f' (output "{cell.worst_output}", the worst)' if key == "relative_error" and cell.worst_output else ""
-    known = f"{value:,.6g}{worst}{f' ± {spread:,}' if spread else ''}"
-    return _at_most(value - spread, value + spread, limit), f"{known}, at most {limit:,.6g} is allowed"
+    found = known(cell, figure)
+    if found is None:
+        return "inconclusive", f"not measured: {cell.reasons.get(figure.key, 'no reason recorded')}"
+    interval = None if found.low is None or found.high is None else (found.low, found.high)
+    if figure.better == "higher":
+        return _at_least(found.value, interval, limit)
+    return _number_held(figure, found, interval, cell.remarks.get(figure.key, ""), limit)
+
+
+def _number_held(
+    figure: Figure, found: Known, interval: tuple[float, float] | None, remark: str, limit: float
+) -> tuple[Outcome, str]:
+    """A cost, by what it may as well be."""
+    told = f"{found.value:,.6g}{f' ({remark})' if remark else ''}"
+    asked = f"at most {limit:,.6g} is allowed"
+    if interval is None:
+        return "inconclusive", f"{told}, known without an interval; {asked}"
+    low, high = interval
+    if figure.certainty.known == "counted" and high > found.value:
+        told += f" ± {high - found.value:,}"
+    elif low < high and figure.certainty.known != "counted":
+        told += f" [{low:.4g}, {high:.4g}]"
+    return _at_most(low, high, limit), f"{told}, {asked}"
 
 
 def _at_most(low: float, high: float, limit: float) -> Outcome:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from edgerig import figures
 from edgerig.measure import contention
 from edgerig.measure.error import Outputs
-from edgerig.measure.figure import NO_AGREEMENT
+from edgerig.measure.known import names, taken
 from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
 from edgerig.measure.machine import WIDEST, Milliseconds, Speed, speed_of
 from edgerig.measure.raw import Raw
 from edgerig.results import CellResult, MedianInterval, Results, Status, Value
+from edgerig.spec.keyed import Keyed, Quantity
 
 SNAPSHOT_VERSION = 1
 WRONG_LIMIT = 500
@@ -70,26 +73,28 @@ class AccuracySnapshot(Value):
     wrong: tuple[Amount, ...] | None = None
 
 
-class CellSnapshot(Value):
+class CellSnapshot(Keyed):
+    """Beside its fields it has the numbers of every figure that is compared or may be limited, under the names of
+    `known.names`."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
     device: str
     emulated: bool
     status: Status
     verdict: str | None = None
     undelegated: Amount | None = None
-    size_bytes: Amount | None = None
-    peak_memory_bytes: Amount | None = None
-    relative_error: Annotated[float, Field(ge=0)] | None = None
-    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
-    agreement_samples: Amount | None = None
-    instructions: Amount | None = None
-    instructions_spread: Amount | None = None
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
     latency: LatencySnapshot | None = None
     accuracy: AccuracySnapshot | None = None
-    worst_output: str | None = Field(default=None, exclude=True)
-    """Of several, the one `relative_error` is of. Of a run's folder only, as is `reasons`."""
+    remarks: dict[str, str] = Field(default={}, exclude=True)
+    """What is told behind a figure, by its key. Of a run's folder only, as is `reasons`."""
     reasons: dict[str, str] = Field(default={}, exclude=True)
-    """Why a figure is None, by metric; `status` for a cell that is not ok. Of a run's folder only."""
+    """Why a figure is missing, by its key; `status` for a cell that is not ok. Of a run's folder only."""
+
+    @classmethod
+    def rows(cls) -> Mapping[str, Quantity]:
+        return names()
 
 
 class DeviceSnapshot(Value):
@@ -155,32 +160,22 @@ def _alone(value: float | None) -> tuple[float, ...]:
 def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
     found = cell.delegation
     left = None if found.total is None or found.delegated is None else found.total - found.delegated
-    reasons = {
-        "memory": cell.memory.reason,
-        "accuracy": cell.accuracy.reason,
-        "parity": cell.parity.reason,
-        "agreement": cell.parity.reason or NO_AGREEMENT,
-        "instructions": cell.cost.reason,
-        "status": "" if cell.error is None else f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}",
-    }
+    reasons = {figure.key: figure.reason(cell) for figure in figures.FIGURES if figure.value(cell) is None}
+    if cell.error is not None:
+        reasons["status"] = f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}"
+    remarks = {figure.key: figure.remark(cell) for figure in figures.FIGURES}
     return CellSnapshot(
         device=cell.device,
         emulated=cell.emulated,
         status=cell.status,
         verdict=None if cell.verdict is None else cell.verdict.label,
         undelegated=left,
-        size_bytes=cell.size_bytes,
-        peak_memory_bytes=cell.memory.peak_rss_bytes,
-        relative_error=cell.parity.relative_error,
-        agreement=cell.parity.agreement,
-        agreement_samples=None if cell.parity.agreement is None else cell.parity.samples,
-        worst_output=cell.parity.worst if len(cell.parity.outputs) > 1 else None,
-        instructions=cell.cost.instructions,
-        instructions_spread=cell.cost.spread,
         outputs_sha256=None if raw is None else _fingerprint(raw.outputs),
         latency=_latency(cell, raw),
         accuracy=_accuracy(cell, dataset, raw, labels),
+        remarks={key: remark for key, remark in remarks.items() if remark},
         reasons={key: reason for key, reason in reasons.items() if reason},
+        **taken(cell),
     )
 
 

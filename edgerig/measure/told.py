@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from edgerig import figures
+from edgerig.figures.numbers import duration
 from edgerig.measure.compare import Comparison, MetricChange
-from edgerig.measure.figure import duration
 from edgerig.measure.machine import Change, Shift
 
 
@@ -19,7 +20,7 @@ def told(metric: MetricChange) -> str:
 
 def value_told(metric: MetricChange, value: float) -> str:
     """One side of the change, to as many digits as a change shows in."""
-    return duration(value, 4) if metric.metric == "latency" else f"{value:.6g}"
+    return duration(value, 4) if figures.named(metric.metric).time else f"{value:.6g}"
 
 
 def effect_told(metric: MetricChange) -> str:
@@ -39,7 +40,7 @@ def effect_told(metric: MetricChange) -> str:
 
 
 def machines_told(found: Comparison) -> list[str]:
-    """What each device itself did, a line a device: it holds for all of its cells and is said once, above them."""
+    """What each device itself did, a line per device: it holds for all of its cells and is said once, above them."""
     return [f"{machine.device}: {machine_told(machine)}" for machine in found.machines]
 
 

@@ -1,4 +1,4 @@
-"""baseline.toml: a run's snapshot as text for a repository, one cell a block, in the order of their ids.
+"""baseline.toml: a run's snapshot as text for a repository, one block per cell, in the order of their ids.
 
 Figures are rounded to what they are known to, so that a new baseline's diff shows what changed and little else.
 """
@@ -13,6 +13,7 @@ import tomlkit
 from pydantic import ValidationError
 
 from edgerig.errors import ConfigError, ResultsError
+from edgerig.measure.known import names
 from edgerig.measure.snapshot import SNAPSHOT_VERSION, WRONG_LIMIT, Snapshot
 from edgerig.spec.toml import parse, read_toml, shown
 
@@ -68,9 +69,10 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
             latency[key] = _significant(latency[key], 4)
         latency["process_p50_ms"] = [_significant(value, 4) for value in latency["process_p50_ms"]]
         latency["half_width"] = _significant(latency["half_width"], 2)
-    for key in ("relative_error", "agreement"):
-        cell[key] = _significant(cell[key], 4)
-    return _bare(cell)
+    numbers = {name: cell.pop(name, None) for name in names()}
+    numbers = {name: _significant(value, 4) if isinstance(value, float) else value for name, value in numbers.items()}
+    first = {name: cell.pop(name) for name in ("device", "emulated", "status", "verdict", "undelegated")}
+    return _bare(first | numbers | cell)
 
 
 def _device(device: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from edgerig.errors import ResultsError
-from edgerig.report import view
+from edgerig.report import limits
 from edgerig.results import Results
 from edgerig.spec import SweepBudget
 
@@ -18,7 +18,7 @@ def budget_of(results: Results) -> SweepBudget:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in ("run", "spec", "budget", *first["loc"]))
         raise ResultsError(
-            f"results of {results.run.id}: {where}: {first['msg']}", hint="mend [budget] in the run's results"
+            f"results of {results.run.id}: {where}: {first['msg']}", hint="correct [budget] in the run's results"
         ) from error
 
 
@@ -42,11 +42,4 @@ def _instead(budget: SweepBudget) -> str:
 
 def said(budget: SweepBudget) -> str:
     """The whole of it, in one line."""
-    limits = [f"accuracy at most {points(budget)} below fp32's{_instead(budget)}"]
-    if budget.latency_p50_ms is not None:
-        limits.append(f"p50 at most {view.duration(budget.latency_p50_ms)}")
-    if budget.size_bytes is not None:
-        limits.append(f"at most {view.kilobytes(budget.size_bytes)}")
-    if budget.relative_error is not None:
-        limits.append(f"relative error at most {view.significant(budget.relative_error)}")
-    return ", ".join(limits)
+    return ", ".join((f"accuracy at most {points(budget)} below fp32's{_instead(budget)}", *limits.said(budget)))

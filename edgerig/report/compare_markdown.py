@@ -16,7 +16,7 @@ def render(found: Comparison) -> bytes:
         *changes(found),
         "## All cells",
         _matrix(found),
-        "\n".join(f"- **{name}**: {told}" for name, told in view.NOTES),
+        "\n".join(f"- **{name}**: {told}" for name, told in view.notes()),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
 
@@ -57,4 +57,4 @@ def _matrix(found: Comparison) -> str:
     ]
     if not rows:
         return "No cell ran in both."
-    return table(["cell", "", *view.METRICS], rows, [False, False, *(True for _ in view.METRICS)])
+    return table(["cell", "", *view.metrics()], rows, [False, False, *(True for _ in view.metrics())])

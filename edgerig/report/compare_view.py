@@ -4,38 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgerig.measure.compare import LABELS, CellChange, Comparison, Label, Metric, MetricChange
-from edgerig.measure.figure import MISSING, duration
+from edgerig import figures
+from edgerig.figures.numbers import MISSING, duration
+from edgerig.measure.compare import LABELS, CellChange, Comparison, Label, MetricChange
 from edgerig.measure.told import effect_told
 from edgerig.measure.told import machines_told as machines_told  # the template takes all of its words from here
 
-METRICS: tuple[Metric, ...] = ("size", "latency", "memory", "accuracy", "parity", "instructions")
-UNITS: dict[Metric, str] = {
-    "size": "bytes",
-    "latency": "p50",
-    "memory": "peak, bytes",
-    "accuracy": "",
-    "parity": "relative error",
-    "instructions": "",
-}
 MARKS: dict[Label, str] = {"regressed": "✗", "inconclusive": "?", "improved": "✓", "same": "=", "not compared": "–"}
-NOTES: tuple[tuple[str, str], ...] = (
+_LABELS: tuple[tuple[str, str], ...] = (
     (
         "regressed, improved",
         "the change is above the smallest one that counts, and so is the whole of its 95 % interval.",
     ),
     ("same", "the whole 95 % interval is within the smallest change that counts."),
     ("inconclusive", "the data allows both; the reason stands beside it. It is not the same as same."),
-    (
-        "latency",
-        "ratio of the medians, divided by what the machine itself took more for a computation that is always the same "
-        "(its median over the run's cells); the interval is a block bootstrap over the raw samples of both runs, "
-        "widened by how much the processes of one run differ and by how exactly the machine is known. Emulated latency "
-        "is never compared.",
-    ),
-    ("accuracy", "on the same samples: McNemar's exact test, and Bonett and Price's interval of the change."),
-    ("size, memory, parity, instructions", "they repeat, so any change above the minimum is one of the build."),
 )
+
+
+def metrics() -> tuple[str, ...]:
+    """The keys of what is compared, in the order of a cell's changes."""
+    return tuple(figures.compared())
+
+
+def unit(metric: MetricChange) -> str:
+    """What stands behind the figure's name in a table of changes; "" where nothing does."""
+    return figures.compared()[metric.metric][1].unit
+
+
+def notes() -> tuple[tuple[str, str], ...]:
+    """What the labels mean, then how figures are compared; those that are compared alike together."""
+    same: dict[str, list[str]] = {}
+    for key, (_, change) in figures.compared().items():
+        same.setdefault(change.note, []).append(key)
+    return (*_LABELS, *((", ".join(keys), note) for note, keys in sorted(same.items(), key=lambda one: len(one[1]))))
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ def unmatched(found: Comparison) -> list[CellChange]:
 def figure(metric: MetricChange, value: float | None) -> str:
     if value is None:
         return MISSING
-    if metric.metric == "latency":
+    shown = figures.named(metric.metric)
+    if shown.time:
         return duration(value, 4)
-    return f"{value:,.0f}" if metric.metric in ("size", "memory", "instructions") else f"{value:.5g}"
+    return f"{value:,.0f}" if shown.whole else f"{value:.5g}"
 
 
 def short(metric: MetricChange) -> str:

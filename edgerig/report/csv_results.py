@@ -1,4 +1,4 @@
-"""results.csv: one row a planned cell, raw values in the units their column names say.
+"""results.csv: one row per planned cell, raw values in the units their column names say.
 
 A value that was not measured is an empty field, with its reason in the `…_reason` column beside it. After the columns
 every run has come those of the models' further metrics, `metric_<name>…`, empty where a model has no such metric.
@@ -10,8 +10,10 @@ import csv
 import io
 from collections.abc import Sequence
 
-from edgerig.report import metric
-from edgerig.report.fields import FIELDS, Field, Value, of_metric
+from edgerig.figures import metric
+from edgerig.figures.accuracy import fields_of_metric
+from edgerig.figures.field import Field, Value
+from edgerig.report.fields import fields
 from edgerig.report.view import ordered
 from edgerig.results import CellResult, Results
 
@@ -21,7 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def columns(cells: Sequence[CellResult]) -> tuple[Field, ...]:
     """The columns of a table of `cells`."""
-    return (*FIELDS, *(field for name in metric.further(cells) for field in of_metric(name)))
+    return (*fields(), *(field for name in metric.further(cells) for field in fields_of_metric(name)))
 
 
 def render(results: Results) -> bytes:
@@ -29,9 +31,9 @@ def render(results: Results) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     cells = ordered(results)
-    fields = columns(cells)
-    writer.writerow(field.name for field in fields)
-    writer.writerows([written(field.get(cell)) for field in fields] for cell in cells)
+    shown = columns(cells)
+    writer.writerow(field.name for field in shown)
+    writer.writerows([written(field.get(cell)) for field in shown] for cell in cells)
     return text.getvalue().encode()
 
 

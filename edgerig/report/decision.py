@@ -23,9 +23,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from edgerig.figures import metric
 from edgerig.figures.verdict import kind_of
-from edgerig.report import doubts, metric, view
+from edgerig.report import doubts, view
 from edgerig.report.budget import agreement_asked, points
+from edgerig.report.limits import within as within_limits
 from edgerig.report.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
 from edgerig.report.versus import Basis, against
 from edgerig.results import Accuracy, CellResult, Results
@@ -200,7 +202,7 @@ def _why(pick: CellResult, tied: int, kept: int, basis: Basis, rules: Rules) -> 
         limits.append(f"within {points(rules.budget)} of {rules.held_to}")
     if rules.by_agreement:
         limits.append(f"with {agreement_asked(rules.budget)}")
-    limits += [text for text in (_other_limits(rules.budget, pick.emulated),) if text]
+    limits += [text for text in (within_limits(rules.budget, pick.emulated),) if text]
     within = f" {' and '.join(limits)}" if limits else ""
     best = _ALIKE[basis].format(tied) if tied > 1 else _BEST[basis]
     return f"The only variant{within}" if kept == 1 else f"{best} of {kept:,} variants{within}"
@@ -226,14 +228,3 @@ _ALIKE: dict[Basis, str] = {
     "instructions": "Smallest of the {} within 10 % of the fewest instructions (an emulator's time is not ranked)",
     "size": _BEST["size"],
 }
-
-
-def _other_limits(budget: SweepBudget, emulated: bool) -> str:
-    limits = []
-    if budget.latency_p50_ms is not None and not emulated:
-        limits.append(view.duration(budget.latency_p50_ms))
-    if budget.size_bytes is not None:
-        limits.append(view.kilobytes(budget.size_bytes))
-    if budget.relative_error is not None:
-        limits.append(f"a relative error of {view.significant(budget.relative_error)}")
-    return f"at most {' and '.join(limits)}" if limits else ""

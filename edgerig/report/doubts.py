@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgerig.figures import metric
+from edgerig.figures.parity import worst_output
 from edgerig.figures.verdict import kind_of
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
-from edgerig.report import metric, view
+from edgerig.report import view
 from edgerig.report.budget import points
 from edgerig.report.rules import DISAGREEING, Reference, Rules
 from edgerig.report.versus import Basis
@@ -18,7 +20,7 @@ from edgerig.spec import SweepBudget
 def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     """What the budget asks and the data does not answer: not at all, or with an interval that holds both answers."""
     found = []
-    limit = rules.budget.latency_p50_ms
+    limit = rules.budget.of("latency_p50_ms")
     if rules.held_to is None and not rules.by_agreement:
         found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
     if rules.held_to is not None:
@@ -82,7 +84,7 @@ def _known_error(pick: CellResult) -> str:
     error = pick.parity.relative_error
     if error is None:
         return ""
-    which = view.worst_output(pick)
+    which = worst_output(pick)
     subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
     return f"; {subject} by {view.significant(error, 2)} (relative error)"
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from edgerig import figures
 from edgerig.figures.verdict import kind_of
-from edgerig.report.columns import columns, percent
+from edgerig.report.columns import columns
 from edgerig.report.outputs import channels
 from edgerig.report.view import MISSING, rank
 from edgerig.results import CellResult, ErrorRecord
@@ -93,13 +94,9 @@ def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
 
 
 def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
-    if cell.coverage.outside:
-        share = percent(cell.coverage.outside)
-        yield (
-            "outside calibration",
-            f"{share} of the evaluation samples have values, of an input or an output, beyond the range of the "
-            "calibration data, where the file clips them: calibrate with data like theirs",
-        )
+    for figure in figures.reported():
+        if warning := figure.warning(cell):
+            yield figure.name, warning
     if cell.engine is not None and cell.engine.state:
         kept = ", ".join(cell.engine.state)
         yield "state", f"what came before changes the outputs: the file remembers {kept} between inferences"
@@ -125,7 +122,7 @@ def unmeasured(cells: Sequence[CellResult]) -> list[Group]:
     return _groups(
         (column.header, column.reason(cell) or "no reason was recorded", cell)
         for column in columns(cells)
-        if column.numeric and column.key != "interval"
+        if column.numeric and not column.beside
         for cell in cells
         if cell.status == "ok" and column.asked(cell) and column.text(cell) == MISSING
     )

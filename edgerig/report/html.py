@@ -1,6 +1,6 @@
 """index.html: the results as one page that needs nothing but itself: no network, no folder beside it.
 
-The first screen, what to ship and why, is written here and needs no script. What has a row or a point a cell is drawn
+The first screen, what to ship and why, is written here and needs no script. What has a row or a point per cell is drawn
 by the page's script from `payload`, a page of the table at a time, so that 24,000 cells open as fast as 24.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgerig.report import assets, budget, decision, frameworks, groups, method, metric, outputs, view
-from edgerig.report.columns import percent
+from edgerig.figures import metric
+from edgerig.report import assets, budget, decision, frameworks, groups, method, outputs, view
 from edgerig.report.decision import Decision
 from edgerig.report.pareto import dominated
 from edgerig.report.payload import payload, runs
@@ -66,9 +66,8 @@ def render(results: Results) -> bytes:
             outputs_header=outputs.HEADER,
             outputs_numeric=outputs.NUMERIC,
             metric=metric,
-            percent=percent,
             told=told,
-            method=method.NOTES,
+            method=method.notes(),
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),

@@ -156,7 +156,7 @@ def _trust(cells: Sequence[CellResult]) -> list[str]:
         "## Not measured",
         _bullets(_group(group) for group in groups.unmeasured(cells)),
         "## How the figures were measured",
-        _bullets(f"**{name}**: {told}" for name, told in method.NOTES),
+        _bullets(f"**{name}**: {told}" for name, told in method.notes()),
     ]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgerig.report.columns import percent
-from edgerig.report.view import significant
+from edgerig.figures.numbers import percent, significant
 from edgerig.results import CellResult, OutputParity
 
 HEADER = ("cell", "output", "relative error", "agreement with float", "weak channels", "constant channels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgerig.report import metric
+from edgerig.figures import metric
 from edgerig.report.rules import sound, timed
 from edgerig.results import CellResult
 

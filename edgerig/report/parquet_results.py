@@ -1,4 +1,4 @@
-"""A run as one flat Parquet table: a row a planned cell, typed, versioned, with the run's facts in every row.
+"""A run as one flat Parquet table: a row per planned cell, typed, versioned, with the run's facts in every row.
 
 Its columns are those of results.csv, and `metrics`, a list of all of the model's. Units stand in the column names. What
 was not measured is null, with its reason in the `…_reason` column beside it. The schema's version is in the file's
@@ -8,7 +8,7 @@ metadata under `edgerig.schema_version`; `migrated` brings older files up.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from edgerig.errors import ResultsError
-from edgerig.report.fields import FIELDS, Kind, row
+from edgerig.figures.field import Kind
+from edgerig.report.fields import fields, row
 from edgerig.report.view import ordered
 from edgerig.results import CellResult, Results
 
@@ -63,56 +64,34 @@ _METRIC = pa.struct(
 )
 """One of a model's metrics; which there are differs from model to model, columns do not."""
 
-SCHEMA = pa.schema(
-    [
-        *(pa.field(name, kind) for name, kind, _ in _RUN),
-        *(pa.field(name, _TEXT) for name, _ in _DEVICE),
-        *(pa.field(field.name, _KINDS[field.kind]) for field in FIELDS),
-        pa.field("metrics", pa.list_(_METRIC)),
-    ],
-    metadata={_VERSION_KEY: str(VERSION).encode()},
-)
 
-_SINCE_2 = (
-    "latency_warmup_runs", "memory_includes", "accuracy_unit", "accuracy_higher_is_better", "worst_output", "agreement",
-    "parity_samples", "outside_calibration", "outside_calibration_reason", "build_cached", "build_peak_rss_bytes",
-    "build_log", "raw", "metrics",
-)  # fmt: skip
-
-_SINCE_3 = ("latency_p50_ci95_low_ms", "latency_p50_ci95_high_ms", "clock_control_ms", "core_control_ms",
-    "memory_control_ms",
-)  # fmt: skip
+def schema() -> pa.Schema:
+    """Of a run's table, as this version writes it."""
+    return pa.schema(
+        [
+            *(pa.field(name, kind) for name, kind, _ in _RUN),
+            *(pa.field(name, _TEXT) for name, _ in _DEVICE),
+            *(pa.field(field.name, _KINDS[field.kind]) for field in fields()),
+            pa.field("metrics", pa.list_(_METRIC)),
+        ],
+        metadata={_VERSION_KEY: str(VERSION).encode()},
+    )
 
 
-def _from_1(found: pa.Table) -> pa.Table:
-    return _with_nulls(found, _SINCE_2)
-
-
-def _from_2(found: pa.Table) -> pa.Table:
-    return _with_nulls(found, _SINCE_3)
-
-
-def _with_nulls(found: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The version before did not have these; what it did not say is null."""
-    for name in names:
-        kind = SCHEMA.field(name).type
-        found = found.append_column(pa.field(name, kind), pa.nulls(found.num_rows, kind))
-    return found
-
-
-_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {1: _from_1, 2: _from_2}
-"""Version → the step that makes the next version's table of its table."""
+_MIGRATIONS: dict[int, Callable[[pa.Table], pa.Table]] = {}
+"""Version → the step that makes the next version's table of its table, where a column came to mean something else. A
+column more needs none: older files did not say it, which is null."""
 
 
 def table(results: Results) -> pa.Table:
-    """The run as a table of `SCHEMA`, its rows in the order of every report."""
+    """The run as a table of `schema()`, its rows in the order of every report."""
     run = {name: get(results) for name, _, get in _RUN}
     rows = []
     for cell in ordered(results):
         record = results.devices.get(cell.device)
         device = {name: getattr(record, field, None) for name, field in _DEVICE}
         rows.append(run | device | row(cell) | {"metrics": _metrics(cell)})
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist(rows, schema=schema())
 
 
 def _metrics(cell: CellResult) -> list[dict[str, Any]]:
@@ -136,9 +115,10 @@ def render(results: Results) -> bytes:
 
 
 def parsed(content: bytes, name: str) -> pa.Table:
-    """The table in a Parquet file's bytes, of this version's `SCHEMA`. `name` is what to call the file.
+    """The table in a Parquet file's bytes, of this version's `schema()`. `name` is what to call the file.
 
-    Raises ResultsError when it is damaged, not ours, of a newer version, or lacks a column.
+    What the file has no column for is null. Raises ResultsError when it is damaged, not ours, of a newer version, or
+    lacks a column that says which cell a row is.
     """
     hint = "remove it, or write it anew: edgerig history add RUN"
     try:
@@ -158,12 +138,15 @@ def parsed(content: bytes, name: str) -> pa.Table:
 
 def _migrated(found: pa.Table, version: int, name: str, hint: str) -> pa.Table:
     for step in range(version, VERSION):
-        found = _MIGRATIONS[step](found)
-    missing = [column for column in SCHEMA.names if column not in found.column_names]
-    if missing:
-        raise ResultsError(f"{name}: column {missing[0]!r} is missing", hint=hint)
+        found = _MIGRATIONS[step](found) if step in _MIGRATIONS else found
+    wanted = schema()
+    missing = [field for field in wanted if field.name not in found.column_names]
+    for field in missing:
+        if field.name in _NEVER_NULL:
+            raise ResultsError(f"{name}: column {field.name!r} is missing", hint=hint)
+        found = found.append_column(field, pa.nulls(found.num_rows, field.type))
     try:
-        return _checked(found.select(SCHEMA.names).cast(SCHEMA))
+        return _checked(found.select(wanted.names).cast(wanted))
     except (pa.ArrowException, ValueError) as error:
         raise ResultsError(f"{name}: {_first_line(error)}", hint=hint) from error
 
@@ -181,7 +164,7 @@ def _checked(found: pa.Table) -> pa.Table:
     for column in _NEVER_NULL:
         if found[column].null_count:
             raise ValueError(f"column {column!r}: a value is missing")
-    for field in SCHEMA:
+    for field in found.schema:
         if pa.types.is_floating(field.type) and not pc.all(pc.is_finite(found[field.name]), min_count=0).as_py():
             raise ValueError(f"column {field.name!r}: a value is not a finite number")
     instants = pc.min_max(found["started"].cast(pa.int64())).as_py()

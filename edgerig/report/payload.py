@@ -1,8 +1,8 @@
 """The cells as the page's script reads them: by column, texts and numbers said once. Pure.
 
 A page of 24,000 cells must open at once and stay small, so a text stands once in its column's `texts` and is meant by
-its place (`at`, one a cell), and a number has no more digits than a plot shows. The script puts every text on the page
-as text, never as markup.
+its place (`at`, one per cell), and a number has no more digits than a plot shows. The script puts every text on the
+page as text, never as markup.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from edgerig.figures import metric
+from edgerig.figures.column import Column
 from edgerig.figures.verdict import kind_of
-from edgerig.report import look, metric, view
-from edgerig.report.columns import Column, columns
+from edgerig.report import look, view
+from edgerig.report.columns import columns
 from edgerig.report.state import states
 from edgerig.results import QUANTILE_LEVELS, CellResult, Latency
 
@@ -32,7 +34,6 @@ def payload(cells: Sequence[CellResult], beaten: Iterable[str]) -> Json:
         "dominated": [int(cell.id in dominated) for cell in cells],
         "accuracy": _accuracies(cells),
         "delta": _deltas(cells),
-        "error": [rounded(cell.parity.relative_error) for cell in cells],
         "latency": _latencies(cells),
         "constants": _constants(cells),
         "state": _states(cells),
@@ -80,8 +81,11 @@ _NOTE = Column("note", "reason or advice", _note, _note)
 
 def _column(column: Column, cells: Sequence[CellResult]) -> Json:
     """`sort` is given where it is a number; text columns sort by their texts. `why` says why a number is missing,
-    `better` which way is better. `usual`: shown until the reader chooses, unless it says the same of every cell."""
-    written: Json = {"key": column.key, "header": column.header, "numeric": column.numeric}
+    `better` which way is better. `usual`: shown until the reader chooses, unless it says the same of every cell.
+    `heat` and `hover` say what else of the page shows it (`figures/column.py`)."""
+    written: Json = {"key": column.key, "header": column.header, "numeric": column.numeric, "heat": column.heat}
+    if column.hover:
+        written["hover"] = [column.label, column.unit]
     written |= encoded([column.text(cell) for cell in cells])
     written["usual"] = column.usual and not _says_nothing(column, written["texts"], cells)
     if column.better is not None:
@@ -99,13 +103,11 @@ def _column(column: Column, cells: Sequence[CellResult]) -> Json:
 
 
 def _says_nothing(column: Column, texts: Sequence[str], cells: Sequence[CellResult]) -> bool:
-    """Does the column tell nothing that is not told elsewhere: no cell has the figure, all have the same device, an
-    accuracy says more than agreement with the float network does, or all data lies within the calibration's?"""
-    if column.key == "agreement":
-        return all(cell.accuracy.value is not None for cell in cells if cell.status == "ok")
-    if column.key == "outside":
-        return not any(cell.coverage.outside for cell in cells)
-    return texts == [view.MISSING] or (column.key in _TOLD_ONCE and len(texts) == 1)
+    """Does the column tell nothing that is not told elsewhere: no cell has the figure, all have the same device, or the
+    figure's own rule says so?"""
+    if texts == [view.MISSING] or not column.telling(cells):
+        return True
+    return column.key in _TOLD_ONCE and len(texts) == 1
 
 
 def _accuracies(cells: Sequence[CellResult]) -> Json:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgerig.figures import metric
 from edgerig.figures.verdict import VERDICTS, kind_of
-from edgerig.report import metric, view
+from edgerig.report import view
 from edgerig.report.budget import points
+from edgerig.report.limits import COSTS, QUALITIES, beyond
 from edgerig.results import Accuracy, CellResult
 from edgerig.spec import SweepBudget
 
@@ -97,22 +99,10 @@ def _not_good_enough(cell: CellResult, rules: Rules) -> str:
             return "without an agreement to compare"
         if agreement < budget.agreement - 1e-9:
             return f"{DISAGREEING} in less than {100 * budget.agreement:.4g} % of the samples"
-    if budget.relative_error is not None:
-        error = cell.parity.relative_error
-        if error is None:
-            return "without a relative error to compare"
-        if error > budget.relative_error:
-            return f"with a relative error above {view.significant(budget.relative_error)}"
-    return ""
+    return beyond(cell, budget, QUALITIES, timed=timed(cell))
 
 
 def _too_costly(cell: CellResult, budget: SweepBudget) -> str:
-    if budget.size_bytes is not None and (cell.size_bytes is None or cell.size_bytes > budget.size_bytes):
-        return f"larger than {view.kilobytes(budget.size_bytes)}"
-    if cell.emulated:
-        return ""
-    if cell.latency is None:
+    if not cell.emulated and cell.latency is None:
         return "not timed"
-    if budget.latency_p50_ms is not None and timed(cell) and cell.latency.p50_ms > budget.latency_p50_ms:
-        return f"slower than {view.duration(budget.latency_p50_ms)}"
-    return ""
+    return beyond(cell, budget, COSTS, timed=timed(cell))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgerig.report import metric, view
+from edgerig.figures import metric
+from edgerig.report import view
 from edgerig.results import CellResult
 
 Basis = Literal["latency", "instructions", "size"]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from edgerig import figures
+from edgerig.figures import metric
+from edgerig.figures.numbers import MISSING as MISSING  # the templates take all of their words from here
+from edgerig.figures.numbers import duration as duration
+from edgerig.figures.numbers import significant as significant
+from edgerig.figures.size import SIZE
 from edgerig.figures.verdict import kind_of
-from edgerig.measure.figure import MISSING as MISSING  # the templates take all of their words from here
-from edgerig.measure.figure import duration as duration
-from edgerig.measure.figure import significant as significant
-from edgerig.report import metric
 from edgerig.results import CellResult, Results
 from edgerig.spec import AS_IS, load_formats, load_recipes
 
@@ -105,12 +107,6 @@ def setup(cell: CellResult) -> str:
     return ", ".join(cell.id.partition("@")[2].split("/")[2:])
 
 
-def interval(cell: CellResult) -> str:
-    """The 95 % interval of the accuracy, in the accuracy's unit."""
-    low_high = cell.accuracy.ci95
-    return MISSING if low_high is None else "–".join(significant(metric.shown(cell.accuracy, end)) for end in low_high)
-
-
 def accuracy(cell: CellResult) -> str:
     """`"99.4 %"` for a share, else the number as it is."""
     return metric.written(cell.accuracy)
@@ -120,12 +116,6 @@ def accuracies(cell: CellResult) -> str:
     """All of the cell's metrics, its first one first: `"99.4 % top1 ↑, 100 % top5 ↑"`."""
     known = [found for found in (cell.accuracy, *metric.others(cell).values()) if found.value is not None]
     return ", ".join(map(metric.named, known)) or MISSING
-
-
-def worst_output(cell: CellResult) -> str:
-    """`output "scores"` where the model has several, else ""."""
-    parity = cell.parity
-    return f'output "{parity.worst}"' if parity.worst and len(parity.outputs) > 1 else ""
 
 
 def kilobytes(size_bytes: float | None) -> str:
@@ -145,6 +135,21 @@ def described(cell: CellResult) -> str:
     if cell.accuracy.value is not None:
         parts.append(metric.told(cell.accuracy))
     return ", ".join(parts)
+
+
+def headline(cell: CellResult) -> list[tuple[str, str]]:
+    """What a card tells of the cell, as (name, text): the figures it was chosen by, as far as they are known; the
+    size behind what one inference costs."""
+    found: list[tuple[str, str]] = []
+    for figure in sorted(figures.reported(), key=lambda one: (figures.GROUPS.index(one.group), one.key == SIZE.key)):
+        if not figure.headline or (figure.time and cell.emulated):
+            continue
+        if figure.certainty.known == "accuracy":
+            known = [one for one in (cell.accuracy, *metric.others(cell).values()) if one.value is not None]
+            found += [(metric.directed(one), metric.written(one)) for one in known]
+        elif (value := figure.value(cell)) is not None:
+            found.append((figure.name, figure.said(value)))
+    return found
 
 
 def tag(cell: CellResult) -> str:

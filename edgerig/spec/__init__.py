@@ -7,6 +7,7 @@ edgerig ships.
 
 from __future__ import annotations
 
+from edgerig.spec.budget import SweepBudget
 from edgerig.spec.dataset import BINARY, METRIC_LABELS, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
 from edgerig.spec.device import (
     Device,
@@ -25,7 +26,7 @@ from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.source import SourceSpec, load_sources, no_route
-from edgerig.spec.sweep import BuildSettings, RunSettings, SweepBudget, SweepSpec, load_sweep
+from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
     AS_IS,
     PACKAGE,

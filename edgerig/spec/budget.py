@@ -1,76 +1,72 @@
-"""Budgets: what is acceptable. A gate holds a run to one by cell glob; a sweep's decisions are made under the same
-limits (`Acceptable`)."""
+"""Budgets: what is acceptable, in one language. A gate holds a run to one by cell glob; a sweep's decisions are made
+under the same limits (`SweepBudget`). Which keys there are is what `edgerig/figures` says of each figure."""
 
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from edgerig import figures
+from edgerig.spec.keyed import Keyed, Number, Quantity, Share
 from edgerig.spec.toml import Strict, parse, read_toml
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(gt=0, le=2**53)]
 
-
-class Minimums(Strict):
-    """The smallest change that counts, on top of the evidence for it. What is smaller is `same`.
+class Minimums(Keyed):
+    """The smallest change that counts, on top of the evidence for it, by figure. What is smaller is `same`. Where a
+    figure is not named, `figures.Change.minimum` holds.
 
     `size`, `latency`, `memory` and `instructions` are relative (0.05: 5 % more); `accuracy` is a drop and `parity` a
     rise of the relative error, both absolute (0.01: one point). A metric that is no share, such as psnr, is relative.
     """
 
-    size: Share = 0.01
-    latency: Share = 0.05
-    memory: Share = 0.10
-    accuracy: Share = 0.01
-    parity: Share = 0.002
-    instructions: Share = 0.005
+    @classmethod
+    def rows(cls) -> Mapping[str, Quantity]:
+        return dict.fromkeys(figures.compared(), "share")
+
+    def least(self, key: str) -> Number:
+        found = self.of(key)
+        return figures.compared()[key][1].minimum if found is None else found
 
 
-class Acceptable(Strict):
-    """The limits both budgets know, under one name and with one meaning; None: no limit.
+class Limits(Keyed):
+    """What a cell may cost at most, or has to reach where more is better, whatever the baseline was; None: no limit.
 
     `agreement` is a floor: the share of samples with the float network's top class, of an output of indices the share
-    of elements that are equal; of several outputs the least. `relative_error` is that of the output furthest off.
+    of elements that are equal; of several outputs the least. `accuracy` is a floor too. `relative_error` is that of the
+    output furthest off.
     """
 
-    size_bytes: Bytes | None = None
-    latency_p50_ms: Positive | None = None
-    relative_error: Positive | None = None
-    agreement: Share | None = None
+    @classmethod
+    def rows(cls) -> Mapping[str, Quantity]:
+        return {key: limit.quantity for key, (_, limit) in figures.limited().items()}
+
+    def given(self) -> dict[str, Number]:
+        """The limits there are, by key."""
+        return {key: limit for key in self.rows() if (limit := self.of(key)) is not None}
 
 
-class Limits(Acceptable):
-    """What a cell may cost at most, whatever the baseline was; None: no limit. `accuracy` is a floor too."""
+class SweepBudget(Limits):
+    """What a variant may cost and still be recommended. A limit that is None is none.
 
-    latency_p90_ms: Positive | None = None
-    latency_p99_ms: Positive | None = None
-    peak_memory_bytes: Bytes | None = None
-    accuracy: Share | None = None
-    instructions: Bytes | None = None
+    `agreement` holds only where there is no accuracy to compare: what the network is for says more than what it said.
+    """
 
-
-class _MinimumsHere(Strict):
-    """Those that differ from the budget's general ones."""
-
-    size: Share | None = None
-    latency: Share | None = None
-    memory: Share | None = None
-    accuracy: Share | None = None
-    parity: Share | None = None
-    instructions: Share | None = None
+    accuracy_drop: float = Field(default=0.01, ge=0, le=1)
+    """Against fp32: 0.01 is one point of a share; of a metric that is no share, 1 % of fp32's value."""
+    agreement: Share | None = 0.9
 
 
 class CellBudget(Strict):
-    """A budget's block: it holds for every cell whose id matches the glob `match`."""
+    """A budget's block: it holds for every cell whose id matches the glob `match`. `regression` has what differs from
+    the budget's general ones."""
 
     match: str = Field(min_length=1)
     limit: Limits = Limits()
-    regression: _MinimumsHere = _MinimumsHere()
+    regression: Minimums = Minimums()
 
     def holds_for(self, cell: str) -> bool:
         return fnmatch.fnmatchcase(cell, self.match)
@@ -85,12 +81,18 @@ class Budget(Strict):
     cells: tuple[CellBudget, ...] = ()
 
     def minimums(self, cell: str) -> Minimums:
-        here = [block.regression.model_dump(exclude_none=True) for block in self.cells if block.holds_for(cell)]
-        return self.regression.model_copy(update={key: value for each in here for key, value in each.items()})
+        """All of them, those that nobody named as well."""
+        known = {key: change.minimum for key, (_, change) in figures.compared().items()}
+        here = (self.regression, *(block.regression for block in self.cells if block.holds_for(cell)))
+        return Minimums(**_later_wins(known, *(each.model_dump(exclude_none=True) for each in here)))
 
     def limits(self, cell: str) -> Limits:
-        here = [block.limit.model_dump(exclude_none=True) for block in self.cells if block.holds_for(cell)]
-        return Limits(**{key: value for each in here for key, value in each.items()})
+        here = (block.limit for block in self.cells if block.holds_for(cell))
+        return Limits(**_later_wins(*(each.given() for each in here)))
+
+
+def _later_wins(*tables: Mapping[str, Number]) -> dict[str, Number]:
+    return {key: value for table in tables for key, value in table.items()}
 
 
 def load_budget(path: Path | None) -> Budget:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
-from edgerig.spec.budget import Acceptable, Share
+from edgerig.spec.budget import SweepBudget
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import load_formats, load_recipes
 from edgerig.spec.source import load_sources
@@ -67,17 +67,6 @@ class BuildSettings(Strict):
     @property
     def preparation_s(self) -> float:
         return self.prepare_timeout_s or self.timeout_s
-
-
-class SweepBudget(Acceptable):
-    """What a variant may cost and still be recommended. A limit that is None is none.
-
-    `agreement` holds only where there is no accuracy to compare: what the network is for says more than what it said.
-    """
-
-    accuracy_drop: float = Field(default=0.01, ge=0, le=1)
-    """Against fp32: 0.01 is one point of a share; of a metric that is no share, 1 % of fp32's value."""
-    agreement: Share | None = 0.9
 
 
 def _one_or_several(value: object) -> object:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edgerig.build.own_metric import read_own_metrics
 from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
-from edgerig.measure.cell import figures
+from edgerig.measure.cell import CellRun, measured
 from edgerig.measure.raw import read_raw
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
@@ -53,22 +53,26 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
         raw = read_raw(run.folder / outcome.raw, cell.id)
         model = run.file.plan.models[cell.model_id]
         prepared = run.prepared(cell.model_id)
-        found = figures(
-            cell,
-            model,
-            outcome.artifact,
-            raw,
-            prepared.outputs if prepared is not None else (),
-            run.labels(cell.model_id),
-            run.inputs(cell.model_id),
-            read_own_metrics(run.folder / outcome.raw),
-            _reference(run, cell, raw.outputs),
-            *_fp32_sibling(cell, outcomes, run),
-            probed=(outcome.device, outcome.after),
+        fp32, no_fp32 = _fp32_sibling(cell, outcomes, run)
+        ran = CellRun(
+            cell=cell,
+            model=model,
+            artifact=outcome.artifact,
+            raw=raw,
+            output_names=prepared.outputs if prepared is not None else (),
+            labels=run.labels(cell.model_id),
+            inputs=run.inputs(cell.model_id),
+            own_metrics=read_own_metrics(run.folder / outcome.raw),
+            reference=_reference(run, cell, raw.outputs),
+            fp32=fp32,
+            no_fp32=no_fp32,
+            before=outcome.device,
+            after=outcome.after,
         )
+        found = measured(ran)
         known["coverage"] = _coverage(cell, prepared)
         known["build"] = _with_size_note(cell, outcome, outcomes)
-        return CellResult(**known | found, status="ok")
+        return CellResult(**known | vars(found), status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
         told = foreseen(error, run.folder / outcome.raw / TRACEBACK)
         return CellResult(

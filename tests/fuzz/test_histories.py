@@ -14,7 +14,7 @@ from fuzz.inputs import damaged, numbers, survived
 from fuzz.whole_run import write_run
 
 from edgerig.history import store, words
-from edgerig.history.metrics import METRICS
+from edgerig.history.metrics import metrics
 from edgerig.history.page import render
 from edgerig.history.trends import as_json, ask
 from edgerig.report import parquet_results
@@ -60,7 +60,7 @@ def changed(good: pa.Table, random: Random) -> bytes:
 
 def show(folder: Path, random: Random) -> None:
     """What `history show` does. Raises EdgerigError."""
-    found = ask(store.read(str(folder)), "digits_cnn", random.choice(list(METRICS)), [], str(folder))
+    found = ask(store.read(str(folder)), "digits_cnn", random.choice(list(metrics())), [], str(folder))
     as_json(found)
     words.notes(found.trends)
     for trend in found.trends:

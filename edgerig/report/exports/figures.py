@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from edgerig.report import csv_results, metric
-from edgerig.report.fields import FIELDS
+from edgerig import figures
+from edgerig.figures import metric
+from edgerig.figures.field import Field
+from edgerig.report import csv_results
 from edgerig.results import CellResult, Results
 
-TIMES = frozenset(field.name for field in FIELDS if field.figure and field.name.endswith("_ms"))
-"""What an emulator's clock would have to tell, and cannot."""
-
 EMULATED = "times of an emulator, which say nothing of the device"
+
+
+def _is_time(field: Field) -> bool:
+    """Would an emulator's clock have to tell it? It cannot."""
+    return field.figure and field.name.endswith("_ms")
 
 
 def of(cell: CellResult) -> dict[str, float]:
     """An emulated cell has no times: the tools they would go to rank by them."""
     told = [field for field in csv_results.columns([cell]) if field.figure]
-    found = {field.name: field.get(cell) for field in told if not (cell.emulated and field.name in TIMES)}
+    found = {field.name: field.get(cell) for field in told if not (cell.emulated and _is_time(field))}
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
@@ -38,15 +42,12 @@ def facts(cell: CellResult) -> dict[str, str | int | bool]:
 def absent(cell: CellResult) -> list[str]:
     """Why figures of a cell that ran are missing, a line each."""
     reasons = {
-        "memory": cell.memory.reason,
-        "accuracy": cell.accuracy.reason,
-        **{name: found.reason for name, found in metric.others(cell).items()},
-        "parity": cell.parity.reason,
-        "disagreement": cell.parity.disagreement_reason,
-        "delegation": cell.delegation.reason,
-        "instructions": cell.cost.reason,
-        "times": EMULATED if cell.emulated else "",
+        figure.key: figure.reason(cell)
+        for figure in figures.FIGURES
+        if figure.shown != "sometimes" and not figure.time and figure.value(cell) is None
     }
+    reasons |= {name: found.reason for name, found in metric.others(cell).items()}
+    reasons["times"] = EMULATED if cell.emulated else ""
     return [f"{name}: {reason}" for name, reason in reasons.items() if reason]
 
 

@@ -86,7 +86,7 @@ function significant(value, digits = 3) {
   });
 }
 
-// A time with its unit, as measure/figure.py writes it.
+// A time with its unit, as figures/numbers.py writes it.
 function duration(milliseconds, write = significant) {
   if (milliseconds === null || milliseconds === undefined) return "–";
   return milliseconds > 0 && milliseconds < 0.1 ? `${write(milliseconds * 1e3)} µs` : `${write(milliseconds)} ms`;

@@ -5,29 +5,23 @@ const MATRIX_ROWS = 200;
 const HEAT = [230, 159, 0];
 const DEEPEST = 0.5;
 
-// What the matrix can show. `value` null: nothing to compare; `text` is what the cell says; `log`: colour by ratio, else
-// by difference; `better`: "higher" where more is better.
+// What the matrix can show: what decides, then every column that says how it is coloured. `value` null: nothing to
+// compare; `text` is what the cell says; `log`: colour by ratio, else by difference; `better`: "higher" where more is
+// better.
 function figures(cells) {
-  const column = (key, name, rest = {}) => ({ name, value: (place) => cells.number(key, place), ...rest });
-  const metric = (key, name) => column(key, name, {
-    text: (place) => cells.text(key, place), better: (place) => cells.better(key, place),
-  });
-  return [
-    {
-      name: "p50, or million instructions",
-      value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.verdict(place).ranked ? cells.number("p50", place) : null),
-      text: (place, value) => (value === null ? (cells.verdict(place).ranked ? "–" : cells.text("verdict", place)) : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
-      log: true,
-    },
-    column("size", "size (kB)", { log: true }),
-    metric("accuracy", "accuracy"),
-    ...cells.columns.filter(({ key }) => key.startsWith("metric ")).map(({ key, header }) => metric(key, header)),
-    column("error", "relative error", { log: true }),
-    ...("agreement" in cells.byKey
-      ? [column("agreement", "agreement with float", { text: (place) => cells.text("agreement", place), better: () => "higher" })] : []),
-    column("memory", "peak memory (MB)", { log: true }),
-    { name: "verdict", value: () => null, text: (place) => cells.text("verdict", place) },
-  ];
+  const decides = {
+    name: "p50, or million instructions",
+    value: (place) => (cells.emulated(place) ? millions(cells.number("instructions", place)) : cells.verdict(place).ranked ? cells.number("latency", place) : null),
+    text: (place, value) => (value === null ? (cells.verdict(place).ranked ? "–" : cells.text("verdict", place)) : cells.emulated(place) ? `${significant(value)} M` : duration(value)),
+    log: true,
+  };
+  return [decides, ...cells.columns.filter(({ heat }) => heat).map(({ key, header, heat, better }) => ({
+    name: header,
+    log: heat === "ratio",
+    value: (place) => (heat === "text" ? null : cells.number(key, place)),
+    text: better || heat === "text" ? (place) => cells.text(key, place) : undefined,
+    better: (place) => cells.better(key, place),
+  }))];
 }
 const millions = (count) => (count === null ? null : count / 1e6);
 

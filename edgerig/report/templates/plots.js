@@ -100,15 +100,13 @@ class Plots {
 
   hover(place) {
     const cells = this.cells;
-    const further = cells.columns.filter(({ key }) => key.startsWith("metric ")).map(({ key, header }) => [key, header, ""]);
-    const told = [["p50", "p50", ""], ["instructions", "instructions", ""], ["size", "size", " kB"], ["accuracy", "accuracy", ""],
-      ["interval", "95 % interval", ""], ...further, ["error", "relative error", ""], ["agreement", "agreement with float", ""], ["verdict", "verdict", ""]]
-      .filter(([key]) => key in cells.byKey && cells.text(key, place) !== "–")
-      .map(([key, label, unit]) => `${label} ${escaped(cells.text(key, place))}${unit}`);
+    const told = cells.columns
+      .filter(({ key, hover }) => hover && cells.text(key, place) !== "–")
+      .map(({ key, hover: [label, unit] }) => `${escaped(label)} ${escaped(cells.text(key, place))}${escaped(unit)}`);
     return [`<b>${escaped(this.name(place))}</b>`, ...told].join("<br>");
   }
 
-  // Rows of a plot that has one a variant, best first, with room for their names.
+  // Rows of a plot that has one per variant, best first, with room for their names.
   rows(places, value) {
     const sorted = places.filter((place) => value(place) !== null).sort((a, b) => value(a) - value(b));
     const shown = sorted.slice(0, VARIANTS);
@@ -126,18 +124,18 @@ class Plots {
 }
 
 // Accuracy against latency; instructions or the size in place of an emulator's time, the relative error of a missing
-// accuracy. One trace a recipe and format (and source), so that the legend filters.
+// accuracy. One trace per recipe and format (and source), so that the legend filters.
 function tradeoff(plots, ran) {
   const cells = plots.cells;
   const has = (get) => ran.some((place) => get(place) !== null);
   const across = [
-    { title: "p50 latency, log scale", get: (place) => (cells.verdict(place).ranked ? cells.number("p50", place) : null), label: (tick) => duration(tick, shortest) },
+    { title: "p50 latency, log scale", get: (place) => (cells.verdict(place).ranked ? cells.number("latency", place) : null), label: (tick) => duration(tick, shortest) },
     { title: "million instructions (emulated: no latency), log scale", get: (place) => millions(cells.number("instructions", place)) },
     { title: "size (kB; emulated or untimed: no latency), log scale", get: (place) => cells.number("size", place) },
   ].find((axis) => has(axis.get));
   const up = [
     { title: "accuracy", get: (place) => cells.number("accuracy", place), accuracy: true },
-    { title: "relative error (no accuracy), log scale", get: (place) => cells.data.error[place] || null },
+    { title: "relative error (no accuracy), log scale", get: (place) => cells.number("parity", place) || null },
   ].find((axis) => has(axis.get));
   const placed = across && up ? ran.filter((place) => across.get(place) !== null && up.get(place) !== null) : [];
   if (!placed.length) return { note: "Nothing to plot: no variant that ran has both figures." };
@@ -206,15 +204,15 @@ function markers(plots, own, across, up, largest) {
   return trace;
 }
 
-// A ridge a variant, each against its own median so that its shape shows: between two quantiles lie 5 % of the
+// A ridge per variant, each against its own median so that its shape shows: between two quantiles lie 5 % of the
 // samples, so the closer they are, the higher. Marks beyond the plot stand at its edge.
 function distribution(plots, ran) {
   const cells = plots.cells;
   if (ran.length && ran.every((place) => cells.emulated(place))) return { note: "An emulator's time is not drawn." };
-  const p50 = (place) => cells.number("p50", place);
+  const p50 = (place) => cells.number("latency", place);
   const { shown, layout, note, height } = plots.rows(ran, p50);
   if (!shown.length) return { note: "No latency was measured." };
-  layout.yaxis.ticktext = shown.map((place) => `${escaped(plots.name(place))} · ${cells.text("p50", place)}`);
+  layout.yaxis.ticktext = shown.map((place) => `${escaped(plots.name(place))} · ${cells.text("latency", place)}`);
   const off = (value, place) => 100 * (value / p50(place) - 1);
   const ridges = shown.flatMap((place, row) => ridge(plots, place, row));
   const p90 = shown.map((place) => off(cells.number("p90", place), place));
@@ -305,7 +303,7 @@ function sizes(plots, places) {
 // Threads change no file.
 const sizeName = (plots, place) => plots.name(place).replace(/, \d+ threads$/, "");
 
-// The state of the whole device around all its cells, one strip a figure: before, at its worst during, and after each.
+// The state of the whole device around all its cells, one strip per figure: before, at its worst during, and after each.
 function deviceState(plots, _ran, device) {
   const { figures, throttled, reasons } = plots.cells.data.state;
   const places = plots.cells.where({ device }).filter((place) => plots.cells.text("status", place) === "ok");

@@ -75,7 +75,7 @@ def test_the_page_is_written_where_it_was_asked_for(kept):
     ("arguments", "code", "said"),
     [
         (["history", "digits_cnn"], 2, "no such history"),
-        (["history", "digits_cnn", "--metric", "speed"], 2, "one of latency_p50_ms"),
+        (["history", "digits_cnn", "--metric", "speed"], 2, "one of size_bytes, latency_p50_ms"),
         (["history", "add", "nothing"], 2, "no such file"),
         (["history", "digits_cnn", "--at", "nosuch://x"], 2, "nosuch"),
         (["export", "reports/2026-0-0", "--to", "excel"], 2, "one of tensorboard"),

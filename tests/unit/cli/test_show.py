@@ -110,9 +110,9 @@ def test_the_table_names_what_to_ship_and_why(run: Path) -> None:
 
 def test_json_and_csv_hold_the_same(run: Path) -> None:
     document = json.loads(show(run, "--json").stdout)
-    assert document["budget"] == {
+    assert document["budget"].items() >= {
         "accuracy_drop": 0.01, "latency_p50_ms": None, "size_bytes": None, "agreement": 0.9, "relative_error": None,
-    }  # fmt: skip
+    }.items()  # fmt: skip
     (decided,) = document["decisions"]
     assert (decided["state"], decided["cell"]) == ("recommended", "net-torch-tflite-int8-static@bench/t1")
     assert (decided["latency_p50_ms"], decided["instructions"]) == (0.5, None)

@@ -9,7 +9,7 @@ import pytest
 
 from edgerig.errors import NothingSelected
 from edgerig.history import words
-from edgerig.history.metrics import METRICS
+from edgerig.history.metrics import metrics
 from edgerig.history.store import History
 from edgerig.history.trends import as_json, ask
 from edgerig.report import parquet_results
@@ -37,7 +37,9 @@ def test_a_slower_runtime_is_told_with_what_changed_beside_it(run, cell):
     assert change.run == "run-012"
     assert change.ratio == pytest.approx(1.2, rel=0.01)
     assert change.beside == ("litert 2.3 → 2.4", f"commit {'a' * 10} → {'b' * 10}")
-    assert words.change(change, METRICS["latency_p50_ms"]).startswith("+20.0 % at run-012: 1.00 ms → 1.20 ms (p = 0.0")
+    assert words.change(change, metrics()["latency_p50_ms"]).startswith(
+        "+20.0 % at run-012: 1.00 ms → 1.20 ms (p = 0.0"
+    )
 
 
 def test_runs_are_ordered_by_their_time_not_their_name_and_copies_count_once(run, cell):
@@ -144,7 +146,7 @@ def test_changed_cells_come_first_and_json_holds_everything(run, cell):
 
 
 def test_noise_within_the_minimum_does_not_look_like_a_cliff():
-    metric = METRICS["latency_p50_ms"]
+    metric = metrics()["latency_p50_ms"]
     assert set(words.sparkline([1.0, 1.01, 0.99, 1.0], metric)) <= set("▃▄▅▆")
     cliff = words.sparkline([1.0, 1.0, 2.0], metric)
     assert (cliff[0], cliff[-1]) == ("▁", "█")
@@ -178,7 +180,7 @@ def test_a_machine_whose_clock_moves_makes_no_change_and_hides_none(run, cell):
     point = trend.points[1]
     assert point.measured == pytest.approx(1.06, rel=0.01)
     assert point.measured / point.value == pytest.approx(1.06)
-    assert words.measured(point, METRICS["latency_p50_ms"]) == "1.06 ms as measured"
+    assert words.measured(point, metrics()["latency_p50_ms"]) == "1.06 ms as measured"
     assert "it took -7.0 to +8.0 %" in words.corrected([trend])
 
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from edgerig.measure.figure import duration
-from edgerig.report.columns import COLUMNS, columns
+from edgerig.figures.numbers import duration
+from edgerig.report.columns import columns, every_column
 from edgerig.results import Accuracy, CellResult, Coverage, OutputParity, Parity, Results
 
-BY_KEY = {column.key: column for column in COLUMNS}
+BY_KEY = {column.key: column for column in every_column()}
 TOP5 = Accuracy(metric="top5", value=0.998, ci95=(0.99, 1.0), samples=540)
 MSE = Accuracy(metric="mse", value=0.0123, higher_is_better=False, unit="", samples=540)
 
@@ -16,7 +16,7 @@ def changed(cell: CellResult, **fields: object) -> CellResult:
 
 
 def test_emulated_latencies_have_no_place_in_the_order(results: Results) -> None:
-    p50 = BY_KEY["p50"]
+    p50 = BY_KEY["latency"]
     real, emulated = results.cells[0], results.cells[24]
     assert (p50.text(real), p50.sort(real)) == ("13.1 µs", 0.0131)
     assert (p50.text(emulated), p50.sort(emulated)) == ("1.18 ms (emulated)", None)
@@ -62,7 +62,7 @@ def test_every_metric_has_a_column_with_its_unit_and_direction(results: Results)
 def test_the_worst_of_several_outputs_is_named(results: Results) -> None:
     boxes, scores = (OutputParity(name=name, compared="real", relative_error=error) for name, error in
                      (("boxes", 0.01), ("scores", 0.76)))  # fmt: skip
-    error = BY_KEY["error"].text
+    error = BY_KEY["parity"].text
     several = Parity(relative_error=0.76, worst="scores", outputs=(boxes, scores))
     one = Parity(relative_error=0.76, worst="scores", outputs=(scores,))
     assert [error(changed(results.cells[0], parity=parity)) for parity in (several, one)] == ["0.760 (scores)", "0.760"]

@@ -3,8 +3,9 @@ from __future__ import annotations
 import csv
 import io
 
+from edgerig.figures.accuracy import fields_of_metric
 from edgerig.report import csv_results, parquet_results, view
-from edgerig.report.fields import FIELDS, of_metric
+from edgerig.report.fields import fields
 from edgerig.results import Accuracy, Results
 
 
@@ -15,7 +16,7 @@ def rows(results: Results) -> list[dict[str, str]]:
 def test_one_row_a_planned_cell_with_every_column(results: Results) -> None:
     found = rows(results)
     assert len(found) == len(results.cells) == 48
-    names = [field.name for field in FIELDS]
+    names = [field.name for field in fields()]
     assert all(list(row) == names and None not in row.values() for row in found)
 
 
@@ -65,15 +66,23 @@ def with_mse(results: Results) -> Results:
 def test_every_metric_says_its_unit_and_direction(results: Results) -> None:
     first, *rest = rows(with_mse(results))
     assert (first["accuracy_unit"], first["accuracy_higher_is_better"]) == ("fraction", "true")
-    assert [first[field.name] for field in of_metric("mse")] == ["0.0123", "", "false", "0.01", "0.02", "540", ""]
+    assert [first[field.name] for field in fields_of_metric("mse")] == [
+        "0.0123",
+        "",
+        "false",
+        "0.01",
+        "0.02",
+        "540",
+        "",
+    ]
     assert {row["metric_mse"] for row in rest} == {""}
     assert {row["accuracy_unit"] for row in rest if not row["accuracy_metric"]} == {""}
 
 
 def test_parquet_has_the_columns_of_csv_and_a_list_of_metrics(results: Results) -> None:
     found = parquet_results.table(with_mse(results))
-    assert [name for name in found.column_names if name in {field.name for field in FIELDS}] == [
-        field.name for field in FIELDS
+    assert [name for name in found.column_names if name in {field.name for field in fields()}] == [
+        field.name for field in fields()
     ]
     metrics = found.column("metrics").to_pylist()
     assert [(one["metric"], one["unit"], one["higher_is_better"], one["ci95_low"]) for one in metrics[0]] == [

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edgerig.report import metric
+from edgerig.figures import metric
 from edgerig.results import Accuracy
 
 SHARE = Accuracy(metric="top1", value=0.98, samples=540)

@@ -32,7 +32,7 @@ def test_an_emulated_latency_is_in_no_number_of_the_data(results: Results) -> No
     for place, cell in enumerate(cells):
         if cell.emulated:
             found = [
-                columns["p50"]["sort"],
+                columns["latency"]["sort"],
                 columns["p90"]["sort"],
                 *(data["latency"][key] for key in ("quantiles", "p99", "min")),
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edgerig.figures.accuracy import interval
 from edgerig.report import view
 from edgerig.results import Accuracy, CellResult, Results, Verdict
 
@@ -75,4 +76,4 @@ def test_an_accuracy_that_is_no_share_is_not_in_percent(results: Results) -> Non
     cell = changed(
         cells_of(results, 0, 0)[0], accuracy=Accuracy(metric="mse", unit="", value=0.0123, ci95=(0.01, 0.02))
     )
-    assert (view.accuracy(cell), view.interval(cell)) == ("0.0123", "0.0100–0.0200")
+    assert (view.accuracy(cell), interval(cell)) == ("0.0123", "0.0100–0.0200")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 
 MISSING = "–"
-NO_AGREEMENT = "no output has classes or indices to agree on"
-"""Why a parity that has no reason of its own has no agreement."""
 MICROSECONDS_BELOW = 0.1
 """Milliseconds: what is shorter is written in microseconds, where it has digits before the point."""
 
@@ -34,3 +32,13 @@ def duration(milliseconds: float | None, digits: int = 3) -> str:
     if 0 < abs(milliseconds) < MICROSECONDS_BELOW:
         return f"{significant(milliseconds * 1e3, digits)} µs"
     return f"{significant(milliseconds, digits)} ms"
+
+
+def percent(share: float | None) -> str:
+    """`"31.5 %"` for 0.315; `MISSING` for None."""
+    return MISSING if share is None else f"{significant(100 * share)} %"
+
+
+def whole(count: float) -> str:
+    """`"1,234,567"`: every digit of what is counted."""
+    return f"{count:,.0f}"

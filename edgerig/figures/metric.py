@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from edgerig.measure.figure import MISSING, significant
-from edgerig.results import Accuracy, CellResult
+from edgerig.figures.numbers import MISSING, significant
+
+if TYPE_CHECKING:
+    from edgerig.results import Accuracy, CellResult
 
 POINTS = ("auc", "reconstruction_auc")
 """Metrics between 0 and 1 that are no shares of samples: not shown in percent, but a point is 0.01 of them as well."""
@@ -43,10 +46,14 @@ def named(accuracy: Accuracy) -> str:
     return f"{written(accuracy)} {accuracy.metric} {ARROWS[accuracy.higher_is_better]}"
 
 
+def directed(accuracy: Accuracy) -> str:
+    """The metric's name, which says where the lower is the better: `"mse (lower is better)"`."""
+    return f"{accuracy.metric}{'' if accuracy.higher_is_better else ' (lower is better)'}"
+
+
 def told(accuracy: Accuracy) -> str:
     """The same in a sentence: `"99.4 % top1"`, `"0.0123 mse (lower is better)"`."""
-    direction = "" if accuracy.higher_is_better else " (lower is better)"
-    return f"{written(accuracy)} {accuracy.metric}{direction}"
+    return f"{written(accuracy)} {directed(accuracy)}"
 
 
 def others(cell: CellResult) -> dict[str, Accuracy]:

@@ -1,0 +1,3 @@
+"""The made-up run that reports are tested with."""
+
+from unit.report.conftest import results as results
