@@ -205,7 +205,7 @@ FAULTS = {
     "prepare": (pipeline.spawn, "prepare", lambda model, *_: model.name == "digits_vit", "digits_vit", "prepare"),
     "build": (pipeline.spawn, "build_variants", lambda model, form, *_: form == "onnx", "onnx", "build"),
     "run": (Bench, "execute", lambda bench, job: "int8" in job.cell, "int8", "run"),
-    "measure": (conclude, "figures", lambda cell, *_: "int8" in cell.id, "int8", "measure"),
+    "measure": (conclude, "measured", lambda ran: "int8" in ran.cell.id, "int8", "measure"),
 }
 """Stage: where the fault is put, the calls it meets, a word in the ids of the cells it costs, the stage they say."""
 
