@@ -37,16 +37,17 @@ def figures(
     fp32: Outputs | None,
     no_fp32: str,
     probed: tuple[DeviceRecord | None, DeviceRecord | None] = (None, None),
+    alone: float | None = None,
 ) -> dict[str, Any]:
     """The measured fields of the cell's `CellResult`.
 
     `output_names` is what the source calls its outputs, () for a ready file. `inputs` are the model's, where a metric
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `probed` is the device
-    before and after the run.
+    before and after the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
     """
     timed, no_source = (
-        contention.select(raw, artifact.size_bytes),
+        contention.select(raw, artifact.size_bytes, alone),
         "a ready file: there is no source model to compare with",
     )
     run, again = raw.run, timed.attempt.run
