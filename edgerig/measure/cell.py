@@ -57,7 +57,7 @@ class CellRun:
     raw: Raw
     output_names: Sequence[str] = ()
     labels: npt.NDArray[Any] | None = None
-    inputs: Outputs = ()
+    inputs: Outputs = field(default_factory=list)
     own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
     reference: Outputs | None = None
     fp32: Outputs | None = None
