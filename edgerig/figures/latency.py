@@ -103,6 +103,7 @@ LATENCY = Figure(
         _control("clock", lambda controls: controls.clock_ms),
         _control("core", lambda controls: controls.core_ms),
         _control("memory", lambda controls: controls.memory_ms),
+        _control("beside", lambda controls: controls.beside_ms),
         text("verdict", lambda c: c.verdict.label if c.verdict else None, shown=True),
         text("verdict_advice", lambda c: c.verdict.advice if c.verdict else None),
     ),

@@ -14,8 +14,13 @@ import numpy as np
 
 from edgerig.history.metrics import Row
 from edgerig.measure.machine import APART, CACHED_BYTES, LARGEST
+from edgerig.measure.sharing import SLOWED
 
-_CONTROLS = ("machine_clock_ms", "machine_core_ms", "machine_memory_ms", "core_control_ms")
+_CLOCK_MEMORY = ("machine_clock_ms", "machine_memory_ms")
+_CORE = ("machine_core_ms", "core_control_ms")
+_BESIDE = ("machine_beside_ms", "beside_control_ms")
+"""The core's, of the run and beside the cell itself; and the short one between the samples that count, which stands for
+it where all of a series' runs have it, as in a comparison (`measure.machine.Speed`)."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class Correction:
 def corrections(rows: Sequence[Row]) -> list[Correction]:
     """One for each of a series' rows, which hold `machine_<control>_ms` for each control, None where unknown, and the
     core's beside the cell itself: a neighbour that was there for it alone is not seen in the run's median."""
-    controls = [[row[name] for name in _CONTROLS] for row in rows]
+    beside = all(row[name] is not None for row in rows for name in _BESIDE)
+    controls = [[row[name] for name in (*_CLOCK_MEMORY, *(_BESIDE if beside else _CORE))] for row in rows]
     cached = [(row["size_bytes"] or 0) <= CACHED_BYTES for row in rows]
     usual = [_usual(column) for column in zip(*controls, strict=True)]
     ratios = [[_ratio(*pair) for pair in zip(own, usual, strict=True)] for own in controls]
-    return [_one(*own, reads_memory=not small) for own, small in zip(ratios, cached, strict=True)]
+    apart = math.log(SLOWED) if beside else APART
+    return [_one(*own, apart, reads_memory=not small) for own, small in zip(ratios, cached, strict=True)]
 
 
 def _usual(values: Iterable[float | None]) -> float | None:
@@ -46,13 +53,20 @@ def _ratio(value: float | None, usual: float | None) -> float | None:
 
 
 def _one(
-    clock: float | None, core: float | None, memory: float | None, own_core: float | None, *, reads_memory: bool
+    clock: float | None,
+    memory: float | None,
+    core: float | None,
+    own_core: float | None,
+    own_apart: float,
+    *,
+    reads_memory: bool,
 ) -> Correction:
+    """`own_apart` is how far the control beside the cell may be from the clock's."""
     if clock is None or (core is None and memory is None):
         return Correction()
     if abs(clock) > math.log1p(LARGEST):
         return Correction(left_out="the machine itself was too fast or too slow to correct for")
-    others = [ratio for ratio in (core, own_core, memory if reads_memory else None) if ratio is not None]
-    if any(abs(ratio - clock) > APART for ratio in others):
+    others = ((core, APART), (own_core, own_apart), (memory if reads_memory else None, APART))
+    if any(abs(ratio - clock) > limit for ratio, limit in others if ratio is not None):
         return Correction(left_out="the machine's clock, its arithmetic and its memory were not slower by as much")
     return Correction(factor=math.exp(clock))

@@ -26,7 +26,8 @@ _LATEST = """
             -- The machine's speed in a run is that of all of the run's cells on it, whatever their model.
             median(clock_control_ms) OVER (PARTITION BY run_id, device) AS machine_clock_ms,
             median(core_control_ms) OVER (PARTITION BY run_id, device) AS machine_core_ms,
-            median(memory_control_ms) OVER (PARTITION BY run_id, device) AS machine_memory_ms
+            median(memory_control_ms) OVER (PARTITION BY run_id, device) AS machine_memory_ms,
+            median(beside_control_ms) OVER (PARTITION BY run_id, device) AS machine_beside_ms
         FROM runs
     ) WHERE model = $model
     -- A run may have been copied under two names: it counts once.

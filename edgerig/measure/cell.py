@@ -48,7 +48,7 @@ class CellRun:
     `output_names` is what the source calls its outputs, () for a ready file. `inputs` are the model's, where a metric
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
-    the device around the run.
+    the device around the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
     """
 
     cell: Cell
@@ -57,13 +57,14 @@ class CellRun:
     raw: Raw
     output_names: Sequence[str] = ()
     labels: npt.NDArray[Any] | None = None
-    inputs: Outputs = ()
+    inputs: Outputs = field(default_factory=list)
     own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
     reference: Outputs | None = None
     fp32: Outputs | None = None
     no_fp32: str = ""
     before: DeviceRecord | None = None
     after: DeviceRecord | None = None
+    alone: float | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -96,7 +97,7 @@ class Measured:
 def measured(ran: CellRun) -> Measured:
     """The figures of a cell that ran, and how far they can be trusted."""
     artifact, raw = ran.artifact, ran.raw
-    timed, run = contention.select(raw, artifact.size_bytes), raw.run
+    timed, run = contention.select(raw, artifact.size_bytes, ran.alone), raw.run
     again = timed.attempt.run
     state = cell_state(again.state, ran.before, ran.after)
     delegation = _delegation(artifact, raw)

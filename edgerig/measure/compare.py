@@ -180,7 +180,8 @@ def _number(figure: Figure, change: Change, pair: _Pair, minimum: float) -> Metr
     """A figure that is a number: one that repeats changes with the build alone, so that only the minimum decides."""
     key, old, new = figure.key, known(pair.was, figure), known(pair.now, figure)
     if old is None or new is None:
-        return _absent(key, old and old.value, new and new.value, minimum, pair.now)
+        was, now = (None if one is None else one.value for one in (old, new))
+        return _absent(key, was, now, minimum, pair.now)
     if change.on_processor and pair.other:
         return _open(key, old.value, new.value, minimum, pair.other)
     sign = -1 if figure.better == "higher" else 1

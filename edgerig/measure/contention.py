@@ -22,7 +22,7 @@ import numpy.typing as npt
 from edgerig.measure.latency import nearest_rank
 from edgerig.measure.machine import CACHED_BYTES
 from edgerig.measure.raw import Raw, RawContention, Watched
-from edgerig.measure.sharing import core_ms, shared
+from edgerig.measure.sharing import alone, core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
 from edgerig.results import Contention, Counted
 
@@ -71,19 +71,22 @@ class Timed:
     core_ms: tuple[float, ...] = ()
 
 
-def select(raw: Raw, size_bytes: int | None = None) -> Timed:
+def select(raw: Raw, size_bytes: int | None = None, reference: float | None = None) -> Timed:
     """Of the first attempt that is not contended; of none, of all together where their undisturbed samples are enough;
     else of that with the largest share of undisturbed samples.
 
     A neighbour on another core is no company where the core is known to be alone and the file of `size_bytes` stays in
-    that core's caches (`machine.CACHED_BYTES`); None is a file that does not.
+    that core's caches (`machine.CACHED_BYTES`); None is a file that does not. `reference` is what
+    `sharing.alone` gave of other cells on the device; of this cell's own attempts it is the least.
     """
     attempts, cached = (raw, *raw.again), size_bytes is not None and size_bytes <= CACHED_BYTES
-    tried = [_of_attempt(attempt, cached) for attempt in attempts]
+    known = [reference, *(alone(attempt.watched, attempt.run.engine.threads) for attempt in attempts)]
+    least = min((ratio for ratio in known if ratio is not None), default=None)
+    tried = [_of_attempt(attempt, cached, least) for attempt in attempts]
     found = [timed.contention for timed in tried]
     clean = [index for index, told in enumerate(found) if told is None or not told.contended]
     if not clean and len(attempts) > 1:
-        together = _of_attempt(_together(attempts), cached)
+        together = _of_attempt(_together(attempts), cached, least)
         if together.contention is not None and together.contention.counted == "undisturbed":
             all_of_them = together.contention.model_copy(update={"attempts": len(attempts), "attempt": 0})
             return replace(together, contention=all_of_them)
@@ -103,6 +106,7 @@ def _together(attempts: Sequence[Raw]) -> Raw:
         processes_ns=tuple(ns for each in attempts for ns in each.processes_ns),
         controls=tuple(controls for each in attempts for controls in each.controls),
         watched=tuple(watched for each in attempts for watched in each.watched),
+        energies=tuple(energy for each in attempts for energy in each.energies),
         again=(),
     )
 
@@ -128,11 +132,11 @@ class _Seen:
         return ~self.kept & ~self.company
 
 
-def _of_attempt(raw: Raw, cached: bool) -> Timed:
+def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
     if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
         return Timed(raw, raw.processes_ns, None)
     threads = max(raw.run.engine.threads, 1)
-    sharing, unknown = shared(raw.watched, threads)
+    sharing, unknown = shared(raw.watched, threads, reference)
     others_count = bool(unknown) or not cached
     each_process = zip(raw.processes_ns, raw.watched, sharing, strict=True)
     seen = [_seen(ns, watched, threads, core, others_count) for ns, watched, core in each_process]
@@ -168,6 +172,7 @@ def _of_attempt(raw: Raw, cached: bool) -> Timed:
             stolen=stolen,
             company=beside,
             shared=None if unknown else together,
+            alone=None if unknown else reference,
             others_cpus=others,
             steal=steal,
             involuntary_switches=sum(int(_column(w, "involuntary").sum()) for w in raw.watched),

@@ -72,8 +72,8 @@ def known(cell: CellSnapshot, figure: Figure) -> Known | None:
             return Known(value, value - spread, value + spread)
         case "share":
             samples = int(beside["samples"] or 0)
-            low, high = share(round(value * samples), samples)[1] if samples else (None, None)
-            return Known(value, low, high)
+            ends = share(round(value * samples), samples)[1] if samples else None
+            return Known(value, *(ends or (None, None)))
         case "interval":
             return Known(value, beside["low"], beside["high"])
     return Known(value, value, value)

@@ -2,9 +2,9 @@
 that the runner made between them (`ondevice/sharing.py`).
 
 A core's two threads slow each other by a factor that no reader of the kernel's figures sees. The computation's time
-has two levels then, alone and shared, and the lower one is the cell's own reference: nothing need be known of the
-machine. Where the core was shared in every moment of all of a cell's processes, there is no lower level, and nobody can
-tell.
+has two levels then, alone and shared, the lower one the same beside every network: what it is on a device, all cells of
+a run say together (`alone`), so that a cell whose core was shared in every moment is seen by the others. Where it was
+shared in every moment of a whole run, nobody can tell.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgerig.measure.raw import Watched
 from edgerig.ondevice.contention import COLUMNS, UNKNOWN
 
 SLOWED = 1.2
-"""Times the reference: alone the computation repeats to a few per cent, shared it took 1.6 times as long and more."""
+"""Times the reference: alone the computation repeats to 3 %, shared it took 1.5 times as long and more."""
 REFERENCE = 1
 """The percentile of a cell's bursts that is the reference: cores were seen to be alone beside 2 % of them."""
 FEWEST = 100
@@ -28,18 +28,26 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
 
 
-def shared(watched: Sequence[Watched], threads: int) -> tuple[tuple[Flags, ...], str]:
+def alone(watched: Sequence[Watched], threads: int) -> float | None:
+    """What the core's computation took over the chain's while nothing shared the core, as far as one cell's processes
+    tell; None of several threads, whose cores were not all looked at, and of fewer than `FEWEST` bursts."""
+    known = np.concatenate([np.empty(0), *(_ratios(each) for each in watched)])
+    known = known[~np.isnan(known)]
+    if threads > 1 or len(known) < FEWEST:
+        return None
+    return float(np.percentile(known, REFERENCE, method="lower"))
+
+
+def shared(watched: Sequence[Watched], threads: int, reference: float | None) -> tuple[tuple[Flags, ...], str]:
     """Of each process' bursts, whether the core was shared before or after it: one (B,) array per process, all False
-    with the reason where that is not known."""
+    with the reason where that is not known. `reference` is what `alone` gives of the device."""
     ratios = [_ratios(each) for each in watched]
     nothing = tuple(np.zeros(len(each), np.bool_) for each in ratios)
-    known = np.concatenate([each[~np.isnan(each)] for each in ratios])
     if threads > 1:
         return nothing, f"of the cores of {threads} threads only one could be looked at"
-    if len(known) < FEWEST:
-        return nothing, f"{len(known)} bursts are too few to know how fast a core is alone"
-    limit = SLOWED * float(np.percentile(known, REFERENCE, method="lower"))
-    return tuple(each > limit for each in ratios), ""  # NaN is not above anything
+    if reference is None or all(np.isnan(each).all() for each in ratios):
+        return nothing, f"fewer than {FEWEST} bursts tell how fast the core is alone"
+    return tuple(each > SLOWED * reference for each in ratios), ""  # NaN is not above anything
 
 
 def core_ms(watched: Watched, bursts: Flags) -> float | None:

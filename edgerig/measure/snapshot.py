@@ -184,7 +184,8 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
     found = cell.latency
     if found is None or cell.emulated or found.p50_ms <= 0:
         return None
-    processes = () if raw is None else contention.select(raw, cell.size_bytes).processes_ns
+    alone = None if found.contention is None else found.contention.alone
+    processes = () if raw is None else contention.select(raw, cell.size_bytes, alone).processes_ns
     interval = median_interval(processes) if processes else found.interval
     return LatencySnapshot(
         p50_ms=found.p50_ms,

@@ -6,9 +6,10 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
+from edgerig.figures.column import Column
 from edgerig.printable import one_line, printable
 from edgerig.report import budget, decision, frameworks, groups, method, outputs, view
-from edgerig.report.columns import Column, columns
+from edgerig.report.columns import columns
 from edgerig.report.decision import Decision
 from edgerig.report.frameworks import Framework
 from edgerig.report.published import against_published

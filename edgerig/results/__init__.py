@@ -136,6 +136,7 @@ class Contention(Value):
     stolen: float = Field(description="the calling thread neither ran, nor waited, nor slept: a hypervisor, interrupts")
     company: float = Field(description="beside other processes on more than an eighth of the processors")
     shared: float | None = Field(default=None, description="while another machine on the host shared the core")
+    alone: float | None = Field(default=None, description="what the core's computation takes else, over the chain's")
     others_cpus: float | None = Field(default=None, description="processors that others kept busy on the average")
     steal: float | None = Field(default=None, description="a hypervisor's share of the time the machine wanted")
     involuntary_switches: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy.typing as npt
@@ -10,7 +11,8 @@ from edgerig.build.own_metric import read_own_metrics
 from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.cell import CellRun, measured
-from edgerig.measure.raw import read_raw
+from edgerig.measure.raw import read_raw, read_timing
+from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS, load_recipes
@@ -22,16 +24,17 @@ def conclude(run: RunFolder) -> Results:
     """Measures every journaled raw run; a cell without one appears with its reason. Raises ResultsError."""
     outcomes = run.outcomes()
     plan = run.file.plan
+    cores = {name: _alone(name, run, outcomes) for name in plan.devices}
     return Results(
         run=run.file.run,
         environment=run.file.environment,
         devices={name: _device(name, run, outcomes) for name in plan.devices},
         models={name: _model(name, run) for name in plan.models},
-        cells=tuple(_cell(cell, outcomes, run) for cell in plan.cells),
+        cells=tuple(_cell(cell, outcomes, run, cores[cell.device]) for cell in plan.cells),
     )
 
 
-def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResult:
+def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
     outcome = outcomes.get(cell.id)
     if outcome is None:
@@ -68,6 +71,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             no_fp32=no_fp32,
             before=outcome.device,
             after=outcome.after,
+            alone=core,
         )
         found = measured(ran)
         known["coverage"] = _coverage(cell, prepared)
@@ -80,6 +84,21 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder) -> CellResul
             status="failed",
             error=ErrorRecord(stage="measure", kind=told.kind, message=told.message, hint=told.hint),
         )
+
+
+def _alone(device: str, run: RunFolder, outcomes: dict[str, Outcome]) -> float | None:
+    """What the cells on the device say together of how fast its core is while nothing shares it (`measure/sharing.py`):
+    the least, since what shares a core makes it slower."""
+    found: list[float] = []
+    for cell in run.file.plan.cells:
+        outcome = outcomes.get(cell.id)
+        if cell.device != device or cell.emulated or outcome is None or outcome.status != "ok" or outcome.raw is None:
+            continue
+        with contextlib.suppress(RunError):  # it is said of that cell
+            timed = read_timing(run.folder / outcome.raw, cell.id)
+            ratio = alone(timed.watched, timed.run.engine.threads)
+            found += [] if ratio is None else [ratio]
+    return min(found, default=None)
 
 
 def _reference(run: RunFolder, cell: Cell, outputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]] | None:

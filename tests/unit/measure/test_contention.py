@@ -151,6 +151,15 @@ def test_attempts_of_which_each_has_too_few_are_enough_together():
     assert select(replace(attempts[0], again=(attempts[1],))).contention.contended, "two processes are no three"
 
 
+def test_a_core_that_was_shared_all_the_time_is_seen_by_what_it_took_beside_other_cells():
+    times, core = shared_core(0)
+    raw = raw_of(*(process(times, core_us=core) for _ in range(3)))
+    assert select(raw).contention.found == "", "alone it has nothing to be held against"
+    found = select(raw, 100, reference=9_000 / 40_000).contention
+    assert (found.contended, found.shared, found.alone) == (True, 1.0, 0.225)
+    assert select(raw, 100, reference=1.0).contention.alone == 15_000 / 40_000, "no core is slower alone than shared"
+
+
 def test_a_slower_clock_is_no_shared_core():
     """Both computations take as much longer: the second process' clock is a third slower."""
     fast, (samples, watched) = process(np.full(200, 3.0), core_us=9.0), process(np.full(200, 4.0), core_us=12.0)
@@ -169,7 +178,7 @@ def test_whether_a_core_is_shared_is_not_known_of_several_threads_and_of_few_bur
     assert "2 threads" in found.reasons["shared"]
     found = select(raw_of(process(times[:99], core_us=core[:99]))).contention
     assert (found.shared, found.found) == (None, "")
-    assert found.reasons["shared"] == "99 bursts are too few to know how fast a core is alone"
+    assert found.reasons["shared"] == "fewer than 100 bursts tell how fast the core is alone"
 
 
 def test_what_did_not_wait_is_told_of_a_contended_cell():
