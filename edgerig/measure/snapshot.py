@@ -93,7 +93,7 @@ class CellSnapshot(Keyed):
     """Why a figure is missing, by its key; `status` for a cell that is not ok. Of a run's folder only."""
 
     @classmethod
-    def rows(cls) -> Mapping[str, Quantity]:
+    def row_keys(cls) -> Mapping[str, Quantity]:
         return names()
 
 

@@ -24,7 +24,7 @@ class Minimums(Keyed):
     """
 
     @classmethod
-    def rows(cls) -> Mapping[str, Quantity]:
+    def row_keys(cls) -> Mapping[str, Quantity]:
         return dict.fromkeys(figures.compared(), "share")
 
     def least(self, key: str) -> Number:
@@ -41,12 +41,12 @@ class Limits(Keyed):
     """
 
     @classmethod
-    def rows(cls) -> Mapping[str, Quantity]:
+    def row_keys(cls) -> Mapping[str, Quantity]:
         return {key: limit.quantity for key, (_, limit) in figures.limited().items()}
 
     def given(self) -> dict[str, Number]:
         """The limits there are, by key."""
-        return {key: limit for key in self.rows() if (limit := self.of(key)) is not None}
+        return {key: limit for key in self.row_keys() if (limit := self.of(key)) is not None}
 
 
 class SweepBudget(Limits):

@@ -26,12 +26,12 @@ _TYPES: dict[str, Any] = {
 
 
 class Keyed(Strict):
-    """`rows` are read when a table is checked; what a table does not say of them is None. Other keys are errors."""
+    """`row_keys` are read when a table is checked; what a table does not say of them is None. Other keys are errors."""
 
     model_config = ConfigDict(extra="allow")
 
     @classmethod
-    def rows(cls) -> Mapping[str, Quantity]:
+    def row_keys(cls) -> Mapping[str, Quantity]:
         raise NotImplementedError
 
     def of(self, key: str) -> Number | None:
@@ -47,7 +47,7 @@ class Keyed(Strict):
             return given
         own = {key: value for key, value in given.items() if key in cls.model_fields}
         rest = {key: value for key, value in given.items() if key not in own}
-        rows = tuple((key, quantity) for key, quantity in cls.rows().items() if key not in cls.model_fields)
+        rows = tuple((key, quantity) for key, quantity in cls.row_keys().items() if key not in cls.model_fields)
         checked = _table(rows).model_validate(rest)
         return own | checked.model_dump()
 

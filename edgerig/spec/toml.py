@@ -56,7 +56,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def rows(cls) -> Mapping[str, Any]:
+    def row_keys(cls) -> Mapping[str, Any]:
         """Keys beyond the fields, of a table whose keys are rows of another one (`spec/keyed.py`)."""
         return {}
 
@@ -158,7 +158,7 @@ def _keys_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
         if not found:
             return []
         cls = found[0]
-    return [*cls.model_fields, *(cls.rows() if issubclass(cls, Strict) else ())]
+    return [*cls.model_fields, *(cls.row_keys() if issubclass(cls, Strict) else ())]
 
 
 def roots(kind: Literal["models", "devices"]) -> list[Path]:
