@@ -1,7 +1,7 @@
 """Energy of one inference: what a device's own sensor saw during the timed loop, less what the idle device takes.
 
 Counted with it is all the sensor sees: a package's counter has the processor's other work in it, a board's monitor its
-memory and its network. So a cell that others disturbed has none.
+memory and its network. Disturbed samples can be left out, their energy cannot: a cell that has some has no energy.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _worthless(found: Energy, contention: Contention | None) -> str:
                 f"{found.sensor}: {what} is shorter than {LEAST_INTERVALS} of the sensor's intervals "
                 f"({seconds:.3g} s, {found.interval_seconds:.3g} s each): raise run.repeats or run.min_seconds"
             )
-    if contention is not None and contention.contended:
+    if contention is not None and (contention.contended or contention.counted != "all"):
         return f"{found.sensor}: other processes were at work, and what they took is in it"
     if found.millijoules is None or found.millijoules <= 0:
         return f"{found.sensor}: the loop took no more than the idle device: the load is below what it tells"

@@ -56,21 +56,16 @@ def test_a_slow_sensor_s_interval_is_how_often_it_told_something_new() -> None:
     assert chip.interval_seconds == 0.14
 
 
-def contended() -> Contention:
-    return Contention(
-        contended=True,
-        measured=10,
-        undisturbed=0,
-        all_p50_ms=1,
-        waited=0.5,
-        stolen=0,
-        company=0,
-        involuntary_switches=9,
-    )
+def seen(**changes: object) -> Contention:
+    known = {
+        "contended": False, "measured": 10, "undisturbed": 9, "all_p50_ms": 1, "waited": 0.0, "stolen": 0, "company": 0,
+        "involuntary_switches": 0,
+    }  # fmt: skip
+    return Contention.model_validate({**known, **changes})
 
 
 @pytest.mark.parametrize(
-    ("processes", "seen", "said"),
+    ("processes", "contention", "said"),
     [
         ([], None, "the runner measured none"),
         ([RawEnergy(reason="no power sensor: …")], None, "no power sensor: …"),
@@ -82,15 +77,20 @@ def contended() -> Contention:
         ([slow(window_ns=3 * SECOND, changes=6)], None, "the timed loop is shorter than 10"),
         ([slow(idle_ns=2 * SECOND, idle_changes=4)], None, "the idle time before it is shorter than 10"),
         ([counter(microjoules=1_900_000)], None, "no more than the idle device"),
-        ([counter()], contended(), "other processes were at work"),
+        ([counter()], seen(contended=True), "other processes were at work"),
+        ([counter()], seen(counted="undisturbed"), "other processes were at work"),
     ],
 )
 def test_what_is_worth_nothing_is_none_with_the_reason(
-    processes: list[RawEnergy], seen: Contention | None, said: str
+    processes: list[RawEnergy], contention: Contention | None, said: str
 ) -> None:
-    found = energy(processes, seen)
+    found = energy(processes, contention)
     assert (found.millijoules, found.process_millijoules) == (None, ())
     assert said in found.reason
+
+
+def test_an_undisturbed_cell_has_its_energy() -> None:
+    assert energy([counter()], seen()).millijoules == 2.0
 
 
 def test_several_short_processes_together_are_long_enough() -> None:
