@@ -24,6 +24,7 @@ import numpy as np
 from edgerig.ondevice import engines, illegal, lifeline, markers, memory, processors, timing
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
+from edgerig.ondevice.energy import Meter
 from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.evaluate import evaluate, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
@@ -52,19 +53,16 @@ def main() -> None:
 
 def run(job: Job, folder: str) -> dict[str, Any]:
     """Runs the job; gives the raw run and writes its arrays into `folder`. Raises what the engine raises."""
-    artifact = os.path.join(folder, job.artifact)
-    digest = _sha256(artifact)
-    if digest != job.sha256:
-        raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
+    artifact = _artifact(job, folder)
     illegal.record_to(os.path.join(folder, illegal.FILE))
     if job.processors:
         processors.keep_to(job.processors)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
-    memory_found: dict[str, Any] = {"reason": _TIMING_ONLY}
-    if not job.timing_only:
-        memory_found = memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
+    memory_found = _memory(job, artifact, inputs)
     lifeline.hold()
+    meter = Meter(unwanted=job.no_state)
+    meter.idle()
 
     created = time.perf_counter_ns()
     engine = engines.create(job.engine, job.engine_options)
@@ -80,7 +78,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     controls.measure()
     if first_ns < timing.REWARMED_NS:
         engine.invoke()
-    samples, state, contention = _timed(job, engine, folder)
+    samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
@@ -100,21 +98,35 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "controls": controls.to_json(),
         "memory": memory_found,
         "instructions": instructions,
-        "state": state,
-        "contention": contention,
+        **seen,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
 
 
-def _timed(job: Job, engine: Engine, folder: str) -> tuple[timing.Samples, dict[str, Any], dict[str, Any]]:
-    """The steady state, the device's state before it, in its pauses and after it, and what the watch says beside
-    `bursts.npy`, which is written here."""
+def _artifact(job: Job, folder: str) -> str:
+    """Its path. Raises ValueError when it is not the file the job means."""
+    path = os.path.join(folder, job.artifact)
+    digest = _sha256(path)
+    if digest != job.sha256:
+        raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
+    return path
+
+
+def _memory(job: Job, artifact: str, inputs: list[Array]) -> dict[str, Any]:
+    if job.timing_only:
+        return {"reason": _TIMING_ONLY}
+    return memory.measure_in_fork(lambda ready: _exercise(job, artifact, inputs, ready))
+
+
+def _timed(job: Job, engine: Engine, folder: str, meter: Meter) -> tuple[timing.Samples, dict[str, Any]]:
+    """The steady state; of the raw run the device's state before it, in its pauses and after it, what the watch says
+    beside `bursts.npy`, which is written here, and what the meter does."""
     if job.no_state:
         alone = timing.steady(
             engine.invoke, min_runs=job.min_runs, min_seconds=job.min_seconds, max_seconds=job.max_seconds
         )
-        return alone, {"reason": job.no_state}, {"reason": job.no_state}
+        return alone, {name: {"reason": job.no_state} for name in ("state", "contention", "energy")}
     sensors, watch = Sensors(), Watch()
     during: list[Reading] = []
     before = sensors.read()
@@ -124,14 +136,15 @@ def _timed(job: Job, engine: Engine, folder: str) -> tuple[timing.Samples, dict[
         min_seconds=job.min_seconds,
         max_seconds=job.max_seconds,
         pause=lambda: during.append(sensors.read()),
-        watch=watch,
+        watch=meter.beside(watch),
     )
     after = sensors.read()
     if not during:
         sensors.reasons["during"] = f"the timed loop ended within its first burst of {timing.FIRST_BURST_NS / 1e9:g} s"
     np.save(os.path.join(folder, "bursts.npy"), watch.bursts())
     watch.close()
-    return samples, {"before": before, "during": during, "after": after, "reasons": sensors.reasons}, watch.to_json()
+    state = {"before": before, "during": during, "after": after, "reasons": sensors.reasons}
+    return samples, {"state": state, "contention": watch.to_json(), "energy": meter.to_json()}
 
 
 def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> None:
