@@ -40,7 +40,10 @@ def corrections(rows: Sequence[Row]) -> list[Correction]:
     usual = [_usual(column) for column in zip(*controls, strict=True)]
     ratios = [[_ratio(*pair) for pair in zip(own, usual, strict=True)] for own in controls]
     apart = math.log(SLOWED) if beside else APART
-    return [_one(*own, apart, reads_memory=not small) for own, small in zip(ratios, cached, strict=True)]
+    return [
+        _one(clock, memory, core, own, apart, reads_memory=not small)
+        for (clock, memory, core, own), small in zip(ratios, cached, strict=True)
+    ]
 
 
 def _usual(values: Iterable[float | None]) -> float | None:

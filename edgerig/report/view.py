@@ -104,7 +104,8 @@ def variant(cell: CellResult, *, with_source: bool = False) -> str:
 
 def setup(cell: CellResult) -> str:
     """How it was placed beside its device and threads, as its id says: `"p2-3, xnnpack=false"`, "" for the default."""
-    return ", ".join(cell.id.partition("@")[2].split("/")[2:])
+    device_and_threads = f"{cell.device}/t{cell.threads}/"  # a stranger's device may have any name
+    return ", ".join(cell.id.partition("@")[2].partition(device_and_threads)[2].split("/")).strip()
 
 
 def accuracy(cell: CellResult) -> str:

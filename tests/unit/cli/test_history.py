@@ -78,7 +78,7 @@ def test_the_page_is_written_where_it_was_asked_for(kept):
         (["history", "digits_cnn", "--metric", "speed"], 2, "one of size_bytes, latency_p50_ms"),
         (["history", "add", "nothing"], 2, "no such file"),
         (["history", "digits_cnn", "--at", "nosuch://x"], 2, "nosuch"),
-        (["export", "reports/2026-0-0", "--to", "excel"], 2, "one of tensorboard"),
+        (["export", "reports/2026-0-0", "--to", "excel"], 2, "known: csv, litert, mlflow"),
         (["export", "nothing", "--to", "csv"], 2, "no such file"),
     ],
 )

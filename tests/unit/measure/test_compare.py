@@ -73,6 +73,7 @@ def test_a_run_is_the_same_as_itself() -> None:
         "accuracy": "same",
         "parity": "same",
         "instructions": "not compared",
+        "energy": "not compared",
     }
 
 

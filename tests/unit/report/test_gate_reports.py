@@ -109,6 +109,7 @@ def comparison() -> Comparison:
             metric="parity", label="improved", base=0.03, new=0.01, effect=-0.02, low=-0.02, high=-0.02, minimum=0.002
         ),
         MetricChange(metric="instructions", label="not compared", minimum=0.005, reason="not emulated"),
+        MetricChange(metric="energy", label="not compared", minimum=0.1, reason="no sensor"),
     )
     return Comparison(
         base="old<b>",
