@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgerig import figures
 from edgerig.cli import completion
 from edgerig.cli.flags import Run
 from edgerig.device_kinds import KINDS
@@ -158,7 +157,7 @@ def history_show(
     ] = None,
     metric: Annotated[
         str,
-        typer.Option(help=f"One of {', '.join(figures.followed())}."),
+        typer.Option(help="The figure to follow, such as memory; a name that is none is told all there are."),
     ] = "latency_p50_ms",
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page, one file for offline reading.")] = None,
