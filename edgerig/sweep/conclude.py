@@ -94,7 +94,7 @@ def _alone(device: str, run: RunFolder, outcomes: dict[str, Outcome]) -> float |
         outcome = outcomes.get(cell.id)
         if cell.device != device or cell.emulated or outcome is None or outcome.status != "ok" or outcome.raw is None:
             continue
-        with contextlib.suppress(RunError):  # it is said of that cell
+        with contextlib.suppress(Exception):  # whatever a raw run holds is said of its own cell, and costs no other's
             timed = read_timing(run.folder / outcome.raw, cell.id)
             ratio = alone(timed.watched, timed.run.engine.threads)
             found += [] if ratio is None else [ratio]

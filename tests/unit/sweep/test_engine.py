@@ -240,6 +240,12 @@ def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_i
     assert damaged in cells[damaged.replace("fp32", "int8-static")].parity.disagreement_reason
 
 
+def test_what_nobody_foresaw_of_a_devices_core_costs_no_cell(sweep, monkeypatch):
+    run = sweep()
+    monkeypatch.setattr(conclude, "alone", raising(ZeroDivisionError("by zero"), conclude.alone, lambda *_: True))
+    assert {cell.status for cell in conclude.conclude(run).cells} == {"ok"}
+
+
 def wrapped(code):
     """A full disk as a seam tells it: its own error, raised from the system's."""
     error = DeviceError("it could not be sent")
