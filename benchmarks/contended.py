@@ -36,7 +36,7 @@ from edgerig.devices import open_device
 from edgerig.devices.device import PosixDevice
 from edgerig.errors import EdgerigError, RunError
 from edgerig.ondevice import processors
-from edgerig.report.read import read_results
+from edgerig.report.run.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import load_device
 

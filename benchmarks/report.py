@@ -24,7 +24,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 from ratios import machine
 
-from edgerig.report import html, json_results
+from edgerig.report.run import html, json_results
 from edgerig.results import (
     QUANTILE_LEVELS,
     Accuracy,

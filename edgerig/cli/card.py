@@ -10,8 +10,9 @@ from rich.markup import escape
 
 from edgerig.build.card import NetworkFacts
 from edgerig.cli.say import print_table, say, table
-from edgerig.report.published import measured_text, published_text
-from edgerig.report.view import accuracies, duration, significant
+from edgerig.decide.published import measured_text, published_text
+from edgerig.figures.numbers import duration, significant
+from edgerig.report.run.view import accuracies
 from edgerig.results import CellResult, Results
 from edgerig.spec import ModelSpec, file_state
 

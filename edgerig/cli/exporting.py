@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgerig.cli.say import say
 from edgerig.report.exports import EXPORTS, write
-from edgerig.report.read import read_results
+from edgerig.report.run.read import read_results
 from edgerig.spec import unknown
 
 

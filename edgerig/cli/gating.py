@@ -8,21 +8,19 @@ import sys
 from pathlib import Path
 
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
+from edgerig.compare import baseline
+from edgerig.compare.comparison import Comparison, compare
+from edgerig.compare.gate import GateResult, judge_run
+from edgerig.compare.snapshot import Snapshot
 from edgerig.errors import ConfigError, GateFailed, GateInconclusive, NothingSelected
-from edgerig.measure.compare import Comparison, compare
-from edgerig.measure.gate import GateResult, judge_run
-from edgerig.measure.snapshot import Snapshot
-from edgerig.report import (
-    baseline,
-    compare_html,
-    compare_markdown,
-    compare_view,
-    gate_annotations,
-    gate_junit,
-    gate_summary,
-    gate_verdict,
-    replace_file,
-)
+from edgerig.report.comparison import html as comparison_html
+from edgerig.report.comparison import markdown as comparison_markdown
+from edgerig.report.comparison import view as comparison_view
+from edgerig.report.files import replace_file
+from edgerig.report.gate import annotations as gate_annotations
+from edgerig.report.gate import junit as gate_junit
+from edgerig.report.gate import summary as gate_summary
+from edgerig.report.gate import verdict as gate_verdict
 from edgerig.spec.budget import load_budget
 from edgerig.sweep.observed import observe
 
@@ -34,8 +32,8 @@ def compare_runs(base: Path, new: Path, as_json: bool, out: Path | None) -> None
         return
     _print_matrix(found)
     into = out or _folder(new)
-    replace_file(into / "compare.md", compare_markdown.render(found))
-    say(str(replace_file(into / "compare.html", compare_html.render(found))))
+    replace_file(into / "compare.md", comparison_markdown.render(found))
+    say(str(replace_file(into / "compare.html", comparison_html.render(found))))
 
 
 def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str], out: Path | None) -> None:
@@ -103,19 +101,21 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 
 
 def _print_matrix(found: Comparison) -> None:
-    for line in compare_view.machines_told(found):
+    for line in comparison_view.machines_told(found):
         say(line)
-    shown = table("cell", "", *compare_view.metrics())
+    shown = table("cell", "", *comparison_view.metrics())
     for cell in found.cells:
         if cell.metrics:
-            shown.add_row(quoted(cell.id), cell.label, *(quoted(compare_view.short(metric)) for metric in cell.metrics))
+            shown.add_row(
+                quoted(cell.id), cell.label, *(quoted(comparison_view.short(metric)) for metric in cell.metrics)
+            )
         else:
             shown.add_row(quoted(cell.id), cell.label, quoted(cell.reason))
     print_table(shown)
-    for row in compare_view.changed(found):
-        told = f"{row.cell.id}: {row.metric.metric}: {compare_view.described(row.metric)}"
+    for row in comparison_view.changed(found):
+        told = f"{row.cell.id}: {row.metric.metric}: {comparison_view.described(row.metric)}"
         say(f"{row.metric.label}: {told}")
-    say(compare_view.headline(found))
+    say(comparison_view.headline(found))
 
 
 def _print_checks(found: GateResult) -> None:

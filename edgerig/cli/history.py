@@ -11,7 +11,7 @@ from edgerig.errors import ConfigError, foreseen
 from edgerig.history import store, words
 from edgerig.history.metrics import metrics
 from edgerig.history.trends import Trends, as_json, ask
-from edgerig.report.read import read_results
+from edgerig.report.run.read import read_results
 from edgerig.results import Results
 
 
@@ -41,7 +41,7 @@ def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page
         say(f"warning: {warning}", err=True)
     if page is not None:
         from edgerig.history.page import render
-        from edgerig.report import replace_file
+        from edgerig.report.files import replace_file
 
         replace_file(page, render(found))
     if as_text:

@@ -67,7 +67,7 @@ def recipes() -> None:
 
 
 def schema() -> None:
-    from edgerig.report.read import json_schema
+    from edgerig.report.run.read import json_schema
 
     tell_program(json.dumps(json_schema(), indent=2))
 

@@ -41,7 +41,7 @@ def fetch(name: str, mirror: Path | None) -> None:
 def show(name: str, source: str | None, as_json: bool) -> None:
     from edgerig.build.card import network_facts, uncounted
     from edgerig.cli.card import Card, print_card
-    from edgerig.report.latest import latest
+    from edgerig.report.run.latest import latest
 
     offered = spec.load_models(name)
     model = next((each for each in offered.values() if source in (None, each.source)), None)

@@ -11,15 +11,16 @@ from typing import Any, Literal
 
 from edgerig import figures
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
+from edgerig.decide.budget import budget_of, said
+from edgerig.decide.decision import Decision, decisions
 from edgerig.errors import ConfigError
+from edgerig.figures import numbers
 from edgerig.figures.numbers import percent
 from edgerig.printable import one_line
-from edgerig.report import view
-from edgerig.report.budget import budget_of, said
-from edgerig.report.csv_results import written
-from edgerig.report.decision import Decision, decisions
-from edgerig.report.fields import row
-from edgerig.report.read import read_results
+from edgerig.report.run import view
+from edgerig.report.run.csv_results import written
+from edgerig.report.run.fields import row
+from edgerig.report.run.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget, parse
 
@@ -77,10 +78,10 @@ def _print(found: list[Decision]) -> None:
             quoted(decided.device) + (" (emulated)" if decided.emulated else ""),
             quoted(decided.model),
             f"[bold {colour}]{quoted(name)}[/]" + (" (provisionally)" if decided.state == "provisional" else ""),
-            view.MISSING if pick is None else _cost(pick),
-            view.MISSING if pick is None else view.kilobytes(pick.size_bytes),
-            view.MISSING if pick is None else _quality(pick),
-            view.MISSING if decided.runner_up is None else quoted(decided.name(decided.runner_up)),
+            numbers.MISSING if pick is None else _cost(pick),
+            numbers.MISSING if pick is None else numbers.kilobytes(pick.size_bytes),
+            numbers.MISSING if pick is None else _quality(pick),
+            numbers.MISSING if decided.runner_up is None else quoted(decided.name(decided.runner_up)),
         )
     print_table(shown)
     for decided in found:
@@ -91,9 +92,9 @@ def _print(found: list[Decision]) -> None:
 
 def _cost(cell: CellResult) -> str:
     if not cell.emulated:
-        return f"p50 {view.duration(cell.latency.p50_ms if cell.latency else None)}"
+        return f"p50 {numbers.duration(cell.latency.p50_ms if cell.latency else None)}"
     count = cell.cost.instructions
-    return view.MISSING if count is None else f"{view.significant(count)} instructions"
+    return numbers.MISSING if count is None else f"{numbers.significant(count)} instructions"
 
 
 def _quality(cell: CellResult) -> str:

@@ -13,7 +13,7 @@ from edgerig.cli import history
 from edgerig.cli.progress import shown
 from edgerig.cli.say import say
 from edgerig.plan import make_plan
-from edgerig.report import write_all
+from edgerig.report.run import write_all
 from edgerig.results import Results
 from edgerig.spec import load_sweep
 from edgerig.sweep.conclude import conclude

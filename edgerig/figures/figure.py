@@ -36,7 +36,7 @@ class Certainty:
 
     `exact`: it repeats, any change is one of the build. `counted`: it repeats but for a few; `_spread` is the range of
     a run's own counts. `share`: of `_samples`, by Wilson's interval. `interval`: it has a 95 % interval of its own,
-    from `_low` to `_high`. `latency` and `accuracy` have statistics of their own (`measure/evidence.py`).
+    from `_low` to `_high`. `latency` and `accuracy` have statistics of their own (`compare/evidence.py`).
     """
 
     known: Known

@@ -42,3 +42,13 @@ def percent(share: float | None) -> str:
 def whole(count: float) -> str:
     """`"1,234,567"`: every digit of what is counted."""
     return f"{count:,.0f}"
+
+
+def kilobytes(size_bytes: float | None) -> str:
+    """`"51.8 kB"` for 51,800 bytes."""
+    return f"{significant(None if size_bytes is None else size_bytes / 1e3)} kB"
+
+
+def counted(number: int, noun: str) -> str:
+    """`"1 cell"`, `"24 cells"`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

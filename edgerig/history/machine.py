@@ -1,6 +1,6 @@
 """A latency over time less what the machine itself took more: each point at the machine's usual speed.
 
-A run's speed is the median of its controls over all of its cells on the device (`measure/machine.py` says why), its
+A run's speed is the median of its controls over all of its cells on the device (`compare/machine.py` says why), its
 usual one the median over the series' runs. A run without a second control stands as it was measured. Pure.
 """
 
@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgerig.compare.machine import APART, LARGEST
 from edgerig.history.metrics import Row
-from edgerig.measure.machine import APART, CACHED_BYTES, LARGEST
+from edgerig.measure.contention import CACHED_BYTES
 from edgerig.measure.sharing import SLOWED
 
 _CLOCK_MEMORY = ("machine_clock_ms", "machine_memory_ms")
 _CORE = ("machine_core_ms", "core_control_ms")
 _BESIDE = ("machine_beside_ms", "beside_control_ms")
 """The core's, of the run and beside the cell itself; and the short one between the samples that count, which stands for
-it where all of a series' runs have it, as in a comparison (`measure.machine.Speed`)."""
+it where all of a series' runs have it, as in a comparison (`compare.machine.Speed`)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError, EdgerigError, ResultsError
-from edgerig.report import parquet_results
+from edgerig.report.run import parquet_results
 from edgerig.results import Results
 
 FOLDER = "history"

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from edgerig.figures import numbers
 from edgerig.history.metrics import Metric
 from edgerig.history.trends import Change, Point, Trend
-from edgerig.report import view
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -16,12 +16,12 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 def figure(value: float | None, metric: Metric) -> str:
     """Three digits of a measured time, with its unit; every digit of what is counted."""
     if value is None:
-        return view.MISSING
+        return numbers.MISSING
     if metric.unit == "ms":
-        return view.duration(value)
+        return numbers.duration(value)
     if metric.whole:
         return f"{value:,.0f}"
-    return view.significant(value, metric.digits)
+    return numbers.significant(value, metric.digits)
 
 
 def unit(metric: Metric) -> str:

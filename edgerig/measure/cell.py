@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgerig.measure import contention
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
+from edgerig.measure.device_state import cell_state
 from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
@@ -18,7 +19,6 @@ from edgerig.measure.latency import summarize
 from edgerig.measure.metrics import METRICS, Evidence, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
-from edgerig.measure.state import cell_state
 from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.latency import nearest_rank
-from edgerig.measure.machine import CACHED_BYTES
 from edgerig.measure.raw import Raw, RawContention, Watched
 from edgerig.measure.sharing import alone, core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
@@ -31,6 +30,9 @@ WAITED = 0.01
 COMPANY = 0.1
 """Of the timed wall beside busy neighbours: a tenth of slower samples moves the median to the 55th percentile of the
 others at most, which is within a per cent of it on a machine that is otherwise still."""
+CACHED_BYTES = 2**20
+"""A file up to this size, inferred from again and again, is taken to stay in a cache: those of application processors
+hold 1 MiB or more, with few exceptions."""
 NEIGHBOURS = 1 / 8
 """Of the machine's processors: fewer that are busy are unlikely to be a core's sibling, and leave bandwidth."""
 WAKING = 0.1
@@ -76,7 +78,7 @@ def select(raw: Raw, size_bytes: int | None = None, reference: float | None = No
     else of that with the largest share of undisturbed samples.
 
     A neighbour on another core is no company where the core is known to be alone and the file of `size_bytes` stays in
-    that core's caches (`machine.CACHED_BYTES`); None is a file that does not. `reference` is what
+    that core's caches (`CACHED_BYTES`); None is a file that does not. `reference` is what
     `sharing.alone` gave of other cells on the device; of this cell's own attempts it is the least.
     """
     attempts, cached = (raw, *raw.again), size_bytes is not None and size_bytes <= CACHED_BYTES

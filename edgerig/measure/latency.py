@@ -23,7 +23,7 @@ MEDIAN_TOLERANCE = 0.02
 With a standard deviation s between processes, Student's t over n of them gives 2.48 s for three, 1.24 s for five and
 0.94 s for seven. Processes of one file were seen to differ by 0.3 to 1.1 %, so that three would call every other quiet
 cell noisy, and five (`run.repeats`) do not: 2 % are exceeded once s is above 1.6 %. A wider tolerance would do the same
-for three by promising less; medians within it of each other are not ranked (`report.decision.SAME_TIME`).
+for three by promising less; medians within it of each other are not ranked (`decide.decision.SAME_TIME`).
 """
 BLOCKS = 50
 BLOCK_SAMPLES = 5

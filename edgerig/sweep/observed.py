@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from edgerig.compare.baseline import read_baseline
+from edgerig.compare.snapshot import Snapshot, snapshot
 from edgerig.confined import Confined
 from edgerig.errors import ResultsError, RunError
 from edgerig.measure.raw import Raw, read_raw
-from edgerig.measure.snapshot import Snapshot, snapshot
 from edgerig.npy import load_untrusted
 from edgerig.plan import cell_of
-from edgerig.report.baseline import read_baseline
-from edgerig.report.read import read_results
+from edgerig.report.run.read import read_results
 from edgerig.results import CellResult, Results
 from edgerig.spec.toml import shown
 

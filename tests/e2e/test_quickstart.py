@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from e2e.commands import QUICK, Edgerig
 
-from edgerig.report.read import json_schema
+from edgerig.report.run.read import json_schema
 
 pytestmark = pytest.mark.e2e
 

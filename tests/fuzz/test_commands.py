@@ -13,7 +13,7 @@ import pytest
 from fuzz.inputs import SECONDS
 from fuzz.whole_run import write_run
 
-from edgerig.report import baseline
+from edgerig.compare import baseline
 from edgerig.sweep.observed import observe
 
 EVIL = "\x1b]0;gone\x07\u202e\r\n::error::owned\n##[error]owned\x9b2J"

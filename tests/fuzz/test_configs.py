@@ -13,8 +13,8 @@ import pytest
 import tomlkit
 from fuzz.inputs import BYTES, altered, damaged, numbers, survived
 
+from edgerig.compare.baseline import read_baseline
 from edgerig.plan import make_plan
-from edgerig.report.baseline import read_baseline
 from edgerig.spec import PACKAGE, known_devices, load_device, load_models, load_sweep
 from edgerig.spec.budget import load_budget
 

@@ -17,8 +17,8 @@ from edgerig.history import store, words
 from edgerig.history.metrics import metrics
 from edgerig.history.page import render
 from edgerig.history.trends import as_json, ask
-from edgerig.report import parquet_results
-from edgerig.report.read import read_results
+from edgerig.report.run import parquet_results
+from edgerig.report.run.read import read_results
 
 FILLINGS: tuple[Any, ...] = (
     None, float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e308, 0, -1, 2**63 - 1, -(2**63), "", "x" * 5000,

@@ -13,14 +13,15 @@ import pytest
 from fuzz.inputs import altered, count, damaged, exchanged, numbers, survived
 from fuzz.whole_run import write_run
 
+from edgerig.compare import baseline
+from edgerig.compare.comparison import compare
+from edgerig.decide.budget import budget_of
+from edgerig.decide.decision import decisions
 from edgerig.errors import EdgerigError
 from edgerig.history import store
-from edgerig.measure.compare import compare
-from edgerig.report import WRITERS, baseline, render, write_all
-from edgerig.report.budget import budget_of
-from edgerig.report.decision import decisions
 from edgerig.report.exports import write
-from edgerig.report.read import read_results
+from edgerig.report.run import WRITERS, render, write_all
+from edgerig.report.run.read import read_results
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.observed import observe
 from edgerig.sweep.run_folder import RunFolder

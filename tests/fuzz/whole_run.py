@@ -9,7 +9,7 @@ import numpy as np
 
 from edgerig.build.request import Prepared
 from edgerig.plan import make_plan
-from edgerig.report import write_all
+from edgerig.report.run import write_all
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
 from edgerig.spec import SweepSpec, load_models
 from edgerig.sweep.conclude import conclude

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgerig.confined import Confined
-from edgerig.report import csv_results, replace_file
 from edgerig.report.exports import Export
+from edgerig.report.files import replace_file
+from edgerig.report.run import csv_results
 from edgerig.results import Results
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgerig import figures
 from edgerig.figures import metric
 from edgerig.figures.field import Field
-from edgerig.report import csv_results
+from edgerig.report.run import csv_results
 from edgerig.results import CellResult, Results
 
 EMULATED = "times of an emulator, which say nothing of the device"

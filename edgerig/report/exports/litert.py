@@ -18,8 +18,8 @@ import numpy as np
 from edgerig.confined import Confined
 from edgerig.errors import EdgerigError
 from edgerig.measure.raw import read_raw
-from edgerig.report import replace_file
 from edgerig.report.exports import Export, figures
+from edgerig.report.files import replace_file
 from edgerig.results import CellResult, Latency, Results
 
 _MIB = 1024 * 1024

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.confined import Confined
-from edgerig.report import replace_file
 from edgerig.report.exports import Export, figures
+from edgerig.report.files import replace_file
 from edgerig.results import CellResult, DeviceRecord, Results
 
 _GIB = 2**30

@@ -13,7 +13,7 @@ import pytest
 from unit.history.runs import make_cell, make_run
 
 from edgerig.cli import completion
-from edgerig.report import json_results
+from edgerig.report.run import json_results
 
 FAILED = make_cell("digits_cnn-torch-onnx-fp32@local/t1", failed="no answer")
 EMULATED = make_cell(

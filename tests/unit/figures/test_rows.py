@@ -10,32 +10,24 @@ from unit.history.runs import make_cell, make_run
 
 from edgerig import figures
 from edgerig.cli import showing
+from edgerig.compare import baseline
+from edgerig.compare.comparison import compare
+from edgerig.compare.gate import judge_run
+from edgerig.compare.known import kept, names
+from edgerig.compare.snapshot import Snapshot, snapshot
+from edgerig.decide.budget import said
+from edgerig.decide.decision import decisions
 from edgerig.figures.field import real, text
 from edgerig.figures.figure import Change, Figure, Limit, Trend, within
 from edgerig.history import store
 from edgerig.history.metrics import metrics
 from edgerig.history.trends import ask
-from edgerig.measure.compare import compare
-from edgerig.measure.gate import judge_run
-from edgerig.measure.known import kept, names
-from edgerig.measure.snapshot import Snapshot, snapshot
-from edgerig.report import (
-    baseline,
-    compare_html,
-    compare_markdown,
-    csv_results,
-    groups,
-    html,
-    markdown,
-    method,
-    parquet_results,
-    view,
-)
-from edgerig.report.budget import said
-from edgerig.report.decision import decisions
+from edgerig.report.comparison import html as comparison_html
+from edgerig.report.comparison import markdown as comparison_markdown
 from edgerig.report.exports import figures as exported
-from edgerig.report.fields import fields
-from edgerig.report.payload import payload
+from edgerig.report.run import csv_results, groups, html, markdown, method, parquet_results, view
+from edgerig.report.run.fields import fields
+from edgerig.report.run.payload import payload
 from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget
 from edgerig.spec.budget import Budget
@@ -173,7 +165,7 @@ def test_a_row_more_is_compared_by_its_interval(charged, results: Results, tmp_p
     found = compare(baseline.read_baseline(file), grown(results, factor))
     change = next(each for each in found.cells[0].metrics if each.metric == "charge")
     assert (change.label, change.effect) == (label, pytest.approx(factor - 1, abs=1e-3))
-    assert "| charge |" in compare_markdown.render(found).decode() and b"charge" in compare_html.render(found)
+    assert "| charge |" in comparison_markdown.render(found).decode() and b"charge" in comparison_html.render(found)
     emulated = next(cell for cell in found.cells if "alert" in cell.id and cell.metrics)
     told = next(each for each in emulated.metrics if each.metric == "charge")
     assert (told.label, told.reason) == ("not compared", "the device has no gauge")

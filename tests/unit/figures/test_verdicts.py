@@ -6,17 +6,17 @@ import pyarrow as pa
 import pytest
 from unit.history.runs import make_cell, make_run
 
+from edgerig.compare.comparison import compare
+from edgerig.compare.gate import judge_run
+from edgerig.compare.snapshot import CellSnapshot, LatencySnapshot, Snapshot
+from edgerig.decide.decision import compared, decide
 from edgerig.figures.verdict import UNKNOWN, VERDICTS, VerdictKind, kind_of
 from edgerig.history.store import History
 from edgerig.history.trends import ask
-from edgerig.measure.compare import compare
-from edgerig.measure.gate import judge_run
-from edgerig.measure.snapshot import CellSnapshot, LatencySnapshot, Snapshot
 from edgerig.measure.verdict import FINDINGS
-from edgerig.report import groups, html, markdown, parquet_results, view
-from edgerig.report.decision import compared, decide
-from edgerig.report.payload import payload
-from edgerig.results import CellResult, Results, Verdict
+from edgerig.report.run import groups, html, markdown, parquet_results, view
+from edgerig.report.run.payload import payload
+from edgerig.results import CellResult, Results, Verdict, wording
 from edgerig.spec import SweepBudget
 from edgerig.spec.budget import Budget
 
@@ -102,7 +102,7 @@ def test_warnings_and_tags_follow_the_row() -> None:
     told = [group.title for group in groups.warnings(cells)]
     assert told == ["twisted", "crowded", "contended", "dozing", "noisy", "sunlit"]
     assert [view.tag(cell) for cell in cells] == [*NAMES, "noisy", "", "contended"]
-    assert ["(" in view.described(cell) for cell in cells] == [True, False, True, True, True, False, True]
+    assert ["(" in wording.described(cell) for cell in cells] == [True, False, True, True, True, False, True]
 
 
 def test_what_ships_follows_the_row() -> None:

@@ -14,7 +14,7 @@ import pytest
 from edgerig.history.page import render
 from edgerig.history.store import History
 from edgerig.history.trends import ask
-from edgerig.report import parquet_results
+from edgerig.report.run import parquet_results
 
 HOSTILE = "<script>alert(1)</script>"
 PLAIN = "digits_cnn-torch-tflite-fp32@local/t1"

@@ -12,7 +12,7 @@ import pytest
 
 from edgerig.errors import ConfigError, ResultsError
 from edgerig.history import store
-from edgerig.report import parquet_results
+from edgerig.report.run import parquet_results
 
 
 @pytest.fixture(params=["folder", "file://", "memory://"])

@@ -12,7 +12,7 @@ from edgerig.history import words
 from edgerig.history.metrics import metrics
 from edgerig.history.store import History
 from edgerig.history.trends import as_json, ask
-from edgerig.report import parquet_results
+from edgerig.report.run import parquet_results
 from edgerig.results import Controls
 
 CELL = "digits_cnn-torch-tflite-fp32@local/t1"

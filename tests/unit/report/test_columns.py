@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgerig.figures.numbers import duration
-from edgerig.report.columns import columns, every_column
+from edgerig.report.run.columns import columns, every_column
 from edgerig.results import Accuracy, CellResult, Coverage, OutputParity, Parity, Results
 
 BY_KEY = {column.key: column for column in every_column()}

@@ -4,9 +4,9 @@ import csv
 import io
 
 from edgerig.figures.accuracy import fields_of_metric
-from edgerig.report import csv_results, parquet_results, view
-from edgerig.report.fields import fields
-from edgerig.results import Accuracy, Results
+from edgerig.report.run import csv_results, parquet_results
+from edgerig.report.run.fields import fields
+from edgerig.results import Accuracy, Results, order
 
 
 def rows(results: Results) -> list[dict[str, str]]:
@@ -21,7 +21,7 @@ def test_one_row_a_planned_cell_with_every_column(results: Results) -> None:
 
 
 def test_values_are_raw_and_exact(results: Results) -> None:
-    for row, cell in zip(rows(results), view.ordered(results), strict=True):
+    for row, cell in zip(rows(results), order.ordered(results), strict=True):
         assert row["status"] == cell.status
         assert row["size_bytes"] == ("" if cell.size_bytes is None else str(cell.size_bytes))
         if cell.latency is not None:
@@ -49,7 +49,7 @@ def test_no_text_begins_a_formula(results: Results) -> None:
 
 
 def test_a_message_of_several_lines_stays_in_its_field(results: Results) -> None:
-    failed = next(cell for cell in view.ordered(results) if cell.status == "failed")
+    failed = next(cell for cell in order.ordered(results) if cell.status == "failed")
     row = next(row for row in rows(results) if row["id"] == failed.id)
     assert failed.error is not None and "\n" in failed.error.message
     assert row["error_message"] == failed.error.message

@@ -10,16 +10,14 @@ import browser as chromium
 import pytest
 from lxml import etree
 
-from edgerig.measure.compare import CellChange, Comparison, MetricChange
-from edgerig.measure.gate import Check, GateResult
-from edgerig.report import (
-    compare_html,
-    compare_markdown,
-    gate_annotations,
-    gate_junit,
-    gate_summary,
-    gate_verdict,
-)
+from edgerig.compare.comparison import CellChange, Comparison, MetricChange
+from edgerig.compare.gate import Check, GateResult
+from edgerig.report.comparison import html as comparison_html
+from edgerig.report.comparison import markdown as comparison_markdown
+from edgerig.report.gate import annotations as gate_annotations
+from edgerig.report.gate import junit as gate_junit
+from edgerig.report.gate import summary as gate_summary
+from edgerig.report.gate import verdict as gate_verdict
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
 HOSTILE = "<script>alert(1)</script>|\x1b[31m\r\n::error::x % , : ]]> \ufffe `x`"
@@ -122,7 +120,7 @@ def comparison() -> Comparison:
 
 
 def test_markdown_tables_are_whole_whatever_the_texts() -> None:
-    for text in (compare_markdown.render(comparison()), gate_summary.render(EVERY, comparison())):
+    for text in (comparison_markdown.render(comparison()), gate_summary.render(EVERY, comparison())):
         content = text.decode()
         assert "<script" not in content
         for table in re.findall(r"(?:^\|.*\n)+", content, re.MULTILINE):
@@ -137,7 +135,7 @@ def test_the_summary_says_what_failed_and_fits_on_githubs_page() -> None:
 
 
 def test_the_page_is_self_contained_and_escaped() -> None:
-    page = compare_html.render(comparison()).decode()
+    page = comparison_html.render(comparison()).decode()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "old&lt;b&gt;" in page
@@ -151,6 +149,6 @@ def test_the_page_is_self_contained_and_escaped() -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(tmp_path: Path, scheme: str) -> None:
     file = tmp_path / "compare.html"
-    file.write_bytes(compare_html.render(comparison()))
+    file.write_bytes(comparison_html.render(comparison()))
     with chromium.running() as running:
         assert chromium.grave_findings(running, file, scheme, "h1") == []

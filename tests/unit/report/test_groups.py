@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgerig.report import groups, view
-from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict
+from edgerig.report.run import groups
+from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict, order
 
 
 def changed(cell: CellResult, **fields: object) -> CellResult:
@@ -11,7 +11,7 @@ def changed(cell: CellResult, **fields: object) -> CellResult:
 
 
 def test_warnings_and_reasons_are_grouped(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     assert [(group.title, len(group.cells)) for group in groups.warnings(cells)] == [("noisy", 6), ("emulated", 18)]
     told = {(group.title, group.text): len(group.cells) for group in groups.unmeasured(cells)}
     assert told == {
@@ -42,7 +42,7 @@ def test_the_gravest_warning_is_told_first(results: Results) -> None:
 
 
 def test_troubles_hold_every_cell_that_is_not_ok_once(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     troubles = groups.troubles(cells)
     assert [(trouble.status, len(trouble.cells)) for trouble in troubles] == [
         ("failed", 4),

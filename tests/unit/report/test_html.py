@@ -13,9 +13,8 @@ from html.parser import HTMLParser
 import pytest
 
 from edgerig.errors import ResultsError
-from edgerig.report import html as html_writer
-from edgerig.report import view
-from edgerig.results import Results
+from edgerig.report.run import html as html_writer
+from edgerig.results import Results, order
 
 
 class Page(HTMLParser):
@@ -63,7 +62,7 @@ def unpacked(page: Page, which: int) -> str:
 
 
 def test_every_planned_cell_is_in_the_data(results: Results, page: Page) -> None:
-    assert json.loads(unpacked(page, 0))["ids"] == [cell.id for cell in view.ordered(results)]
+    assert json.loads(unpacked(page, 0))["ids"] == [cell.id for cell in order.ordered(results)]
 
 
 def test_names_are_escaped(results: Results, source: str) -> None:
@@ -129,7 +128,7 @@ def test_groups_lead_to_their_cells(results: Results, page: Page) -> None:
     groups = json.loads(unpacked(page, 0))["groups"]
     buttons = [attributes["data-group"] for _, attributes in page.tags if "data-group" in attributes]
     assert set(buttons) == set(groups)
-    statuses = [cell.status for cell in view.ordered(results)]
+    statuses = [cell.status for cell in order.ordered(results)]
     begin, length = groups["trouble-0"][:2]
     assert set(statuses[begin : begin + length]) == {"failed"}
 

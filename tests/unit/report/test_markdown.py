@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from edgerig.report import markdown
-from edgerig.report.columns import columns
+from edgerig.report.run import markdown
+from edgerig.report.run.columns import columns
 from edgerig.results import Results
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import browser as chromium
 import pytest
 
-from edgerig.report import html as html_writer
+from edgerig.report.run import html as html_writer
 from edgerig.results import Accuracy, CellResult, CellState, OutputParity, Parity, Reading, Results
 
 HOSTILE = "<script>alert(1)</script>"

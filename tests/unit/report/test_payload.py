@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from edgerig.report import look, view
-from edgerig.report.payload import encoded, payload, rounded, runs
-from edgerig.results import Results
+from edgerig.report.run import palette
+from edgerig.report.run.payload import encoded, payload, rounded, runs
+from edgerig.results import Results, order
 
 
 def test_columns_decode_to_the_cells_texts(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     data = payload(cells, ())
     columns = {column["key"]: column for column in data["columns"]}
     texts = {key: [column["texts"][at] for at in column["at"]] for key, column in columns.items()}
@@ -26,7 +26,7 @@ def test_columns_decode_to_the_cells_texts(results: Results) -> None:
 
 
 def test_an_emulated_latency_is_in_no_number_of_the_data(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     data = payload(cells, ())
     columns = {column["key"]: column for column in data["columns"]}
     for place, cell in enumerate(cells):
@@ -40,21 +40,21 @@ def test_an_emulated_latency_is_in_no_number_of_the_data(results: Results) -> No
 
 
 def test_quantiles_are_per_mille_of_the_median(results: Results) -> None:
-    data = payload(view.ordered(results), ())
+    data = payload(order.ordered(results), ())
     levels, quantiles = data["latency"]["levels"], data["latency"]["quantiles"][0]
     assert quantiles == [round(1000 * (0.97 + 0.2 * (level / 100) ** 4)) for level in levels]
 
 
 def test_bytes_of_a_file_add_up_to_its_size(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     data = payload(cells, ())["constants"]
-    assert data["dtypes"][0] == look.REST
+    assert data["dtypes"][0] == palette.REST
     for cell, parts in zip(cells, data["bytes"], strict=True):
         assert parts is None if cell.size_bytes is None else sum(parts[1::2]) == cell.size_bytes
 
 
 def test_what_is_dominated_is_marked(results: Results) -> None:
-    cells = view.ordered(results)
+    cells = order.ordered(results)
     assert payload(cells, [cells[3].id])["dominated"] == [int(place == 3) for place in range(len(cells))]
 
 
@@ -74,6 +74,6 @@ def test_encoded_and_rounded() -> None:
 
 
 def test_every_known_recipe_and_format_looks_different() -> None:
-    assert len({look.colour(name) for name in view.RECIPES}) == len(view.RECIPES)
-    assert len({look.symbol(name) for name in view.FORMATS}) == len(view.FORMATS)
-    assert look.colour("nobody-declared-this") in look.PALETTE
+    assert len({palette.colour(name) for name in order.RECIPES}) == len(order.RECIPES)
+    assert len({palette.symbol(name) for name in order.FORMATS}) == len(order.FORMATS)
+    assert palette.colour("nobody-declared-this") in palette.PALETTE

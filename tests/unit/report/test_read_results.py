@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from edgerig.errors import ResultsError
-from edgerig.report import json_results, read
+from edgerig.report.run import json_results, read
 from edgerig.results import Results
 
 

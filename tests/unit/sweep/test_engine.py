@@ -21,7 +21,7 @@ from edgerig.devices.device import CellJob
 from edgerig.devices.turns import NoLease
 from edgerig.errors import DeviceError, NotKept
 from edgerig.plan import make_plan
-from edgerig.report import write_all
+from edgerig.report.run import write_all
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
 from edgerig.spec import SweepSpec
 from edgerig.sweep import conclude, engine, pipeline, sessions

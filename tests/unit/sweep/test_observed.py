@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edgerig.cli import gating
+from edgerig.compare import baseline
+from edgerig.compare.comparison import compare
 from edgerig.errors import EdgerigError, GateFailed, GateInconclusive, ResultsError
-from edgerig.measure.compare import compare
 from edgerig.measure.latency import summarize
 from edgerig.measure.raw import RawControls
-from edgerig.report import baseline
 from edgerig.results import (
     Accuracy,
     CellResult,

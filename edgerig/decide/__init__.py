@@ -1,0 +1,1 @@
+"""What should ship: results and a budget → decisions, with what the data leaves open. Pure."""

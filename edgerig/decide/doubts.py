@@ -1,0 +1,148 @@
+"""What the data behind a choice leaves open, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from edgerig.decide.budget import points
+from edgerig.decide.rules import DISAGREEING, Reference, Rules
+from edgerig.decide.tradeoff import Basis
+from edgerig.figures import metric, numbers
+from edgerig.figures.parity import worst_output
+from edgerig.figures.verdict import kind_of
+from edgerig.measure.latency import MEDIAN_TOLERANCE
+from edgerig.measure.metrics import share
+from edgerig.results import CellResult
+from edgerig.spec import SweepBudget
+
+
+def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
+    """What the budget asks and the data does not answer: not at all, or with an interval that holds both answers."""
+    found = []
+    limit = rules.budget.of("latency_p50_ms")
+    if rules.held_to is None and not rules.by_agreement:
+        found.append(f"{_no_accuracy(pick)}{_known_error(pick)}")
+    if rules.held_to is not None:
+        found += _open_accuracy(pick, rules.held_to, rules.budget)
+    if rules.by_agreement:
+        found += _open_agreement(pick, rules.budget)
+    if basis != "latency":
+        found.append(_NO_TIME[basis])
+        if limit is not None:
+            found.append(f"whether it stays within {numbers.duration(limit)} only a real device can tell")
+    interval = median_interval(pick)
+    if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
+        found.append(f"its median may be up to {numbers.duration(interval[1])}, above the limit")
+    if pick.verdict is not None and kind_of(label := latency_label(pick)).doubt == "provisional":
+        told = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
+        found.append(f"its latency is {label}: {told}")
+    return tuple(found)
+
+
+_NO_TIME: dict[Basis, str] = {
+    "instructions": "chosen by instructions, which are not time: only a real device tells which variant is faster",
+    "size": "chosen by size alone: only a real device tells which variant is faster",
+}
+
+
+def _open_accuracy(pick: CellResult, held_to: Reference, budget: SweepBudget) -> list[str]:
+    """By the paired interval alone, of what the variant lost against its own fp32 variant (`measure/delta.py`), moved
+    by what that one lacks to the best one's: two accuracies of the same samples are far nearer than their own intervals
+    say, which `_unsure_accuracy` tells of."""
+    lost = metric.lost_points(pick.accuracy, held_to.accuracy)
+    if lost is None or pick.accuracy.delta is None or pick.accuracy.delta_ci95 is None:
+        return []
+    low, high = (lost + 100 * (pick.accuracy.delta - end) for end in reversed(pick.accuracy.delta_ci95))
+    if high <= 100 * budget.accuracy_drop + 1e-9:
+        return []
+    found = f"it lost {numbers.significant(lost, 2)} points of {held_to}, 95 % interval {low:.2g} to {high:.2g}"
+    samples = numbers.counted(pick.accuracy.samples, "sample")
+    return [f"whether it loses at most {points(budget)} is open: {found} ({samples})"]
+
+
+def _open_agreement(pick: CellResult, budget: SweepBudget) -> list[str]:
+    """By Wilson's interval of the share of samples."""
+    agreement, samples = pick.parity.agreement, pick.parity.samples
+    if agreement is None or not samples or budget.agreement is None:
+        return []
+    _, interval = share(round(agreement * samples), samples)
+    low = 0.0 if interval is None else interval[0]
+    if low >= budget.agreement - 1e-9:
+        return []
+    return [
+        f"whether it agrees in at least {100 * budget.agreement:.4g} % is open: of other samples it may be "
+        f"{100 * low:.3g} % ({numbers.counted(samples, 'sample')})"
+    ]
+
+
+def _no_accuracy(pick: CellResult) -> str:
+    return f"accuracy was not measured ({pick.accuracy.reason or 'no reason was recorded'})"
+
+
+def _known_error(pick: CellResult) -> str:
+    error = pick.parity.relative_error
+    if error is None:
+        return ""
+    which = worst_output(pick)
+    subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
+    return f"; {subject} by {numbers.significant(error, 2)} (relative error)"
+
+
+def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[str, ...]:
+    """How good it is by agreement, and when that may be no measure: nothing tells classes' scores from other reals."""
+    if not rules.by_agreement or pick.parity.agreement is None:
+        return ()
+    share = f"{numbers.significant(100 * pick.parity.agreement)} % of {numbers.counted(pick.parity.samples, 'sample')}"
+    told = f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}"
+    if not any(reason.startswith(DISAGREEING) for reason in out):
+        return (told,)
+    return (told, "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out")
+
+
+def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
+    found = []
+    if pick.verdict is not None and kind_of(pick.verdict.label).doubt == "caution":
+        found.append(pick.verdict.advice)
+    contention = None if pick.latency is None or pick.emulated else pick.latency.contention
+    if contention is not None and contention.counted == "undisturbed":
+        found.append(f"its latency is that of the samples nothing disturbed: {contention.found}")
+    if unsure := _unsure_accuracy(kept, budget):
+        found.append(unsure)
+    return tuple(found)
+
+
+def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
+    """What to say when the accuracies are known less exactly than the drop they are held to."""
+    widths = [
+        ((accuracy.ci95[1] - accuracy.ci95[0]) * 50, accuracy.samples)
+        for accuracy in (cell.accuracy for cell in kept)
+        if accuracy.ci95 is not None and metric.is_share(accuracy)
+    ]
+    widest = max(widths, default=(0.0, 0))
+    if widest[0] <= 100 * budget.accuracy_drop:
+        return ""
+    return (
+        f"accuracy is known to about ±{numbers.significant(widest[0], 2)} points only "
+        f"({numbers.counted(widest[1], 'sample')}), the budget allows {points(budget)}"
+    )
+
+
+def latency_label(cell: CellResult) -> str:
+    """The verdict as far as it is of the median: a caution (it runs outside the fast backend, or saturates) is told
+    before noise is, and the cell may be noisy as well."""
+    label = cell.verdict.label if cell.verdict else ""
+    interval = cell.latency.interval if cell.latency else None
+    wide = interval is not None and interval.half_width > MEDIAN_TOLERANCE
+    return "noisy" if wide and kind_of(label).doubt == "caution" else label
+
+
+def _known_to(cell: CellResult) -> str:
+    interval = cell.latency.interval if cell.latency else None
+    return "" if interval is None else f"the median is known to ±{interval.half_width:.1%} only"
+
+
+def median_interval(cell: CellResult) -> tuple[float, float] | None:
+    """The 95 % interval of the median in ms; of older results, which had none, as the verdict's evidence has it."""
+    if cell.latency is not None and cell.latency.interval is not None:
+        return cell.latency.interval.low_ms, cell.latency.interval.high_ms
+    return cell.verdict.evidence.median_ci95_ms if cell.verdict else None

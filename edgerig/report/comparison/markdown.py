@@ -1,0 +1,60 @@
+"""compare.md: a comparison as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+from edgerig.compare.comparison import Comparison
+from edgerig.report.comparison import view as view
+from edgerig.report.markdown_text import table, text
+
+
+def render(found: Comparison) -> bytes:
+    """UTF-8 Markdown, ended by a line feed."""
+    blocks = [
+        "# edgerig compare",
+        f"{text(found.base)} → {text(found.new)}: {view.headline(found)}",
+        *machines(found),
+        *changes(found),
+        "## All cells",
+        _matrix(found),
+        "\n".join(f"- **{name}**: {told}" for name, told in view.notes()),
+    ]
+    return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
+
+
+def machines(found: Comparison) -> list[str]:
+    """What concerns all cells of a device, as one list; nothing where there is none."""
+    lines = [f"- {text(line)}" for line in view.machines_told(found)]
+    return ["\n".join(lines)] if lines else []
+
+
+def changes(found: Comparison) -> list[str]:
+    """What is not the same, and the cells that could not be compared; "Nothing changed." when there is neither."""
+    blocks = []
+    rows = [
+        [
+            f"{view.MARKS[row.metric.label]} {row.metric.label}",
+            text(row.cell.id),
+            row.metric.metric,
+            view.figure(row.metric, row.metric.base),
+            view.figure(row.metric, row.metric.new),
+            text(view.described(row.metric)),
+        ]
+        for row in view.changed(found)
+    ]
+    if rows:
+        blocks += ["## Changes", table(["", "cell", "figure", "base", "new", "change"], rows, [False] * 6)]
+    unmatched = [[text(cell.id), text(cell.reason)] for cell in view.unmatched(found)]
+    if unmatched:
+        blocks += ["## Not compared", table(["cell", "reason"], unmatched, [False, False])]
+    return blocks or ["Nothing changed."]
+
+
+def _matrix(found: Comparison) -> str:
+    rows = [
+        [text(cell.id), cell.label, *(view.short(metric) for metric in cell.metrics)]
+        for cell in found.cells
+        if cell.metrics
+    ]
+    if not rows:
+        return "No cell ran in both."
+    return table(["cell", "", *view.metrics()], rows, [False, False, *(True for _ in view.metrics())])

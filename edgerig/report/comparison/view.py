@@ -1,0 +1,88 @@
+"""What the comparison's writers show, whatever they are written in. Pure; nothing here escapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgerig import figures
+from edgerig.compare.comparison import LABELS, CellChange, Comparison, Label, MetricChange
+from edgerig.compare.wording import effect_told
+from edgerig.compare.wording import machines_told as machines_told  # the template takes all of its words from here
+from edgerig.figures.numbers import MISSING, duration
+
+MARKS: dict[Label, str] = {"regressed": "✗", "inconclusive": "?", "improved": "✓", "same": "=", "not compared": "–"}
+_LABELS: tuple[tuple[str, str], ...] = (
+    (
+        "regressed, improved",
+        "the change is above the smallest one that counts, and so is the whole of its 95 % interval.",
+    ),
+    ("same", "the whole 95 % interval is within the smallest change that counts."),
+    ("inconclusive", "the data allows both; the reason stands beside it. It is not the same as same."),
+)
+
+
+def metrics() -> tuple[str, ...]:
+    """The keys of what is compared, in the order of a cell's changes."""
+    return tuple(figures.compared())
+
+
+def unit(metric: MetricChange) -> str:
+    """What stands behind the figure's name in a table of changes; "" where nothing does."""
+    return figures.compared()[metric.metric][1].unit
+
+
+def notes() -> tuple[tuple[str, str], ...]:
+    """What the labels mean, then how figures are compared; those that are compared alike together."""
+    same: dict[str, list[str]] = {}
+    for key, (_, change) in figures.compared().items():
+        same.setdefault(change.note, []).append(key)
+    return (*_LABELS, *((", ".join(keys), note) for note, keys in sorted(same.items(), key=lambda one: len(one[1]))))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One changed figure of one cell."""
+
+    cell: CellChange
+    metric: MetricChange
+
+
+def headline(found: Comparison) -> str:
+    """`"24 cells: 1 regressed, 2 inconclusive, 21 same"`."""
+    counts = ", ".join(f"{count} {label}" for label, count in found.counts().items())
+    return f"{len(found.cells):,} {'cell' if len(found.cells) == 1 else 'cells'}: {counts or 'none'}"
+
+
+def changed(found: Comparison) -> list[Row]:
+    """Every metric that is neither the same nor left out, the worst first."""
+    rows = [Row(cell, metric) for cell in found.cells for metric in cell.metrics]
+    noted = [row for row in rows if row.metric.label in ("regressed", "inconclusive", "improved")]
+    return sorted(noted, key=lambda row: LABELS.index(row.metric.label))
+
+
+def unmatched(found: Comparison) -> list[CellChange]:
+    """Cells without figures on both sides: only in one run, or not ok in one of them."""
+    return [cell for cell in found.cells if not cell.metrics]
+
+
+def figure(metric: MetricChange, value: float | None) -> str:
+    if value is None:
+        return MISSING
+    shown = figures.named(metric.metric)
+    if shown.time:
+        return duration(value, 4)
+    return f"{value:,.0f}" if shown.whole else f"{value:.5g}"
+
+
+def short(metric: MetricChange) -> str:
+    """A cell of the matrix: a mark and the effect."""
+    mark = MARKS[metric.label]
+    if metric.effect is None or metric.label == "not compared":
+        return mark
+    if not metric.unit:
+        return f"{mark} {metric.effect:+.2g}"
+    return f"{mark} {100 * metric.effect:+.1f} {'pt' if metric.unit == 'points' else '%'}"
+
+
+def described(metric: MetricChange) -> str:
+    return "; ".join(part for part in (effect_told(metric), metric.reason) if part)

@@ -1,0 +1,126 @@
+"""index.html: the results as one page that needs nothing but itself: no network, no folder beside it.
+
+The first screen, what to ship and why, is written here and needs no script. What has a row or a point per cell is drawn
+by the page's script from `payload`, a page of the table at a time, so that 24,000 cells open as fast as 24.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgerig.decide import budget, decision, frameworks
+from edgerig.decide.decision import Decision
+from edgerig.decide.pareto import dominated
+from edgerig.decide.published import against_published
+from edgerig.figures import metric
+from edgerig.report import assets
+from edgerig.report.run import groups, method, outputs, view
+from edgerig.report.run.payload import payload, runs
+from edgerig.results import CellResult, Results, order
+
+PACKAGE = "edgerig.report.run"
+SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "main.js")
+CARDS = 12
+"""So many decisions are shown as cards; more are rows of a table."""
+NAMED = 4
+"""Cells named with a group; all of them are a click away in the table."""
+GROUPS = 60
+"""Groups told of one kind; a run with more has the rest in its table."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A group as the page shows it: `key` finds its cells in the page's data."""
+
+    key: str
+    title: str
+    text: str
+    cells: tuple[CellResult, ...]
+    hint: str = ""
+    status: str = ""
+
+
+def render(results: Results) -> bytes:
+    """A self-contained UTF-8 HTML page. Raises ResultsError when the run's budget is none."""
+    cells = order.ordered(results)
+    allowed = budget.budget_of(results)
+    told = _told(cells)
+    decided = decision.decisions(results, allowed)
+    script = assets.inlined("unpack.js") + assets.inlined(*SCRIPTS, package=PACKAGE)
+    page = (
+        assets.environment(PACKAGE)
+        .get_template("index.html.j2")
+        .render(
+            results=results,
+            view=view,
+            cells=cells,
+            budget=budget.said(allowed),
+            decisions=decided,
+            decided_on=_by_device(decided),
+            frameworks=frameworks.frameworks(results, allowed),
+            framework_name=frameworks.name,
+            published=against_published(results),
+            devices=order.by_device(results),
+            models=order.by_model(cells),
+            outputs=outputs.rows(cells),
+            outputs_header=outputs.HEADER,
+            outputs_numeric=outputs.NUMERIC,
+            metric=metric,
+            told=told,
+            method=method.notes(),
+            command=shlex.join(results.run.command),
+            css=assets.inlined("report.css"),
+            plotly=assets.plotly(),
+            data=assets.data(_data(cells, told)),
+            script=script,
+            policy=assets.policy(script),
+            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN},
+        )
+    )
+    return page.encode("utf-8", "backslashreplace")
+
+
+def _by_device(decided: Sequence[Decision]) -> dict[str, list[Decision]]:
+    found: dict[str, list[Decision]] = {}
+    for each in decided:
+        found.setdefault(each.device, []).append(each)
+    return found
+
+
+def _data(cells: Sequence[CellResult], told: dict[str, list[Told]]) -> dict[str, Any]:
+    places = {cell.id: place for place, cell in enumerate(cells)}
+    members = {
+        group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in told.values() for group in kind
+    }
+    return {**payload(cells, _beaten(cells)), "groups": members}
+
+
+def _beaten(cells: Sequence[CellResult]) -> list[str]:
+    """Ids of the cells that another variant of the same model on the same device dominates."""
+    own: dict[tuple[str, str], list[CellResult]] = {}
+    for cell in cells:
+        own.setdefault((cell.device, cell.model), []).append(cell)
+    return [identity for group in own.values() for identity in dominated(group)]
+
+
+def _told(cells: Sequence[CellResult]) -> dict[str, list[Told]]:
+    """Kind → its groups, the first `GROUPS` of each."""
+    kinds = {"warning": groups.warnings, "note": groups.notes, "unmeasured": groups.unmeasured}
+    told = {
+        kind: [
+            Told(f"{kind}-{number}", group.title, group.text, group.cells)
+            for number, group in enumerate(find(cells)[:GROUPS])
+        ]
+        for kind, find in kinds.items()
+    }
+    return {**told, "trouble": [_trouble(n, found) for n, found in enumerate(groups.troubles(cells)[:GROUPS])]}
+
+
+def _trouble(number: int, found: groups.Trouble) -> Told:
+    if found.error is None:
+        return Told(f"trouble-{number}", "no reason was recorded", "", found.cells, status=found.status)
+    title = f"{found.error.kind} while in {found.error.stage}"
+    return Told(f"trouble-{number}", title, found.error.message, found.cells, found.error.hint, found.status)

@@ -1,0 +1,36 @@
+"""A cell in words, the same in every report. Pure; nothing here escapes: each writer escapes for its own language."""
+
+from __future__ import annotations
+
+from edgerig.figures import metric
+from edgerig.figures.numbers import duration, kilobytes, significant
+from edgerig.figures.verdict import kind_of
+from edgerig.results import CellResult
+
+
+def variant(cell: CellResult, *, with_source: bool = False) -> str:
+    """`"tflite int8-static"`, or `"torch → tflite int8-static"` where a model has several sources."""
+    threads = "" if cell.threads == 1 else f" with {cell.threads} threads"
+    source = f"{cell.source} → " if with_source else ""
+    return ", ".join(filter(None, (f"{source}{cell.format} {cell.recipe}{threads}", setup(cell))))
+
+
+def setup(cell: CellResult) -> str:
+    """How it was placed beside its device and threads, as its id says: `"p2-3, xnnpack=false"`, "" for the default."""
+    device_and_threads = f"{cell.device}/t{cell.threads}/"  # a stranger's device may have any name
+    return ", ".join(cell.id.partition("@")[2].partition(device_and_threads)[2].split("/")).strip()
+
+
+def described(cell: CellResult) -> str:
+    """A cell's figures in one line: what it takes first, then what it gives."""
+    parts = []
+    if cell.latency is not None and not cell.emulated:
+        label = "" if cell.verdict is None else cell.verdict.label
+        doubt = f" ({label})" if label and kind_of(label).against_latency else ""
+        parts.append(f"p50 {duration(cell.latency.p50_ms)}{doubt}")
+    if cell.cost.instructions is not None:
+        parts.append(f"{significant(cell.cost.instructions)} instructions")
+    parts.append(kilobytes(cell.size_bytes))
+    if cell.accuracy.value is not None:
+        parts.append(metric.told(cell.accuracy))
+    return ", ".join(parts)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from edgerig.figures import metric
+from edgerig.figures.accuracy import interval
+from edgerig.results import Accuracy, CellResult, Results, Verdict, order, wording
+
+
+def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
+    model_name, device_name = [record.model for record in results.models.values()][model], list(results.devices)[device]
+    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (model_name, device_name)]
+
+
+def changed(cell: CellResult, **fields: object) -> CellResult:
+    return cell.model_copy(update=fields)
+
+
+def test_a_doubtful_latency_says_so(results: Results) -> None:
+    cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence={}, advice=""))
+    assert wording.described(cell) == "p50 13.1 µs (noisy), 155 kB, 98.5 % top1"
+
+
+def test_an_emulated_cell_is_described_without_its_time(results: Results) -> None:
+    assert wording.described(cells_of(results, 0, 1)[0]) == "2,590,000 instructions, 155 kB, 98.5 % top1"
+
+
+def test_an_accuracy_that_is_no_share_is_not_in_percent(results: Results) -> None:
+    cell = changed(
+        cells_of(results, 0, 0)[0], accuracy=Accuracy(metric="mse", unit="", value=0.0123, ci95=(0.01, 0.02))
+    )
+    assert (metric.written(cell.accuracy), interval(cell)) == ("0.0123", "0.0100–0.0200")
