@@ -299,7 +299,7 @@ _MACHINE = "the machine itself changed: see the note on it"
 
 
 def untimed(cell: CellSnapshot) -> bool:
-    """Does its verdict say that the latency is neither to be compared nor to be held to a limit?"""
+    """Does its verdict say that the latency is neither to be compared nor to be held to a limit, whatever it is?"""
     return cell.verdict is not None and not kind_of(cell.verdict).timed
 
 

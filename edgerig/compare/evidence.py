@@ -11,7 +11,7 @@ from scipy import special
 from edgerig.compare.machine import Shift, reach
 from edgerig.compare.snapshot import LatencySnapshot
 from edgerig.measure.delta import paired_interval
-from edgerig.measure.latency import between, half_of, resampled_logs, squares
+from edgerig.measure.latency import between, half_of, resampled_logs, trimmed
 from edgerig.measure.sharing import SLOWED
 
 
@@ -30,18 +30,18 @@ def latency_ratio(
 ) -> Difference:
     """The relative change of the median latency, less what the `machine` itself took more (where it is corrected for).
 
-    The effect is the ratio of the geometric means of the processes' medians, less one. Its interval adds, as
+    The effect is the ratio of the trimmed geometric means of the processes' medians, less one. Its interval adds, as
     independent errors of the log ratio, (a) what one run's samples say of its own median: a bootstrap of the ratio over
     stretches of each process' samples, (b) what they cannot say: two processes with the same file differ, so the pooled
     spread of the processes' medians, by Student's t for their number (both as in `measure/latency.py`), and (c) how
     exactly the machine's controls are known. Where its controls disagree, it reaches from one's to the other's
     (`machine.reach`, which asks for the file's `size_bytes`).
     """
-    ours, theirs = np.log(new.process_p50_ms), np.log(base.process_p50_ms)
-    centre = float(ours.mean() - theirs.mean())
-    freedom = len(ours) + len(theirs) - 2
-    deviation, quantile = between(squares(ours) + squares(theirs), freedom)
-    spread = quantile * deviation * math.sqrt(1 / len(ours) + 1 / len(theirs))
+    ours, theirs = trimmed(np.log(new.process_p50_ms)), trimmed(np.log(base.process_p50_ms))
+    centre = ours.mean - theirs.mean
+    freedom = ours.kept + theirs.kept - 2
+    deviation, quantile = between(ours.squares + theirs.squares, freedom)
+    spread = quantile * deviation * math.sqrt(1 / ours.kept + 1 / theirs.kept)
     half = math.hypot(_within(base, new), spread)
     below = above = 0.0
     if machine is not None and machine.corrected:

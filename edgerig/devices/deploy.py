@@ -59,9 +59,10 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
     """Deploys the job's file, runs it over the inputs and leaves a checked raw run in the folder `job.into`.
 
     It gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each further
-    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Where other processes disturbed
-    all of them, they are timed again in `attempt-<k>`, `settings.attempts` times altogether. The device is left without
-    the job's folder and processes; where the link is gone, `device.left` has it for the next call.
+    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Until their
+    median is known (`contention.settled`) they are timed again in `attempt-<k>`, `settings.attempts` times altogether.
+    The device is left without the job's folder and processes; where the link is gone, `device.left` has it for the next
+    call.
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     job.into.mkdir(parents=True, exist_ok=True)
@@ -157,11 +158,10 @@ class _Running:
         _fetch_timing(self.device, folder, self.process(folder, own), own)
 
     def attempts(self, size_bytes: int) -> None:
-        """Times the cell, whose file has so many bytes, again while it is contended."""
+        """Times the cell, whose file has so many bytes, again until its median is known (`contention.settled`)."""
         first, again = read_timing(self.into, self.job.cell), list[Raw]()
         for number in range(2, self.settings.attempts + 1):
-            found = contention.select(replace(first, again=tuple(again)), size_bytes).contention
-            if found is None or not found.contended:
+            if contention.settled(contention.select(replace(first, again=tuple(again)), size_bytes)):
                 return
             name = attempt_name(number)
             try:

@@ -18,7 +18,9 @@ class VerdictKind:
 
     `meaning`: in words, for the note on how things were measured.
     `rank`: of variants that are as fast, the lower is the better measured.
-    `timed`: the median latency is known, so that it is compared, held to limits and a point of a history.
+    `timed`: the median latency is the cell's own, with an interval that says how sure it is, so that it is compared and
+    held to limits by that interval.
+    `settled`: it is known well enough to stand for the cell without its interval, as a point of a history.
     `sound`: the device computes what the file did where it was built; else no figure of the cell counts.
     `ranked`: the latency is the cell's own, and not other processes' as well; else it is not ranked.
     `doubt`: what it means of a cell that is to ship: "caution" says the advice with it, "provisional" leaves the choice
@@ -31,6 +33,7 @@ class VerdictKind:
     meaning: str = ""
     rank: int = 99
     timed: bool = False
+    settled: bool = False
     sound: bool = True
     ranked: bool = True
     doubt: Doubt = "provisional"
@@ -42,9 +45,9 @@ class VerdictKind:
 VERDICTS: dict[str, VerdictKind] = {
     "stable": VerdictKind(
         "its median over several processes is known to ±2 %",
-        rank=0, timed=True, doubt="", gravity=0, against_latency=False, tagged=False,
+        rank=0, timed=True, settled=True, doubt="", gravity=0, against_latency=False, tagged=False,
     ),
-    "noisy": VerdictKind("it is not", rank=5, gravity=15),
+    "noisy": VerdictKind("it is not", rank=5, timed=True, gravity=15),
     "contended": VerdictKind(
         "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
         "such a cell is not ranked",
@@ -52,7 +55,7 @@ VERDICTS: dict[str, VerdictKind] = {
     ),
     "fallback": VerdictKind(
         "operators ran outside the fast backend, or with another thread count than was asked for",
-        rank=2, timed=True, doubt="caution", gravity=35,
+        rank=2, timed=True, settled=True, doubt="caution", gravity=35,
     ),
     "throttled": VerdictKind("the device held its processor back meanwhile", rank=4, gravity=20),
     "emulated": VerdictKind(
@@ -60,7 +63,7 @@ VERDICTS: dict[str, VerdictKind] = {
     ),
     "saturates": VerdictKind(
         "8-bit products overflow on this processor, so that its outputs are not another's",
-        rank=1, timed=True, doubt="caution", gravity=70, against_latency=False,
+        rank=1, timed=True, settled=True, doubt="caution", gravity=70, against_latency=False,
     ),
     "wrong": VerdictKind(
         "the device computes something else than the file did when it was built; such a cell is never recommended",

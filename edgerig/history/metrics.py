@@ -61,7 +61,7 @@ def _wrong(row: Row) -> str:
 def _untimed(row: Row) -> str:
     if row["emulated"]:
         return "emulated: the time of an emulator says nothing"
-    return "" if kind_of(row["verdict"]).timed else f"{row['verdict'] or 'no verdict'}: its time is not known"
+    return "" if kind_of(row["verdict"]).settled else f"{row['verdict'] or 'no verdict'}: its time is not known"
 
 
 _SERIES: dict[Belongs, Callable[[Row], tuple[str, ...]]] = {

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edgerig.measure.latency import nearest_rank
+from edgerig.measure.latency import MEDIAN_TOLERANCE, median_interval, nearest_rank
 from edgerig.measure.raw import Raw, RawContention, Watched
 from edgerig.measure.sharing import alone, core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
@@ -74,8 +74,8 @@ class Timed:
 
 
 def select(raw: Raw, size_bytes: int | None = None, reference: float | None = None) -> Timed:
-    """Of the first attempt that is not contended; of none, of all together where their undisturbed samples are enough;
-    else of that with the largest share of undisturbed samples.
+    """Of the attempts that are not contended, together; of none, of all together where their undisturbed samples are
+    enough; else of that with the largest share of undisturbed samples.
 
     A neighbour on another core is no company where the core is known to be alone and the file of `size_bytes` stays in
     that core's caches (`CACHED_BYTES`); None is a file that does not. `reference` is what
@@ -87,11 +87,14 @@ def select(raw: Raw, size_bytes: int | None = None, reference: float | None = No
     tried = [_of_attempt(attempt, cached, least) for attempt in attempts]
     found = [timed.contention for timed in tried]
     clean = [index for index, told in enumerate(found) if told is None or not told.contended]
-    if not clean and len(attempts) > 1:
-        together = _of_attempt(_together(attempts), cached, least)
-        if together.contention is not None and together.contention.counted == "undisturbed":
-            all_of_them = together.contention.model_copy(update={"attempts": len(attempts), "attempt": 0})
-            return replace(together, contention=all_of_them)
+    several = [attempts[index] for index in clean] if clean else attempts
+    if len(several) > 1:
+        together = _of_attempt(_together(several), cached, least)
+        told = together.contention
+        if told is None:
+            return together
+        if not told.contended and (clean or told.counted == "undisturbed"):
+            return replace(together, contention=told.model_copy(update={"attempts": len(attempts), "attempt": 0}))
     shares = [1.0 if told is None else told.undisturbed / told.measured for told in found]
     chosen = clean[0] if clean else shares.index(max(shares))
     told = found[chosen]
@@ -99,6 +102,22 @@ def select(raw: Raw, size_bytes: int | None = None, reference: float | None = No
         return tried[chosen]
     numbered = told.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
     return replace(tried[chosen], contention=numbered)
+
+
+def settled(timed: Timed) -> bool:
+    """Is its median known, so that the cell need not be timed again? Neither contended nor wider than is stable;
+    of one or two processes nobody asked how they differ.
+
+    To stop once an interval is narrow enough makes it miss a little more often than it says: with looks at 5, 10
+    and 15 processes that differ by 2 % (standard deviation) and one in ten of which strays by up to 15 %, 93 % of 3,000
+    simulated intervals held the true median, at 0.4 or 1 % all but 1.
+    """
+    if timed.contention is not None and timed.contention.contended:
+        return False
+    if len(timed.processes_ns) < LEAST_PROCESSES:
+        return True
+    interval = median_interval(timed.processes_ns)
+    return interval is not None and interval.half_width <= MEDIAN_TOLERANCE
 
 
 def _together(attempts: Sequence[Raw]) -> Raw:

@@ -2,9 +2,9 @@
 
 Stopping rule as in LiteRT's benchmark_model: a minimum of runs *and* a minimum of seconds, with a cap in seconds.
 The loop pauses between inferences to have the device's state read: a sampler on another core would still take memory
-bandwidth, heat and, on one core, time from what is timed. Between bursts of about a millisecond, so between any two
-inferences that are longer, it has read whether the threads got the processor (`contention.py`): some microseconds that
-are in no sample.
+bandwidth, heat and, on one core, time from what is timed. Between bursts of some tenths of a millisecond, so
+between any two inferences that are longer, it has read whether the threads got the processor (`contention.py`): some
+microseconds that are in no sample.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FIRST_BURST_NS = 250_000_000
 """How long the loop runs before its first pause, in nanoseconds."""
 BURST_GROWTH = 1.1
 """Each burst is so much longer than the one before: 150 s have 43 pauses, most while the device warms up."""
-READ_AFTER_NS = 1_000_000
-"""The least that lies between two readings of a watch: a third of a scheduler's slice (3 ms on most machines), so that
-most of these bursts are disturbed as a whole or not at all."""
-READ_SHARE = 20
-"""And as many times as long as a reading takes, so that the loop does little else than what is timed."""
+READ_AFTER_NS = 200_000
+"""The least that lies between two readings of a watch: what shares a core was seen to come and go within a millisecond,
+and of bursts of that length with a quiet core at both ends every seventh was disturbed between them."""
+READ_SHARE = 10
+"""And as many times as long as a reading takes, so that nine tenths of the loop are what is timed."""
 REWARMED_NS = 10_000_000
 """Below this, a pause's traces in the caches would show in the inference after it."""
 

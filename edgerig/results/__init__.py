@@ -141,7 +141,7 @@ class Contention(Value):
     steal: float | None = Field(default=None, description="a hypervisor's share of the time the machine wanted")
     involuntary_switches: int
     attempts: int = 1
-    attempt: int = Field(default=1, description="the one reported: the first not contended; 0: all together")
+    attempt: int = Field(default=1, description="the one whose samples count; 0: several together")
     reasons: dict[str, str] = Field(default={})
 
 

@@ -114,7 +114,14 @@ def test_without_the_raw_samples_the_recorded_width_counts() -> None:
     assert change(cell(latency=bare[0]), cell(latency=bare[1]), "latency").label == "regressed"
 
 
-@pytest.mark.parametrize("label", ["noisy", "throttled", "contended", "wrong"])
+def test_a_noisy_latency_is_compared_by_its_interval() -> None:
+    slower = change(cell(), cell(verdict="noisy", latency=timed(2.7, 3.0, 3.3)), "latency")
+    assert slower.label == "regressed"
+    open_ = change(cell(), cell(verdict="noisy", latency=timed(0.9, 1.0, 1.1)), "latency")
+    assert (open_.label, "the interval reaches" in open_.reason) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("label", ["throttled", "contended", "wrong"])
 def test_what_the_verdict_doubts_is_inconclusive(label) -> None:
     found = change(cell(), cell(verdict=label, latency=timed(3.0, 3.0, 3.0)), "latency")
     assert (found.label, label in found.reason) == ("inconclusive", True)

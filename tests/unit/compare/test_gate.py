@@ -49,15 +49,15 @@ def test_a_regression_fails_and_an_improvement_does_not() -> None:
 
 
 def test_what_is_inconclusive_follows_the_budget() -> None:
-    noisy = run(cell=cell(verdict="noisy"))
-    assert gate(noisy, run(cell=cell())).outcome == "inconclusive"
-    lenient = gate(noisy, run(cell=cell()), inconclusive="pass")
+    throttled = run(cell=cell(verdict="throttled"))
+    assert gate(throttled, run(cell=cell())).outcome == "inconclusive"
+    lenient = gate(throttled, run(cell=cell()), inconclusive="pass")
     assert lenient.outcome == "pass"
     assert [check.name for check in lenient.of("inconclusive")] == ["latency"]
 
 
 def test_a_failure_outweighs_what_is_inconclusive() -> None:
-    assert gate(run(cell=cell(verdict="noisy", size_bytes=2000)), run(cell=cell())).outcome == "fail"
+    assert gate(run(cell=cell(verdict="throttled", size_bytes=2000)), run(cell=cell())).outcome == "fail"
 
 
 @pytest.mark.parametrize(

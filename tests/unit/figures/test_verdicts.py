@@ -22,7 +22,9 @@ from edgerig.spec.budget import Budget
 
 ROWS = {
     "dozing": VerdictKind("the device slept", rank=8, gravity=17),
-    "sunlit": VerdictKind("it was warm", rank=0, timed=True, doubt="caution", gravity=8, against_latency=False),
+    "sunlit": VerdictKind(
+        "it was warm", rank=0, timed=True, settled=True, doubt="caution", gravity=8, against_latency=False
+    ),
     "crowded": VerdictKind("others were there", rank=6, ranked=False, gravity=41),
     "twisted": VerdictKind("it computes something else", rank=9, sound=False, doubt="", gravity=101),
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgerig.errors import UnparsableOutput
-from edgerig.measure.contention import select
+from edgerig.measure.contention import Timed, select, settled
 from edgerig.measure.raw import Raw, RawContention, RawRun, RawStretch, Watched, attempts_of, read_raw
 from edgerig.ondevice.contention import COLUMNS
 
@@ -235,13 +235,32 @@ def test_threads_of_a_pool_that_wake_up_are_not_kept_waiting(others, involuntary
     assert bool(select(raw_of(made, threads=2)).contention.found) == found
 
 
-def test_the_first_attempt_that_is_not_contended_counts():
+def test_the_attempts_that_are_not_contended_count_together():
     bad = raw_of(process(np.full(100, 12.0), 9.0, runnable=3))
     good = raw_of(still())
-    timed = select(replace(bad, again=(bad, good, good)))
-    assert (timed.contention.attempt, timed.contention.attempts, timed.contention.contended) == (3, 4, False)
+    timed = select(replace(bad, again=(bad, good)))
+    assert (timed.contention.attempt, timed.contention.attempts, timed.contention.contended) == (3, 3, False)
     assert timed.attempt is good
+    timed = select(replace(bad, again=(bad, good, good)))
+    assert (timed.contention.attempt, timed.contention.attempts, timed.contention.contended) == (0, 4, False)
+    assert [len(samples) for samples in timed.processes_ns] == [len(good.samples_ns)] * 2
     assert select(replace(bad, again=(bad,))).contention.contended
+
+
+def test_a_cell_is_settled_once_its_median_is_known():
+    def of(*p50_ms: float) -> Timed:
+        return Timed(raw_of(still()), tuple(np.full(50, int(ms * MS)) for ms in p50_ms), None)
+
+    alike, apart = (1.0, 1.001, 0.999, 1.0, 1.0), (1.0, 1.06, 0.94, 1.03, 0.97)
+    assert settled(of(*alike))
+    assert settled(of(*alike[:4], 1.3)), "one that strays is left out"
+    assert not settled(of(*apart))
+    assert settled(of(*alike, *alike, *apart))
+    contended = select(raw_of(process(np.full(100, 12.0), 9.0, runnable=3)))
+    assert contended.contention.contended
+    assert not settled(contended)
+    assert not settled(Timed(raw_of(still()), (np.full(5, MS),) * 3, None)), "too few samples to say"
+    assert settled(Timed(raw_of(still()), (np.full(50, MS),) * 2, None)), "two were asked for"
 
 
 def test_runs_of_before_read_as_before(tmp_path):

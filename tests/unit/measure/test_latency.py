@@ -13,6 +13,7 @@ from edgerig.measure.latency import (
     nearest_rank,
     resampled_logs,
     summarize,
+    trimmed,
 )
 from edgerig.measure.raw import RawControls
 
@@ -56,8 +57,8 @@ def test_the_interval_holds_the_median_of_steady_processes():
     assert found is not None
     assert found.low_ms <= 1.0 <= found.high_ms
     assert (found.blocks, found.processes) == (250, 5)
-    # Nothing differs between these, so that the floor is what is left: t(4) * 0.5 % / sqrt(5).
-    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 4) * BETWEEN_FLOOR / math.sqrt(5), rel=0.05)
+    # Nothing differs between these, so that the floor is what is left, of the middle three: t(2) * 0.5 % / sqrt(3).
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 2) * BETWEEN_FLOOR / math.sqrt(3), rel=0.05)
     assert found.within < 0.002
 
 
@@ -68,6 +69,28 @@ def test_processes_that_differ_widen_the_interval_which_their_samples_do_not():
     # By hand: the logarithms' standard deviation is 0.030005, t(2) is 4.3027, so 4.3027 * 0.030005 / sqrt(3) = 0.07454.
     assert found.half_width == pytest.approx(0.0746, abs=2e-4)
     assert found.low_ms == pytest.approx(0.9996 * math.exp(-0.07454), abs=5e-4)
+
+
+@pytest.mark.parametrize(("count", "left"), [(3, 0), (4, 0), (5, 1), (10, 2), (15, 3)])
+def test_the_trimmed_mean_and_its_error_are_those_of_scipy(count, left):
+    values = np.random.default_rng(count).normal(0.0, 0.01, count)
+    found = trimmed(values)
+    assert found.kept == count - 2 * left
+    assert found.mean == pytest.approx(stats.trim_mean(values, 0.2))
+    winsorized = np.asarray(stats.mstats.winsorize(values, (left / count, left / count)))
+    assert found.squares == pytest.approx(winsorized.var(ddof=1) * (count - 1))
+    yuen = stats.ttest_1samp(values, 0.01) if not left else stats.ttest_ind(values, values + 0.01, trim=0.2)
+    error = math.sqrt(found.squares / (found.kept - 1) / found.kept)
+    distance = (found.mean - 0.01) / error if not left else -0.01 / (error * math.sqrt(2))
+    assert yuen.statistic == pytest.approx(distance)
+
+
+def test_one_process_that_strays_neither_moves_nor_widens_the_interval():
+    still = interval_of([1.0, 1.001, 1.002, 1.003, 1.004], 0.001)
+    strays = interval_of([1.0, 1.001, 1.002, 1.003, 1.3], 0.001)
+    assert (strays.low_ms, strays.high_ms) == (still.low_ms, still.high_ms)
+    two = interval_of([1.0, 1.001, 1.002, 1.25, 1.3], 0.001)
+    assert two.half_width > 10 * still.half_width, "two of five nobody can call strays"
 
 
 def test_one_process_is_known_by_an_assumption_and_says_so():
