@@ -165,7 +165,8 @@ def trimmed(values: npt.ArrayLike) -> Trimmed:
 
 
 def resampled_logs(blocks: Iterable[npt.ArrayLike], generator: np.random.Generator | None = None) -> Floats:
-    """(RESAMPLES,) log medians of a run: each process' stretches drawn anew, the processes' log medians averaged.
+    """(RESAMPLES,) log medians of a run: each process' stretches drawn anew, the trimmed mean of the processes' log
+    medians taken.
 
     `blocks` are the medians of each process' consecutive stretches. Latencies drift and come in bursts, so neighbouring
     samples resemble each other and resampling them one by one would promise too much; resampling whole stretches keeps
@@ -173,7 +174,8 @@ def resampled_logs(blocks: Iterable[npt.ArrayLike], generator: np.random.Generat
     """
     generator = generator or np.random.default_rng(0)
     drawn = [np.log(resampled_medians(np.asarray(each, dtype=np.float64), generator)) for each in blocks]
-    logs: Floats = np.mean(drawn, axis=0)
+    left = int(TRIMMED * len(drawn))
+    logs: Floats = np.sort(drawn, axis=0)[left : len(drawn) - left].mean(axis=0)
     return logs
 
 

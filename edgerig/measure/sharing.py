@@ -21,6 +21,9 @@ SLOWED = 1.2
 """Times the reference: alone the computation repeats to 3 %, shared it took 1.5 times as long and more."""
 REFERENCE = 1
 """The percentile of a cell's bursts that is the reference: cores were seen to be alone beside 2 % of them."""
+SHORT_NS = 1_000_000
+"""A burst below it counts as shared if the one before or after it was: a stranger that comes and goes within such a
+time is often away at both ends of a burst and there between them (of medians of 150 to 250 us, 1 % less then)."""
 FEWEST = 100
 """Bursts of a cell, all processes together, below which a percentile of them says nothing."""
 
@@ -39,15 +42,24 @@ def alone(watched: Sequence[Watched], threads: int) -> float | None:
 
 
 def shared(watched: Sequence[Watched], threads: int, reference: float | None) -> tuple[tuple[Flags, ...], str]:
-    """Of each process' bursts, whether the core was shared before or after it: one (B,) array per process, all False
-    with the reason where that is not known. `reference` is what `alone` gives of the device."""
+    """Of each process' bursts, whether the core was shared before or after it, of a short one also beside the bursts next
+    to it: one (B,) array per process, all False with the reason where that is not known. `reference` is what `alone` gives of the device."""
     ratios = [_ratios(each) for each in watched]
     nothing = tuple(np.zeros(len(each), np.bool_) for each in ratios)
     if threads > 1:
         return nothing, f"of the cores of {threads} threads only one could be looked at"
     if reference is None or all(np.isnan(each).all() for each in ratios):
         return nothing, f"fewer than {FEWEST} bursts tell how fast the core is alone"
-    return tuple(each > SLOWED * reference for each in ratios), ""  # NaN is not above anything
+    slowed = [each > SLOWED * reference for each in ratios]  # NaN is not above anything
+    return tuple(_widened(each, flags) for each, flags in zip(watched, slowed, strict=True)), ""
+
+
+def _widened(watched: Watched, flags: Flags) -> Flags:
+    beside = np.zeros(len(flags), np.bool_)
+    beside[1:] |= flags[:-1]
+    beside[:-1] |= flags[1:]
+    widened: Flags = flags | (beside & (watched.bursts[:, COLUMNS.index("wall_ns")] < SHORT_NS))
+    return widened
 
 
 def core_ms(watched: Watched, bursts: Flags) -> float | None:
