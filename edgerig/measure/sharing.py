@@ -42,8 +42,9 @@ def alone(watched: Sequence[Watched], threads: int) -> float | None:
 
 
 def shared(watched: Sequence[Watched], threads: int, reference: float | None) -> tuple[tuple[Flags, ...], str]:
-    """Of each process' bursts, whether the core was shared before or after it, of a short one also beside the bursts next
-    to it: one (B,) array per process, all False with the reason where that is not known. `reference` is what `alone` gives of the device."""
+    """Of each process' bursts, whether the core was shared before or after it, or beside the next one to a short one:
+    one (B,) array per process, all False with the reason where that is not known. `reference` is what `alone` gives of
+    the device."""
     ratios = [_ratios(each) for each in watched]
     nothing = tuple(np.zeros(len(each), np.bool_) for each in ratios)
     if threads > 1:
