@@ -34,7 +34,8 @@ class RunSettings(Strict):
     to know. Five tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`).
     """
     attempts: int = Field(default=3, ge=1, le=10)
-    """Times a cell is timed at most, where other processes disturbed all the attempts before and it shows."""
+    """Times a cell is timed at most: again where other processes disturbed the attempts before and it shows, or where
+    the median of three processes and more is not known to within what is called stable."""
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
