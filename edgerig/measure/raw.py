@@ -79,7 +79,7 @@ class RawInstructions(_Device):
 
 
 class RawReading(_Device):
-    """The device's state at one moment, as `ondevice/state.py` reads it."""
+    """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
     load1: float | None = Field(default=None, ge=0, le=1e6)

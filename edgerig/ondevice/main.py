@@ -28,7 +28,7 @@ from edgerig.ondevice.energy import Meter
 from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.evaluate import evaluate, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
-from edgerig.ondevice.state import Reading, Sensors
+from edgerig.ondevice.sensors import Reading, Sensors
 
 _TIMING_ONLY = "this process was for the timing alone"
 
