@@ -201,7 +201,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Raw:
-    """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
+    """A whole raw run: one (N, …) array per output tensor, and the samples of every process it was timed in.
 
     `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls` their control computations;
     `watched` what took the processor from them.

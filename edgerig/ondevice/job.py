@@ -6,7 +6,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
      "processors": [],                     the runner keeps to these; [] to none
-     "inputs": [FILE.npy, …],              one (N, …) array a tensor, in the file's own layout; of a
+     "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
                                           quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them

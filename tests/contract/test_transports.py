@@ -49,7 +49,7 @@ def transport(device) -> Transport:
 
 @pytest.fixture
 def folder(device, request) -> Iterator[str]:
-    """A fresh folder on the device, one a test."""
+    """A fresh folder on the device, one per test."""
     path = f"{device.folder}/{abs(hash(request.node.name)):x}"
     assert device.transport.run(["mkdir", "-p", path], 30).returncode == 0
     yield path

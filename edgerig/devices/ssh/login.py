@@ -173,7 +173,7 @@ def _password(endpoint: Endpoint) -> str | None:
 
 @cache
 def _ask(address: str) -> str:
-    """Asked for once a process: every cell on the device logs in anew."""
+    """Asked for once per process: every cell on the device logs in anew."""
     try:
         return getpass.getpass(f"Password of {address}: ")
     except (EOFError, KeyboardInterrupt):
