@@ -52,11 +52,11 @@ def _numbers(value: object) -> object:
 Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_sequence)]
 """One metric or several, the first being the one a variant is judged by."""
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers), Field(min_length=1)]
-"""One number for all channels, or one per channel."""
+"""One number for all channels, or one a channel."""
 
 
 class _Normalized(Strict):
-    """A value v becomes (v * scale - mean) / std, mean and std per channel (an image's colour, a table's column)."""
+    """A value v becomes (v * scale - mean) / std, mean and std a channel (an image's colour, a table's column)."""
 
     scale: float = 1.0
     mean: Numbers = (0.0,)
@@ -67,8 +67,7 @@ class _Normalized(Strict):
         if 0 in self.std or self.scale == 0:
             raise ValueError('"std" and "scale" must not be 0')
         if len({len(self.mean), len(self.std)} - {1}) > 1:
-            numbers = f'"mean" has {len(self.mean)} numbers, "std" {len(self.std)}'
-            raise ValueError(f"{numbers}: give one per channel in both")
+            raise ValueError(f'"mean" has {len(self.mean)} numbers, "std" {len(self.std)}: give one a channel in both')
         return self
 
 
