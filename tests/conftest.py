@@ -42,7 +42,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """What was left out for want of packages, in one line below all reasons, with the command that mends it."""
+    """What was left out for want of packages, in one line below all reasons, with the command that puts it right."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
     if line := needs.told(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):

@@ -101,7 +101,7 @@ def plan(
     threads: Threads = None,
     select: Select = None,
 ) -> None:
-    """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
+    """Print the cells a sweep would run, one id per line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
 
     flags = overrides(

@@ -101,7 +101,7 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 
 
 def _print_matrix(found: Comparison) -> None:
-    for line in comparison_view.machines_told(found):
+    for line in comparison_view.machine_lines(found):
         say(line)
     shown = table("cell", "", *comparison_view.metrics())
     for cell in found.cells:
@@ -128,19 +128,19 @@ def _print_checks(found: GateResult) -> None:
             shown.add_row(check.outcome, quoted(check.cell), check.name, quoted(check.message))
         print_table(shown)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
-    say(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
+    say(f"gate {gate_summary.outcome_text(found)}: {counts or 'no checks'}")
 
 
 def _end(found: GateResult) -> None:
     if found.outcome == "fail":
         first = found.of("fail")[0]
         raise GateFailed(
-            f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}",
+            f"gate {gate_summary.outcome_text(found)}; the first: {first.cell}: {first.name}: {first.message}",
             hint="if the change is meant: edgerig baseline update, and commit the file",
         )
     if found.outcome == "inconclusive":
         raise GateInconclusive(
-            f"gate {gate_summary.told(found)}: the data allows both",
+            f"gate {gate_summary.outcome_text(found)}: the data allows both",
             hint='quiet the device or raise run.repeats and run.min_seconds; inconclusive = "pass" in the budget lets '
             "it through",
         )

@@ -107,7 +107,7 @@ def _quality(cell: CellResult) -> str:
 def _reasons(decided: Decision) -> list[str]:
     lines = [f"{decided.model} on {decided.device}: {decided.why}"]
     if decided.runner_up is not None:
-        lines.append(f"  runner-up: {decided.name(decided.runner_up)}, {decided.versus}")
+        lines.append(f"  runner-up: {decided.name(decided.runner_up)}, {decided.tradeoff}")
     lines += [f"  caution: {caution}" for caution in decided.cautions]
     if decided.pick is not None and decided.ruled_out:
         lines.append(f"  ruled out: {decided.ruled_out}")
@@ -124,7 +124,7 @@ def _record(decided: Decision) -> dict[str, Any]:
         "state": decided.state,
         "why": decided.why,
         "runner_up": None if decided.runner_up is None else decided.runner_up.id,
-        "runner_up_versus": decided.versus,
+        "runner_up_versus": decided.tradeoff,
         "cautions": list(decided.cautions),
         "ruled_out": decided.ruled_out,
         **({} if pick is None else _figures(pick)),

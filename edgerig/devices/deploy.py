@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgerig import npy
-from edgerig.devices.death import raise_death, speechless
+from edgerig.devices.death import no_raw_run, raise_death
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.leftovers import end_job, job_name
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
@@ -133,7 +133,7 @@ class _Running:
         except DeviceError as missing:
             if done.returncode == 0:
                 raise
-            raise speechless(cell, done, missing) from missing
+            raise no_raw_run(cell, done, missing) from missing
         return parse_raw((own / "raw.json").read_bytes(), cell)
 
     def repeat(self, name: str) -> None:

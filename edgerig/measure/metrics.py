@@ -110,7 +110,7 @@ def _auc(evidence: Evidence) -> tuple[float, Interval]:
     """Area under the ROC curve of labels 0 and 1; the score is the one output, or that of class 1 less that of 0."""
     scores = evidence.outputs[0].reshape(len(evidence.targets), -1).astype(np.float64)
     if scores.shape[1] > 2:
-        raise Unmeasurable(f"a ROC curve needs one or two scores a sample, the file gives {scores.shape[1]}")
+        raise Unmeasurable(f"a ROC curve needs one or two scores per sample, the file gives {scores.shape[1]}")
     return area(scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0), evidence.targets)
 
 

@@ -79,7 +79,7 @@ class RawInstructions(_Device):
 
 
 class RawReading(_Device):
-    """The device's state at one moment, as `ondevice/state.py` reads it."""
+    """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
     load1: float | None = Field(default=None, ge=0, le=1e6)
@@ -201,7 +201,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Raw:
-    """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
+    """A whole raw run: one (N, …) array per output tensor, and the samples of every process it was timed in.
 
     `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls` their control computations;
     `watched` what took the processor from them.

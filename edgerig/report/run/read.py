@@ -126,7 +126,7 @@ def _migrated(file: Path, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_schema_1(file: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 had no source in a cell's id (`net-tflite-fp32@…`), and one source a model."""
+    """Schema 1 had no source in a cell's id (`net-tflite-fp32@…`), and one source per model."""
     try:
         return {
             **document,
