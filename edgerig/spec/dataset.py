@@ -16,28 +16,15 @@ from pydantic import (
     model_validator,
 )
 
+from edgerig.spec.metric import Labels, load_metrics
 from edgerig.spec.toml import FACTORY, Factory, Strict, nearest
-
-Labels = Literal["class", "values", "inputs"]
-METRIC_LABELS: dict[str, tuple[Labels, ...]] = {
-    "top1": ("class",),
-    "top5": ("class",),
-    "auc": ("class",),
-    "reconstruction_auc": ("class",),
-    "mse": ("values", "inputs"),
-    "psnr": ("values", "inputs"),
-    "sqnr": ("values", "inputs"),
-}
-"""Metric → the kinds of labels it can be taken against."""
-BINARY = ("auc", "reconstruction_auc")
-"""Metrics whose labels are 0 and 1, whatever the model's output is."""
 
 Column = Annotated[str, StringConstraints(min_length=1)]
 
 
 def _known_metric(value: str) -> str:
-    if value not in METRIC_LABELS and not re.fullmatch(FACTORY, value):
-        raise ValueError(f'no such metric; {nearest(value, METRIC_LABELS)}, or "file.py:function" for one of your own')
+    if not re.fullmatch(FACTORY, value) and value not in load_metrics():
+        raise ValueError(f'no such metric; {nearest(value, load_metrics())}, or "file.py:function" for one of your own')
     return value
 
 
@@ -199,15 +186,15 @@ class DatasetSpec(Strict):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-def wrong_metric(metrics: tuple[str, ...], dataset: DatasetSpec | None) -> str:
+def wrong_metric(named: tuple[str, ...], dataset: DatasetSpec | None) -> str:
     """Why these metrics cannot be taken on `dataset`, or ""."""
     if dataset is None:
-        return f'metric "{metrics[0]}" needs a [dataset]' if metrics else ""
-    if len(set(metrics)) != len(metrics):
-        return f"a metric is named twice: {', '.join(metrics)}"
-    for metric in metrics:
-        allowed = METRIC_LABELS.get(metric)
-        if allowed is not None and dataset.labels not in allowed:
-            wanted = " or ".join(f'"{kind}"' for kind in allowed)
+        return f'metric "{named[0]}" needs a [dataset]' if named else ""
+    if len(set(named)) != len(named):
+        return f"a metric is named twice: {', '.join(named)}"
+    for metric in named:
+        row = load_metrics().get(metric)
+        if row is not None and dataset.labels not in row.labels:
+            wanted = " or ".join(f'"{kind}"' for kind in row.labels)
             return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{dataset.labels}"'
     return ""
