@@ -160,10 +160,10 @@ def _alone(value: float | None) -> tuple[float, ...]:
 def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
     found = cell.delegation
     left = None if found.total is None or found.delegated is None else found.total - found.delegated
-    reasons = {figure.key: figure.reason(cell) for figure in figures.FIGURES if figure.value(cell) is None}
+    reasons = {figure.key: figure.reason(cell) for figure in figures.every() if figure.value(cell) is None}
     if cell.error is not None:
         reasons["status"] = f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}"
-    remarks = {figure.key: figure.remark(cell) for figure in figures.FIGURES}
+    remarks = {figure.key: figure.remark(cell) for figure in figures.every()}
     return CellSnapshot(
         device=cell.device,
         emulated=cell.emulated,
