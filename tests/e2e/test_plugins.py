@@ -1,5 +1,5 @@
-"""Five packages of one file each, installed with pip: a format with its engine, a kind of device, a figure, a metric and
-an export. A sweep uses them all, from its file to the export, and not a line of edgerig's is changed for it."""
+"""Five packages of one file each, installed with pip: a format with its engine, a kind of device, a figure, a metric
+and an export. A sweep uses them all, from its file to the export, and not a line of edgerig's is changed for it."""
 
 import csv
 import os
