@@ -71,6 +71,7 @@ def reference_key(spec: ModelSpec, data: str) -> str:
             "data": data,
             "framework": _framework(spec),
             "reader": _digests(*_sources(), *SHARED, *_engines(), BUILD / "coverage.py"),
+            **_elsewhere(load_sources()[spec.source].loader),
         }
     )
 
@@ -106,7 +107,12 @@ def artifact_key(
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
             ),
-            **_elsewhere(format_spec.builder, *format_spec.routes.values(), _engine(format_spec)),
+            **_elsewhere(
+                load_sources()[spec.source].loader,
+                format_spec.builder,
+                *format_spec.routes.values(),
+                _engine(format_spec),
+            ),
         }
     )
 
@@ -160,7 +166,7 @@ def _engine(format_spec: FormatSpec) -> str:
 def _elsewhere(*code: str) -> dict[str, dict[str, str]]:
     """What of the code at "module:name" other packages have; {} where it is all edgerig's own."""
     try:
-        files = {name: path for each in code for name, path in code_elsewhere(each).items()}
+        files = {name: path for each in code if each for name, path in code_elsewhere(each).items()}
     except ImportError as error:
         raise ConfigError(str(error), hint="is the package that adds the format installed as a whole?") from error
     return {"elsewhere": {name: file_digest(path) for name, path in sorted(files.items())}} if files else {}

@@ -23,7 +23,7 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
-from edgerig.spec.metric import BINARY, METRICS, Labels, Metric, load_metrics
+from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.source import SourceSpec, load_sources, no_route
@@ -44,7 +44,6 @@ from edgerig.spec.toml import (
 
 __all__ = [
     "AS_IS",
-    "BINARY",
     "CPU",
     "METRICS",
     "PACKAGE",
@@ -83,6 +82,7 @@ __all__ = [
     "apart",
     "file_source",
     "file_state",
+    "has_binary_labels",
     "kind_named",
     "kind_of",
     "known_devices",

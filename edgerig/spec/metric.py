@@ -3,6 +3,7 @@ run is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,12 +43,17 @@ METRICS = {
     "sqnr": Metric(f"{_OURS}sqnr", ("values", "inputs"), unit="dB"),
 }
 """edgerig's own."""
-BINARY = tuple(name for name, row in METRICS.items() if row.binary)
 
 
 def load_metrics() -> dict[str, Metric]:
     """All the metrics there are, by name: edgerig's own, then those that packages add. Raises ConfigError."""
     return METRICS | _added()
+
+
+def has_binary_labels(named: Iterable[str]) -> bool:
+    """Are the labels of one of these metrics 0 and 1?"""
+    known = load_metrics()
+    return any(known[name].binary for name in named if name in known)
 
 
 @remembered

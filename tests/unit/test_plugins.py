@@ -22,6 +22,7 @@ from edgerig.spec import (
     METRICS,
     DatasetSpec,
     SweepBudget,
+    has_binary_labels,
     kind_named,
     load_engines,
     load_formats,
@@ -226,3 +227,12 @@ def test_what_a_package_builds_is_built_anew_when_its_code_changes(install: Inst
         file.write("\n# changed\n")
     assert key("plain") != before[0]
     assert key("onnx") == before[1]
+
+
+def test_the_labels_of_a_packages_binary_metric_are_0_and_1(install: Install) -> None:
+    site = install("edgerig.metrics", "recall = faulty:ROW")
+    (site / "faulty.py").write_text(
+        "from edgerig.spec import Metric\nROW = Metric('faulty:recall', ('class',), binary=True)"
+    )
+    assert has_binary_labels(["top1", "recall"]) and has_binary_labels(["auc"])
+    assert not has_binary_labels(["top1", "metric.py:own"])
