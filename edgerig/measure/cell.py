@@ -189,12 +189,18 @@ def _metrics(
     known = load_metrics()
     for name in model.metric:
         if name not in known:
-            found[name] = own_metrics.get(name, Accuracy(metric=name, reason="it was not taken in this run"))
+            found[name] = own_metrics.get(name, Accuracy(metric=name, reason=_not_taken(name)))
         elif targets is None:
             found[name] = Accuracy(metric=name, reason=_no_accuracy(model))
         else:
             found[name] = measure(name, Evidence(outputs, targets[: len(outputs[0])], given))
     return found
+
+
+def _not_taken(name: str) -> str:
+    if ".py:" in name:
+        return "it was not taken in this run"
+    return f"nothing that is installed here knows the metric {name}"
 
 
 def _no_accuracy(model: ModelSpec) -> str:

@@ -16,13 +16,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from edgerig.spec.toml import RECORDS
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SCHEMA_VERSION = 3
 SCHEMA_MINOR = 1
 """Of results.json, and of the run's folder it is made from."""
 
-NEWER: Mapping[str, bool] = {"newer": True}
-"""The context (`pydantic.ValidationInfo.context`) in which a newer minor version's file is read."""
+RECORDED: Mapping[str, bool] = {RECORDS: True}
+NEWER: Mapping[str, bool] = {"newer": True, **RECORDED}
+"""The contexts (`pydantic.ValidationInfo.context`) in which a run's file is read, and a newer minor version's."""
 MOST_FIELDS, DEEPEST = 64, 8
 """Unknown fields of one value, and how deep what they hold may be nested."""
 _NAME = r"[A-Za-z0-9][\w.-]{0,79}"
@@ -72,7 +75,7 @@ def recorded(cls: type[ModelT], text: bytes, *, newer: bool | None = None) -> Mo
     """A document of a run's folder as a `cls`; of a newer minor version, which it says itself where `newer` is None,
     without what is unknown here. Raises ValidationError."""
     try:
-        return cls.model_validate_json(text)
+        return cls.model_validate_json(text, context=RECORDED)
     except ValidationError:
         document = table(text)
         if not (newer_minor(document.get("schema_minor")) if newer is None else newer):

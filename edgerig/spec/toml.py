@@ -14,6 +14,9 @@ from edgerig.confined import read_named
 from edgerig.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+RECORDS = "recorded"
+"""Key of pydantic's context, true where a run's file is read: names were checked when it was planned, and the package
+that knows one may be gone."""
 AS_IS = "as-is"
 """The recipe name of a file that is run exactly as its author built it."""
 
