@@ -2,8 +2,9 @@
 other way. Each is `edgerig.<name>`; docs/api.md shows them together.
 
 Paths may be strings. What a function needs is imported when it is called: to plan takes no framework and no numpy.
-Nothing of the process is changed: no signal handler, no environment variable, no working folder. Every error edgerig
-raises on purpose is an `edgerig.EdgerigError` with a `message` and a `hint`.
+Nothing of the process is changed, but for Dask's logger, which a sweep silences: no signal handler, no environment
+variable, no working folder. Every error edgerig raises on purpose is an `edgerig.EdgerigError` with a `message` and a
+`hint`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run in the forms other tools read, one module a tool, imported when first asked for.
+"""A run in the forms other tools read, one module per tool, imported when first asked for.
 
 `write(results, run, out)` of a module writes `out` (a file or a folder, as its row says) and returns an `Export`. In
 the run's folder, which may be anybody's, no link is followed (`Confined`).
