@@ -254,7 +254,7 @@ class Cost(Value):
     """Instructions of one inference on the emulated processor: the engine and its Python binding, on one thread.
 
     It follows the model, the engine and the processor's features, not the host's speed or load. Runs whose paths or
-    data have other lengths were seen to differ by 0.001 %, with ONNX Runtime by 0.05 %: their memory has another layout.
+    data have other lengths were seen to differ by 0.001 %, with ONNX Runtime by 0.05 %: other layouts of memory.
     """
 
     instructions: int | None = Field(default=None, description="the most frequent count, less that of an empty call")
