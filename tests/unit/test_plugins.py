@@ -74,6 +74,8 @@ def test_a_figure_a_metric_and_an_export_stand_beside_edgerigs_own(install: Inst
     assert (len(figures.every()), len(load_metrics()), len(load_exports())) == tuple(count + 1 for count in before)
     assert figures.named("throughput").better == "higher"
     assert parse(SweepBudget, {"throughput_per_second": 3}, "x").of("throughput_per_second") == 3
+    recorded = SweepBudget().model_dump()
+    assert recorded["throughput_per_second"] is None
     assert load_exports()["lines"].default == "cells.txt"
     assert wrong_metric(("spread",), DatasetSpec(npz=Path("x"))) == ""
     assert "taken against" in wrong_metric(("spread",), DatasetSpec(npz=Path("x"), labels="inputs"))
@@ -236,3 +238,10 @@ def test_the_labels_of_a_packages_binary_metric_are_0_and_1(install: Install) ->
     )
     assert has_binary_labels(["top1", "recall"]) and has_binary_labels(["auc"])
     assert not has_binary_labels(["top1", "metric.py:own"])
+
+
+def test_a_recorded_budget_is_one_though_the_package_of_a_limit_that_is_none_is_gone() -> None:
+    recorded = {**SweepBudget().model_dump(), "throughput_per_second": None}
+    assert SweepBudget.model_validate(recorded) == SweepBudget()
+    with pytest.raises(ConfigError, match="throughput_per_second"):
+        parse(SweepBudget, {**recorded, "throughput_per_second": 3}, "x")
