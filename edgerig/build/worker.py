@@ -47,12 +47,12 @@ from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.spec import (
     AS_IS,
-    BINARY,
     FormatSpec,
     Layout,
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    has_binary_labels,
     load_engines,
     load_formats,
     load_recipes,
@@ -162,7 +162,7 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, 
     output = outputs[0]
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
     scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
-    return Fits(inputs, output, labels, 2 if set(spec.metric) & set(BINARY) else scores)
+    return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:

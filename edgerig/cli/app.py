@@ -232,7 +232,7 @@ def export(
         str,
         typer.Option(
             "--to",
-            help="tensorboard, mlflow, litert, pytorch, csv, parquet.",
+            help="The form, such as tensorboard or csv; a name that is none is told all there are.",
             autocompletion=completion.exports,
         ),
     ],

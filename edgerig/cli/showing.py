@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from edgerig import figures
+from edgerig import api, figures
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.decide.budget import budget_of, said
-from edgerig.decide.decision import Decision, decisions
+from edgerig.decide.decision import Decision
 from edgerig.errors import ConfigError
 from edgerig.figures import numbers
 from edgerig.figures.numbers import percent
@@ -20,7 +20,6 @@ from edgerig.printable import one_line
 from edgerig.report.run import view
 from edgerig.report.run.csv_results import written
 from edgerig.report.run.fields import row
-from edgerig.report.run.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget, parse
 
@@ -40,9 +39,9 @@ def names() -> tuple[str, ...]:
 
 def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
     """Prints the decisions of the results in `run` under its budget, with `changed` limits on top."""
-    results = read_results(run)
+    results = api.read(run)
     budget = parse(SweepBudget, {**budget_of(results).model_dump(), **changed}, "command line")
-    found = decisions(results, budget)
+    found = api.decide(results, budget)
     if form == "json":
         document = {
             "run": results.run.id,

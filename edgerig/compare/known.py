@@ -24,7 +24,7 @@ def kept() -> tuple[Figure, ...]:
     """The figures a snapshot keeps as numbers; latency and accuracy have values of their own there."""
     return tuple(
         figure
-        for figure in figures.FIGURES
+        for figure in figures.every()
         if (figure.change or figure.limit) and figure.certainty.known not in ("latency", "accuracy")
     )
 

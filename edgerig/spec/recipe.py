@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
@@ -73,13 +73,13 @@ class FormatSpec(Strict):
         return self
 
 
-@cache
+@remembered
 def load_formats() -> dict[str, FormatSpec]:
     """Every format by name, in the order of the rows."""
     return load_rows(FormatSpec, "format")
 
 
-@cache
+@remembered
 def load_recipes() -> dict[str, RecipeSpec]:
     """Every recipe by name, in the order of the rows, each with a lowering for every format.
 
