@@ -61,6 +61,9 @@ class FormatSpec(Strict):
     """Distributions whose version changes what is built; part of an artifact's key."""
     options: dict[str, tuple[str, ...]] = Field(default={})
     """Option name → allowed values, the first being the default."""
+    apart: bool = False
+    """Is each recipe lowered from the network by itself? Little of a build is then shared, so that a second process is
+    worth its start; elsewhere they share a conversion that takes most of the time."""
     recipes: dict[str, Lowering] = Field(default={})
     """Recipe → what it means here, for the recipes whose own rows do not say."""
 

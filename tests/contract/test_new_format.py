@@ -97,6 +97,8 @@ def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: 
         store=store.root,
         data_key=found.data_key,
         timeout_s=60,
+        queue=folder,
+        joins=False,
     )
     return worker.Session(request, folder).build(recipe)
 

@@ -56,7 +56,7 @@ class Line:
         self.chance, self.pending, self.begun = random.Random(seed), {}, []
 
     @contextlib.contextmanager
-    def cluster(self, places, builds, sessions):
+    def cluster(self, places, builds, sessions, scratch):
         self.places = {*places, "build"}
         yield self
 
@@ -100,7 +100,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     monkeypatch.setattr(engine, "cluster", line.cluster)
     monkeypatch.setattr(engine, "as_completed", lambda: line)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
-    monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
+    monkeypatch.setattr(pipeline, "build", lambda task, _, joins: [built(recipe) for recipe in task.recipes])
     monkeypatch.setattr(engine, "_in_scope", lambda function, *args: function(*args))
     monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
     monkeypatch.setattr(engine, "_close_here", lambda: None)
@@ -148,7 +148,9 @@ def sweep(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sessions, "open_device", opened)
     monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
-    monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
+    monkeypatch.setattr(
+        pipeline.spawn, "build_variants", lambda *given, joins: [] if joins else [built(recipe) for recipe in given[2]]
+    )
     wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
     run = RunFolder.create(make_plan(wanted), environment(), [])
 
@@ -271,7 +273,7 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_cell(sweep, monkeypatch, fault,
 def test_a_build_that_had_no_space_ends_the_sweep_too(sweep, monkeypatch):
     """It speaks through text: its process is another."""
 
-    def full(*given):
+    def full(*given, joins):
         failure = Failure(kind="InternalError", message="OSError: [Errno 28] No space left on device", hint="")
         return [built(given[2][0]).model_copy(update={"artifact": None, "failure": failure})]
 
