@@ -128,10 +128,7 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
         read = read_toml(path)
         table = read | from_its_folder({key: read[key] for key in read.keys() - overrides.keys()}, path)
     origin = "command line" if path is None else str(path)
-    for key, value in overrides.items():
-        if isinstance(value, dict) and isinstance(table.get(key), dict):
-            value = {**table[key], **value}  # a flag changes one key of [run] or [options], not the whole table
-        table[key] = value
+    table = _changed(table, overrides)
     sweep = parse(SweepSpec, table, origin)
     for key, what, named, known in (
         ("formats", "format", sweep.formats, tuple(load_formats())),
@@ -154,6 +151,15 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
                 )
     _check_engines(sweep, origin)
     return sweep
+
+
+def _changed(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` with the overrides' keys: of a table in it, such as [run] or [options.executorch], the keys given alone."""
+    both = {key: (table.get(key), value) for key, value in overrides.items()}
+    nested = {
+        key: _changed(old, new) for key, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
+    }
+    return {**table, **overrides, **nested}
 
 
 def _check_engines(sweep: SweepSpec, origin: str) -> None:
