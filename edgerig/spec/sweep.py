@@ -154,7 +154,7 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
 
 
 def _changed(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`table` with the overrides' keys: of a table in it, such as [run] or [options.executorch], the keys given alone."""
+    """`table` with the overrides' keys; of a table in it, such as [run] or [options.executorch], only those given."""
     both = {key: (table.get(key), value) for key, value in overrides.items()}
     nested = {
         key: _changed(old, new) for key, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
