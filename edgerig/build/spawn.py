@@ -180,8 +180,8 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
     """One build process over `names`, or what it gets of them; the replies it gave, and a failure for the one it died
     at."""
     logs.mkdir(parents=True, exist_ok=True)
-    shared = Path(tempfile.gettempdir()) if isinstance(request, PrepareRequest) else request.queue
-    with temporary_folder(shared, "edgerig-build-") as folder:
+    above = Path(tempfile.gettempdir()) if isinstance(request, PrepareRequest) else request.queue
+    with temporary_folder(above, f"edgerig-{request.op}-process-") as folder:
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         finished = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],

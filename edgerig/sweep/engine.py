@@ -63,7 +63,7 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = Tr
     this machine's disk takes nothing more: both end the sweep, their cells as if they had not begun.
     """
     plan = run.file.plan
-    with run.journal() as journal, temporary_folder(Path(tempfile.gettempdir()), "edgerig-sweep-") as scratch:
+    with run.journal() as journal, temporary_folder(Path(tempfile.gettempdir()), "edgerig-scratch-") as scratch:
         done = run.outcomes()  # only now: what another sweep of this run has just ended counts too
         sessions = DeviceSessions(run.file.run.id, wait=wait)
         sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch)
