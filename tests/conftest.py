@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     skipped = terminalreporter.stats.get("skipped", [])
     if line := needs.told(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
         terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What sources and frameworks leave in the folder for temporary files goes with the tests that call them in this
+    process; a build's process has one of its own."""
+    tmp_path_factory.getbasetemp()  # pytest's stay where they are
+    with tempfile.TemporaryDirectory(prefix="edgerig-tests-", ignore_cleanup_errors=True) as folder:
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        yield
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

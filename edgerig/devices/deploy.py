@@ -27,7 +27,7 @@ from edgerig.measure.raw import (
     RawRun,
     attempt_name,
     parse_raw,
-    read_raw,
+    read_outputs,
     read_timing,
 )
 from edgerig.ondevice.contention import COLUMNS
@@ -228,7 +228,7 @@ def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, sa
         one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
         limit = DYNAMIC_LIMIT_BYTES if -1 in tensor.shape else samples * one + NPY_HEADER_BYTES
         device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
-    counts = [len(output) for output in read_raw(into, raw.cell).outputs]
+    counts = [len(output) for output in read_outputs(into, raw.cell)]
     if any(count != samples for count in counts):
         raise DeployMismatch(
             f"{raw.cell}: {samples} samples were sent, outputs came back for {counts}",

@@ -161,12 +161,16 @@ class _Building:
     """That were submitted and have not ended."""
     failure: Failure | None = None
     """Of a process that nobody foresaw."""
+    vain: bool = False
+    """Did a process end that found nothing to build?"""
 
     def worth_another(self) -> bool:
         """Would one more process be worth its start?"""
+        if self.vain or self.failure:
+            return False
         seen = queue.begun(self.task.queue)
         waiting = queue.waiting(self.task.queue)
-        starting = self.processes - len({each.process for each in seen})
+        starting = max(0, self.processes - len({each.process for each in seen}))
         apart = load_formats()[self.task.format].apart
         return queue.worth_another(seen, len(self.left if waiting is None else waiting), starting, apart=apart)
 
@@ -314,6 +318,7 @@ class _Sweep:
         if isinstance(result, Failure):
             building.failure = result
         else:
+            building.vain = building.vain or not result
             for built in result:
                 building.left.discard(built.recipe)
                 self._report_build(building.task, built)
