@@ -17,7 +17,7 @@ from edgerig.spec import ModelSpec, load_models
 
 pytestmark = pytest.mark.integration
 
-RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static")
+RECIPES = ("fp32", "int8-dynamic", "int8-static")
 ABORTS = """
 [[inputs]]
 name = "x"
