@@ -283,8 +283,6 @@ class _Sweep:
             self._submit_build(model, format_name, [cell for cell in cells if cell.format == format_name], prepared)
 
     def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
-        shared = self.scratch / f"{model}-{format_name}"
-        shared.mkdir()
         task = BuildTask(
             model=self.plan.models[model],
             format=format_name,
@@ -293,7 +291,7 @@ class _Sweep:
             recipes=tuple(variant.recipe for variant in variants(tuple(cells))),
             options=self.plan.sweep.options.get(format_name, {}),
             timeout_s=self.plan.sweep.build.timeout_s,
-            queue=shared,
+            queue=self.scratch / f"{model}-{format_name}",
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
         building = _Building(task, cells, prepared, set(task.recipes))

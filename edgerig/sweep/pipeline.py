@@ -53,7 +53,7 @@ class BuildTask(Strict):
     store: Path
     run_folder: Path
     queue: Path
-    """A folder for what the processes share that build them (`build/queue.py`)."""
+    """A folder of its own for what the processes share that build them (`build/queue.py`); `build` makes it."""
 
     @property
     def logs(self) -> Path:
@@ -86,6 +86,7 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
     """Builds what others that build of the same queue leave of it; one that `joins` begins when another is at work."""
     check_there(task.run_folder)
     try:
+        task.queue.mkdir(exist_ok=True)
         outcomes = spawn.build_variants(
             task.model,
             task.format,
