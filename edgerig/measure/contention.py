@@ -152,6 +152,11 @@ class _Seen:
     def undisturbed(self) -> Flags:
         return ~self.kept & ~self.company
 
+    def which(self, counted: Counted) -> Flags:
+        """Of each sample, whether it is of those."""
+        flags: dict[Counted, Flags] = {"undisturbed": self.undisturbed, "unwaited": ~self.kept}
+        return flags.get(counted, np.ones(len(self.samples), np.bool_))
+
 
 def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
     if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
@@ -206,9 +211,8 @@ def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
 def _beside_counted(watched: Sequence[Watched], seen: Sequence[_Seen], counted: Counted) -> tuple[float, ...]:
     found = []
     for told, each in zip(watched, seen, strict=True):
-        counts = {"undisturbed": each.undisturbed, "unwaited": ~each.kept, "all": np.ones(len(each.samples), np.bool_)}
         bursts = np.zeros(len(told.bursts), np.bool_)
-        bursts[each.burst[counts[counted]]] = True
+        bursts[each.burst[each.which(counted)]] = True
         found.append(core_ms(told, bursts))
     return tuple(ms for ms in found if ms)
 
@@ -229,16 +233,13 @@ def _words(waited: float, stolen: float, beside: float, together: float) -> list
 
 def _enough(seen: Sequence[_Seen], *, alone_known: bool) -> tuple[Counted, tuple[Samples, ...]]:
     """The best samples there are enough of. `alone_known`: was it looked at who shares the core?"""
-    kinds: tuple[tuple[Counted, list[Flags]], ...] = (
-        ("undisturbed", [each.undisturbed for each in seen]),
-        ("unwaited", [~each.kept for each in seen]),
-    )
+    kinds: tuple[Counted, ...] = ("undisturbed", "unwaited")
     total = sum(len(each.samples) for each in seen)
-    for name, flags in kinds:
+    for name in kinds:
         of_bursts = alone_known and name == "undisturbed"
         chosen = [
             (each, which)
-            for each, which in zip(seen, flags, strict=True)
+            for each, which in ((each, each.which(name)) for each in seen)
             if len(np.unique(each.burst[which]) if of_bursts else each.samples[which]) >= LEAST_OF_A_PROCESS
         ]
         count = sum(int(which.sum()) for _, which in chosen)
