@@ -10,7 +10,7 @@ from edgerig.check.targets import Targets, rows, shown
 from edgerig.check.verdicts import Broken, Finding, Verdict
 
 OPERATORS = "operators"
-_EXECUTION_PLAN = 1  # of Program
+_EXECUTION_PLAN, _SEGMENTS = 1, 4  # of Program
 _PLAN_OPERATORS, _PLAN_DELEGATES = 6, 7  # of ExecutionPlan
 _NAME, _OVERLOAD = 0, 1  # of Operator
 _ID = 0  # of BackendDelegate
@@ -19,6 +19,7 @@ _ID = 0  # of BackendDelegate
 def findings(content: Buffer, targets: Targets, where: str) -> list[Finding]:
     """Raises Broken."""
     program = root(content, b"ET12")
+    _whole(content, program)
     plans = list(program.tables(_EXECUTION_PLAN))
     if not plans:
         raise Broken("has no method to run")
@@ -37,6 +38,20 @@ def findings(content: Buffer, targets: Targets, where: str) -> list[Finding]:
         what = f"executorch {release}'s wheel lacks {_some(lacking)}"
         return [Finding(Verdict.FAILS, OPERATORS, what, where, "link the library that registers them into the app")]
     return [Finding(Verdict.OK, OPERATORS, f"executorch {release} has its {needed}", where)]
+
+
+def _whole(content: Buffer, program: Table) -> None:
+    """Raises Broken for a file whose segments (weights, delegates) are cut off. They stand behind the program, from the
+    place on that its header says (runtime/executor, extended header "eh00")."""
+    segments = list(program.tables(_SEGMENTS))
+    if not segments:
+        return
+    if content[8:12] != b"eh00" or len(content) < 32:
+        raise Broken("has segments and no header that says where they are")
+    base = int.from_bytes(content[24:32], "little")
+    end = base + max(each.number(0, "Q") + each.number(1, "Q") for each in segments)
+    if end > len(content):
+        raise Broken(f"its segments end at {end:,}, the file at {len(content):,}: it is cut off")
 
 
 def _kernel(operator: Table) -> str:

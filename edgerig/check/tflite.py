@@ -15,7 +15,7 @@ from edgerig.check.verdicts import Broken, Finding, Verdict
 
 OPERATORS = "operators"
 IDENTIFIER = b"TFL3"
-_OPERATOR_CODES = 1  # of Model
+_OPERATOR_CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4  # of Model
 _OLD_CODE, _CUSTOM_CODE, _VERSION, _CODE = 0, 1, 2, 3  # of OperatorCode
 _CUSTOM = 32
 _BROUGHT = frozenset({"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"})
@@ -26,6 +26,7 @@ _NEVER: Version = (1 << 30,)
 def findings(content: Buffer, targets: Targets, where: str) -> list[Finding]:
     """Raises Broken."""
     model = root(content, IDENTIFIER)
+    _whole(model)
     needed: dict[str, Version] = {}
     customs: set[str] = set()
     for code in model.tables(_OPERATOR_CODES):
@@ -38,6 +39,20 @@ def findings(content: Buffer, targets: Targets, where: str) -> list[Finding]:
             needed[name] = release
     found = [*_built_in(needed, targets.tflite, where), *_own(customs - _BROUGHT, where)]
     return [*found, *tflite_labels.findings(content, model, where)]
+
+
+def _whole(model: Table) -> None:
+    """Raises Broken for a file whose weights, tensors or operators are cut off."""
+    for weights in model.tables(_BUFFERS):
+        weights.vector(0, 1)
+        # Of models over 2 GB the weights stand behind the FlatBuffer, by an offset from its start (1: none).
+        end = weights.number(1, "Q") + weights.number(2, "Q")
+        if end > len(model.buffer):
+            raise Broken(f"its weights end at {end:,}, the file at {len(model.buffer):,}: it is cut off")
+    for graph in model.tables(_SUBGRAPHS):
+        for field in (0, 3):  # tensors, operators
+            for each in graph.tables(field):
+                each.fields()
 
 
 def _release(number: int, operator_version: int) -> tuple[str, Version]:
@@ -89,7 +104,7 @@ def some(names: list[str]) -> str:
 
 def tensors(model: Table, field: int) -> list[Table]:
     """The tensors that the first subgraph's `field` (inputs 1, outputs 2) names. Raises Broken."""
-    subgraph = next(model.tables(2), None)
+    subgraph = next(model.tables(_SUBGRAPHS), None)
     if subgraph is None:
         raise Broken("has no subgraph")
     listed = list(subgraph.tables(0))
