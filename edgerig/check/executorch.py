@@ -5,7 +5,7 @@ A program names the kernels it calls and the backends it delegates to; it says n
 
 from __future__ import annotations
 
-from edgerig.check.flatbuffer import Buffer, Table, root
+from edgerig.check.flatbuffer import Buffer, Table, root, walked
 from edgerig.check.targets import Targets, rows, shown
 from edgerig.check.verdicts import Broken, Finding, Verdict
 
@@ -23,8 +23,8 @@ def findings(content: Buffer, targets: Targets, where: str) -> list[Finding]:
     plans = list(program.tables(_EXECUTION_PLAN))
     if not plans:
         raise Broken("has no method to run")
-    kernels = {_kernel(operator) for plan in plans for operator in plan.tables(_PLAN_OPERATORS)}
-    backends = {delegate.text(_ID) for plan in plans for delegate in plan.tables(_PLAN_DELEGATES)}
+    kernels = {_kernel(operator) for operator in walked(plan.tables(_PLAN_OPERATORS) for plan in plans)}
+    backends = {delegate.text(_ID) for delegate in walked(plan.tables(_PLAN_DELEGATES) for plan in plans)}
     release = shown(targets.executorch) or max(rows("executorch_kernels"))
     known = rows("executorch_kernels").get(release)
     needed = f"{len(kernels)} kernels, backends: {', '.join(sorted(backends)) or 'none'}"

@@ -8,17 +8,17 @@ unsigned offsets forward, relative to where the offset stands; a vector begins w
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
 from edgerig.check.verdicts import Broken
 
 Buffer = bytes | mmap
-MOST = 1_000_000
-"""Elements of one vector of tables that are walked; the largest networks have some ten thousand."""
-_TEXT = 1 << 20
-"""Bytes of one string."""
+MOST = 200_000
+"""Elements of one vector, or of all of a kind, that are walked; the largest networks have some ten thousand."""
+_TEXT = 1 << 16
+"""Bytes of one string, and elements times bytes of one vector of strings."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,25 @@ class Table:
     def texts(self, field: int) -> tuple[str, ...]:
         start, count = self.vector(field, 4)
         _bound(count)
-        return tuple(_text(self.buffer, start + 4 * index) for index in range(count))
+        texts, left = [], _TEXT
+        for index in range(count):
+            texts.append(_text(self.buffer, start + 4 * index))
+            left -= len(texts[-1])
+            if left < 0:
+                raise Broken(f"a vector of texts has over {_TEXT:,} characters")
+        return tuple(texts)
+
+
+def walked(vectors: Iterable[Iterator[Table]]) -> Iterator[Table]:
+    """The tables of many vectors, at most MOST together: a hostile file names one large vector in many places. Raises
+    Broken."""
+    left = MOST
+    for vector in vectors:
+        for table in vector:
+            left -= 1
+            if left < 0:
+                raise Broken(f"has over {MOST:,} tables of a kind")
+            yield table
 
 
 def root(buffer: Buffer, identifier: bytes) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgerig.check import tflite_labels
-from edgerig.check.flatbuffer import Buffer, Table, root
+from edgerig.check.flatbuffer import Buffer, Table, root, walked
 from edgerig.check.targets import Targets, Version, rows, shown, version
 from edgerig.check.verdicts import Broken, Finding, Verdict
 
@@ -49,10 +49,9 @@ def _whole(model: Table) -> None:
         end = weights.number(1, "Q") + weights.number(2, "Q")
         if end > len(model.buffer):
             raise Broken(f"its weights end at {end:,}, the file at {len(model.buffer):,}: it is cut off")
-    for graph in model.tables(_SUBGRAPHS):
-        for field in (0, 3):  # tensors, operators
-            for each in graph.tables(field):
-                each.fields()
+    for field in (0, 3):  # tensors, operators
+        for each in walked(graph.tables(field) for graph in model.tables(_SUBGRAPHS)):
+            each.fields()
 
 
 def _release(number: int, operator_version: int) -> tuple[str, Version]:

@@ -20,6 +20,8 @@ METADATA = "metadata"
 NAME = "TFLITE_METADATA"
 LABELS_LIMIT = 16 << 20
 """Bytes of one file of labels."""
+FILES_LIMIT = 64 << 20
+"""Bytes of all files that are packed behind one model."""
 _TAIL = 256 << 20
 """Bytes behind the model that are searched for its archive."""
 SET = "edgerig check MODEL --set-labels FILE --normalization MEAN,STD --out NEW"
@@ -74,16 +76,21 @@ def associated(content: Buffer) -> Packed:
     with archive.opened(file) as opened:
         if not opened.infolist():
             return Packed(len(content), {})
-        try:
-            files = {each.name: archive.read(opened, each, LABELS_LIMIT) for each in _members(opened)}
-        except ValueError as error:
-            raise Broken(f"its files cannot be read: {error}") from error
-        return Packed(tail_start + min(info.header_offset for info in opened.infolist()), files)
+        start = tail_start + min(info.header_offset for info in opened.infolist())
+        return Packed(start, _unpacked(opened))
 
 
-def _members(opened: zipfile.ZipFile) -> Iterator[archive.Member]:
-    for info in opened.infolist()[:1000]:
-        yield archive.Member(info.filename, info.file_size, None, info)
+def _unpacked(opened: zipfile.ZipFile) -> dict[str, bytes]:
+    """Raises Broken for files of more than FILES_LIMIT bytes together, whatever they declare."""
+    files: dict[str, bytes] = {}
+    left = FILES_LIMIT
+    for info in opened.infolist():
+        content = archive.read(opened, archive.Member(info.filename, info.file_size, None, info), left + 1)
+        left -= len(content)
+        if left < 0:
+            raise Broken(f"the files behind it have over {FILES_LIMIT:,} bytes", "pack the labels alone")
+        files[info.filename] = content
+    return files
 
 
 def _labels(record: Record, packed: Packed, model: Table, where: str) -> Iterator[Finding]:

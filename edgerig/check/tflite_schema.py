@@ -17,7 +17,7 @@ AXIS_LABELS = 2
 VALUE_LABELS = 3
 """AssociatedFileType.TENSOR_VALUE_LABELS: the tensor's values are numbers of lines."""
 _MOST = 20_000
-"""Tables of one file's metadata; a hostile file could name one table in many places."""
+"""Tables and texts of one file's metadata; a hostile file could name one table in many places."""
 _SCALARS = {"byte": "b", "int": "i", "uint": "I", "float": "f"}
 _NUMBERS = {"floats": "f", "uints": "I"}
 _FILES = "files: tables AssociatedFile"
@@ -86,7 +86,7 @@ def read(table: Table) -> Record:
 def _read(table: Table, name: str, left: list[int]) -> Record:
     left[0] -= 1
     if left[0] < 0:
-        raise Broken(f"its metadata has over {_MOST:,} tables")
+        raise Broken(f"its metadata has over {_MOST:,} tables and texts")
     record = Record(name)
     slot, newer = 0, False
     for entry in _SCHEMA[name]:
@@ -107,15 +107,15 @@ def _read(table: Table, name: str, left: list[int]) -> Record:
 
 
 def _take(record: Record, table: Table, slot: int, key: str, kind: str, of: list[str], left: list[int]) -> None:
-    """One field that is there, into `record`."""
+    """One field that is there, into `record`; long texts and vectors count as tables do."""
     if kind in _SCALARS:
         record.scalars[key] = struct.unpack_from(f"<{_SCALARS[kind]}", _bytes(table, slot))[0]
-    elif kind == "text":
-        record.texts[key] = (table.text(slot),)
-    elif kind == "texts":
-        record.texts[key] = table.texts(slot)
+    elif kind in ("text", "texts"):
+        record.texts[key] = (table.text(slot),) if kind == "text" else table.texts(slot)
+        left[0] -= sum(1 + len(text) // 1000 for text in record.texts[key])
     elif kind in _NUMBERS:
         record.numbers[key] = table.numbers(slot, _NUMBERS[kind])
+        left[0] -= len(record.numbers[key]) // 1000
     elif kind == "table":
         inner = table.table(slot)
         record.records[key] = (_read(inner, of[0], left),) if inner is not None else ()

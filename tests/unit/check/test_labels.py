@@ -137,3 +137,10 @@ def test_one_table_named_in_many_places_ends():
     (finding,) = said(content)
     assert finding[0] is Verdict.FAILS
     assert "over 20,000 tables" in finding[1]
+
+
+def test_files_behind_a_model_that_unpack_to_too_much_end(monkeypatch):
+    monkeypatch.setattr(tflite_labels, "FILES_LIMIT", 100)
+    content = tflite_write._with_archive(made_apps.tflite(), {"a": bytes(60), "b": bytes(60)})
+    with pytest.raises(Broken, match="over 100 bytes"):
+        tflite_labels.associated(content)

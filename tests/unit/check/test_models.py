@@ -137,3 +137,13 @@ def test_a_runtime_is_named_once():
     assert targets.parse(["tflite=2.14.0", "onnxruntime=1.20"]) == Targets(tflite=(2, 14, 0), onnxruntime=(1, 20))
     with pytest.raises(ConfigError, match="twice"):
         targets.parse(["tflite=2.14.0", "tflite=2.15.0"])
+
+
+def test_one_vector_named_in_many_places_ends(tmp_path, monkeypatch):
+    """Two thousand methods that share a vector of kernels would be a walk of millions."""
+    monkeypatch.setattr("edgerig.check.flatbuffer.MOST", 500)
+    kernels = [("aten::add", "out")] * 20
+    plan = {0: "forward", 6: [{0: name, 1: overload} for name, overload in kernels]}
+    report = of(tmp_path / "a.pte", made_apps.flatbuffer({0: 0, 1: [plan] * 30}, b"ET12"))
+    assert report.verdict is Verdict.UNREADABLE
+    assert "over 500 tables" in report.findings[0].what

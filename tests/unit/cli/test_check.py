@@ -105,13 +105,13 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path):
 
 
 def test_it_imports_no_framework(tmp_path):
-    """Nor numpy, flatbuffers or pydantic: a light install has what it needs."""
+    """Nor numpy or flatbuffers: a light install has what it needs."""
     files = [
         written(tmp_path / "a.tflite", made_apps.tflite()),
         written(tmp_path / "a.onnx", made_apps.onnx()),
         made_apps.archive(tmp_path / "a.apk", {"lib/arm64-v8a/liba.so": made_apps.elf()}, align=16384),
     ]
-    heavy = {"numpy", "torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert", "flatbuffers", "pydantic"}
+    heavy = {"numpy", "torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert", "flatbuffers"}
     code = (
         "import sys, edgerig.cli\n"
         f"sys.argv = ['edgerig', 'check', *{[str(file) for file in files]!r}]\n"
