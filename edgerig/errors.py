@@ -25,6 +25,7 @@
     ├── GateFailed               7   a run is worse than its baseline or over its budget
     ├── GateInconclusive         8   a gate's checks can be told neither way
     ├── FetchError               9   a model's file cannot be fetched, or is not the one it should be
+    ├── CheckFailed             10   a file would not work where it is to ship
     └── InternalError            1   an exception nobody foresaw: edgerig's own fault
 
 A message says what happened, where (file, key or cell) and observed against expected; `hint` says what to do next.
@@ -156,6 +157,10 @@ class GateInconclusive(EdgerigError):
 
 class FetchError(EdgerigError):
     exit_code = 9
+
+
+class CheckFailed(EdgerigError):
+    exit_code = 10
 
 
 class InternalError(EdgerigError):

@@ -256,6 +256,30 @@ def export(
     exporting.export(run, to, out)
 
 
+@app.command("check")
+def check_files(
+    files: Annotated[list[Path], typer.Argument(help="Libraries, apps, wheels and models.", show_default=False)],
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option("--runtime", help="What it is to run in: tflite=2.14.0, onnxruntime=1.20, executorch=1.5.1."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    set_labels: Annotated[
+        Path | None, typer.Option("--set-labels", help="Write these labels, one per line, into the .tflite.")
+    ] = None,
+    normalization: Annotated[
+        str | None, typer.Option("--normalization", help="Write MEAN,STD of the input; per channel 1:2:3,4:5:6.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The new .tflite.")] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Instead of --out: replace the .tflite.")] = False,
+) -> None:
+    """Check what goes into an app: 16 KB pages, 64 bits, operators, metadata. Exit code 0, or 10 when a file fails."""
+    from edgerig.cli import check
+    from edgerig.cli.check_write import Wanted
+
+    check.check(files, runtime or [], json, Wanted(set_labels, normalization, out, in_place))
+
+
 for _group, _name in (
     (subcommands.baseline_app, "baseline"),
     (subcommands.models_app, "models"),
