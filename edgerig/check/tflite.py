@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from edgerig.check import tflite_labels
 from edgerig.check.flatbuffer import Buffer, Table, root, walked
 from edgerig.check.targets import Targets, Version, rows, shown, version
+from edgerig.check.tflite_graph import SUBGRAPHS
 from edgerig.check.verdicts import Broken, Finding, Verdict
 
 OPERATORS = "operators"
 IDENTIFIER = b"TFL3"
-_OPERATOR_CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4  # of Model
+_OPERATOR_CODES, _BUFFERS = 1, 4  # of Model
 _OLD_CODE, _CUSTOM_CODE, _VERSION, _CODE = 0, 1, 2, 3  # of OperatorCode
 _CUSTOM = 32
 _BROUGHT = frozenset({"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"})
@@ -50,7 +51,7 @@ def _whole(model: Table) -> None:
         if end > len(model.buffer):
             raise Broken(f"its weights end at {end:,}, the file at {len(model.buffer):,}: it is cut off")
     for field in (0, 3):  # tensors, operators
-        for each in walked(graph.tables(field) for graph in model.tables(_SUBGRAPHS)):
+        for each in walked(graph.tables(field) for graph in model.tables(SUBGRAPHS)):
             each.fields()
 
 
@@ -99,15 +100,3 @@ def _own(customs: set[str], where: str) -> Iterator[Finding]:
 def some(names: list[str]) -> str:
     """Names in a message: the first eight."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def tensors(model: Table, field: int) -> list[Table]:
-    """The tensors that the first subgraph's `field` (inputs 1, outputs 2) names. Raises Broken."""
-    subgraph = next(model.tables(_SUBGRAPHS), None)
-    if subgraph is None:
-        raise Broken("has no subgraph")
-    listed = list(subgraph.tables(0))
-    chosen = [int(index) for index in subgraph.numbers(field, "i")]
-    if any(not 0 <= index < len(listed) for index in chosen):
-        raise Broken("names a tensor that is not there as its input or output")
-    return [listed[index] for index in chosen]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from edgerig.check import archive, tflite_schema
 from edgerig.check.flatbuffer import Buffer, Table, root
+from edgerig.check.tflite_graph import tensors
 from edgerig.check.tflite_schema import AXIS_LABELS, VALUE_LABELS, Record
 from edgerig.check.verdicts import Broken, Finding, Verdict, broken
 
@@ -135,8 +136,6 @@ def _tensors(record: Record, key: str) -> tuple[Record, ...]:
 
 def _last_axis(model: Table, output: int) -> int:
     """The last dimension of the output's shape; 0 when it is not known."""
-    from edgerig.check.tflite import tensors
-
     outputs = tensors(model, 2)
     shape = outputs[output].numbers(0, "i") if output < len(outputs) else ()
     return int(shape[-1]) if shape else 0

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from edgerig.check import tflite_labels, tflite_schema
 from edgerig.check.flatbuffer import Table, root
-from edgerig.check.tflite import IDENTIFIER, tensors
+from edgerig.check.tflite import IDENTIFIER
+from edgerig.check.tflite_graph import tensors
 from edgerig.check.tflite_labels import NAME
 from edgerig.check.tflite_schema import AXIS_LABELS, Record
 from edgerig.check.verdicts import Broken
