@@ -189,7 +189,7 @@ def run(trials: int, kinds: Sequence[str], folder: Path) -> dict[str, list[Trial
 
 
 def report(kind: str, trials: Sequence[Trial]) -> list[str]:
-    """A line of outcomes, and one a metric that says how large the change was."""
+    """A line of outcomes, and one per metric that says how large the change was."""
     outcomes = Counter(trial.verdict["outcome"] for trial in trials)
     by = Counter(name for trial in trials for name in trial.failed_by())
     right = sum(kept(kind, trial) for trial in trials)

@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def compare(rounds: int, settings: RunSettings, large: bool) -> None:
-    """Builds, measures and prints, a line a file and peer. Raises EdgerigError."""
+    """Builds, measures and prints, a line per file and peer. Raises EdgerigError."""
     with (
         tempfile.TemporaryDirectory(prefix="edgerig-latency-") as temporary,
         open_device(load_device("local")) as device,

@@ -1,16 +1,14 @@
 """Which kinds of devices there are: the name a device file's `kind` says → where that kind's row stands.
 
 Known without importing any of them. A package adds its own with an entry point of the group `edgerig.device_kinds`,
-whose name is the kind's; these are looked for only when a name is asked for that is none of the table's.
+whose name is the kind's (`edgerig/plugins.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from edgerig.plugins import Plugin, added
 
 GROUP = "edgerig.device_kinds"
 
@@ -35,8 +33,6 @@ ALIASES = {"android": "adb"}
 """Other words an address may begin with."""
 
 
-def plugins() -> dict[str, EntryPoint]:
-    """The kinds that installed packages add, by name; none replaces one of the table's."""
-    from importlib.metadata import entry_points  # not for `--help`
-
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in KINDS}
+def plugins() -> dict[str, Plugin]:
+    """The kinds that installed packages add, by name. Raises ConfigError when one has the name of another."""
+    return added(GROUP, {*KINDS, *ALIASES})

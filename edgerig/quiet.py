@@ -25,12 +25,14 @@ NO_TELEMETRY: Mapping[str, str] = {
 def child_environment(only: Collection[str] | None = None, **more: str) -> dict[str, str]:
     """What a child of ours on this host is given: our environment, or of it `only` these, kept quiet, and `more`."""
     ours = {name: value for name, value in os.environ.items() if only is None or name in only}
-    return {**ours, **NO_TELEMETRY, **more}
+    return {**(_keras() if only is None else {}), **ours, **NO_TELEMETRY, **more}
 
 
 def be_quiet() -> None:
     """Sets it all for this process and its children, before any of them imports such a library. What the user has set
     of Keras' stays."""
-    os.environ.update(NO_TELEMETRY)
-    if not os.path.exists(os.path.expanduser("~/.keras")):
-        os.environ.setdefault("KERAS_HOME", str(cache_root() / "keras"))
+    os.environ.update({**_keras(), **os.environ, **NO_TELEMETRY})
+
+
+def _keras() -> dict[str, str]:
+    return {} if os.path.exists(os.path.expanduser("~/.keras")) else {"KERAS_HOME": str(cache_root() / "keras")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,11 +43,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """What was left out for want of packages, in one line below all reasons, with the command that mends it."""
+    """What was left out for want of packages, in one line below all reasons, with the command that puts it right."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
     if line := needs.told(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
         terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What sources and frameworks leave in the folder for temporary files goes with the tests that call them in this
+    process; a build's process has one of its own."""
+    tmp_path_factory.getbasetemp()  # pytest's stay where they are
+    with tempfile.TemporaryDirectory(prefix="edgerig-tests-", ignore_cleanup_errors=True) as folder:
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        yield
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

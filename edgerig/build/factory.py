@@ -103,7 +103,7 @@ def _called(arguments: tuple[Any, ...]) -> str:
 def _wrapped(error: BaseException, file: Path, factory: str, what: str, arguments: tuple[Any, ...] = ()) -> BuildError:
     line = _line_in(error, file)
     where = f"{file}, line {line}" if line is not None else str(file)
-    hint = "mend the line named above"
+    hint = "correct the line named above"
     if line is None:
         hint = f"{_called(arguments)}; the log has the traceback"
     if isinstance(error, ModuleNotFoundError) and error.name:

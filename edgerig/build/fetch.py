@@ -30,7 +30,7 @@ class Fetched:
 
 
 def fetch(model: ModelSpec, mirror: Path | None = None) -> Iterator[Fetched]:
-    """Brings every file of the model that is not in the cache, from below `mirror` where given; one result a file.
+    """Brings every file of the model that is not in the cache, from below `mirror` where given; one result per file.
 
     Raises FetchError when a file cannot be had or is not the one it should be, ConfigError when there is nowhere to
     look or to put it. What was brought before stays.
@@ -122,4 +122,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _where_from(file: FileSpec) -> str:
-    return file.note or f"it is to be had from {file.url}"
+    return file.note or f"it comes from {file.url}"

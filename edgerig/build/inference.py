@@ -23,13 +23,13 @@ def known_bytes(spec: ModelSpec, path: Path) -> bytes:
     except OSError as error:
         raise BuildError(
             f"{path}: the weights cannot be read: {error.strerror}",
-            hint=f'mend the key "weights" in {toml}, or bring the file',
+            hint=f'correct the key "weights" in {toml}, or bring the file',
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if spec.weights_sha256 is not None and found != spec.weights_sha256:
         raise BuildError(
             f"{path}: sha256 is {found}, {toml} says {spec.weights_sha256}",
-            hint='fetch the weights again, or, if they were changed on purpose, mend "weights_sha256"',
+            hint='fetch the weights again, or, if they were changed on purpose, correct "weights_sha256"',
         )
     return content
 
@@ -37,11 +37,11 @@ def known_bytes(spec: ModelSpec, path: Path) -> bytes:
 def infer_by_sample(
     spec: ModelSpec, network: Callable[[Arrays], Sequence[npt.NDArray[Any]]], inputs: Arrays, *, hint: str
 ) -> Arrays:
-    """The network's outputs on N samples, one (N, …) array an output, each sample a batch of its own: real ones as
+    """The network's outputs on N samples, one (N, …) array per output, each sample a batch of its own: real ones as
     float32 (float64 stays), integers and bools as they are.
 
-    `network` takes one (1, …) array an input, its own to keep, and gives one array an output; `hint` is what
-    to mend when it raises. Raises BuildError when the inputs do not fit the spec, the network fails, or an output is
+    `network` takes one (1, …) array per input, its own to keep, and gives one array per output; `hint` is what
+    to correct when it raises. Raises BuildError when the inputs do not fit the spec, the network fails, or an output is
     not the spec's shape or not finite.
     """
     _check_inputs(spec, inputs)
@@ -94,7 +94,7 @@ def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int)
             raise BuildError(
                 f'model "{spec.name}": output "{tensor.name}" has shape {list(value.shape)}, '
                 f"model.toml says {list(tensor.shape)}",
-                hint='mend the "shape" under [[outputs]]',
+                hint='correct the "shape" under [[outputs]]',
             )
         array = np.asarray(value)
         if array.dtype.kind == "f" and array.dtype != np.float64:
@@ -102,7 +102,7 @@ def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int)
         if not np.isfinite(array).all():
             raise BuildError(
                 f'model "{spec.name}": output "{tensor.name}" has NaN or infinite values on sample {sample}',
-                hint="mend the weights or the samples: nothing can be held against such outputs",
+                hint="correct the weights or the samples: nothing can be held against such outputs",
             )
         arrays.append(array)
     return arrays

@@ -12,7 +12,8 @@ from typing import Any
 from edgerig.build import datasets
 from edgerig.build.store import digest, file_digest
 from edgerig.errors import ConfigError
-from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_sources
+from edgerig.registry import code_elsewhere
+from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_engines, load_formats, load_sources
 
 BUILD = PACKAGE / "build"
 
@@ -70,6 +71,7 @@ def reference_key(spec: ModelSpec, data: str) -> str:
             "data": data,
             "framework": _framework(spec),
             "reader": _digests(*_sources(), *SHARED, *_engines(), BUILD / "coverage.py"),
+            **_elsewhere(load_sources()[spec.source].loader),
         }
     )
 
@@ -105,6 +107,12 @@ def artifact_key(
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
             ),
+            **_elsewhere(
+                load_sources()[spec.source].loader,
+                format_spec.builder,
+                *format_spec.routes.values(),
+                _engine(format_spec),
+            ),
         }
     )
 
@@ -120,6 +128,7 @@ def ready_key(spec: ModelSpec, data: str) -> str:
             "file": _known_file(spec.path, spec),
             "data": data,
             "reader": _digests(BUILD / "ready.py", BUILD / "worker.py", *_engines()),
+            **_elsewhere(_engine(load_formats()[spec.source])),
         }
     )
 
@@ -147,6 +156,20 @@ def _digests(*paths: Path) -> dict[str, str]:
 def _engines() -> list[Path]:
     """What tells a file's tensors and gives its outputs."""
     return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "evaluate.py"]
+
+
+def _engine(format_spec: FormatSpec) -> str:
+    """Where the code of the format's engine is."""
+    return load_engines()[format_spec.engine].module
+
+
+def _elsewhere(*code: str) -> dict[str, dict[str, str]]:
+    """What of the code at "module:name" other packages have; {} where it is all edgerig's own."""
+    try:
+        files = {name: path for each in code if each for name, path in code_elsewhere(each).items()}
+    except ImportError as error:
+        raise ConfigError(str(error), hint="is the package that adds the format installed as a whole?") from error
+    return {"elsewhere": {name: file_digest(path) for name, path in sorted(files.items())}} if files else {}
 
 
 def _sources() -> list[Path]:

@@ -18,7 +18,7 @@ from edgerig.confined import Confined
 from edgerig.errors import ResultsError
 from edgerig.quiet import child_environment
 from edgerig.results import Accuracy
-from edgerig.spec import METRIC_LABELS, ModelSpec, Strict
+from edgerig.spec import ModelSpec, Strict, load_metrics
 
 KEPT = "metrics.json"
 LOG = "metrics.log"
@@ -38,7 +38,7 @@ class MetricRequest(Strict):
 
 def take_own_metrics(model: ModelSpec, data: Path, raw: Path, timeout_s: float) -> None:
     """Takes each of the model's own metrics of the raw run in the folder `raw` and keeps them there."""
-    wanted = [name for name in model.metric if name not in METRIC_LABELS]
+    wanted = [name for name in model.metric if name not in load_metrics()]
     if not wanted:
         return
     found = {

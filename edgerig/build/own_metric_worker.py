@@ -20,7 +20,7 @@ from edgerig.npy import load_arrays
 from edgerig.ondevice import lifeline
 from edgerig.results import Accuracy
 
-HINT = 'return a float, or {"value": …, "higher_is_better": …, "unit": …, "scores": one number a sample}'
+HINT = 'return a float, or {"value": …, "higher_is_better": …, "unit": …, "scores": one number per sample}'
 KEYS = {"value", "higher_is_better", "unit", "scores"}
 
 

@@ -28,7 +28,8 @@ class PrepareRequest(Strict):
 
 
 class BuildRequest(Strict):
-    """Build these variants, in this order, in one process; `keys` names each one's place in the store."""
+    """Build those of these variants that no other process of the `queue` has begun, in this order; `keys` names each
+    one's place in the store."""
 
     op: Literal["build"] = "build"
     model: ModelSpec
@@ -39,6 +40,11 @@ class BuildRequest(Strict):
     store: Path
     data_key: str
     timeout_s: float
+    queue: Path
+    """The folder in which processes say what they begin (`queue.py`), and below it each one's own."""
+    joins: bool
+    """Is another process at work on the queue? Then what variants share is made before one is begun, so that none waits
+    for it; and if it cannot be made, the other one says so."""
 
 
 class Failure(Strict):

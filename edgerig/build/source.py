@@ -35,7 +35,7 @@ class SourceModel:
 
     `notes` is what a reader of every variant's figures must know of how the source was loaded.
 
-    `infer` maps N samples (one array a tensor, batch axis first) to the source's outputs on them, computed sample by
+    `infer` maps N samples (one array per tensor, batch axis first) to the source's outputs on them, computed sample by
     sample so that it equals what a batch-1 build sees.
     """
 

@@ -1,12 +1,14 @@
 """The host's side of a build: what is in the store is taken from it, the rest is built in processes of their own.
 
 A process builds several variants of one model and format, because importing a converter costs 5-14 s. When it dies,
-the variant it was at is lost and a new process goes on with those after it.
+the variant it was at is lost and a new process goes on with those after it. Others may join it, which take from the
+same queue (`queue.py`).
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import signal
@@ -18,9 +20,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edgerig import process
-from edgerig.build import keys
+from edgerig.build import keys, queue
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
+from edgerig.cache import temporary_folder
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord
@@ -77,15 +80,24 @@ def build_variants(
     timeout_s: float,
     store: Store,
     logs: Path,
+    shared: Path,
+    *,
+    joins: bool = False,
 ) -> list[BuildOutcome]:
-    """Every recipe's outcome, in order. Raises ConfigError only for what concerns them all."""
+    """The outcomes of the recipes that were in the store and of those built here, in order; the others are taken from
+    the queue in the folder `shared` by calls which join this one. One that `joins` gives the outcomes of what it took.
+
+    Raises ConfigError only for what concerns them all.
+    """
     if format_name not in load_formats():  # of a run that was planned where there was one
         raise unknown("format", format_name, load_formats())
     complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
     found = {recipe: store.meta("artifact", key, BuiltVariant) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
-    _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
+    if not joins:
+        _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
+        queue.fill(shared, missing)
     replies: dict[str, Reply] = {}
     while missing:
         request = BuildRequest(
@@ -96,11 +108,14 @@ def build_variants(
             store=store.root,
             data_key=prepared.data_key,
             timeout_s=timeout_s,
+            queue=shared,
+            joins=joins,
         )
-        answered = _run(request, list(missing), logs)
-        replies |= answered
-        missing = {recipe: key for recipe, key in missing.items() if recipe not in answered}
-    return [_outcome(recipe, wanted[recipe], found[recipe], replies.get(recipe), logs) for recipe in recipes]
+        replies |= _run(request, list(missing), logs)
+        left = set() if joins else queue.waiting(shared) or set()
+        missing = {recipe: key for recipe, key in missing.items() if recipe in left}
+    done = [recipe for recipe in recipes if recipe in replies or (found[recipe] is not None and not joins)]
+    return [_outcome(recipe, wanted[recipe], found[recipe], replies.get(recipe), logs) for recipe in done]
 
 
 def _copy_logs(cached: Mapping[str, str], store: Store, logs: Path) -> None:
@@ -162,28 +177,36 @@ def _key(model: ModelSpec, format_name: FormatName, recipe: str, options: dict[s
 
 
 def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -> dict[str, Reply]:
-    """One build process over `names`; the replies it gave, and a failure for the one it died at."""
+    """One build process over `names`, or what it gets of them; the replies it gave, and a failure for the one it died
+    at."""
     logs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="edgerig-build-") as temporary:
-        folder = Path(temporary)
+    above = Path(tempfile.gettempdir()) if isinstance(request, PrepareRequest) else request.queue
+    with temporary_folder(above, f"edgerig-{request.op}-process-") as folder:
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         finished = process.run(
             [sys.executable, "-P", "-m", "edgerig.build.worker", str(folder)],
-            env={**environment(), "TMPDIR": temporary},
+            env={**environment(), "TMPDIR": str(folder)},
             timeout_s=request.timeout_s * len(names) + START_ALLOWANCE_S,
             output=folder / START_LOG,
         )
-        for log in folder.glob("*.log"):
-            if log.name != START_LOG or log.stat().st_size:
-                shutil.move(log, logs / log.name)
-        replies = {name: reply for name in names if (reply := _read(folder / f"{name}.reply.json")) is not None}
+        begun = names if isinstance(request, PrepareRequest) else _begun(request, names, folder.name)
+        replies = {name: reply for name in begun if (reply := _read(folder / f"{name}{queue.REPLY}")) is not None}
         full = f"{folder.parent}: {os.strerror(errno.ENOSPC)}" if shutil.disk_usage(folder).free < FULL_BYTES else ""
-    died_at = next((name for name in names if name not in replies), None)
-    if died_at is not None:
-        said = tail(logs / f"{died_at}.log") or tail(logs / START_LOG)
-        error = _death(finished, request, "\n".join(filter(None, (full, said))))
-        replies[died_at] = Reply(failure=Failure.of(error))
+        for name in begun:
+            if name not in replies:
+                said = tail(folder / f"{name}.log") or tail(folder / START_LOG)
+                error = _death(finished, request, "\n".join(filter(None, (full, said))))
+                replies[name] = Reply(failure=Failure.of(error))
+        for log in folder.glob("*.log"):
+            if log.name != START_LOG or (log.stat().st_size and begun):
+                shutil.move(log, logs / log.name)
     return replies
+
+
+def _begun(request: BuildRequest, names: list[str], process: str) -> list[str]:
+    """What a process that has ended had begun: at least one, or there would be no end, unless it joined another."""
+    begun = [each.recipe for each in queue.begun(request.queue) if each.process == process]
+    return begun or ([] if request.joins else list(itertools.islice(queue.take(request.queue, names, process), 1)))
 
 
 def _death(finished: process.Finished, request: PrepareRequest | BuildRequest, tail: str) -> EdgerigError:

@@ -23,7 +23,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, TypeAdapter
 
-from edgerig.build import keys
+from edgerig.build import keys, queue
 from edgerig.build.artifact import record
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs, float_note
@@ -47,12 +47,12 @@ from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.spec import (
     AS_IS,
-    BINARY,
     FormatSpec,
     Layout,
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    has_binary_labels,
     load_engines,
     load_formats,
     load_recipes,
@@ -73,10 +73,25 @@ def main() -> None:
         _answer(folder, "prepare", request.timeout_s, lambda: Reply(prepared=prepare(request)))
     else:
         session = Session(request, folder)
-        for recipe in request.keys:
-            _answer(folder, recipe, request.timeout_s, lambda recipe=recipe: Reply(built=session.build(recipe)))  # type: ignore[misc]
+        if not request.joins or _joined(session, request.timeout_s):
+            for recipe in queue.take(request.queue, request.keys, folder.name):
+                _answer(folder, recipe, request.timeout_s, lambda recipe=recipe: Reply(built=session.build(recipe)))  # type: ignore[misc]
     sys.stdout.flush()
     os._exit(0)  # a framework's exit handlers may hang or crash; every reply is on disk
+
+
+def _joined(session: Session, timeout_s: float) -> bool:
+    """Makes what the session's variants share before one of them is begun. False where that fails: the process that was
+    at work on them before meets the same, with a variant to tell it of."""
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    try:
+        session.start()
+    except Exception:  # as in `_answer`
+        traceback.print_exc()
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return True
 
 
 def _answer(folder: Path, name: str, timeout_s: float, work: Callable[[], Reply]) -> None:
@@ -106,7 +121,7 @@ def _answer(folder: Path, name: str, timeout_s: float, work: Callable[[], Reply]
     sys.stderr.flush()
     temporary = folder / f"{name}.reply.tmp"
     temporary.write_text(reply.model_dump_json(), encoding="utf-8")
-    os.replace(temporary, folder / f"{name}.reply.json")
+    os.replace(temporary, folder / f"{name}{queue.REPLY}")
 
 
 def prepare(request: PrepareRequest) -> Prepared:
@@ -162,7 +177,7 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, 
     output = outputs[0]
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
     scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
-    return Fits(inputs, output, labels, 2 if set(spec.metric) & set(BINARY) else scores)
+    return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:
@@ -208,7 +223,7 @@ class Session:
         return built
 
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
-        source, builder, reference = self._start()
+        source, builder, reference = self.start()
         calibration = self._calibration() if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
@@ -247,8 +262,8 @@ class Session:
     def _samples(self) -> Arrays:
         return [np.array(array[:CHECK_SAMPLES]) for array in load_arrays(self._data(), "input")]
 
-    def _start(self) -> tuple[SourceModel, FormatBuilder, Arrays]:
-        """Loads the source and makes the builder, once."""
+    def start(self) -> tuple[SourceModel, FormatBuilder, Arrays]:
+        """The source, loaded, its builder and its outputs on the samples, made once. Raises EdgerigError."""
         if self._started is None:
             data = self._data()
             traced = load_arrays(data, "calibration") or load_arrays(data, "input")

@@ -14,11 +14,13 @@ from edgerig.cli.flags import (
     BaselineOption,
     Dataset,
     Device,
+    EngineOption,
     Format,
     Limit,
     Model,
     Option,
     Out,
+    Processors,
     Recipe,
     Run,
     Select,
@@ -49,6 +51,8 @@ def sweep(
     recipe: Recipe = None,
     device: Device = None,
     threads: Threads = None,
+    processors: Processors = None,
+    engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
     limit: Limit = None,
@@ -71,6 +75,8 @@ def sweep(
         recipes=recipe,
         devices=device,
         threads=threads,
+        processors=processors,
+        engine=engine_option,
         select=select,
         options=option,
         limit=limit,
@@ -99,9 +105,11 @@ def plan(
     recipe: Recipe = None,
     device: Device = None,
     threads: Threads = None,
+    processors: Processors = None,
+    engine_option: EngineOption = None,
     select: Select = None,
 ) -> None:
-    """Print the cells a sweep would run, one id a line; unsupported ones go to stderr with their reason."""
+    """Print the cells a sweep would run, one id per line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
 
     flags = overrides(
@@ -112,6 +120,8 @@ def plan(
         recipes=recipe,
         devices=device,
         threads=threads,
+        processors=processors,
+        engine=engine_option,
         select=select,
     )
     listing.cells(file, flags)
@@ -232,7 +242,7 @@ def export(
         str,
         typer.Option(
             "--to",
-            help="tensorboard, mlflow, litert, pytorch, csv, parquet.",
+            help="The form, such as tensorboard or csv; a name that is none is told all there are.",
             autocompletion=completion.exports,
         ),
     ],

@@ -45,14 +45,20 @@ def devices(incomplete: str) -> list[str]:
 
 def formats(incomplete: str) -> list[str]:
     from edgerig import spec
+    from edgerig.errors import EdgerigError
 
-    return _starting(incomplete, spec.load_formats())
+    with contextlib.suppress(EdgerigError):
+        return _starting(incomplete, spec.load_formats())
+    return []
 
 
 def recipes(incomplete: str) -> list[str]:
     from edgerig import spec
+    from edgerig.errors import EdgerigError
 
-    return _starting(incomplete, spec.load_recipes())
+    with contextlib.suppress(EdgerigError):
+        return _starting(incomplete, spec.load_recipes())
+    return []
 
 
 def cells(incomplete: str) -> list[str]:
@@ -69,9 +75,12 @@ def cells(incomplete: str) -> list[str]:
 
 
 def exports(incomplete: str) -> list[str]:
-    from edgerig.report.exports import EXPORTS
+    from edgerig.errors import EdgerigError
+    from edgerig.report.exports import load_exports
 
-    return _starting(incomplete, EXPORTS)
+    with contextlib.suppress(EdgerigError):
+        return _starting(incomplete, load_exports())
+    return []
 
 
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgerig import api
 from edgerig.cli.say import say
-from edgerig.report.exports import EXPORTS, write
-from edgerig.report.run.read import read_results
+from edgerig.report.exports import load_exports, write
 from edgerig.spec import unknown
 
 
 def export(run: Path, to: str, out: Path | None) -> None:
-    if to not in EXPORTS:
-        raise unknown("export", to, EXPORTS, "--to")
+    known = load_exports()
+    if to not in known:
+        raise unknown("export", to, known, "--to")
     folder = run if run.is_dir() else run.parent
-    done = write(to, read_results(run), folder, out)
+    done = write(to, api.read(run), folder, out)
     cells: dict[str, list[str]] = {}
     for cell, reason in done.left_out:
         cells.setdefault(reason, []).append(cell)

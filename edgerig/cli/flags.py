@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgerig.cli import completion
+
+if TYPE_CHECKING:
+    from edgerig.errors import ConfigError
 
 SweepFile = Annotated[
     Path | None, typer.Argument(help="A sweep's TOML; without one, the quickstart.", show_default=False)
@@ -28,6 +32,13 @@ Device = Annotated[
     list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=completion.devices)
 ]
 Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
+Processors = Annotated[
+    list[str] | None,
+    typer.Option("--processors", help="Those a runner is held to, as 2,3 or 0-3, or all; again: one list more."),
+]
+EngineOption = Annotated[
+    list[str] | None, typer.Option("--engine-option", help="ENGINE.KEY=VALUE, as litert.xnnpack=false.")
+]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
@@ -56,24 +67,65 @@ BaselineOption = Annotated[
 ]
 
 
-def overrides(*, options: list[str] | None = None, limit: int | None = None, **keys: Any) -> dict[str, Any]:
+def overrides(
+    *,
+    options: list[str] | None = None,
+    limit: int | None = None,
+    processors: list[str] | None = None,
+    engine: list[str] | None = None,
+    **keys: Any,
+) -> dict[str, Any]:
     """The flags that were given, as keys of a sweep's TOML. Raises ConfigError."""
     given = {
         **keys,
-        "options": _options(options) if options else None,
+        "processors": [_processors(text) for text in processors or ()],
+        "engine": _engine_options(engine or []),
+        "options": _options(options or []),
         "run": None if limit is None else {"limit": limit},
     }
-    return {key: value for key, value in given.items() if value not in (None, [])}
+    return {key: value for key, value in given.items() if value not in (None, [], {})}
 
 
 def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
-    from edgerig.errors import ConfigError
-
     table: dict[str, dict[str, str]] = {}
     for pair in pairs:
-        path, equals, value = pair.partition("=")
-        format_name, dot, key = path.partition(".")
-        if not (equals and dot and key and value):
-            raise ConfigError(f"--option {pair!r} is not FORMAT.KEY=VALUE", hint="such as executorch.backend=portable")
+        format_name, key, value = _parts(pair, "--option", "FORMAT.KEY=VALUE", "executorch.backend=portable")
         table.setdefault(format_name, {})[key] = value
     return table
+
+
+def _engine_options(pairs: list[str]) -> dict[str, dict[str, list[bool | int | str]]]:
+    """Several values of one option are tried one after another."""
+    table: dict[str, dict[str, list[bool | int | str]]] = {}
+    for pair in pairs:
+        name, key, value = _parts(pair, "--engine-option", "ENGINE.KEY=VALUE", "litert.xnnpack=false")
+        number = int(value) if value.isascii() and value.isdigit() else value
+        table.setdefault(name, {}).setdefault(key, []).append({"true": True, "false": False}.get(value, number))
+    return table
+
+
+def _parts(pair: str, flag: str, form: str, example: str) -> tuple[str, str, str]:
+    """`NAME.KEY=VALUE` in parts. Raises ConfigError."""
+    path, equals, value = pair.partition("=")
+    name, dot, key = path.partition(".")
+    if not (equals and dot and name and key and value):
+        raise _error(f"{flag} {pair!r} is not {form}", f"such as {example}")
+    return name, key, value
+
+
+def _processors(text: str) -> list[int]:
+    """Numbers and ranges as `taskset --cpu-list` takes them (taskset(1)), [] for "all". Raises ConfigError."""
+    found: list[int] = []
+    for part in [] if text == "all" else text.split(","):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
+        numbers = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        if not numbers:
+            raise _error(f"--processors {text!r} is no list of processors", "such as 2,3 or 0-3, or all")
+        found += numbers
+    return found
+
+
+def _error(message: str, hint: str) -> ConfigError:
+    from edgerig.errors import ConfigError
+
+    return ConfigError(message, hint=hint)

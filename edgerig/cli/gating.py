@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import sys
 from pathlib import Path
 
+from edgerig import api
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.compare import baseline
-from edgerig.compare.comparison import Comparison, compare
-from edgerig.compare.gate import GateResult, judge_run
-from edgerig.compare.snapshot import Snapshot
-from edgerig.errors import ConfigError, GateFailed, GateInconclusive, NothingSelected
+from edgerig.compare.comparison import Comparison
+from edgerig.compare.gate import GateResult
+from edgerig.errors import ConfigError, GateFailed, GateInconclusive
 from edgerig.report.comparison import html as comparison_html
 from edgerig.report.comparison import markdown as comparison_markdown
 from edgerig.report.comparison import view as comparison_view
@@ -21,12 +20,11 @@ from edgerig.report.gate import annotations as gate_annotations
 from edgerig.report.gate import junit as gate_junit
 from edgerig.report.gate import summary as gate_summary
 from edgerig.report.gate import verdict as gate_verdict
-from edgerig.spec.budget import load_budget
 from edgerig.sweep.observed import observe
 
 
 def compare_runs(base: Path, new: Path, as_json: bool, out: Path | None) -> None:
-    found = compare(observe(base), observe(new))
+    found = api.compare(base, new)
     if as_json:
         tell_program(found.model_dump_json(indent=1))
         return
@@ -40,14 +38,12 @@ def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str
     """Raises GateFailed or GateInconclusive after everything was written."""
     if base is None and budget is None:
         raise ConfigError("there is nothing to hold the run to", hint="give --baseline, --budget, or both")
-    rules = load_budget(budget)
-    run = _selected(observe(new), select, str(new))
-    comparison = None if base is None else compare(_chosen(observe(base), select), run, rules.minimums)
-    found = judge_run(run, comparison, rules)
+    gated = api.gate(new, baseline=base, budget=budget, select=select)
+    found = gated.result
     exit_code = {"pass": 0, "fail": GateFailed.exit_code, "inconclusive": GateInconclusive.exit_code}[found.outcome]
     into = out or _folder(new)
-    summary = gate_summary.render(found, comparison)
-    replace_file(into / "junit.xml", gate_junit.render(found, run.started))
+    summary = gate_summary.render(found, gated.comparison)
+    replace_file(into / "junit.xml", gate_junit.render(found, gated.started))
     replace_file(into / "verdict.json", gate_verdict.render(found, exit_code))
     say(str(replace_file(into / "gate.md", summary)), err=True)
     _tell_github(found, summary)
@@ -72,18 +68,6 @@ def _folder(run: Path) -> Path:
     return run if run.is_dir() else run.parent
 
 
-def _selected(run: Snapshot, select: list[str], origin: str) -> Snapshot:
-    chosen = _chosen(run, select)
-    if not chosen.cells:
-        raise NothingSelected(f"{origin}: no cell matches --select {' '.join(select)}", hint="see results.csv for ids")
-    return chosen
-
-
-def _chosen(run: Snapshot, select: list[str]) -> Snapshot:
-    kept = {name: cell for name, cell in run.cells.items() if any(fnmatch.fnmatchcase(name, glob) for glob in select)}
-    return run.model_copy(update={"cells": kept})
-
-
 def _tell_github(found: GateResult, summary: bytes) -> None:
     """Annotations and the job's summary, where GitHub's runner reads them."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -101,7 +85,7 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 
 
 def _print_matrix(found: Comparison) -> None:
-    for line in comparison_view.machines_told(found):
+    for line in comparison_view.machine_lines(found):
         say(line)
     shown = table("cell", "", *comparison_view.metrics())
     for cell in found.cells:
@@ -128,19 +112,19 @@ def _print_checks(found: GateResult) -> None:
             shown.add_row(check.outcome, quoted(check.cell), check.name, quoted(check.message))
         print_table(shown)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
-    say(f"gate {gate_summary.told(found)}: {counts or 'no checks'}")
+    say(f"gate {gate_summary.outcome_text(found)}: {counts or 'no checks'}")
 
 
 def _end(found: GateResult) -> None:
     if found.outcome == "fail":
         first = found.of("fail")[0]
         raise GateFailed(
-            f"gate {gate_summary.told(found)}; the first: {first.cell}: {first.name}: {first.message}",
+            f"gate {gate_summary.outcome_text(found)}; the first: {first.cell}: {first.name}: {first.message}",
             hint="if the change is meant: edgerig baseline update, and commit the file",
         )
     if found.outcome == "inconclusive":
         raise GateInconclusive(
-            f"gate {gate_summary.told(found)}: the data allows both",
+            f"gate {gate_summary.outcome_text(found)}: the data allows both",
             hint='quiet the device or raise run.repeats and run.min_seconds; inconclusive = "pass" in the budget lets '
             "it through",
         )

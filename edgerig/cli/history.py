@@ -5,32 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from edgerig import api
 from edgerig.cli.say import print_markup, print_table, quoted, say, table, tell_program
-from edgerig.confined import Confined
-from edgerig.errors import ConfigError, foreseen
+from edgerig.errors import ConfigError
 from edgerig.history import store, words
 from edgerig.history.metrics import metrics
 from edgerig.history.trends import Trends, as_json, ask
-from edgerig.report.run.read import read_results
-from edgerig.results import Results
 
 
 def add(runs: list[Path], to: str | None) -> None:
     """All runs are read before the first is written."""
-    found = [(run, read_results(run)) for run in runs]
+    found = [(run, api.read(run)) for run in runs]
     for run, results in found:
         folder = run if run.is_dir() else run.parent
         say(store.add(results, to or store.beside(folder)))
-
-
-def keep(results: Results, folder: Path) -> None:
-    """A finished sweep's run into the history beside it. Its reports stand already: that this fails is a warning."""
-    try:
-        store.add(results, store.beside(folder))
-    except Exception as error:
-        told = foreseen(error, Confined(folder) / "logs/history.traceback.txt")
-        say(f"warning: not added to the history: {told.message}", err=True)
-        say(f"hint: {told.hint}; then: edgerig history add {folder}", err=True)
 
 
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:

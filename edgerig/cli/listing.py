@@ -8,15 +8,15 @@ from typing import Any
 
 from rich.markup import escape
 
-from edgerig import spec
+from edgerig import api, spec
 from edgerig.cache import cache_root, prune
 from edgerig.cli.say import print_table, say, table, tell_program
 from edgerig.errors import ConfigError
-from edgerig.plan import make_plan, unsupported_reason
+from edgerig.plan import unsupported_reason
 
 
 def cells(file: Path | None, flags: dict[str, Any]) -> None:
-    for cell in make_plan(spec.load_sweep(file, flags)).cells:
+    for cell in api.plan(file, flags).cells:
         if cell.unsupported:
             say(f"unsupported: {cell.id}: {cell.unsupported}", err=True)
         else:

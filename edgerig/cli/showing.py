@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from edgerig import figures
+from edgerig import api, figures
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.decide.budget import budget_of, said
-from edgerig.decide.decision import Decision, decisions
+from edgerig.decide.decision import Decision
 from edgerig.errors import ConfigError
 from edgerig.figures import numbers
 from edgerig.figures.numbers import percent
@@ -20,7 +20,6 @@ from edgerig.printable import one_line
 from edgerig.report.run import view
 from edgerig.report.run.csv_results import written
 from edgerig.report.run.fields import row
-from edgerig.report.run.read import read_results
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget, parse
 
@@ -40,9 +39,9 @@ def names() -> tuple[str, ...]:
 
 def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
     """Prints the decisions of the results in `run` under its budget, with `changed` limits on top."""
-    results = read_results(run)
+    results = api.read(run)
     budget = parse(SweepBudget, {**budget_of(results).model_dump(), **changed}, "command line")
-    found = decisions(results, budget)
+    found = api.decide(results, budget)
     if form == "json":
         document = {
             "run": results.run.id,
@@ -107,7 +106,7 @@ def _quality(cell: CellResult) -> str:
 def _reasons(decided: Decision) -> list[str]:
     lines = [f"{decided.model} on {decided.device}: {decided.why}"]
     if decided.runner_up is not None:
-        lines.append(f"  runner-up: {decided.name(decided.runner_up)}, {decided.versus}")
+        lines.append(f"  runner-up: {decided.name(decided.runner_up)}, {decided.tradeoff}")
     lines += [f"  caution: {caution}" for caution in decided.cautions]
     if decided.pick is not None and decided.ruled_out:
         lines.append(f"  ruled out: {decided.ruled_out}")
@@ -124,7 +123,7 @@ def _record(decided: Decision) -> dict[str, Any]:
         "state": decided.state,
         "why": decided.why,
         "runner_up": None if decided.runner_up is None else decided.runner_up.id,
-        "runner_up_versus": decided.versus,
+        "runner_up_versus": decided.tradeoff,
         "cautions": list(decided.cautions),
         "ruled_out": decided.ruled_out,
         **({} if pick is None else _figures(pick)),

@@ -13,8 +13,9 @@ import tomlkit
 from pydantic import ValidationError
 
 from edgerig.compare.known import names
-from edgerig.compare.snapshot import SNAPSHOT_VERSION, WRONG_LIMIT, Snapshot
+from edgerig.compare.snapshot import SNAPSHOT_MINOR, SNAPSHOT_VERSION, WRONG_LIMIT, Snapshot
 from edgerig.errors import ConfigError, ResultsError
+from edgerig.results.schema import NEWER, newer_minor, without_unknown
 from edgerig.spec.toml import parse, read_toml, shown
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -28,7 +29,8 @@ _HINT = "write it anew: edgerig baseline update RUN"
 
 def render(found: Snapshot) -> bytes:
     """The snapshot as TOML, with only the cells that ran or failed: skipped ones were never tried."""
-    document = _bare(found.model_dump(mode="json", exclude={"cells"}))
+    unsaid = {"cells"} if found.schema_minor else {"cells", "schema_minor"}
+    document = _bare(found.model_dump(mode="json", exclude=unsaid))
     document["devices"] = {name: _device(document["devices"][name]) for name in sorted(document["devices"])}
     document["cells"] = {
         name: _cell(cell.model_dump(mode="json"))
@@ -47,7 +49,9 @@ def read_baseline(path: Path) -> Snapshot:
             raise ResultsError(
                 f"{path}: schema_version {shown(version)} is not known (expected {SNAPSHOT_VERSION})", hint=_HINT
             )
-        return parse(Snapshot, table, str(path))
+        if newer := newer_minor(table.get("schema_minor"), SNAPSHOT_MINOR):
+            table = without_unknown(Snapshot, table)
+        return parse(Snapshot, table, str(path), NEWER if newer else None)
     except ResultsError:
         raise
     except ConfigError as error:

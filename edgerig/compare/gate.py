@@ -11,7 +11,7 @@ from edgerig import figures
 from edgerig.compare.comparison import CellChange, Comparison, untimed
 from edgerig.compare.known import Known, known
 from edgerig.compare.snapshot import CellSnapshot, Snapshot
-from edgerig.compare.wording import machines_told, told
+from edgerig.compare.wording import change_text, machine_lines
 from edgerig.figures.figure import Figure
 from edgerig.figures.numbers import duration
 from edgerig.figures.verdict import kind_of
@@ -74,7 +74,7 @@ def judge_run(new: Snapshot, comparison: Comparison | None, budget: Budget) -> G
         rule=budget.inconclusive,
         outcome=outcome,
         checks=checks,
-        machines=() if comparison is None else tuple(machines_told(comparison)),
+        machines=() if comparison is None else tuple(machine_lines(comparison)),
     )
 
 
@@ -87,7 +87,9 @@ def _compared(new: Snapshot, comparison: Comparison | None) -> Iterator[Check]:
         here = new.cells.get(change.id)
         yield _outcome(change, here)
         for metric in change.metrics:
-            yield Check(cell=change.id, name=metric.metric, outcome=_STATUS_OF[metric.label], message=told(metric))
+            yield Check(
+                cell=change.id, name=metric.metric, outcome=_STATUS_OF[metric.label], message=change_text(metric)
+            )
 
 
 def _ran(name: str, cell: CellSnapshot) -> Check:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from edgerig import figures
 from edgerig.figures.figure import Figure, Number
 from edgerig.measure.metrics import share
-from edgerig.spec.keyed import Quantity
-
-if TYPE_CHECKING:
-    from edgerig.compare.snapshot import CellSnapshot
-    from edgerig.results import CellResult
+from edgerig.results import CellResult
+from edgerig.spec.keyed import Keyed, Quantity
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ def kept() -> tuple[Figure, ...]:
     """The figures a snapshot keeps as numbers; latency and accuracy have values of their own there."""
     return tuple(
         figure
-        for figure in figures.FIGURES
+        for figure in figures.every()
         if (figure.change or figure.limit) and figure.certainty.known not in ("latency", "accuracy")
     )
 
@@ -60,8 +56,8 @@ def taken(cell: CellResult) -> dict[str, Number | None]:
     return found
 
 
-def known(cell: CellSnapshot, figure: Figure) -> Known | None:
-    """None: the cell has no such figure."""
+def known(cell: Keyed, figure: Figure) -> Known | None:
+    """Of a cell in a snapshot; None: it has no such figure."""
     value = cell.of(figure.kept)
     if value is None:
         return None

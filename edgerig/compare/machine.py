@@ -57,7 +57,7 @@ class Speed(Value):
 Name = Literal["clock", "core", "memory"]
 
 
-class Change(Value):
+class ControlChange(Value):
     """What a control took in the new run against the base, relative (0.05: 5 % more), with its 95 % interval."""
 
     control: Name
@@ -76,7 +76,7 @@ class Shift(Value):
     """
 
     device: str
-    changes: tuple[Change, ...]
+    changes: tuple[ControlChange, ...]
     core_slower: float = 0.0
     core_faster: float = 0.0
     memory_slower: float = 0.0
@@ -87,7 +87,7 @@ class Shift(Value):
     reason: str = ""
 
     @property
-    def clock(self) -> Change:
+    def clock(self) -> ControlChange:
         return self.changes[0]
 
 
@@ -152,8 +152,10 @@ def reach(machine: Shift, size_bytes: int | None, p50_ms: float, own_core: float
     )
 
 
-def _change(name: Name, ratio: float, half: float) -> Change:
-    return Change(control=name, change=math.expm1(ratio), low=math.expm1(ratio - half), high=math.expm1(ratio + half))
+def _change(name: Name, ratio: float, half: float) -> ControlChange:
+    return ControlChange(
+        control=name, change=math.expm1(ratio), low=math.expm1(ratio - half), high=math.expm1(ratio + half)
+    )
 
 
 def _ratio(base: Control, new: Control) -> tuple[float, float]:

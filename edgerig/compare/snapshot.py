@@ -25,7 +25,8 @@ from edgerig.measure.raw import Raw
 from edgerig.results import CellResult, MedianInterval, Results, Status, Value
 from edgerig.spec.keyed import Keyed, Quantity
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION, SNAPSHOT_MINOR = 1, 0
+"""As of results (`results/schema.py`)."""
 WRONG_LIMIT = 500
 """Samples listed by index as wrongly classified; of more, a baseline file says only how many."""
 Amount = Annotated[int, Field(ge=0, le=2**53)]
@@ -108,6 +109,7 @@ class Snapshot(Value):
     """`speed` of a device that has none (a baseline written before there was) is made of its cells' `control_ms`."""
 
     schema_version: Literal[1] = 1
+    schema_minor: int = Field(default=SNAPSHOT_MINOR, ge=0, le=10_000)
     run: str
     started: str
     devices: dict[str, DeviceSnapshot]
@@ -160,10 +162,10 @@ def _alone(value: float | None) -> tuple[float, ...]:
 def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None) -> CellSnapshot:
     found = cell.delegation
     left = None if found.total is None or found.delegated is None else found.total - found.delegated
-    reasons = {figure.key: figure.reason(cell) for figure in figures.FIGURES if figure.value(cell) is None}
+    reasons = {figure.key: figure.reason(cell) for figure in figures.every() if figure.value(cell) is None}
     if cell.error is not None:
         reasons["status"] = f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}"
-    remarks = {figure.key: figure.remark(cell) for figure in figures.FIGURES}
+    remarks = {figure.key: figure.remark(cell) for figure in figures.every()}
     return CellSnapshot(
         device=cell.device,
         emulated=cell.emulated,

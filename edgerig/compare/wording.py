@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from edgerig import figures
 from edgerig.compare.comparison import Comparison, MetricChange
-from edgerig.compare.machine import Change, Shift
+from edgerig.compare.machine import ControlChange, Shift
 from edgerig.figures.numbers import duration
 
 
-def told(metric: MetricChange) -> str:
+def change_text(metric: MetricChange) -> str:
     """A change in a line: figures, effect, interval, p, reason."""
     if metric.effect is None or metric.base is None or metric.new is None:
         return f"{metric.label}: {metric.reason}" if metric.reason else metric.label
     line = (
-        f"{metric.label}: {value_told(metric, metric.base)} → {value_told(metric, metric.new)}, {effect_told(metric)}"
+        f"{metric.label}: {value_text(metric, metric.base)} → {value_text(metric, metric.new)}, {effect_text(metric)}"
     )
     return f"{line}; {metric.reason}" if metric.reason else line
 
 
-def value_told(metric: MetricChange, value: float) -> str:
+def value_text(metric: MetricChange, value: float) -> str:
     """One side of the change, to as many digits as a change shows in."""
     return duration(value, 4) if figures.named(metric.metric).time else f"{value:.6g}"
 
 
-def effect_told(metric: MetricChange) -> str:
+def effect_text(metric: MetricChange) -> str:
     """The effect with its interval, p and minimum, as `+10.2 % [+9.1, +11.4] %, p 0.001 (counts from 5 %)`."""
     if metric.effect is None or metric.low is None or metric.high is None:
         return ""
@@ -39,12 +39,12 @@ def effect_told(metric: MetricChange) -> str:
     return f"{text} (counts from {100 * metric.minimum:g} {metric.unit})"
 
 
-def machines_told(found: Comparison) -> list[str]:
+def machine_lines(found: Comparison) -> list[str]:
     """What each device itself did, a line per device: it holds for all of its cells and is said once, above them."""
-    return [f"{machine.device}: {machine_told(machine)}" for machine in found.machines]
+    return [f"{machine.device}: {machine_text(machine)}" for machine in found.machines]
 
 
-def machine_told(machine: Shift) -> str:
+def machine_text(machine: Shift) -> str:
     """`the machine took +5.5 % [+5.1, +5.9] for a computation that is always the same (…): …`"""
     clock, *others = machine.changes
     seen = f"the machine took {_between(clock)} for a computation that is always the same"
@@ -76,5 +76,5 @@ def _apart(logarithm: float) -> str:
 _BOUND: dict[str, str] = {"core": "arithmetic", "memory": "memory"}
 
 
-def _between(found: Change) -> str:
+def _between(found: ControlChange) -> str:
     return f"{100 * found.change:+.1f} % [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"

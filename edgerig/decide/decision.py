@@ -27,7 +27,7 @@ from edgerig.decide import doubts
 from edgerig.decide.budget import agreement_asked, points
 from edgerig.decide.limits import within as within_limits
 from edgerig.decide.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
-from edgerig.decide.tradeoff import Basis, against
+from edgerig.decide.tradeoff import Basis, tradeoff
 from edgerig.figures import metric
 from edgerig.figures.verdict import kind_of
 from edgerig.results import Accuracy, CellResult, Results, order, wording
@@ -53,7 +53,7 @@ class Decision:
     why: str
     pick: CellResult | None = None
     runner_up: CellResult | None = None
-    versus: str = ""
+    tradeoff: str = ""
     """The runner-up against the pick, in figures."""
     cautions: tuple[str, ...] = ()
     ruled_out: str = ""
@@ -135,7 +135,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
         runner_up=second,
         basis=basis,
         tied=frozenset(cell.id for cell in tied),
-        versus="" if second is None else against(pick, second, basis, same=second.id in {c.id for c in tied}),
+        tradeoff="" if second is None else tradeoff(pick, second, basis, same=second.id in {c.id for c in tied}),
         cautions=(
             *open_,
             *doubts.by_agreement(pick, out.values(), rules),
@@ -214,7 +214,7 @@ def _gain(plain: Decision, pick: CellResult, baseline: CellResult | None, basis:
         return f": {wording.described(pick)}."
     if baseline.id == pick.id:
         return f": {wording.described(pick)}; no quantized one is better."
-    gain = against(baseline, pick, basis, same=_same(baseline, pick, basis))
+    gain = tradeoff(baseline, pick, basis, same=_same(baseline, pick, basis))
     return f"; against the best fp32, {plain.name(baseline)}: {gain}."
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgerig.decide.decision import Decision, compared, decide
 from edgerig.decide.rules import Reference, timed
-from edgerig.decide.tradeoff import against
+from edgerig.decide.tradeoff import tradeoff
 from edgerig.figures import numbers
 from edgerig.results import CellResult, Results, order, wording
 from edgerig.spec import SweepBudget, load_sources
@@ -77,7 +77,7 @@ def _finding(overall: Decision, best: Sequence[Decision]) -> str:
         return f"{won}: no other source gives a variant that can be recommended."
     told = [
         f"{name(d.pick.source)}'s best, {wording.variant(d.pick)}: "
-        + against(winner, d.pick, d.basis, same=d.pick.id in overall.tied)
+        + tradeoff(winner, d.pick, d.basis, same=d.pick.id in overall.tied)
         for d in others
         if d.pick is not None
     ]

@@ -10,7 +10,7 @@ from edgerig.results import CellResult
 Basis = Literal["latency", "instructions", "size"]
 
 
-def against(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -> str:
+def tradeoff(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -> str:
     """`other` held against `pick`: `"1.4× the latency (8.09 µs), 30 % smaller (51.8 kB), same accuracy"`.
 
     `same`: their latencies are not told apart. Instructions repeat, so their difference is always told.

@@ -22,7 +22,7 @@ def raise_death(
     device: PosixDevice, remote: str, cell: str, done: Finished, timeout_s: float, before: DeviceRecord
 ) -> None:
     """Raises RunTimeout or RunnerCrashed for a runner that ended without a word; exit code 1 has its reason in
-    `raw.json`, or else is `speechless`. `remote` is the job's folder, `before` what the probe found before the runner
+    `raw.json`, or else is `no_raw_run`. `remote` is the job's folder, `before` what the probe found before the runner
     was started."""
     said = _last_said(done)
     if done.timed_out:
@@ -41,7 +41,7 @@ def raise_death(
     raise RunnerCrashed(f"{cell}: the runner ended by {name}{evidence}{said}", hint=hint)
 
 
-def speechless(cell: str, done: Finished, missing: DeviceError) -> RunError:
+def no_raw_run(cell: str, done: Finished, missing: DeviceError) -> RunError:
     """For a runner that failed without a `raw.json`: where the disk is full not even the reason can be written."""
     said = _last_said(done)
     full = "No space left" in said

@@ -1,7 +1,4 @@
-"""A built variant onto a device, one run there, the raw run back.
-
-The runner travels as one file: `edgerig/ondevice` zipped (`zipapp`), which any Python 3.11+ with numpy starts.
-"""
+"""A built variant onto a device, one run there, the raw run back."""
 
 from __future__ import annotations
 
@@ -9,15 +6,15 @@ import contextlib
 import json
 import math
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgerig import npy
-from edgerig.devices.death import raise_death, speechless
+from edgerig.devices.death import no_raw_run, raise_death
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.leftovers import end_job, job_name
+from edgerig.devices.runner import write_runner
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
 from edgerig.measure import contention
 from edgerig.measure.raw import (
@@ -27,32 +24,21 @@ from edgerig.measure.raw import (
     RawRun,
     attempt_name,
     parse_raw,
-    read_raw,
+    read_outputs,
     read_timing,
 )
 from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.results import Artifact, DeviceRecord
-from edgerig.spec import PACKAGE, RunSettings, load_engines
+from edgerig.spec import RunSettings, load_engines
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 COMMAND_TIMEOUT_S = 60.0
 LOG_LIMIT_BYTES = 2**20
 NPY_HEADER_BYTES = 4096
 NOT_COUNTED = "guest instructions are counted by QEMU's user mode only"
 DYNAMIC_LIMIT_BYTES = 2**30
 """Of an output whose size is known only when it is there."""
-
-
-def write_runner(path: Path) -> None:
-    """Writes the runner's archive to `path`; equal code gives equal bytes."""
-    sources = [PACKAGE / "__init__.py", *sorted((PACKAGE / "ondevice").rglob("*.py"))]
-    with zipfile.ZipFile(path, "w") as archive:
-        for source in sources:
-            name = str(source.relative_to(PACKAGE.parent))
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), source.read_bytes())
-        archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), "from edgerig.ondevice.main import main\nmain()\n")
 
 
 def run_on_device(device: PosixDevice, job: CellJob) -> None:
@@ -70,7 +56,7 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
     _write_job(asked, job.into)
     with _folder(device) as remote:
         with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
-            write_runner(Path(temporary) / "runner.pyz")
+            write_runner(Path(temporary) / "runner.pyz", asked.engine)
             for name, array in zip(asked.inputs, job.inputs, strict=True):
                 npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
             for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
@@ -133,7 +119,7 @@ class _Running:
         except DeviceError as missing:
             if done.returncode == 0:
                 raise
-            raise speechless(cell, done, missing) from missing
+            raise no_raw_run(cell, done, missing) from missing
         return parse_raw((own / "raw.json").read_bytes(), cell)
 
     def repeat(self, name: str) -> None:
@@ -228,7 +214,7 @@ def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, sa
         one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
         limit = DYNAMIC_LIMIT_BYTES if -1 in tensor.shape else samples * one + NPY_HEADER_BYTES
         device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
-    counts = [len(output) for output in read_raw(into, raw.cell).outputs]
+    counts = [len(output) for output in read_outputs(into, raw.cell)]
     if any(count != samples for count in counts):
         raise DeployMismatch(
             f"{raw.cell}: {samples} samples were sent, outputs came back for {counts}",

@@ -1,12 +1,13 @@
 """What a cell is judged by: one file per figure, one row in `FIGURES`.
 
 Everything that lists figures reads the rows when it is asked, so that a row more is all that a new figure needs here.
+Packages add rows with entry points of the group `edgerig.figures` (`edgerig/plugins.py`).
 Light: neither numpy nor pydantic; results are named for the type checker alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from edgerig.figures.accuracy import ACCURACY
 from edgerig.figures.coverage import COVERAGE
@@ -21,6 +22,10 @@ from edgerig.figures.memory import MEMORY
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.size import SIZE
 from edgerig.figures.start import FIRST, IMPORT, LOAD
+from edgerig.plugins import added, remembered
+
+PLUGINS = "edgerig.figures"
+"""The entry-point group."""
 
 FIGURES: tuple[Figure, ...] = (
     SIZE,
@@ -40,34 +45,69 @@ FIGURES: tuple[Figure, ...] = (
     INSTRUCTIONS,
     ENERGY,
 )
-"""In the order of results.csv and of comparisons; a report's table has them by `group`."""
+"""edgerig's own, in the order of results.csv and of comparisons; a report's table has them by `group`."""
+
+
+def every() -> tuple[Figure, ...]:
+    """All the figures there are: edgerig's own, then those that packages add. Raises ConfigError."""
+    return (*FIGURES, *_added())
+
+
+@remembered
+def _added() -> tuple[Figure, ...]:
+    found: list[Figure] = []
+    taken = {name for figure in FIGURES for name in _names(figure)}
+    for name, plugin in added(PLUGINS, {figure.key for figure in FIGURES}).items():
+        figure = plugin.load(Figure)
+        if figure.key != name:
+            raise plugin.refused(f'has the key "{figure.key}": it must be the entry point\'s name')
+        own = set(_names(figure))
+        if figure.group not in GROUPS:
+            raise plugin.refused(f'has the group "{figure.group}", which is none of {", ".join(GROUPS)}')
+        if figure.field not in {field.name for field in figure.fields}:
+            raise plugin.refused(f'has the field "{figure.field}" that is none of its fields')
+        if twice := sorted(own & taken):
+            raise plugin.refused(f"has names of another figure: {', '.join(twice)}")
+        taken |= own
+        found.append(figure)
+    return tuple(found)
+
+
+def _names(figure: Figure) -> Iterator[str]:
+    """What no other figure may be called, with what it is the name of."""
+    yield from (f"field {field.name}" for field in figure.fields)
+    yield from (f"column {column.key}" for column in figure.table)
+    if figure.limit is not None:
+        yield f"limit {figure.limit.key}"
+    if figure.trend is not None:
+        yield f"trend {figure.trend.name}"
 
 
 def reported() -> tuple[Figure, ...]:
     """In the order of a report's tables."""
-    return tuple(sorted(FIGURES, key=lambda figure: GROUPS.index(figure.group)))
+    return tuple(sorted(every(), key=lambda figure: GROUPS.index(figure.group)))
 
 
 def named(key: str) -> Figure:
     """Raises KeyError where no figure has this key."""
-    return {figure.key: figure for figure in FIGURES}[key]
+    return {figure.key: figure for figure in every()}[key]
 
 
 def fields() -> Iterable[Field]:
     """What files have of a cell's figures, in their order."""
-    return (field for figure in FIGURES for field in figure.fields)
+    return (field for figure in every() for field in figure.fields)
 
 
 def compared() -> dict[str, tuple[Figure, Change]]:
     """What a comparison of two runs compares, by key."""
-    return {figure.key: (figure, figure.change) for figure in FIGURES if figure.change is not None}
+    return {figure.key: (figure, figure.change) for figure in every() if figure.change is not None}
 
 
 def limited() -> dict[str, tuple[Figure, Limit]]:
     """What a budget may limit, by the limit's key."""
-    return {figure.limit.key: (figure, figure.limit) for figure in FIGURES if figure.limit is not None}
+    return {figure.limit.key: (figure, figure.limit) for figure in every() if figure.limit is not None}
 
 
 def followed() -> dict[str, tuple[Figure, Trend]]:
     """What a history can be asked for, by the trend's name."""
-    return {figure.trend.name: (figure, figure.trend) for figure in FIGURES if figure.trend is not None}
+    return {figure.trend.name: (figure, figure.trend) for figure in every() if figure.trend is not None}

@@ -51,7 +51,7 @@ def directed(accuracy: Accuracy) -> str:
     return f"{accuracy.metric}{'' if accuracy.higher_is_better else ' (lower is better)'}"
 
 
-def told(accuracy: Accuracy) -> str:
+def with_name(accuracy: Accuracy) -> str:
     """The same in a sentence: `"99.4 % top1"`, `"0.0123 mse (lower is better)"`."""
     return f"{written(accuracy)} {directed(accuracy)}"
 

@@ -52,7 +52,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Change:
+class LevelChange:
     """The level changed at a run. `beside` names what else is another in that run than in the point before it."""
 
     run: str
@@ -71,7 +71,7 @@ class Trend:
     cell: str
     on: tuple[str, ...]
     points: tuple[Point, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[LevelChange, ...]
 
     @property
     def values(self) -> list[float]:
@@ -202,7 +202,7 @@ def _absent(row: Row, metric: Metric) -> str:
     return (row[metric.reason] if metric.reason else "") or "not measured"
 
 
-def _change(step: changes.Step, kept: list[Point]) -> Change:
+def _change(step: changes.Step, kept: list[Point]) -> LevelChange:
     here, before = kept[step.index], kept[step.index - 1]
     beside = [
         f"{name} {before.versions.get(name, 'absent')} → {here.versions.get(name, 'absent')}"
@@ -211,7 +211,7 @@ def _change(step: changes.Step, kept: list[Point]) -> Change:
     ]
     if before.commit != here.commit:
         beside.append(f"commit {_short(before.commit)} → {_short(here.commit)}")
-    return Change(here.run, here.started, step.before, step.after, step.ratio, step.p, tuple(beside))
+    return LevelChange(here.run, here.started, step.before, step.after, step.ratio, step.p, tuple(beside))
 
 
 def _short(commit: str | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from edgerig.figures import numbers
 from edgerig.history.metrics import Metric
-from edgerig.history.trends import Change, Point, Trend
+from edgerig.history.trends import LevelChange, Point, Trend
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -29,7 +29,7 @@ def unit(metric: Metric) -> str:
     return "" if metric.unit == "ms" else metric.unit
 
 
-def change(told: Change, metric: Metric) -> str:
+def change(told: LevelChange, metric: Metric) -> str:
     """`+14.9 % at 20261121-…: 0.0089 → 0.0102 ms (p = 0.001)`"""
     share = f"{told.ratio - 1:+.1%}".replace("%", " %") if math.isfinite(told.ratio) else "from nothing"
     p = "" if told.p is None else f" (p = {told.p:.3g})"

@@ -16,7 +16,7 @@ from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
 from edgerig.measure.latency import summarize
-from edgerig.measure.metrics import METRICS, Evidence, measure
+from edgerig.measure.metrics import Evidence, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.throttling import signs
@@ -36,7 +36,7 @@ from edgerig.results import (
     Parity,
     Verdict,
 )
-from edgerig.spec import ModelSpec, load_engines
+from edgerig.spec import ModelSpec, load_engines, load_metrics
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
 
@@ -186,14 +186,21 @@ def _metrics(
     against_inputs = model.dataset is not None and model.dataset.labels == "inputs"
     targets = (given[0] if given else None) if against_inputs else labels
     found: dict[str, Accuracy] = {}
+    known = load_metrics()
     for name in model.metric:
-        if name not in METRICS:
-            found[name] = own_metrics.get(name, Accuracy(metric=name, reason="it was not taken in this run"))
+        if name not in known:
+            found[name] = own_metrics.get(name, Accuracy(metric=name, reason=_not_taken(name)))
         elif targets is None:
             found[name] = Accuracy(metric=name, reason=_no_accuracy(model))
         else:
             found[name] = measure(name, Evidence(outputs, targets[: len(outputs[0])], given))
     return found
+
+
+def _not_taken(name: str) -> str:
+    if ".py:" in name:
+        return "it was not taken in this run"
+    return f"nothing that is installed here knows the metric {name}"
 
 
 def _no_accuracy(model: ModelSpec) -> str:

@@ -5,7 +5,8 @@ interval of Newcombe's method 5 (Statistics in Medicine 25, 2006, 559-573), whic
 does not shrink to nothing on perfectly separated data; for means and ratios over samples the percentile bootstrap
 (Efron & Tibshirani 1993, 13.3) of `RESAMPLES` resamples of the samples, seeded.
 
-Pure; imports numpy and SciPy only. Arrays may be memory-mapped and are gone through a piece at a time.
+Which there are, and what each number means: `spec/metric.py`. Pure; imports numpy and SciPy only. Arrays may be
+memory-mapped and are gone through a piece at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from scipy import special
 
 from edgerig.measure.error import Outputs
 from edgerig.npy import samples_a_piece
+from edgerig.registry import load_object
 from edgerig.results import Accuracy
+from edgerig.spec import load_metrics
 
 Scores = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -46,22 +49,13 @@ class Evidence:
 Interval = tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class Metric:
-    """`unit` "fraction" is shown in percent; "" is a number without a unit."""
-
-    compute: Callable[[Evidence], tuple[float, Interval]]
-    higher_is_better: bool
-    unit: str
-
-
 def measure(name: str, evidence: Evidence) -> Accuracy:
-    """The metric `name` of `METRICS`; where it cannot be taken, the reason instead."""
-    metric = METRICS[name]
+    """The metric `name` of `spec.load_metrics`; where it cannot be taken, the reason instead."""
+    metric = load_metrics()[name]
     known: dict[str, Any] = {"metric": name, "higher_is_better": metric.higher_is_better, "unit": metric.unit}
     try:
         _check(evidence)
-        value, interval = metric.compute(evidence)
+        value, interval = load_object(metric.compute)(evidence)
         if not math.isfinite(value):
             raise Unmeasurable(f"{name} is {value}: the outputs equal their targets, or one of them is all zero")
     except Unmeasurable as error:
@@ -98,6 +92,9 @@ def _top(k: int) -> Callable[[Evidence], tuple[float, Interval]]:
     return compute
 
 
+top1, top5 = _top(1), _top(5)
+
+
 def share(count: int, of: int) -> tuple[float, Interval]:
     """`count`/`of` with Wilson's interval: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
     p, slack = count / of, Z95**2 / of
@@ -106,15 +103,15 @@ def share(count: int, of: int) -> tuple[float, Interval]:
     return p, (low if count else 0.0, high if count < of else 1.0)
 
 
-def _auc(evidence: Evidence) -> tuple[float, Interval]:
+def auc(evidence: Evidence) -> tuple[float, Interval]:
     """Area under the ROC curve of labels 0 and 1; the score is the one output, or that of class 1 less that of 0."""
     scores = evidence.outputs[0].reshape(len(evidence.targets), -1).astype(np.float64)
     if scores.shape[1] > 2:
-        raise Unmeasurable(f"a ROC curve needs one or two scores a sample, the file gives {scores.shape[1]}")
+        raise Unmeasurable(f"a ROC curve needs one or two scores per sample, the file gives {scores.shape[1]}")
     return area(scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0), evidence.targets)
 
 
-def _reconstruction_auc(evidence: Evidence) -> tuple[float, Interval]:
+def reconstruction_auc(evidence: Evidence) -> tuple[float, Interval]:
     """Area under the ROC curve of the mean squared error between input and output, by which anomalies (label 1) are
     told from what is normal (0): MLPerf Tiny's anomaly detection (https://github.com/mlcommons/tiny,
     benchmark/training/anomaly_detection)."""
@@ -148,7 +145,7 @@ def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
     return found, (low, high)
 
 
-def _mse(evidence: Evidence) -> tuple[float, Interval]:
+def mse(evidence: Evidence) -> tuple[float, Interval]:
     """Mean over samples of the mean squared error between output and target."""
     return mean(_errors(evidence.outputs[0], evidence.targets))
 
@@ -158,10 +155,10 @@ def mean(scores: Scores) -> tuple[float, Interval]:
     return float(scores.mean()), _bootstrap(lambda weights: weights @ scores / len(scores), len(scores))
 
 
-def _psnr(evidence: Evidence) -> tuple[float, Interval]:
+def psnr(evidence: Evidence) -> tuple[float, Interval]:
     """Peak signal-to-noise ratio 10 log10(peak² / MSE) in dB, peak being the targets' largest less their smallest
     value and MSE that of all samples together (ITU-T J.340, 5.2, over a set instead of a video)."""
-    value, interval = _mse(evidence)
+    value, interval = mse(evidence)
     peak = float(evidence.targets.max()) - float(evidence.targets.min())
     if not value or not peak:
         raise Unmeasurable("PSNR is infinite: the outputs equal their targets, or the targets are all the same")
@@ -169,7 +166,7 @@ def _psnr(evidence: Evidence) -> tuple[float, Interval]:
     return _decibel(peak**2, value), (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def _sqnr(evidence: Evidence) -> tuple[float, Interval]:
+def sqnr(evidence: Evidence) -> tuple[float, Interval]:
     """Signal-to-quantization-noise ratio 10 log10(Σ target² / Σ (output - target)²) in dB."""
     noise = _errors(evidence.outputs[0], evidence.targets)
     signal = _errors(evidence.targets, None)
@@ -219,14 +216,3 @@ def _bootstrap(statistic: Callable[[Scores], Scores], samples: int) -> Interval:
     ]
     low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     return float(low), float(high)
-
-
-METRICS = {
-    "top1": Metric(_top(1), True, "fraction"),
-    "top5": Metric(_top(5), True, "fraction"),
-    "auc": Metric(_auc, True, ""),
-    "reconstruction_auc": Metric(_reconstruction_auc, True, ""),
-    "mse": Metric(_mse, False, ""),
-    "psnr": Metric(_psnr, True, "dB"),
-    "sqnr": Metric(_sqnr, True, "dB"),
-}

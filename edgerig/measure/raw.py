@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -79,7 +80,7 @@ class RawInstructions(_Device):
 
 
 class RawReading(_Device):
-    """The device's state at one moment, as `ondevice/state.py` reads it."""
+    """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
     load1: float | None = Field(default=None, ge=0, le=1e6)
@@ -201,7 +202,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Raw:
-    """A whole raw run: one (N, …) array an output tensor, and the samples of every process it was timed in.
+    """A whole raw run: one (N, …) array per output tensor, and the samples of every process it was timed in.
 
     `processes_ns` holds an int64 (S,) array for each, in the order they ran; `controls` their control computations;
     `watched` what took the processor from them.
@@ -279,21 +280,37 @@ def attempts_of(folder: Path | Confined) -> int:
 
 def read_timing(folder: Path | Confined, cell: str) -> Raw:
     """The raw run of one attempt, without outputs. Raises RunError or UnparsableOutput."""
-    run = _read_run(folder, cell)
-    processes, controls, states = [_samples(folder, run)], [run.controls], [run.state]
-    watched, energies = [_watched(folder, run)], [run.energy]
+    found = list(_processes(folder, cell))
+    _, first = found[0]
+    return Raw(
+        first.model_copy(update={"state": _one_state([run.state for _, run in found])}),
+        tuple(_samples(place, run) for place, run in found),
+        [],
+        tuple(run.controls for _, run in found),
+        watched=tuple(_watched(place, run) for place, run in found),
+        energies=tuple(run.energy for _, run in found),
+    )
+
+
+def read_watched(folder: Path | Confined, cell: str) -> tuple[RawRun, tuple[Watched, ...]]:
+    """Of one attempt its first process' raw run and what was watched of each, no samples. Raises as `read_timing`."""
+    found = list(_processes(folder, cell))
+    return found[0][1], tuple(_watched(place, run) for place, run in found)
+
+
+def read_outputs(folder: Path | Confined, cell: str) -> list[npt.NDArray[Any]]:
+    """The outputs of the raw run saved in `folder`, one (N, …) array a tensor. Raises RunError or UnparsableOutput."""
+    return _outputs(folder, "output", _read_run(folder, cell))
+
+
+def _processes(folder: Path | Confined, cell: str) -> Iterator[tuple[Path | Confined, RawRun]]:
+    """Where each process of one attempt left its raw run, in the order in which they ran."""
+    yield folder, _read_run(folder, cell)
     for number in range(1, MAX_REPEATS):
         repeat = folder / f"repeat-{number}"
         if not repeat.is_dir():
             break
-        again = _read_run(repeat, cell)
-        processes.append(_samples(repeat, again))
-        controls.append(again.controls)
-        states.append(again.state)
-        watched.append(_watched(repeat, again))
-        energies.append(again.energy)
-    run = run.model_copy(update={"state": _one_state(states)})
-    return Raw(run, tuple(processes), [], tuple(controls), watched=tuple(watched), energies=tuple(energies))
+        yield repeat, _read_run(repeat, cell)
 
 
 def _outputs(folder: Path | Confined, stem: str, run: RawRun) -> list[npt.NDArray[Any]]:

@@ -6,7 +6,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
      "processors": [],                     the runner keeps to these; [] to none
-     "inputs": [FILE.npy, …],              one (N, …) array a tensor, in the file's own layout; of a
+     "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
                                           quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
@@ -15,7 +15,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
 
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
-`main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `state.Sensors`, or `{"reason"}`;
+`main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `sensors.Sensors`, or `{"reason"}`;
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype

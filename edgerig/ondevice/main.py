@@ -28,7 +28,7 @@ from edgerig.ondevice.energy import Meter
 from edgerig.ondevice.engines import Array, Description, Engine
 from edgerig.ondevice.evaluate import evaluate, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
-from edgerig.ondevice.state import Reading, Sensors
+from edgerig.ondevice.sensors import Reading, Sensors
 
 _TIMING_ONLY = "this process was for the timing alone"
 
@@ -64,19 +64,13 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     meter = Meter(unwanted=job.no_state)
     meter.idle()
 
-    created = time.perf_counter_ns()
-    engine = engines.create(job.engine, job.engine_options)
-    import_ns = time.perf_counter_ns() - created
-    load_ns = timing.once(lambda: engine.load(artifact, job.threads))
-    description = engine.describe()
-    engine.set_inputs(sample(description, inputs, 0))
-    first_ns = timing.once(engine.invoke)
+    engine, description, took = _started(job, artifact, inputs)
     for _ in range(job.warmup_runs):
         engine.invoke()
     instructions = _instructions(job, description, engine)
     controls = Controls()
     controls.measure()
-    if first_ns < timing.REWARMED_NS:
+    if took["first_inference_ns"] < timing.REWARMED_NS:
         engine.invoke()
     samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
@@ -89,9 +83,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "cell": job.cell,
         "engine": description.to_json(),
-        "runtime_import_ns": import_ns,
-        "load_ns": load_ns,
-        "first_inference_ns": first_ns,
+        **took,
         "warmup_runs": job.warmup_runs,
         "samples": len(samples),
         "timer_overhead_ns": timing.overhead(),
@@ -102,6 +94,19 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Description, dict[str, int]]:
+    """The engine with the file loaded, the first sample set and inferred once; how long each of it took, in ns."""
+    created = time.perf_counter_ns()
+    engine = engines.create(job.engine, job.engine_options)
+    import_ns = time.perf_counter_ns() - created
+    load_ns = timing.once(lambda: engine.load(artifact, job.threads))
+    description = engine.describe()
+    engine.set_inputs(sample(description, inputs, 0))
+    first_ns = timing.once(engine.invoke)
+    took = {"runtime_import_ns": import_ns, "load_ns": load_ns, "first_inference_ns": first_ns}
+    return engine, description, took
 
 
 def _artifact(job: Job, folder: str) -> str:

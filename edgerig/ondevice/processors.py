@@ -39,18 +39,21 @@ def _listed(processors: set[int]) -> str:
     return ", ".join(map(str, sorted(processors)))
 
 
-def _quotas(root: str) -> Iterator[float]:
-    """Processors worth of time per period, of each cgroup of version 2 above this process that has a limit."""
+def cgroups(root: str = "/") -> Iterator[str]:
+    """The folders of this process' cgroup of version 2 and of those above it; none where there is none to be seen."""
     mounted = os.path.join(root, "sys/fs/cgroup")
     group = _group(root)
     while group is not None:
-        with (
-            contextlib.suppress(OSError, ValueError, ZeroDivisionError),
-            open(os.path.join(mounted, group, "cpu.max")) as file,
-        ):
+        yield os.path.join(mounted, group)
+        group = os.path.dirname(group) if group else None
+
+
+def _quotas(root: str) -> Iterator[float]:
+    """Processors worth of time per period, of each cgroup that has a limit."""
+    for folder in cgroups(root):
+        with contextlib.suppress(OSError, ValueError, ZeroDivisionError), open(os.path.join(folder, "cpu.max")) as file:
             most, period = file.read(64).split()
             yield int(most) / int(period)
-        group = os.path.dirname(group) if group else None
 
 
 def _group(root: str) -> str | None:

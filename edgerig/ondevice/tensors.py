@@ -53,7 +53,7 @@ def dequantize(stored: Array, tensor: TensorInfo) -> Array:
 
 
 def check_inputs(inputs: Sequence[Array], tensors: Sequence[TensorInfo]) -> None:
-    """Raises ValueError unless `inputs` are one array a tensor of its exact dtype and shape (an axis of -1 is free)."""
+    """Raises ValueError unless `inputs` are one array per tensor of its exact dtype and shape (an axis of -1: any)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(inputs)} inputs given, the file takes {len(tensors)}")
     for array, tensor in zip(inputs, tensors, strict=True):

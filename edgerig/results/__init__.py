@@ -1,4 +1,5 @@
-"""The result types: frozen, versioned, and the contract with everyone downstream (`edgerig schema` prints it).
+"""The result types: frozen, versioned (`schema.py`), and the contract with everyone downstream (`edgerig schema` prints
+it).
 
 A value that was not measured is None and `reason` beside it says why; 0 always means a measured zero.
 Units stand in the names: `_ms` milliseconds, `_bytes` bytes, `seconds` seconds.
@@ -17,6 +18,8 @@ from edgerig.results.device import FrequencyPolicy as FrequencyPolicy
 from edgerig.results.run import Environment as Environment
 from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
+from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
+from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
@@ -24,7 +27,6 @@ from edgerig.results.verdict import VerdictEvidence as VerdictEvidence
 from edgerig.spec.engine import OptionValue
 from edgerig.spec.files import PublishedFigure
 
-SCHEMA_VERSION = 3
 QUANTILE_LEVELS = tuple(range(5, 100, 5))
 """Of `Latency.quantiles_ms`, in percent."""
 
@@ -252,7 +254,7 @@ class Cost(Value):
     """Instructions of one inference on the emulated processor: the engine and its Python binding, on one thread.
 
     It follows the model, the engine and the processor's features, not the host's speed or load. Runs whose paths or
-    data have other lengths were seen to differ by 0.001 %, with ONNX Runtime by 0.05 %: their memory lies otherwise.
+    data have other lengths were seen to differ by 0.001 %, with ONNX Runtime by 0.05 %: other layouts of memory.
     """
 
     instructions: int | None = Field(default=None, description="the most frequent count, less that of an empty call")
@@ -367,6 +369,9 @@ class ModelRecord(Value):
 
 class Results(Value):
     schema_version: Literal[3] = 3
+    schema_minor: int = Field(
+        default=SCHEMA_MINOR, ge=0, le=10_000, description="a newer one has fields beside those that are known here"
+    )
     run: RunInfo
     environment: Environment
     devices: dict[str, DeviceRecord]

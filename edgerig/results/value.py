@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
-from pydantic_core import CoreSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from edgerig.results.schema import beyond_bounds
 
 
 class Value(BaseModel):
-    """A frozen value of finite numbers: JSON has no other."""
+    """A frozen value of finite numbers: JSON has no other. Unknown fields are an error, except in the file of a newer
+    minor version (`schema.NEWER`): there they are kept, and written again."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    open_ended: ClassVar[bool] = False
+    """Whether any version's file may say more than the fields."""
+
+    @model_validator(mode="after")
+    def _foreseen(self, info: ValidationInfo) -> Self:
+        more = self.model_extra
+        if not more:
+            return self
+        if not (self.open_ended or (info.context or {}).get("newer")):
+            names = ", ".join(sorted(more))[:200]
+            raise PydanticCustomError("unknown_field", "Extra inputs are not permitted: {names}", {"names": names})
+        if why := beyond_bounds(more):
+            raise PydanticCustomError("unknown_field", "{why}", {"why": why})
+        return self
 
 
 class Sparse(Value):
     """Facts of which one source tells more than another: what nobody asked for is not written, and what a newer version
     tells beside them is kept."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    open_ended = True
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

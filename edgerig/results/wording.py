@@ -32,5 +32,5 @@ def described(cell: CellResult) -> str:
         parts.append(f"{significant(cell.cost.instructions)} instructions")
     parts.append(kilobytes(cell.size_bytes))
     if cell.accuracy.value is not None:
-        parts.append(metric.told(cell.accuracy))
+        parts.append(metric.with_name(cell.accuracy))
     return ", ".join(parts)

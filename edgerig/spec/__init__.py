@@ -8,7 +8,7 @@ edgerig ships.
 from __future__ import annotations
 
 from edgerig.spec.budget import SweepBudget
-from edgerig.spec.dataset import BINARY, METRIC_LABELS, AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, Labels, TableSpec
+from edgerig.spec.dataset import AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, TableSpec
 from edgerig.spec.device import (
     Device,
     DeviceKind,
@@ -23,6 +23,7 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
+from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.source import SourceSpec, load_sources, no_route
@@ -43,9 +44,8 @@ from edgerig.spec.toml import (
 
 __all__ = [
     "AS_IS",
-    "BINARY",
     "CPU",
-    "METRIC_LABELS",
+    "METRICS",
     "PACKAGE",
     "AudioSpec",
     "BuildSettings",
@@ -63,6 +63,7 @@ __all__ = [
     "Labels",
     "Layout",
     "Lowering",
+    "Metric",
     "ModelSpec",
     "OptionValue",
     "Program",
@@ -81,6 +82,7 @@ __all__ = [
     "apart",
     "file_source",
     "file_state",
+    "has_binary_labels",
     "kind_named",
     "kind_of",
     "known_devices",
@@ -88,6 +90,7 @@ __all__ = [
     "load_device",
     "load_engines",
     "load_formats",
+    "load_metrics",
     "load_models",
     "load_recipes",
     "load_sources",

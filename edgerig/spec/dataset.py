@@ -13,31 +13,21 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 
-from edgerig.spec.toml import FACTORY, Factory, Strict, nearest
-
-Labels = Literal["class", "values", "inputs"]
-METRIC_LABELS: dict[str, tuple[Labels, ...]] = {
-    "top1": ("class",),
-    "top5": ("class",),
-    "auc": ("class",),
-    "reconstruction_auc": ("class",),
-    "mse": ("values", "inputs"),
-    "psnr": ("values", "inputs"),
-    "sqnr": ("values", "inputs"),
-}
-"""Metric → the kinds of labels it can be taken against."""
-BINARY = ("auc", "reconstruction_auc")
-"""Metrics whose labels are 0 and 1, whatever the model's output is."""
+from edgerig.spec.metric import Labels, load_metrics
+from edgerig.spec.toml import FACTORY, NAME, RECORDS, Factory, Strict, nearest
 
 Column = Annotated[str, StringConstraints(min_length=1)]
 
 
-def _known_metric(value: str) -> str:
-    if value not in METRIC_LABELS and not re.fullmatch(FACTORY, value):
-        raise ValueError(f'no such metric; {nearest(value, METRIC_LABELS)}, or "file.py:function" for one of your own')
+def _known_metric(value: str, info: ValidationInfo) -> str:
+    recorded = bool(info.context and info.context.get(RECORDS))
+    known = re.fullmatch(NAME, value) is not None if recorded else value in load_metrics()
+    if not known and not re.fullmatch(FACTORY, value):
+        raise ValueError(f'no such metric; {nearest(value, load_metrics())}, or "file.py:function" for one of your own')
     return value
 
 
@@ -52,11 +42,11 @@ def _numbers(value: object) -> object:
 Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_sequence)]
 """One metric or several, the first being the one a variant is judged by."""
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers), Field(min_length=1)]
-"""One number for all channels, or one a channel."""
+"""One number for all channels, or one per channel."""
 
 
 class _Normalized(Strict):
-    """A value v becomes (v * scale - mean) / std, mean and std a channel (an image's colour, a table's column)."""
+    """A value v becomes (v * scale - mean) / std, mean and std per channel (an image's colour, a table's column)."""
 
     scale: float = 1.0
     mean: Numbers = (0.0,)
@@ -67,17 +57,19 @@ class _Normalized(Strict):
         if 0 in self.std or self.scale == 0:
             raise ValueError('"std" and "scale" must not be 0')
         if len({len(self.mean), len(self.std)} - {1}) > 1:
-            raise ValueError(f'"mean" has {len(self.mean)} numbers, "std" {len(self.std)}: give one a channel in both')
+            raise ValueError(
+                f'"mean" has {len(self.mean)} numbers, "std" {len(self.std)}: give one per channel in both'
+            )
         return self
 
 
 class FilesSpec(_Normalized):
-    """A folder of files: a subfolder a class, or a CSV with the column "file" and the label in the other column.
+    """A folder of files: a subfolder per class, or a CSV with the column "file" and the label in the other column.
 
     Paths are relative to the model's folder. Evaluated is every file of `folder` (those of `labels_file`, where there
     is one; `labels.csv` in the folder when not named) in the order of class and name (of its rows). Calibration is
     `calibration` samples of `calibration_folder`, laid out the same way, or the files named in `calibration_list`
-    (one path a line, relative to `folder`), which are then not evaluated.
+    (one path per line, relative to `folder`), which are then not evaluated.
     """
 
     folder: Path
@@ -199,15 +191,15 @@ class DatasetSpec(Strict):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-def wrong_metric(metrics: tuple[str, ...], dataset: DatasetSpec | None) -> str:
+def wrong_metric(named: tuple[str, ...], dataset: DatasetSpec | None) -> str:
     """Why these metrics cannot be taken on `dataset`, or ""."""
     if dataset is None:
-        return f'metric "{metrics[0]}" needs a [dataset]' if metrics else ""
-    if len(set(metrics)) != len(metrics):
-        return f"a metric is named twice: {', '.join(metrics)}"
-    for metric in metrics:
-        allowed = METRIC_LABELS.get(metric)
-        if allowed is not None and dataset.labels not in allowed:
-            wanted = " or ".join(f'"{kind}"' for kind in allowed)
+        return f'metric "{named[0]}" needs a [dataset]' if named else ""
+    if len(set(named)) != len(named):
+        return f"a metric is named twice: {', '.join(named)}"
+    for metric in named:
+        row = load_metrics().get(metric)
+        if row is not None and dataset.labels not in row.labels:
+            wanted = " or ".join(f'"{kind}"' for kind in row.labels)
             return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{dataset.labels}"'
     return ""

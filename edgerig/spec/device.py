@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 
@@ -16,9 +16,6 @@ from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
 from edgerig.registry import load_object
 from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown, unknown
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 LONGEST_READABLE = 60
 """Characters of an address that its device's name keeps."""
@@ -104,25 +101,13 @@ class DeviceKind:
 
 def kind_named(name: str) -> DeviceKind:
     """The kind's row. Raises ConfigError for an unknown kind, and for one that a package adds and that is faulty."""
+    others = plugins()
     if name in KINDS:
         row: DeviceKind = load_object(KINDS[name].row)
         return row
-    added = plugins()
-    if name not in added:
-        raise ConfigError(f"unknown kind {shown(name)}", hint=nearest(name, [*KINDS, *added]))
-    return _from_plugin(added[name])
-
-
-def _from_plugin(point: EntryPoint) -> DeviceKind:
-    origin = f'device kind "{point.name}" of {point.dist.name if point.dist else "a package"} ({point.value})'
-    hint = "update that package, or remove it"
-    try:
-        row = point.load()
-    except Exception as error:  # somebody else's code: it may raise anything
-        raise ConfigError(f"{origin} cannot be loaded: {type(error).__name__}: {error}"[:1000], hint=hint) from error
-    if not isinstance(row, DeviceKind):
-        raise ConfigError(f"{origin} is a {type(row).__name__}, not a DeviceKind", hint=hint)
-    return row
+    if name not in others:
+        raise ConfigError(f"unknown kind {shown(name)}", hint=nearest(name, [*KINDS, *others]))
+    return others[name].load(DeviceKind)
 
 
 def kind_of(spec: Device) -> DeviceKind:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
+from edgerig.plugins import remembered
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import Strict, nearest
 
@@ -71,7 +71,7 @@ def written(value: OptionValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@cache
+@remembered
 def load_engines() -> dict[str, EngineSpec]:
     """Every engine by name, in the order of the rows."""
     return load_rows(EngineSpec, "engine")

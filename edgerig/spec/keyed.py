@@ -26,7 +26,8 @@ _TYPES: dict[str, Any] = {
 
 
 class Keyed(Strict):
-    """`row_keys` are read when a table is checked; what a table does not say of them is None. Other keys are errors."""
+    """`row_keys` are read when a table is checked; what a table does not say of them is None. Other keys are errors
+    unless they are None: so a run records a row that nobody used, and its package may be gone."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -46,7 +47,7 @@ class Keyed(Strict):
         if not isinstance(given, dict):
             return given
         own = {key: value for key, value in given.items() if key in cls.model_fields}
-        rest = {key: value for key, value in given.items() if key not in own}
+        rest = {key: value for key, value in given.items() if key not in own and value is not None}
         rows = tuple((key, quantity) for key, quantity in cls.row_keys().items() if key not in cls.model_fields)
         checked = _table(rows).model_validate(rest)
         return own | checked.model_dump()

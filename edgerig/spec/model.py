@@ -13,6 +13,7 @@ from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
+from edgerig.spec.metric import load_metrics
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.source import load_sources
 from edgerig.spec.toml import (
@@ -167,7 +168,10 @@ class ModelSpec(Strict):
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
         against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
-        return bool(self.metric) and (against_inputs or "reconstruction_auc" in self.metric)
+        known = load_metrics()
+        return bool(self.metric) and (
+            against_inputs or any(name in known and known[name].needs_inputs for name in self.metric)
+        )
 
 
 _RUNS_CODE = (

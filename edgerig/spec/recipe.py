@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
@@ -61,6 +61,9 @@ class FormatSpec(Strict):
     """Distributions whose version changes what is built; part of an artifact's key."""
     options: dict[str, tuple[str, ...]] = Field(default={})
     """Option name → allowed values, the first being the default."""
+    apart: bool = False
+    """Is each recipe lowered from the network by itself? Little of a build is then shared, so that a second process is
+    worth its start; elsewhere they share a conversion that takes most of the time."""
     recipes: dict[str, Lowering] = Field(default={})
     """Recipe → what it means here, for the recipes whose own rows do not say."""
 
@@ -73,13 +76,13 @@ class FormatSpec(Strict):
         return self
 
 
-@cache
+@remembered
 def load_formats() -> dict[str, FormatSpec]:
     """Every format by name, in the order of the rows."""
     return load_rows(FormatSpec, "format")
 
 
-@cache
+@remembered
 def load_recipes() -> dict[str, RecipeSpec]:
     """Every recipe by name, in the order of the rows, each with a lowering for every format.
 

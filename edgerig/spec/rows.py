@@ -1,5 +1,5 @@
 """Rows: what edgerig knows of engines, formats, recipes and sources is data, so that adding to it is a row and the code
-that the row names."""
+that the row names. Packages add rows too, as the tables they would be in TOML (`edgerig/plugins.py`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import BaseModel
 
 from edgerig.errors import ConfigError
+from edgerig.plugins import Plugin, added
 from edgerig.spec.toml import PACKAGE, parse, read_toml, unknown
 
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -20,14 +21,24 @@ FILES: list[Path] = [PACKAGE / "build" / name for name in ("formats.toml", "reci
 
 
 def load_rows(cls: type[RowT], kind: Kind) -> dict[str, RowT]:
-    """Name → row of that kind, in the order of the files. Raises ConfigError, also for a name that stands twice."""
+    """Name → row of that kind, in the order of the files, then packages' own. Raises ConfigError, also for a name that
+    stands twice."""
     rows: dict[str, RowT] = {}
     for path in FILES:
         for name, row in _tables(path).get(kind, {}).items():
             if name in rows:
                 raise ConfigError(f"{path}: [{kind}.{name}]: there is such a row already", hint="give it another name")
             rows[name] = parse(cls, {"name": name, **row}, f"{path}: [{kind}.{name}]")
-    return rows
+    others = added(f"edgerig.{kind}s", rows)
+    return rows | {name: _from_package(cls, plugin) for name, plugin in others.items()}
+
+
+def _from_package(cls: type[RowT], plugin: Plugin) -> RowT:
+    table = plugin.load(dict)
+    try:
+        return parse(cls, {**table, "name": plugin.name}, str(plugin))
+    except ConfigError as error:
+        raise ConfigError(error.message, hint=f"{error.hint}; {plugin.fix}") from error
 
 
 @cache

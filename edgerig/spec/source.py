@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
 from edgerig.spec.recipe import FormatSpec, load_formats
 from edgerig.spec.rows import load_rows
@@ -36,7 +36,7 @@ class SourceSpec(Strict):
         return self
 
 
-@cache
+@remembered
 def load_sources() -> dict[str, SourceSpec]:
     """Every source by name: those with a row, then the formats that are none there."""
     rows = load_rows(SourceSpec, "source")

@@ -14,6 +14,9 @@ from edgerig.confined import read_named
 from edgerig.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+RECORDS = "recorded"
+"""Key of pydantic's context, true where a run's file is read: names were checked when it was planned, and the package
+that knows one may be gone."""
 AS_IS = "as-is"
 """The recipe name of a file that is run exactly as its author built it."""
 
@@ -104,10 +107,10 @@ def read_toml(path: Path, limit: int = LARGEST_TOML) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML that can be read: {error}", hint="write a smaller number") from error
 
 
-def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str) -> SpecT:
-    """`table` as a `cls`; a `ConfigError` names `origin`, each wrong key and its fix."""
+def parse(cls: type[SpecT], table: Mapping[str, Any], origin: str, context: Mapping[str, Any] | None = None) -> SpecT:
+    """`table` as a `cls`; a `ConfigError` names `origin`, each wrong key and its fix. `context` is pydantic's."""
     try:
-        return cls.model_validate(table)
+        return cls.model_validate(table, context=context)
     except ValidationError as error:
         lines, hints = [], []
         found = error.errors(include_url=False)

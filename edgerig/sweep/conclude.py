@@ -11,7 +11,7 @@ from edgerig.build.own_metric import read_own_metrics
 from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.cell import CellRun, measured
-from edgerig.measure.raw import read_raw, read_timing
+from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
@@ -95,8 +95,8 @@ def _alone(device: str, run: RunFolder, outcomes: dict[str, Outcome]) -> float |
         if cell.device != device or cell.emulated or outcome is None or outcome.status != "ok" or outcome.raw is None:
             continue
         with contextlib.suppress(Exception):  # whatever a raw run holds is said of its own cell, and costs no other's
-            timed = read_timing(run.folder / outcome.raw, cell.id)
-            ratio = alone(timed.watched, timed.run.engine.threads)
+            first, watched = read_watched(run.folder / outcome.raw, cell.id)
+            ratio = alone(watched, first.engine.threads)
             found += [] if ratio is None else [ratio]
     return min(found, default=None)
 
@@ -118,7 +118,7 @@ def _fp32_sibling(
     if outcome is None or outcome.status != "ok" or outcome.raw is None:
         return None, f"{sibling} did not run in this sweep"
     try:
-        return read_raw(run.folder / outcome.raw, sibling).outputs, ""
+        return read_outputs(run.folder / outcome.raw, sibling), ""
     except RunError as error:
         return None, f"{sibling} cannot be read: {error.message}"
 

@@ -14,21 +14,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed, get_worker
 
+from edgerig.build import queue
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
+from edgerig.cache import temporary_folder
 from edgerig.ondevice import processors
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import ErrorRecord
-from edgerig.spec import Device, FormatName, kind_of
-from edgerig.sweep import pipeline
+from edgerig.spec import Device, FormatName, kind_of, load_formats
+from edgerig.sweep import pipeline, room
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
 from edgerig.sweep.sessions import PLUGIN, WAITING, DeviceSessions
@@ -59,15 +63,17 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = Tr
     this machine's disk takes nothing more: both end the sweep, their cells as if they had not begun.
     """
     plan = run.file.plan
-    with run.journal() as journal:
+    with run.journal() as journal, temporary_folder(Path(tempfile.gettempdir()), "edgerig-scratch-") as scratch:
         done = run.outcomes()  # only now: what another sweep of this run has just ended counts too
         sessions = DeviceSessions(run.file.run.id, wait=wait)
-        _Sweep(plan, run, store, journal, listen, sessions).go([cell for cell in plan.cells if cell.id not in done])
+        sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch)
+        sweep.go([cell for cell in plan.cells if cell.id not in done])
 
 
 @contextlib.contextmanager
-def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterator[Client]:
-    """An in-process cluster: a host worker and a worker with one resource for each of `places`."""
+def cluster(places: list[str], builds: int, sessions: DeviceSessions, scratch: Path) -> Iterator[Client]:
+    """An in-process cluster: a host worker and a worker with one resource for each of `places`. Dask's own files, which
+    it does not remove, are kept below `scratch`."""
 
     def worker(resources: dict[str, int]) -> dict[str, Any]:
         return {
@@ -87,7 +93,8 @@ def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterato
         "cls": Scheduler,
         "options": {"protocol": "inproc://", "dashboard": False, "dashboard_address": LOOPBACK, "port": 0},
     }
-    quiet = {
+    settings = {
+        "temporary-directory": str(scratch),
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.gil.enabled": False,
         "distributed.worker.daemon": False,
@@ -96,7 +103,7 @@ def cluster(places: list[str], builds: int, sessions: DeviceSessions) -> Iterato
     # INFO, a heartbeat that finds no scheduler any more as ERROR, with tracebacks.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
-        dask.config.set(quiet),
+        dask.config.set(settings),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=False) as spec,
         Client(spec) as client,
     ):
@@ -142,6 +149,33 @@ def _place(device: Device) -> str:
 
 
 @dataclass
+class _Building:
+    """The variants of one model and format while they are built, by one process or by several."""
+
+    task: BuildTask
+    cells: list[Cell]
+    prepared: Prepared
+    left: set[str]
+    """Recipes without an outcome."""
+    processes: int = 0
+    """That were submitted and have not ended."""
+    failure: Failure | None = None
+    """Of a process that nobody foresaw."""
+    vain: bool = False
+    """Did a process end that found nothing to build?"""
+
+    def worth_another(self) -> bool:
+        """Would one more process be worth its start?"""
+        if self.vain or self.failure:
+            return False
+        seen = queue.begun(self.task.queue)
+        waiting = queue.waiting(self.task.queue)
+        starting = max(0, self.processes - len({each.process for each in seen}))
+        apart = load_formats()[self.task.format].apart
+        return queue.worth_another(seen, len(self.left if waiting is None else waiting), starting, apart=apart)
+
+
+@dataclass
 class _Sweep:
     plan: Plan
     run: RunFolder
@@ -149,11 +183,17 @@ class _Sweep:
     journal: Journal
     listen: Listener
     sessions: DeviceSessions
+    scratch: Path
+    """A folder for what outlives no sweep."""
     client: Client = field(init=False)
     pending: Any = field(init=False)
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     """What to do in this thread with each pending future's result, by its key."""
     submitted: int = 0
+    builds: int = 1
+    """Build processes at once."""
+    preparing: set[str] = field(default_factory=set)
+    building: list[_Building] = field(default_factory=list)
     waiting: list[CellTask] = field(default_factory=list)
     """Built cells of this machine, held back until nothing else is in flight."""
     elsewhere: set[str] = field(default_factory=set)
@@ -177,9 +217,9 @@ class _Sweep:
         wanted = [cell for cell in cells if not cell.unsupported]
         if not wanted:
             return
-        builds = self.plan.sweep.build.jobs or processors.available()
+        self.builds = self.plan.sweep.build.jobs or processors.available()
         places = sorted({_place(self.plan.devices[cell.device]) for cell in wanted})
-        with cluster(places, builds, self.sessions) as client:
+        with cluster(places, self.builds, self.sessions, self.scratch) as client:
             client.subscribe_topic(WAITING, self._waits)
             self.client, self.pending = client, as_completed()
             try:
@@ -187,6 +227,7 @@ class _Sweep:
                     self._submit_prepare(model, [cell for cell in wanted if cell.model_id == model])
                 for future in self.pending:
                     self.then.pop(future.key)(future.result())
+                    self._use_free_processors()
                     if not self.then:
                         self._submit_waiting()
             except BaseException:
@@ -204,6 +245,7 @@ class _Sweep:
 
     def _submit_prepare(self, model: str, cells: list[Cell]) -> None:
         sweep = self.plan.sweep
+        self.preparing.add(model)
         self.listen(Progress("prepare", model))
         self._submit(
             lambda result: self._prepared(model, cells, result),
@@ -218,6 +260,7 @@ class _Sweep:
         )
 
     def _prepared(self, model: str, cells: list[Cell], result: Prepared | Failure) -> None:
+        self.preparing.remove(model)
         before = self.run.prepared(model)
         if before is not None and isinstance(result, Prepared) and not before.same_data(result):
             result = Failure(
@@ -231,8 +274,13 @@ class _Sweep:
         else:
             self.run.keep_data(self.plan.models[model], result, self.store)
             self.listen(Progress("prepare", model, "ok", f"{result.samples} samples, {result.origin}"))
-            for format_name in dict.fromkeys(cell.format for cell in cells):
-                self._submit_build(model, format_name, [c for c in cells if c.format == format_name], result)
+            self._submit_builds(model, cells, result)
+
+    def _submit_builds(self, model: str, cells: list[Cell], prepared: Prepared) -> None:
+        """A process per format. Those first whose recipes take long one by one: others may join them at the end."""
+        rows = load_formats()
+        for format_name in sorted(dict.fromkeys(cell.format for cell in cells), key=lambda name: not rows[name].apart):
+            self._submit_build(model, format_name, [cell for cell in cells if cell.format == format_name], prepared)
 
     def _submit_build(self, model: str, format_name: FormatName, cells: list[Cell], prepared: Prepared) -> None:
         task = BuildTask(
@@ -243,23 +291,44 @@ class _Sweep:
             recipes=tuple(variant.recipe for variant in variants(tuple(cells))),
             options=self.plan.sweep.options.get(format_name, {}),
             timeout_s=self.plan.sweep.build.timeout_s,
+            queue=self.scratch / f"{model}-{format_name}",
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
-        then = functools.partial(self._built, task, cells, prepared)
-        self._submit(then, "build", _in_scope, pipeline.build, task, prepared)
+        building = _Building(task, cells, prepared, set(task.recipes))
+        self.building.append(building)
+        self._submit_process(building, joins=False)
 
-    def _built(
-        self, task: BuildTask, cells: list[Cell], prepared: Prepared, result: list[BuildOutcome] | Failure
-    ) -> None:
+    def _submit_process(self, building: _Building, *, joins: bool) -> None:
+        building.processes += 1
+        then = functools.partial(self._built, building)
+        self._submit(then, "build", _in_scope, pipeline.build, building.task, building.prepared, joins)
+
+    def _use_free_processors(self) -> None:
+        """Has further processes build variants that wait for the one at work on their format."""
+        while len(self.preparing) + sum(building.processes for building in self.building) < self.builds:
+            worth = next((building for building in self.building if building.worth_another()), None)
+            if worth is None or not room.for_one_more():
+                return
+            self._submit_process(worth, joins=True)
+
+    def _built(self, building: _Building, result: list[BuildOutcome] | Failure) -> None:
+        building.processes -= 1
         if isinstance(result, Failure):
-            for cell in cells:
-                self._record(pipeline.not_built(cell, result, "build"))
+            building.failure = result
         else:
+            building.vain = building.vain or not result
             for built in result:
-                self._report_build(task, built)
-                for cell in cells:
+                building.left.discard(built.recipe)
+                self._report_build(building.task, built)
+                for cell in building.cells:
                     if cell.recipe == built.recipe:
-                        self._deploy(cell, task, built, prepared)
+                        self._deploy(cell, building.task, built, building.prepared)
+        if not building.processes:
+            self.building.remove(building)
+            failure = building.failure or Failure(kind="BuildError", message="no process built it", hint="")
+            for cell in building.cells:
+                if cell.recipe in building.left:
+                    self._record(pipeline.not_built(cell, failure, "build"))
 
     def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
         if built.artifact is not None:

@@ -72,7 +72,7 @@ def _labels(run: Path, cell: CellResult) -> npt.NDArray[np.int64] | None:
     """The classes of the samples of the cell's model, None where they are not needed or the run kept none."""
     if cell.accuracy.metric != "top1":
         return None
-    for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source a model
+    for name in (f"{cell.model}-{cell.source}", cell.model):  # runs of schema 1 had one source per model
         file = Confined(run) / f"data/{name}" / "labels.npy"
         _check(file, run, f'cell "{cell.id}": model: {shown(name)}')
         if file.is_there():

@@ -52,6 +52,8 @@ class BuildTask(Strict):
     timeout_s: float
     store: Path
     run_folder: Path
+    queue: Path
+    """A folder of its own for what the processes share that build them (`build/queue.py`); `build` makes it."""
 
     @property
     def logs(self) -> Path:
@@ -80,9 +82,11 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_fold
         return Failure.of(_told(error, BuildError, logs, run_folder))
 
 
-def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
+def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome] | Failure:
+    """Builds what others that build of the same queue leave of it; one that `joins` begins when another is at work."""
     check_there(task.run_folder)
     try:
+        task.queue.mkdir(exist_ok=True)
         outcomes = spawn.build_variants(
             task.model,
             task.format,
@@ -92,6 +96,8 @@ def build(task: BuildTask, prepared: Prepared) -> list[BuildOutcome] | Failure:
             task.timeout_s,
             Store(task.store),
             task.logs,
+            task.queue,
+            joins=joins,
         )
     except Exception as error:
         return Failure.of(_told(error, BuildError, task.logs, task.run_folder))

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy.typing as npt
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
@@ -33,7 +33,18 @@ from edgerig.confined import Confined
 from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.npy import map_all_untrusted, map_untrusted
 from edgerig.plan import Cell, Plan
-from edgerig.results import Artifact, BuildRecord, DeviceRecord, Environment, ErrorRecord, RunInfo, Status
+from edgerig.results import (
+    SCHEMA_MINOR,
+    SCHEMA_VERSION,
+    Artifact,
+    BuildRecord,
+    DeviceRecord,
+    Environment,
+    ErrorRecord,
+    RunInfo,
+    Status,
+)
+from edgerig.results.schema import newer_major, newer_minor, recorded, table
 from edgerig.spec import ModelSpec, Strict
 from edgerig.spec.toml import NAME, shown
 
@@ -62,8 +73,10 @@ class Outcome(Strict):
 
 
 class RunFile(Strict):
-    """`run.json`."""
+    """`run.json`. Its schema is that of the results its run is made into."""
 
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    schema_minor: int = Field(default=0, ge=0)
     run: RunInfo
     environment: Environment
     plan: Plan
@@ -84,6 +97,11 @@ class RunFolder:
     def __init__(self, path: Path, file: RunFile) -> None:
         self.path = path
         self.file = file
+
+    @property
+    def newer(self) -> bool:
+        """Did a newer minor version begin it? Then what is unknown here is left out of what is read."""
+        return newer_minor(self.file.schema_minor)
 
     @property
     def logs(self) -> Path:
@@ -107,7 +125,7 @@ class RunFolder:
             spec=plan.sweep.model_dump(mode="json"),
         )
         path = plan.sweep.out / run_id
-        file = RunFile(run=info, environment=environment, plan=plan)
+        file = RunFile(schema_minor=SCHEMA_MINOR, run=info, environment=environment, plan=plan)
         try:
             path.mkdir(parents=True)
             temporary = path / "run.json.tmp"
@@ -130,20 +148,28 @@ class RunFolder:
                 hint="give the folder a sweep printed, such as reports/<run-id>",
             ) from error
         try:
-            return cls(path, RunFile.model_validate_json(text))
+            run = cls(path, recorded(RunFile, text))
         except ValidationError as error:
+            _check_major(path, table(text).get("schema_version"))
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ResultsError(
                 f"{path / 'run.json'}: key {where!r}: {first['msg']}",
-                hint="was it written by another version of edgerig?",
+                hint="was it written by another version of edgerig, or with a package that is not installed here?",
             ) from error
+        _check_major(path, run.file.schema_version)
+        return run
 
     @classmethod
     def open_to_write(cls, path: Path) -> RunFolder:
         """An existing run's folder, to go on with. Raises ResultsError also when it holds what no sweep makes: a sweep
         writes below its folder by names, and a link there would lead it elsewhere."""
         run = cls.open(path)
+        if run.newer:
+            raise ResultsError(
+                f"{path}: this run was begun by a newer edgerig ({run.file.environment.edgerig})",
+                hint="go on with it by that version",
+            )
         for above, folders, files in os.walk(path):
             for name in (*folders, *files):
                 mode = os.lstat(os.path.join(above, name)).st_mode
@@ -168,7 +194,7 @@ class RunFolder:
         found: dict[str, Outcome] = {}
         for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut short
             try:
-                outcome = Outcome.model_validate_json(line)
+                outcome = recorded(Outcome, line, newer=self.newer)
             except ValidationError as error:
                 raise ResultsError(
                     f"{self.path / 'journal.jsonl'}: line {number} is damaged",
@@ -219,7 +245,7 @@ class RunFolder:
         """What is known of the model's data; None when it could not be prepared."""
         file = self.folder / f"data/{model}/prepared.json"
         try:
-            return Prepared.model_validate_json(file.read_bytes(PREPARED_LIMIT_BYTES))
+            return recorded(Prepared, file.read_bytes(PREPARED_LIMIT_BYTES), newer=self.newer)
         except (FileNotFoundError, ValidationError):
             return None
         except OSError as error:
@@ -246,6 +272,11 @@ class RunFolder:
             return map_all_untrusted(folder, stem)
         except (OSError, ValueError) as error:
             raise _damaged(folder / f"{stem}_*.npy", error) from error
+
+
+def _check_major(path: Path, version: object) -> None:
+    if why := newer_major(version):
+        raise ResultsError(f"{path / 'run.json'}: {why}", hint="update edgerig")
 
 
 def _damaged(file: Confined, error: OSError | ValueError) -> ResultsError:

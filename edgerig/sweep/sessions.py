@@ -1,4 +1,4 @@
-"""Devices kept open between cells: a link, a booted emulator or a pushed bundle is paid for once a sweep.
+"""Devices kept open between cells: a link, a booted emulator or a pushed bundle is paid for once per sweep.
 
 Lives in the Dask worker that owns the device, as its plugin, and closes with it.
 """

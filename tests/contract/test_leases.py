@@ -26,7 +26,7 @@ def place(request, tmp_path_factory):
 
 @pytest.fixture
 def workdir(place, request):
-    """A fresh one, one a test; it is not made yet."""
+    """A fresh one, one per test; it is not made yet."""
     path = f"{place.folder}/{abs(hash(request.node.name)):x}"
     yield path
     place.transport.run(["rm", "-rf", path], 30)

@@ -1,4 +1,4 @@
-"""A format with its engine that edgerig does not know: two rows and their code, and it is planned, built, checked, run
+"""A format with its engine that another package adds: two rows and their code, and it is planned, built, checked, run
 on a device under options and on processors of its own, and taken as a ready file."""
 
 from __future__ import annotations
@@ -9,33 +9,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import plain
+import plugins
 import pytest
 
 from edgerig.build import keys, spawn, worker
 from edgerig.build.request import BuildRequest, BuiltVariant, Prepared, PrepareRequest
 from edgerig.build.store import Store
 from edgerig.devices import open_device
-from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.device import CellJob
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell, make_plan
+from edgerig.plugins import forget
 from edgerig.spec import (
     ModelSpec,
     RunSettings,
     SweepSpec,
-    load_engines,
-    load_formats,
     load_models,
-    load_recipes,
-    load_sources,
-    rows,
 )
 
 pytestmark = pytest.mark.contract
 
-READERS = (load_engines, load_formats, load_recipes, load_sources)
 MODEL = """
 source = "torch"
 factory = "model.py:create"
@@ -49,27 +44,20 @@ def create():
     torch.manual_seed(0)
     return torch.nn.Linear(4, 3)
 """
-# The runner's archive has edgerig's own engines alone: this one's folder is put beside them.
-WRAPPER = f"""
-import runpy, sys
-sys.path[:0] = {[str(Path(plain.__file__).parent), str(Path(keys.__file__).parents[2])]!r}
-import edgerig  # before the archive's, which has what runs on a device alone
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 PROCESSOR = min(os.sched_getaffinity(0))
 
 
 @pytest.fixture
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    file = tmp_path / "plain.toml"
-    file.write_text(plain.ROWS, encoding="utf-8")
-    monkeypatch.setattr(rows, "FILES", [*rows.FILES, file])
-    for reader in READERS:
-        reader.cache_clear()
+    """The package `tests/plugin/plain_format.py`, installed."""
+    site = tmp_path / "site"
+    plugins.install(site, "edgerig-plain", "edgerig.engines", "plain = plain_format:ENGINE", "plain_format")
+    plugins.install(site, "edgerig-plain-format", "edgerig.formats", "plain = plain_format:FORMAT")
+    monkeypatch.syspath_prepend(site)
+    forget()
     yield
-    for reader in READERS:
-        reader.cache_clear()
+    sys.modules.pop("plain_format", None)
+    forget()
 
 
 @pytest.fixture
@@ -87,7 +75,7 @@ def prepared(model: ModelSpec, store: Store) -> Prepared:
 
 
 def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: Path) -> BuiltVariant:
-    """As a build's process does it, in this one: a process of its own would not know the rows."""
+    """As a build's process does it, in this one."""
     (folder / f"{recipe}.log").touch()
     request = BuildRequest(
         model=model,
@@ -97,6 +85,8 @@ def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: 
         store=store.root,
         data_key=found.data_key,
         timeout_s=60,
+        queue=folder,
+        joins=False,
     )
     return worker.Session(request, folder).build(recipe)
 
@@ -104,16 +94,11 @@ def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: 
 def run(cell: Cell, built: BuiltVariant, inputs: list[np.ndarray], store: Store, folder: Path) -> Raw:
     entry = store.find("artifact", built.artifact.key)
     assert entry is not None
-    wrapper = folder / "wrapper.py"
-    wrapper.write_text(WRAPPER, encoding="utf-8")
     settings = RunSettings(repeats=1, attempts=1, min_runs=5, min_seconds=0, warmup_runs=1)
     into = folder / cell.raw
     with open_device(LocalDevice(name="local", kind="local")) as local:
-        device = PosixDevice(
-            local.transport, local.workdir, (sys.executable, "-I", str(wrapper)), None, left=local.left
-        )
         file = entry / built.artifact.file
-        device.execute(CellJob(cell.id, built.artifact, file, inputs, cell, settings, into, device.probe()))
+        local.execute(CellJob(cell.id, built.artifact, file, inputs, cell, settings, into, local.probe()))
     return read_raw(into, cell.id)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from on_device import BUNDLES, KEYS, at_work, ends, listing, past_its_deadline, shell
 from places import PLACES
 
 from edgerig import process
@@ -18,7 +19,6 @@ from edgerig.devices.adb import AdbTransport
 from edgerig.devices.bundle.provision import is_provisioned, tidy
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError, NotKept, Unreachable, disk_refusal
-from edgerig.process import Finished
 
 pytestmark = pytest.mark.contract
 
@@ -49,35 +49,11 @@ def transport(device) -> Transport:
 
 @pytest.fixture
 def folder(device, request) -> Iterator[str]:
-    """A fresh folder on the device, one a test."""
+    """A fresh folder on the device, one per test."""
     path = f"{device.folder}/{abs(hash(request.node.name)):x}"
     assert device.transport.run(["mkdir", "-p", path], 30).returncode == 0
     yield path
     device.transport.run(["rm", "-rf", path], 30)
-
-
-def shell(transport, script, *args, timeout_s=60.0):
-    return transport.run(["sh", "-c", script, "sh", *args], timeout_s)
-
-
-def alive(transport, pid) -> bool:
-    """Whether the device has that process; a zombie nobody has buried yet has ended."""
-    script = "read -r s 2>/dev/null </proc/$1/stat || exit 1; case ${s##*) } in Z*) exit 1 ;; esac"
-    return shell(transport, script, str(pid)).returncode == 0
-
-
-def ends(transport, pid, within_s=20.0) -> bool:
-    last = time.monotonic() + within_s
-    while alive(transport, pid):
-        if time.monotonic() > last:
-            return False
-        time.sleep(0.2)
-    return True
-
-
-def listing(transport, folder) -> list[str]:
-    done = shell(transport, 'cd "$1" && for f in .* *; do [ -e "$f" ] && printf "%s\\0" "$f"; done', folder)
-    return sorted(name for name in os.fsdecode(done.stdout).split("\0") if name not in ("", ".", ".."))
 
 
 # Commands
@@ -154,21 +130,6 @@ def test_the_hosts_environment_stays_on_the_host(transport, monkeypatch):
 def test_standard_input_stays_open_until_the_end(transport):
     script = "exec 3<&0; (read -r line <&3; echo closed) & sleep 1; kill $! && echo open"
     assert shell(transport, script).stdout == b"open\n"
-
-
-def past_its_deadline(transport, script, *args):
-    """Runs what says `begun` and goes on past its deadline; once more with a later one where the machine is too busy to
-    begin within two seconds."""
-    for timeout_s in (2.0, 8.0, 32.0):
-        begin = time.monotonic()
-        done = shell(transport, script, *args, timeout_s=timeout_s)
-        assert done.timed_out
-        assert done.returncode < 0
-        assert timeout_s - 0.5 < time.monotonic() - begin < timeout_s + 28
-        if done.stdout == b"begun\n":
-            return
-        assert done.stdout == b""
-    pytest.fail("it never began")
 
 
 def test_the_deadline_ends_a_command_and_its_children_on_the_device(transport, folder):
@@ -337,24 +298,6 @@ def test_a_pull_onto_a_full_disk_is_no_fault_of_the_device(transport, folder, tm
 # Leftovers
 
 
-@contextlib.contextmanager
-def at_work(transport, job) -> Iterator[list[Finished]]:
-    """A process in the job's folder and a child of its own, until they are ended; gives what became of the command."""
-    ended: list[Finished] = []
-    script = 'sleep 300 & echo $! $$ >"$1.tmp"; mv "$1.tmp" "$1"; wait'
-    thread = threading.Thread(target=lambda: ended.append(shell(transport, script, f"{job}/pids")))
-    thread.start()
-    last = time.monotonic() + 60
-    while transport.run(["cat", f"{job}/pids"], 30).returncode != 0:
-        assert time.monotonic() < last, "did not begin"
-        time.sleep(0.1)
-    yield ended
-    for pid in transport.run(["cat", f"{job}/pids"], 30).stdout.split():
-        transport.run(["sh", "-c", 'kill -9 "$1"', "sh", pid.decode()], 30)
-    thread.join(30)
-    assert not thread.is_alive()
-
-
 def test_a_job_left_behind_is_ended_and_removed(transport, folder):
     job, other = f"{folder}/job-0123456789ab", f"{folder}/job-ba9876543210"
     assert transport.run(["mkdir", "-p", f"{job}/repeat-1", other], 30).returncode == 0
@@ -416,21 +359,10 @@ def test_the_probe_tells_what_the_device_is(device, transport):
 
 # Bundles
 
-KEYS = [f"{digit}{'0' * 15}" for digit in "1234"]
-# $1 a workdir, then the keys. Every bundle was used in 2020, but for the last; one that never became whole, a folder of
-# somebody else's, and two on their way.
-_BUNDLES = """\
-mkdir -p "$1/bundles" && cd "$1/bundles" || exit 1; shift
-sleep=$(command -v sleep); [ -f "$sleep" ] || sleep=$(which sleep)  # mksh has one of its own, the machine no `which`
-for b; do mkdir -p "$b/bin" && cp "$sleep" "$b/bin/sleep" && : >"$b/complete" || exit 1; done
-mkdir -p notes/x .new-old/root .new-fresh/root
-for f in */complete .new-old; do [ "$f" = "$b/complete" ] || touch -t 202001010000 "$f" || exit 1; done
-"""
-
 
 def test_bundles_that_nobody_uses_are_removed(transport, folder):
     _, used, current, young = KEYS
-    assert shell(transport, _BUNDLES, folder, *KEYS).returncode == 0
+    assert shell(transport, BUNDLES, folder, *KEYS).returncode == 0
     argv = ["sh", "-c", 'echo $$ >"$1"; exec "$2" 300', "sh", f"{folder}/pid", f"{folder}/bundles/{used}/bin/sleep"]
     runner = threading.Thread(target=transport.run, args=(argv, 120))
     runner.start()
@@ -450,7 +382,7 @@ def test_bundles_that_nobody_uses_are_removed(transport, folder):
 
 def test_a_bundle_that_is_asked_for_is_in_use(transport, folder):
     first, second, *_ = KEYS
-    assert shell(transport, _BUNDLES, folder, first, second, "young").returncode == 0
+    assert shell(transport, BUNDLES, folder, first, second, "young").returncode == 0
     name = 'printf %s "$2" >"$1" && touch -t 202001010000 "$1"'
     assert shell(transport, name, f"{folder}/bundles/{first}/complete", first).returncode == 0
     assert is_provisioned(transport, folder, first)

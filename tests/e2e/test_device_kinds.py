@@ -1,6 +1,7 @@
 """A kind of device that another package adds, from its file to the report: nothing of edgerig's is changed for it."""
 
 import os
+import shutil
 
 import plugins
 import pytest
@@ -21,9 +22,10 @@ def folder_kind(edgerig, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
     (edgerig.folder / "devices").mkdir()
     (edgerig.folder / "devices" / "bench.toml").write_text(f'kind = "folder"\npath = "{edgerig.folder / "bench"}"\n')
+    return site
 
 
-def test_a_package_of_one_file_adds_a_kind_of_device(edgerig, folder_kind, monkeypatch):
+def test_a_package_of_one_file_adds_a_kind_of_device(edgerig, folder_kind):
     bench = str(edgerig.folder / "bench")
     assert f"folder:{bench}"[:20] in edgerig("devices").out
     assert '"kind": "folder"' in edgerig("devices", "probe", f"folder:{bench}", "--json").out
@@ -40,7 +42,7 @@ def test_a_package_of_one_file_adds_a_kind_of_device(edgerig, folder_kind, monke
     assert "bench" in (done.run / "index.html").read_text()
     assert os.listdir(bench) == [], "its jobs leave nothing"
 
-    monkeypatch.delenv("PYTHONPATH")
+    shutil.rmtree(folder_kind)
     for name in ("results.json", "index.html", "report.md"):
         (done.run / name).unlink()
     again = edgerig("report", str(done.run))

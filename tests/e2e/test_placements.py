@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 
@@ -72,6 +73,14 @@ def test_an_int8_cell_is_held_against_the_fp32_of_its_own_placement(swept: Ended
             assert cell["accuracy"]["delta"] is not None, cell["accuracy"]["delta_reason"]
 
 
+def test_the_table_for_programs_has_the_placement_in_columns(swept: Ended) -> None:
+    with (swept.run / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert {row["accelerator"] for row in rows.values()} == {"cpu"}
+    found = {(row["processors"], row["engine_options"]) for row in rows.values() if row["format"] == "tflite"}
+    assert found == {("", ""), ("", "xnnpack=false"), (str(PROCESSOR), ""), (str(PROCESSOR), "xnnpack=false")}
+
+
 def test_the_run_compares_with_itself_cell_by_cell(swept: Ended) -> None:
     done = Edgerig(swept.folder)("compare", str(swept.run), str(swept.run))
     assert done.code == 0, done.err
@@ -83,7 +92,7 @@ def test_the_run_compares_with_itself_cell_by_cell(swept: Ended) -> None:
 
 def test_a_processor_that_is_not_there_fails_its_cells_with_the_reason(swept: Ended) -> None:
     edgerig = Edgerig(swept.folder)
-    done = edgerig("sweep", edgerig.sweep_file(SWEEP.replace(f"[], [{PROCESSOR}]", "1023") + QUICK), "--format", "onnx")
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--format", "onnx", "--processors", "1023")
     assert done.code == 1
     (cell,) = done.cells.values()
     assert "processors 1023 were asked for; the runner may use" in cell["error"]["message"]

@@ -72,7 +72,7 @@ def test_two_sweeps_take_turns_and_say_so(edgerig, remote, device):
     assert not [together for together in watch.together if together & ids]
     lines = [line for text in ended for line in text.splitlines() if "waiting device" in line]
     waited = [line for line in lines if any(run in line for run in ids)]  # this machine's turns are other tests' too
-    assert 1 <= len(waited) <= 2, ended  # once a sweep, not once a cell
+    assert 1 <= len(waited) <= 2, ended  # once per sweep, not once per cell
     assert all(f" {device}: in use by " in line and "run " in line and "since " in line for line in waited)
     assert any(run in line for run in ids for line in waited)
     for run in runs(edgerig.folder):

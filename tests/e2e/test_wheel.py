@@ -29,9 +29,28 @@ def test_the_wheel_carries_models_devices_and_data_files(wheel):
         "edgerig/shipped/models/digits_cnn/weights.safetensors",
         "edgerig/shipped/devices/local.toml",
         "edgerig/build/recipes.toml",
+        "edgerig/py.typed",
         "edgerig/ondevice/native/executorch_runner.cc",
     } <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_the_example_is_typed_by_the_installed_package(wheel, tmp_path):
+    """`mypy --strict` takes the types of what is installed only where it says it has some (py.typed)."""
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    example = (ROOT / "examples" / "choose_a_build.py").read_text()
+    (tmp_path / "right.py").write_text(example)
+    (tmp_path / "wrong.py").write_text(example.replace("len(plan.cells)", "len(plan.cell)"))
+
+    def checked(file):
+        command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", file]
+        given = {**os.environ, "PYTHONPATH": str(site)}
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=given)
+
+    right, wrong = checked("right.py"), checked("wrong.py")
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert (wrong.returncode, '"Plan" has no attribute "cell"' in wrong.stdout) == (1, True), wrong.stdout
 
 
 def test_it_plans_the_quickstart_in_an_empty_folder(wheel, tmp_path):

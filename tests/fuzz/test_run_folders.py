@@ -6,11 +6,12 @@ import itertools
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-from fuzz.inputs import altered, count, damaged, exchanged, numbers, survived
+from fuzz.inputs import VALUES, altered, count, damaged, exchanged, numbers, survived
 from fuzz.whole_run import write_run
 
 from edgerig.compare import baseline
@@ -123,6 +124,35 @@ def test_whatever_stands_in_a_place_is_not_followed(good: Path, outside: Path, t
         with survived(f"{name}, kind {kind}, command {command}"):
             use(run, good, tmp_path, Fixed(command))
         assert state(outside) == before
+
+
+def further(document: dict, random: Random) -> dict:
+    """As a newer minor version of the schema might have written it, or somebody who wants it to be taken for one."""
+    tables = [document, *(each for each in _tables(document) if random.random() < 0.05)]
+    for table in tables:
+        for _ in range(random.choice((1, 1, 3, 200))):
+            name = random.choice(("more", "more_ms", "id", "x" * 5000, "", "../x", "\x1b[0m", str(random.random())))
+            table.setdefault(name, random.choice((*VALUES, [[[[[[[[[[1]]]]]]]]]], {"x": {"y": {"z": [0, {}]}}})))
+    return document | {"schema_minor": 99}
+
+
+def _tables(tree: object) -> Iterator[dict]:
+    if isinstance(tree, dict):
+        yield tree
+    for each in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _tables(each)
+
+
+def test_what_says_it_is_of_a_newer_version_is_kept_or_refused(good: Path, tmp_path: Path) -> None:
+    kept = 0
+    for name, random in numbers("newer run", 40):
+        run = trial(good, tmp_path)
+        file = run / random.choice(("results.json", "run.json"))
+        file.write_text(json.dumps(further(json.loads(file.read_text()), random)))
+        with survived(name):
+            use(run, good, tmp_path, random)
+            kept += 1
+    assert kept, "not all are refused"
 
 
 class Fixed(Random):

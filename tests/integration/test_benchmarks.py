@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from e2e.commands import QUICK
 
 from edgerig.spec import PACKAGE
 
@@ -23,6 +25,10 @@ LATENCY_LINE = re.compile(
 STARTUP_LINE = re.compile(rf"startup: {RATIO} .*; goal at most 1\.2")
 MEDIAN_LINE = re.compile(rf"(.+) --help: median ({NUMBER}) ms \[({NUMBER}), ({NUMBER})\]")
 TRANSFER_LINE = re.compile(rf"(\w+) (\w+): (.+) ({NUMBER}) MB/s, (.+) ({NUMBER}) MB/s, {RATIO}(; goal at least .+)?")
+SWEEP_LINE = re.compile(
+    rf"small (cold|warm): wall ({NUMBER}) s, ideal ({NUMBER}) s \(builds ({NUMBER}) s of (\d+) processes, "
+    rf"device ({NUMBER}) s of (\d+)\), ratio ({NUMBER})"
+)
 PEERS = {
     "tflite": ["again", "litert-tool", "litert-loop"],
     "executorch": ["again", "cpp-loop"],
@@ -89,6 +95,20 @@ def test_a_transfer_is_compared_with_each_peer(script: str, link: str, sides: li
     for kind, name, _, ours, _, theirs, ratio, low, high, _ in found:
         assert (kind, name) == (link, "loopback")
         assert positive(ours, theirs, ratio, low, high)
+
+
+def test_a_sweep_is_held_against_its_ideal_cold_and_warm(tmp_path: Path) -> None:
+    """The exit code is the machine's: so small a sweep is above the goal, as a start of Python takes longer."""
+    file = tmp_path / "small.toml"
+    file.write_text(f'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32", "int8-dynamic"]\n{QUICK}')
+    told = benchmark("sweep.py", "--sweep", str(file), expected=1).stdout.splitlines()
+    found = [match.groups() for line in told if (match := SWEEP_LINE.fullmatch(line))]
+    assert [state for state, *_ in found] == ["cold", "warm"]
+    for _, wall, ideal, builds, _, device, runners, ratio in found:
+        assert math.isclose(float(builds) + float(device), float(ideal), abs_tol=0.11)
+        assert math.isclose(float(wall) / float(ideal), float(ratio), rel_tol=0.1)
+        assert positive(device) and int(runners) == 2
+    assert [(float(builds) > 0, int(processes)) for _, _, _, builds, processes, *_ in found] == [(True, 2), (False, 0)]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def by_hand(command):
 
 
 def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path):
-    """Through the jump host, with the device file's own key and known_hosts; once the login is mended they work."""
+    """Through the jump host, with the device file's own key and known_hosts; once the login is put right they work."""
     allowed = server.folder / "authorized_keys"
     kept = allowed.read_text()
     allowed.write_text("")

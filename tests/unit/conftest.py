@@ -4,7 +4,7 @@ takes longer than most of their files."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
 
 import pytest
@@ -23,8 +23,13 @@ class Refusing(MetaPathFinder):
 
 
 @pytest.fixture(autouse=True)
-def _no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_framework(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One that tests of other kinds imported in this process before is out of sight for as long as this one runs."""
     for name in FRAMEWORKS:
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    finder = Refusing()
+    sys.meta_path.insert(
+        0, finder
+    )  # the list itself: importing Dask adds a finder for good, in the standard one's place
+    yield
+    sys.meta_path.remove(finder)

@@ -50,7 +50,7 @@ def test_the_guides_defaults_for_sound_are_the_defaults():
         ({"images": {}}, 'key "images.folder"'),
         ({"images": {"folder": "x", "sise": 3}}, 'unknown key "images.sise"'),
         ({"images": {"folder": "x", "std": 0}}, "must not be 0"),
-        ({"images": {"folder": "x", "mean": [1, 2], "std": [1, 2, 3]}}, "one a channel"),
+        ({"images": {"folder": "x", "mean": [1, 2], "std": [1, 2, 3]}}, "one per channel"),
         ({"images": {"folder": "x", "calibration_folder": "y", "calibration_list": "z"}}, "not both"),
         ({"table": {"file": "d.csv"}}, 'needs the key "label"'),
         ({"table": {"file": "d.csv", "label": ["a", "b"]}}, 'labels = "values"'),

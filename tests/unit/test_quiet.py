@@ -34,8 +34,10 @@ def test_keras_settings_go_to_the_cache_where_there_are_none(monkeypatch, tmp_pa
     monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
     (tmp_path / ".keras").mkdir()
     quiet.be_quiet()
-    assert "KERAS_HOME" not in os.environ
+    assert "KERAS_HOME" not in {**os.environ, **spawn.environment()}
     (tmp_path / ".keras").rmdir()
+    assert spawn.environment()["KERAS_HOME"] == str(tmp_path / "cache" / "keras"), "whoever starts the build"
+    assert "KERAS_HOME" not in os.environ
     quiet.be_quiet()
     assert os.environ["KERAS_HOME"] == str(tmp_path / "cache" / "keras")
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

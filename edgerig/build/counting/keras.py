@@ -21,7 +21,7 @@ BY_OUTPUT = (
     layers.DepthwiseConv2D,
     layers.Dense,
 )
-"""Every output position multiplies the whole kernel once; a position is an output value a channel."""
+"""Every output position multiplies the whole kernel once; a position is one output value per channel."""
 BY_INPUT = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 """Every input position multiplies the whole kernel once."""
 STATISTICS = ("moving_mean", "moving_variance")

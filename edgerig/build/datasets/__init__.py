@@ -1,4 +1,4 @@
-"""A model's evaluation and calibration data: one module a kind, imported when a model names it.
+"""A model's evaluation and calibration data: one module per kind, imported when a model names it.
 
 Every kind opens as the same thing (`dataset.Dataset`): samples in a fixed order, in batches, checked and written by
 `write.write_dataset` in bounded memory. `content` says, without decoding, what a data set's place in the store

@@ -109,7 +109,7 @@ def _clip(path: Path, spec: AudioSpec) -> Wave:
     if samples.dtype == np.uint8:
         wave -= 128  # 8-bit WAV is unsigned
     if not np.isfinite(wave).all():
-        raise DatasetError(f"{path}: it has NaN or infinite samples", hint="mend or remove the file")
+        raise DatasetError(f"{path}: it has NaN or infinite samples", hint="correct or remove the file")
     length = _length(spec)
     wave = wave[:length] / _full(wave, samples.dtype, spec)
     return np.pad(wave, (0, length - len(wave)))

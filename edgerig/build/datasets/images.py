@@ -52,7 +52,7 @@ class _Geometry:
             if len(numbers) not in (1, channels):
                 raise DatasetError(
                     f"dataset.images.{key} has {len(numbers)} numbers, the model's input has {channels} channels",
-                    hint="give one number, or one a channel",
+                    hint="give one number, or one per channel",
                 )
 
     @classmethod
@@ -104,7 +104,7 @@ def _decoded(path: Path, mode: str) -> Image.Image:
                 return image.convert(mode)
     except Exception as error:  # its decoders raise much more than OSError on damaged files
         raise DatasetError(
-            f"{path}: not a readable image: {type(error).__name__}: {error}", hint="mend or remove the file"
+            f"{path}: not a readable image: {type(error).__name__}: {error}", hint="correct or remove the file"
         ) from error
 
 

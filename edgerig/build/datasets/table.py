@@ -44,7 +44,7 @@ class _Table:
         for name in (*table.label, *table.features):
             if name not in columns:
                 raise DatasetError(
-                    f'{path}: has no column "{name}" (it has: {", ".join(columns)})', hint="mend [dataset.table]"
+                    f'{path}: has no column "{name}" (it has: {", ".join(columns)})', hint="correct [dataset.table]"
                 )
         self.features = table.features or tuple(name for name in columns if name not in table.label)
         shape = fits.inputs[0].shape[1:]

@@ -150,7 +150,7 @@ def _input(array: Array, tensor: Tensor, batch: Batch, where: str, stem: str, st
         bad = int(np.flatnonzero(~finite)[0])
         name = batch.names(bad) or f"sample {start + bad}"
         raise DatasetError(
-            f"{where}: {what} have NaN or infinite values, the first in {name}", hint="drop or mend those samples"
+            f"{where}: {what} have NaN or infinite values, the first in {name}", hint="drop or correct those samples"
         )
     return values.transpose(tensor.order) if tensor.order else values
 
@@ -176,7 +176,7 @@ def _labels(batch: Batch, fits: Fits, count: int, where: str, start: int) -> Arr
         raise DatasetError(
             f"{where}: labels have shape {labels.shape} and dtype {labels.dtype}, "
             f"integers of shape ({count},) are needed",
-            hint='one class index a sample; real-valued targets go with labels = "values"',
+            hint='one class index per sample; real-valued targets go with labels = "values"',
         )
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if fits.classes is not None and (low < 0 or high >= fits.classes):
@@ -199,7 +199,7 @@ def _values(labels: Array, fits: Fits, count: int, batch: Batch, where: str, sta
     if not finite.all():
         bad = int(np.flatnonzero(~finite)[0])
         name = batch.names(bad) or f"sample {start + bad}"
-        raise DatasetError(f"{where}: the label of {name} is NaN or infinite", hint="drop or mend that sample")
+        raise DatasetError(f"{where}: the label of {name} is NaN or infinite", hint="drop or correct that sample")
     return values
 
 

@@ -88,7 +88,7 @@ class WeightObserver(PerChannelMinMaxObserver):  # type: ignore[misc]  # torchao
         return found
 
     def raise_scales(self, least: torch.Tensor) -> None:
-        """`least`: one a channel."""
+        """`least`: one per channel."""
         self.eps = torch.maximum(self.eps, least)
 
 

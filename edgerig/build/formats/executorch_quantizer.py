@@ -1,6 +1,6 @@
 """Which operators of a torch graph are quantized for XNNPACK, and where their ranges are taken.
 
-XNNPACKQuantizer finds the patterns; what it does to real networks is mended here:
+XNNPACKQuantizer finds the patterns; what it does to real networks is corrected here:
 
 - a clamp (ReLU6, hardtanh, clamp) is fused with the layer before it and the range taken behind it, as it does with ReLU
   alone: otherwise the range before the clamp, often ten times as wide, is what 8 bits are spread over;

@@ -17,7 +17,7 @@ from edgerig.build.formats.onnx_graph import input_tensors, names_in, opset
 from edgerig.errors import BuildError
 
 OPSET = 13
-"""The first in which QuantizeLinear and DequantizeLinear have an axis, for weights with a scale a channel."""
+"""The first in which QuantizeLinear and DequantizeLinear have an axis, for weights with one scale per channel."""
 IR_VERSION = 8
 """The file format of opset 13 and later; from 4 on, initializers need not be inputs as well (onnx/docs/IR.md)."""
 
@@ -128,7 +128,7 @@ def _name_nodes(model: onnx.ModelProto) -> None:
 
 def _plain_gemms(model: onnx.ModelProto) -> None:
     """Takes factors and broadcasting out of each Gemm by constants: alpha * A' * B' + beta * C (ONNX operator
-    specification) becomes A' * B' + C with C of one number a column, which is what the quantizer takes a bias to be.
+    specification) becomes A' * B' + C with C of one number per column, which is what the quantizer takes a bias to be.
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
@@ -144,7 +144,7 @@ def _plain_gemms(model: onnx.ModelProto) -> None:
         if has_bias and (
             bias is None or bias.size not in (1, columns) or bias.shape[-1:] not in ((), (1,), (columns,))
         ):
-            continue  # one number a row, or computed: the bias stays float
+            continue  # one number per row, or computed: the bias stays float
         if alpha != 1.0:
             node.input[1] = f"{node.output[0]}_scaled_weight"
             graph.initializer.append(numpy_helper.from_array((weight * alpha).astype(weight.dtype), node.input[1]))

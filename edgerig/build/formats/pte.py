@@ -109,7 +109,7 @@ class Program:
         return dict(sizes)
 
     def in_float(self, *, every: bool) -> list[str]:
-        """The kinds of operators with float32 weights, one entry an operator; with `every`, of all that compute on
+        """The kinds of operators with float32 weights, one entry per operator; with `every`, of all that compute on
         float32 values: XNNPACK's as it calls them, those outside delegates by their kernel's name."""
         found = []
         for graph in self.graphs:

@@ -19,7 +19,7 @@ NAME_LENGTH = 200
 
 
 def prepare(graph: Any) -> set[str]:
-    """Mends `graph` in place. Returns the names of the tensors that copies were made into."""
+    """Corrects `graph` in place. Returns the names of the tensors that copies were made into."""
     _tell_apart(graph)
     copies: set[str] = set()
     main = graph.subgraphs[0]

@@ -110,7 +110,7 @@ def _static(spec: ModelSpec, path: Path) -> Path:
         if len(wanted) != len(axes) or any(a not in (-1, w) for a, w in zip(axes, wanted, strict=True)):
             raise BuildError(
                 f'{path}: input "{tensor.name}" has shape {axes}, model.toml says {list(wanted)}',
-                hint='mend the "shape" under [[inputs]]; cells run batch size 1',
+                hint='correct the "shape" under [[inputs]]; cells run batch size 1',
             )
         make_input_shape_fixed(model.graph, tensor.name, list(wanted))
     fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"

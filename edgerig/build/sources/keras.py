@@ -158,7 +158,7 @@ def _application(spec: ModelSpec, name: str) -> keras.Model:
     except Exception as error:  # each architecture refuses shapes in its own way
         raise BuildError(
             f'model "{spec.name}": keras.applications.{name} cannot be made: {_first_line(error)}',
-            hint='mend the "shape" under [[inputs]] and [[outputs]]',
+            hint='correct the "shape" under [[inputs]] and [[outputs]]',
         ) from error
 
 
@@ -189,7 +189,7 @@ def _at_batch_one(model: keras.Model, inputs: Tensors, where: str) -> keras.Mode
         shapes = ", ".join(str(t.shape) for t in inputs)
         raise BuildError(
             f"{where}: it does not take inputs of shape {shapes}: {_first_line(error)}",
-            hint="mend the [[inputs]] of model.toml: one for each input, with batch 1 in front",
+            hint="correct the [[inputs]] of model.toml: one for each input, with batch 1 in front",
         ) from error
 
 

@@ -33,7 +33,7 @@ class Signature(tf.Module):  # type: ignore[misc]  # tensorflow is Any to the ty
         self.output_keys = _matched(self.function.structured_outputs, outputs)
 
     def call(self, *tensors: Any) -> list[Any]:
-        """One (1, …) tensor an input to one tensor an output."""
+        """One (1, …) tensor per input to one tensor per output."""
         outputs = self.function(**dict(zip(self.input_keys, tensors, strict=True)))
         return [outputs[key] for key in self.output_keys]
 

@@ -89,7 +89,7 @@ def open_adb(spec: AdbDevice, claim: Claim | None = None) -> Iterator[OpenDevice
 
 
 class AdbTransport:
-    """Streams to one device's adbd, one a command or file, all through the host's adb server."""
+    """Streams to one device's adbd, one per command or file, all through the host's adb server."""
 
     def __init__(self, spec: AdbDevice) -> None:
         self._spec = spec

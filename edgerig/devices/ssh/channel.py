@@ -130,7 +130,7 @@ class Command:
         return Finished(code, self._out.kept(), stderr, seconds, timed_out)
 
     def _returncode(self, timed_out: bool) -> int:
-        name = self._link.transport.exit_signals.pop(self.channel.chanid, None)
+        name = self._link.connection.exit_signals.pop(self.channel.chanid, None)
         if name is not None:
             return _signal_number(name)
         if self.channel.exit_status >= 0:
@@ -238,7 +238,7 @@ def _session(link: Link) -> paramiko.Channel:
     deadline = time.monotonic() + FREED_WITHIN_S
     while True:
         try:
-            return link.transport.open_session(timeout=CONNECT_TIMEOUT_S)
+            return link.connection.open_session(timeout=CONNECT_TIMEOUT_S)
         except paramiko.ChannelException as error:
             if time.monotonic() > deadline:
                 raise _refused(link, error) from error

@@ -51,14 +51,14 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 def _note_exit_signal(channel: paramiko.Channel, message: Message) -> None:
     """Keeps the name of the signal a command died of, which paramiko drops (RFC 4254, 6.10)."""
     request = Message(message.get_remainder())
-    transport = channel.transport
-    if request.get_text() == "exit-signal" and isinstance(transport, ParamikoTransport):
+    connection = channel.transport
+    if request.get_text() == "exit-signal" and isinstance(connection, Connection):
         request.get_boolean()
-        transport.exit_signals[channel.chanid] = request.get_text()
+        connection.exit_signals[channel.chanid] = request.get_text()
     channel._handle_request(message)  # type: ignore[attr-defined]
 
 
-class ParamikoTransport(paramiko.Transport):
+class Connection(paramiko.Transport):
     """paramiko's transport, which also tells by what signal a command ended (`exit_signals`, by channel)."""
 
     _channel_handler_table = {  # noqa: RUF012  (paramiko's own attribute, read-only)
@@ -98,18 +98,18 @@ class Link:
     """An open link; `below` closes what carries it, outermost last, down to the socket `carrier`."""
 
     endpoint: Endpoint
-    transport: ParamikoTransport
+    connection: Connection
     carrier: socket.socket
     below: list[Callable[[], None]] = field(default_factory=list)
     _was_cut: bool = False
 
     @property
     def alive(self) -> bool:
-        return self.transport.is_active() and not self._was_cut
+        return self.connection.is_active() and not self._was_cut
 
     def close(self) -> None:
         with self.cut_after(CLOSE_TIMEOUT_S):
-            self.transport.close()
+            self.connection.close()
             for close in self.below:
                 close()
 
@@ -136,22 +136,22 @@ def connect(endpoint: Endpoint) -> Link:
     """Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyMismatch, and DeviceError when there is nothing to agree
     on; nothing stays open then."""
     below: list[Callable[[], None]] = []
-    transport: ParamikoTransport | None = None
+    connection: Connection | None = None
     try:
         sock, carrier = _dial(endpoint, below)
-        transport = ParamikoTransport(sock)
-        below.insert(0, transport.close)
-        _secure(transport, endpoint)
-        log_in(transport, endpoint, lambda: transport.last_word)
-        transport.set_keepalive(KEEPALIVE_S)
+        connection = Connection(sock)
+        below.insert(0, connection.close)
+        _secure(connection, endpoint)
+        log_in(connection, endpoint, lambda: connection.last_word)
+        connection.set_keepalive(KEEPALIVE_S)
     except DeviceError:
         _close_all(below)
         raise
     except (OSError, EOFError, paramiko.SSHException) as error:
         _close_all(below)
-        if isinstance(error, IncompatiblePeer) and transport is not None:
-            raise nothing_in_common(endpoint.address, transport.offered, transport.ours(), str(error)) from error
-        said = f" (it said: {transport.last_word})" if transport is not None and transport.last_word else ""
+        if isinstance(error, IncompatiblePeer) and connection is not None:
+            raise nothing_in_common(endpoint.address, connection.offered, connection.ours(), str(error)) from error
+        said = f" (it said: {connection.last_word})" if connection is not None and connection.last_word else ""
         raise Unreachable(
             f"{endpoint.address} cannot be reached: {_words(error)}{said}",
             hint=f"is it switched on, in this network, and does sshd listen on port {endpoint.port}? "
@@ -160,20 +160,20 @@ def connect(endpoint: Endpoint) -> Link:
     except BaseException:
         _close_all(below)
         raise
-    return Link(endpoint, transport, carrier, below[1:])
+    return Link(endpoint, connection, carrier, below[1:])
 
 
-def _secure(transport: ParamikoTransport, endpoint: Endpoint) -> None:
+def _secure(connection: Connection, endpoint: Endpoint) -> None:
     """The handshake, and the host key before anything else is said."""
     known = known_keys(endpoint.known_as, endpoint.known_hosts)
-    options = transport.get_security_options()
+    options = connection.get_security_options()
     options.ciphers = [cipher for cipher in CIPHERS if cipher in options.ciphers]
     options.key_types = preferred_algorithms(known, options.key_types)
-    transport.banner_timeout = CONNECT_TIMEOUT_S
-    transport.auth_timeout = CONNECT_TIMEOUT_S
-    transport.channel_timeout = CONNECT_TIMEOUT_S
-    transport.start_client(timeout=2 * CONNECT_TIMEOUT_S)
-    shown = transport.get_remote_server_key()
+    connection.banner_timeout = CONNECT_TIMEOUT_S
+    connection.auth_timeout = CONNECT_TIMEOUT_S
+    connection.channel_timeout = CONNECT_TIMEOUT_S
+    connection.start_client(timeout=2 * CONNECT_TIMEOUT_S)
+    shown = connection.get_remote_server_key()
     check_host_key(endpoint, known, shown.get_name(), shown.asbytes())
 
 
@@ -185,7 +185,7 @@ def _dial(
         jump = connect(endpoint.jump)
         below.append(jump.close)
         try:
-            far = jump.transport.open_channel("direct-tcpip", (endpoint.host, endpoint.port), ("127.0.0.1", 0))
+            far = jump.connection.open_channel("direct-tcpip", (endpoint.host, endpoint.port), ("127.0.0.1", 0))
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise Unreachable(
                 f"{endpoint.address} cannot be reached through {endpoint.jump.address}: {_words(error)}",

@@ -39,28 +39,28 @@ class _Attempt:
         self.wanted = wanted
 
 
-def log_in(transport: paramiko.Transport, endpoint: Endpoint, last_word: Callable[[], str]) -> None:
+def log_in(connection: paramiko.Transport, endpoint: Endpoint, last_word: Callable[[], str]) -> None:
     """Raises LoginRefused when the server takes none of what we have, or wants more, and Unreachable when it hangs up,
     as one that is only starting does (pam_nologin(8)); both say what was tried. `last_word` gives its reason."""
     attempt = _Attempt()
     for source, key in _keys(endpoint, attempt.tried):
         attempt.tried.append(source)
-        if _accepted(transport, endpoint, source, key, attempt):
+        if _accepted(connection, endpoint, source, key, attempt):
             return
-        if not transport.is_active() or (attempt.wanted and "publickey" not in attempt.wanted):
+        if not connection.is_active() or (attempt.wanted and "publickey" not in attempt.wanted):
             break
-    password = _password(endpoint) if transport.is_active() else None
+    password = _password(endpoint) if connection.is_active() else None
     if password is not None:
         attempt.tried.append("a password")
         try:
-            wanted = transport.auth_password(endpoint.user, password)
+            wanted = connection.auth_password(endpoint.user, password)
             if wanted:
                 attempt.note("the password", wanted)
         except paramiko.SSHException:
             _ask.cache_clear()  # a mistyped one must not be offered to every later connection
-    if not transport.is_authenticated():
-        methods = [] if attempt.taken or not transport.is_active() else _methods(transport, endpoint)
-        refusal = LoginRefused if transport.is_active() else Unreachable
+    if not connection.is_authenticated():
+        methods = [] if attempt.taken or not connection.is_active() else _methods(connection, endpoint)
+        refusal = LoginRefused if connection.is_active() else Unreachable
         said = f"; it said: {last_word()}" if last_word() else ""
         if attempt.taken:
             raise refusal(_half(endpoint, attempt) + said, hint=_more(attempt))
@@ -109,10 +109,10 @@ def _remedy(endpoint: Endpoint, methods: list[str], last_word: str) -> str:
     )
 
 
-def _methods(transport: paramiko.Transport, endpoint: Endpoint) -> list[str]:
+def _methods(connection: paramiko.Transport, endpoint: Endpoint) -> list[str]:
     """How one may log in there: what a server answers to an attempt with nothing (RFC 4252, 5.2); [] if it does not."""
     try:
-        transport.auth_none(endpoint.user)
+        connection.auth_none(endpoint.user)
     except paramiko.BadAuthenticationType as refused:
         return list(refused.allowed_types)
     except (paramiko.SSHException, EOFError):
@@ -121,16 +121,16 @@ def _methods(transport: paramiko.Transport, endpoint: Endpoint) -> list[str]:
 
 
 def _accepted(
-    transport: paramiko.Transport, endpoint: Endpoint, source: str, key: paramiko.PKey, attempt: _Attempt
+    connection: paramiko.Transport, endpoint: Endpoint, source: str, key: paramiko.PKey, attempt: _Attempt
 ) -> bool:
     """Whether the key sufficed. What a server wants beside it is noted, and the rest of what we have tried for it."""
     try:
-        wanted = transport.auth_publickey(endpoint.user, key)
+        wanted = connection.auth_publickey(endpoint.user, key)
     except paramiko.SSHException:
         return False
     if wanted:
         attempt.note(source, wanted)
-    return transport.is_authenticated()
+    return connection.is_authenticated()
 
 
 def _keys(endpoint: Endpoint, tried: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
@@ -173,7 +173,7 @@ def _password(endpoint: Endpoint) -> str | None:
 
 @cache
 def _ask(address: str) -> str:
-    """Asked for once a process: every cell on the device logs in anew."""
+    """Asked for once per process: every cell on the device logs in anew."""
     try:
         return getpass.getpass(f"Password of {address}: ")
     except (EOFError, KeyboardInterrupt):

@@ -63,7 +63,7 @@ class Engine(Protocol):
         """Loads the file; the runtime's own threads are held to `threads`. Raises what the runtime raises."""
 
     def set_inputs(self, inputs: list[Array]) -> None:
-        """Gives the inputs, one array a tensor, of exactly the file's shape and dtype; they are kept until replaced."""
+        """Gives the inputs, one array per tensor, of exactly the file's shape and dtype, kept until replaced."""
 
     def invoke(self) -> None:
         """One inference on the inputs given last; callable repeatedly."""

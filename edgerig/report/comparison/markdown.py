@@ -23,7 +23,7 @@ def render(found: Comparison) -> bytes:
 
 def machines(found: Comparison) -> list[str]:
     """What concerns all cells of a device, as one list; nothing where there is none."""
-    lines = [f"- {text(line)}" for line in view.machines_told(found)]
+    lines = [f"- {text(line)}" for line in view.machine_lines(found)]
     return ["\n".join(lines)] if lines else []
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edgerig import figures
 from edgerig.compare.comparison import LABELS, CellChange, Comparison, Label, MetricChange
-from edgerig.compare.wording import effect_told
-from edgerig.compare.wording import machines_told as machines_told  # the template takes all of its words from here
+from edgerig.compare.wording import effect_text
+from edgerig.compare.wording import machine_lines as machine_lines  # the template takes all of its words from here
 from edgerig.figures.numbers import MISSING, duration
 
 MARKS: dict[Label, str] = {"regressed": "✗", "inconclusive": "?", "improved": "✓", "same": "=", "not compared": "–"}
@@ -85,4 +85,4 @@ def short(metric: MetricChange) -> str:
 
 
 def described(metric: MetricChange) -> str:
-    return "; ".join(part for part in (effect_told(metric), metric.reason) if part)
+    return "; ".join(part for part in (effect_text(metric), metric.reason) if part)

@@ -43,7 +43,7 @@ def absent(cell: CellResult) -> list[str]:
     """Why figures of a cell that ran are missing, a line each."""
     reasons = {
         figure.key: figure.reason(cell)
-        for figure in figures.FIGURES
+        for figure in figures.every()
         if figure.shown != "sometimes" and not figure.time and figure.value(cell) is None
     }
     reasons |= {name: found.reason for name, found in metric.others(cell).items()}

@@ -1,4 +1,4 @@
-"""The PyTorch benchmark database: a JSON list, a record a figure, in the form its upload action takes (v3).
+"""The PyTorch benchmark database: a JSON list, a record per figure, in the form its upload action takes (v3).
 
 From pytorch/test-infra's `clickhouse_db_schema/oss_ci_benchmark_v3/schema.sql` and the PyTorch wiki's page "PyTorch OSS
 benchmark infra". What the upload adds itself (repo, branch, commit, workflow, job, `timestamp`) is not written here;

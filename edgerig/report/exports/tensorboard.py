@@ -1,4 +1,4 @@
-"""TensorBoard event files, one folder a cell: scalars at step 0, and the same figures under HPARAMS.
+"""TensorBoard event files, one folder per cell: scalars at step 0, and the same figures under HPARAMS.
 
 The folder is written anew each time: event files only ever grow, and a second export would show every figure twice.
 """

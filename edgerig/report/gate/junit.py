@@ -1,4 +1,4 @@
-"""junit.xml: a gate's checks as test results, one suite a run, one case a check.
+"""junit.xml: a gate's checks as test results, one suite per run, one case per check.
 
 The structure is that of Ant's JUnit task, which CI servers read (schema: github.com/windyroad/JUnit-Schema, JUnit.xsd).
 """

@@ -19,7 +19,7 @@ def render(found: GateResult, comparison: Comparison | None) -> bytes:
     against = f" against {text(found.base)}" if found.base else ""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in found.counts().items())
     blocks = [
-        f"## edgerig gate: {told(found)}",
+        f"## edgerig gate: {outcome_text(found)}",
         f"Run {text(found.run)}{against}. Checks: {counts or 'none'}.",
     ]
     if comparison is not None:
@@ -45,7 +45,7 @@ def render(found: GateResult, comparison: Comparison | None) -> bytes:
     return ("\n\n".join(blocks[:2]) + "\n\nThe rest is too long for this page: see junit.xml\n").encode()
 
 
-def told(found: GateResult) -> str:
+def outcome_text(found: GateResult) -> str:
     """The outcome in a phrase."""
     counts = found.counts()
     if found.outcome == "fail":

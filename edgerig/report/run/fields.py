@@ -1,7 +1,8 @@
 """What programs are told of a cell: the one list that results.csv, Parquet, `edgerig show` and the exports are made of.
 
 Values are raw, in the unit the name says. What was not measured is None, with its reason in the `…_reason` field beside
-it. What a cell is judged by brings its own fields (`edgerig/figures`).
+it; `processors` is None where a cell was held to none, `engine_options` where all had their defaults. What a cell is
+judged by brings its own fields (`edgerig/figures`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from edgerig import figures
 from edgerig.figures.field import Field, Value, real, text, whole
 from edgerig.results import CellResult
+from edgerig.spec.engine import written
 
 _WHICH: tuple[Field, ...] = (
     text("id", lambda c: c.id),
@@ -18,6 +20,9 @@ _WHICH: tuple[Field, ...] = (
     text("recipe", lambda c: c.recipe),
     text("device", lambda c: c.device),
     Field("threads", "int", lambda c: c.threads),
+    text("accelerator", lambda c: c.accelerator),
+    text("processors", lambda c: ",".join(map(str, c.processors)) or None),
+    text("engine_options", lambda c: ",".join(f"{k}={written(v)}" for k, v in c.engine_options.items()) or None),
     Field("emulated", "bool", lambda c: c.emulated),
     text("status", lambda c: c.status),
 )

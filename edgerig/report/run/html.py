@@ -28,11 +28,11 @@ CARDS = 12
 NAMED = 4
 """Cells named with a group; all of them are a click away in the table."""
 GROUPS = 60
-"""Groups told of one kind; a run with more has the rest in its table."""
+"""Groups of one kind that are shown; a run with more has the rest in its table."""
 
 
 @dataclass(frozen=True)
-class Told:
+class PageGroup:
     """A group as the page shows it: `key` finds its cells in the page's data."""
 
     key: str
@@ -47,7 +47,7 @@ def render(results: Results) -> bytes:
     """A self-contained UTF-8 HTML page. Raises ResultsError when the run's budget is none."""
     cells = order.ordered(results)
     allowed = budget.budget_of(results)
-    told = _told(cells)
+    grouped = _grouped(cells)
     decided = decision.decisions(results, allowed)
     script = assets.inlined("unpack.js") + assets.inlined(*SCRIPTS, package=PACKAGE)
     page = (
@@ -69,12 +69,12 @@ def render(results: Results) -> bytes:
             outputs_header=outputs.HEADER,
             outputs_numeric=outputs.NUMERIC,
             metric=metric,
-            told=told,
+            grouped=grouped,
             method=method.notes(),
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),
-            data=assets.data(_data(cells, told)),
+            data=assets.data(_data(cells, grouped)),
             script=script,
             policy=assets.policy(script),
             limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN},
@@ -90,10 +90,10 @@ def _by_device(decided: Sequence[Decision]) -> dict[str, list[Decision]]:
     return found
 
 
-def _data(cells: Sequence[CellResult], told: dict[str, list[Told]]) -> dict[str, Any]:
+def _data(cells: Sequence[CellResult], grouped: dict[str, list[PageGroup]]) -> dict[str, Any]:
     places = {cell.id: place for place, cell in enumerate(cells)}
     members = {
-        group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in told.values() for group in kind
+        group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in grouped.values() for group in kind
     }
     return {**payload(cells, _beaten(cells)), "groups": members}
 
@@ -106,21 +106,21 @@ def _beaten(cells: Sequence[CellResult]) -> list[str]:
     return [identity for group in own.values() for identity in dominated(group)]
 
 
-def _told(cells: Sequence[CellResult]) -> dict[str, list[Told]]:
+def _grouped(cells: Sequence[CellResult]) -> dict[str, list[PageGroup]]:
     """Kind → its groups, the first `GROUPS` of each."""
     kinds = {"warning": groups.warnings, "note": groups.notes, "unmeasured": groups.unmeasured}
-    told = {
+    grouped = {
         kind: [
-            Told(f"{kind}-{number}", group.title, group.text, group.cells)
+            PageGroup(f"{kind}-{number}", group.title, group.text, group.cells)
             for number, group in enumerate(find(cells)[:GROUPS])
         ]
         for kind, find in kinds.items()
     }
-    return {**told, "trouble": [_trouble(n, found) for n, found in enumerate(groups.troubles(cells)[:GROUPS])]}
+    return {**grouped, "trouble": [_trouble(n, found) for n, found in enumerate(groups.troubles(cells)[:GROUPS])]}
 
 
-def _trouble(number: int, found: groups.Trouble) -> Told:
+def _trouble(number: int, found: groups.Trouble) -> PageGroup:
     if found.error is None:
-        return Told(f"trouble-{number}", "no reason was recorded", "", found.cells, status=found.status)
+        return PageGroup(f"trouble-{number}", "no reason was recorded", "", found.cells, status=found.status)
     title = f"{found.error.kind} while in {found.error.stage}"
-    return Told(f"trouble-{number}", title, found.error.message, found.cells, found.error.hint, found.status)
+    return PageGroup(f"trouble-{number}", title, found.error.message, found.cells, found.error.hint, found.status)

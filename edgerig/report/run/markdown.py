@@ -83,7 +83,7 @@ def _headline(decided: Decision) -> str:
     said = f"{place}: ship{how} **{text(decided.name(decided.pick))}** – {text(wording.described(decided.pick))}. "
     said += text(decided.why)
     if decided.runner_up is not None:
-        said += f" Runner-up: **{text(decided.name(decided.runner_up))}**, {text(decided.versus)}."
+        said += f" Runner-up: **{text(decided.name(decided.runner_up))}**, {text(decided.tradeoff)}."
     if decided.cautions:
         said += f" Caution: {text('; '.join(decided.cautions))}."
     if decided.ruled_out:

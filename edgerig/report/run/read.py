@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from edgerig.confined import Confined, read_named
 from edgerig.errors import ResultsError
-from edgerig.results import SCHEMA_VERSION, Results
+from edgerig.results import SCHEMA_MINOR, SCHEMA_VERSION, Results
+from edgerig.results.schema import NEWER, newer_major, newer_minor
 
 MAX_BYTES = 256 * 1024 * 1024
 """A cell takes about 4 kB, so this is some 60,000 cells; more is not a results file."""
@@ -23,14 +24,16 @@ _REMAKE = "`edgerig report` writes it anew from the run's saved raw runs"
 def read_results(path: Path) -> Results:
     """The results in the file `path`, or in the `results.json` of the folder `path`.
 
-    Raises ResultsError when the file is missing, unreadable, too large, truncated, not JSON, of another schema
-    version, or when a value in it is not what the schema says.
+    Of a newer minor version of the schema, fields that are unknown here are kept. Raises ResultsError when the file is
+    missing, unreadable, too large, truncated, not JSON, of a newer schema version, or when a value in it is not what
+    the schema says.
     """
     file, content = _content(path)
     document = _document(file, _decoded(file, content))
     document = _migrated(file, document)
+    context = NEWER if newer_minor(document["schema_minor"]) else None
     try:
-        results = Results.model_validate(document)
+        results = Results.model_validate(document, context=context)
     except ValidationError as error:
         found = error.errors(include_url=False)
         lines = [f"{file}: {_place(item['loc'])}: {item['msg']}" for item in found[:_SHOWN]]
@@ -109,24 +112,25 @@ def _bounded(digits: str) -> int:
 
 
 def _migrated(file: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """The document in this edgerig's schema. Raises ResultsError when it is in none it knows."""
+    """The document in this edgerig's schema, or a newer minor version of it. Raises ResultsError when it is in none it
+    knows."""
     version = document.get("schema_version")
     if isinstance(version, bool) or not isinstance(version, int):
         raise ResultsError(f'{file}: no "schema_version"', hint="is this the results.json of a run?")
-    if version > SCHEMA_VERSION:
-        raise ResultsError(
-            f"{file}: schema_version {version} is newer than this edgerig reads ({SCHEMA_VERSION})",
-            hint="update edgerig",
-        )
+    if why := newer_major(version):
+        raise ResultsError(f"{file}: {why}", hint="update edgerig")
     if version < 1:
         raise ResultsError(f"{file}: schema_version {version} is not known (expected {SCHEMA_VERSION})", hint=_REMAKE)
+    minor = document.get("schema_minor", 0)
+    if isinstance(minor, bool) or not isinstance(minor, int) or minor < 0:
+        raise ResultsError(f'{file}: "schema_minor" is not a whole number from 0 on', hint=_REMAKE)
     for step in range(version, SCHEMA_VERSION):
-        document = _MIGRATIONS[step](file, document)
-    return document
+        document, minor = _MIGRATIONS[step](file, document), 0
+    return {**document, "schema_minor": max(minor, SCHEMA_MINOR)}
 
 
 def _from_schema_1(file: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 had no source in a cell's id (`net-tflite-fp32@…`), and one source a model."""
+    """Schema 1 had no source in a cell's id (`net-tflite-fp32@…`), and one source per model."""
     try:
         return {
             **document,

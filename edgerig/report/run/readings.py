@@ -10,7 +10,7 @@ from edgerig.results import CellResult, Reading
 
 
 @dataclass(frozen=True)
-class Figure:
+class Plotted:
     """`worst` chooses among the readings during a cell."""
 
     title: str
@@ -18,36 +18,34 @@ class Figure:
     worst: Callable[[Sequence[float]], float]
 
 
-FIGURES = {
-    "temperature_c": Figure("temperature (°C)", lambda reading: reading.temperature_c, max),
-    "frequency_khz": Figure(
+PLOTTED = {
+    "temperature_c": Plotted("temperature (°C)", lambda reading: reading.temperature_c, max),
+    "frequency_khz": Plotted(
         "frequency (GHz)", lambda reading: None if reading.frequency_khz is None else reading.frequency_khz / 1e6, min
     ),
-    "load1": Figure("load (1 min)", lambda reading: reading.load1, max),
+    "load1": Plotted("load (1 min)", lambda reading: reading.load1, max),
 }
 
 
 def states(cells: Sequence[CellResult]) -> dict[str, Any]:
-    """Of each figure its title, and of each cell three values or None; `reasons` why a cell's are missing.
+    """Of each of `PLOTTED` its title, and of each cell three values or None; `reasons` why a cell's are missing.
 
     `throttled` is what a cell's readings say of throttling, "" for nothing.
     """
     return {
-        "figures": [
-            {"title": figure.title, "values": [_values(cell, figure) for cell in cells]} for figure in FIGURES.values()
-        ],
+        "figures": [{"title": one.title, "values": [_values(cell, one) for cell in cells]} for one in PLOTTED.values()],
         "throttled": [_throttled(cell) for cell in cells],
         "reasons": [_reasons(cell) for cell in cells],
     }
 
 
-def _values(cell: CellResult, figure: Figure) -> list[float | None] | None:
+def _values(cell: CellResult, one: Plotted) -> list[float | None] | None:
     state = cell.state
-    during = [value for reading in state.during if (value := figure.get(reading)) is not None]
+    during = [value for reading in state.during if (value := one.get(reading)) is not None]
     found = [
-        None if state.before is None else figure.get(state.before),
-        figure.worst(during) if during else None,
-        None if state.after is None else figure.get(state.after),
+        None if state.before is None else one.get(state.before),
+        one.worst(during) if during else None,
+        None if state.after is None else one.get(state.after),
     ]
     return None if all(value is None for value in found) else [_short(value) for value in found]
 
@@ -68,5 +66,5 @@ def _throttled(cell: CellResult) -> str:
 
 
 def _reasons(cell: CellResult) -> str:
-    told = {name: reason for name, reason in cell.state.reasons.items() if name in (*FIGURES, "during")}
+    told = {name: reason for name, reason in cell.state.reasons.items() if name in (*PLOTTED, "during")}
     return "; ".join(f"{name}: {reason}" for name, reason in told.items())

@@ -62,6 +62,25 @@ def test_plan_prints_ids_alone_on_stdout():
     assert "unsupported: digits_cnn-torch-executorch-int16x8@local/t1: " in done.stderr
 
 
+def test_flags_of_a_placement_change_one_key_of_the_file_each(tmp_path):
+    """What the file says of another option of the same engine stays."""
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'models = ["digits_cnn"]\nformats = ["onnx"]\nrecipes = ["fp32"]\nprocessors = [7]\n[engine.onnxruntime]\n'
+        'graph_optimization_level = "basic"\nintra_op_spinning = false\n'
+    )
+    spinning = "onnxruntime.intra_op_spinning"
+    flags = ["--processors", "0-1,3", "--processors", "all", "--engine-option", f"{spinning}=true"]
+    done = edgerig("plan", str(file), *flags, "--engine-option", f"{spinning}=false")
+    cell, basic = "digits_cnn-torch-onnx-fp32@local/t1", "graph_optimization_level=basic"
+    assert done.stdout.splitlines() == [
+        f"{cell}/p0-1-3/{basic}",
+        f"{cell}/p0-1-3/{basic}/intra_op_spinning=false",
+        f"{cell}/{basic}",
+        f"{cell}/{basic}/intra_op_spinning=false",
+    ]
+
+
 def test_schema_is_a_json_schema():
     assert json.loads(edgerig("schema").stdout)["properties"]["schema_version"]
 
@@ -77,6 +96,12 @@ def test_schema_is_a_json_schema():
         (["sweep", "--resume", "x", "--model", "y"], 2, "--resume takes no other flag"),
         (["sweep", "--option", "executorch"], 2, "FORMAT.KEY=VALUE"),
         (["plan", "--threads", "0"], 2, "threads"),
+        (["plan", "--processors", "3-2"], 2, "--processors '3-2' is no list of processors"),
+        (["plan", "--processors", "0,"], 2, "such as 2,3 or 0-3, or all"),
+        (["plan", "--processors", "0-1024"], 2, "processors"),
+        (["plan", "--engine-option", "litert"], 2, "ENGINE.KEY=VALUE"),
+        (["plan", "--engine-option", "litert.xnnpak=false"], 2, 'did you mean "xnnpack"?'),
+        (["plan", "--engine-option", "litert.xnnpack=0"], 2, "unknown value 0"),
     ],
 )
 def test_wrong_input_ends_with_its_exit_code_and_no_traceback(arguments, code, said):

@@ -75,3 +75,16 @@ def test_a_damaged_baseline_is_refused_by_file_and_key(file: Path, change: tuple
 def test_a_missing_one_is_told_as_missing(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="no such file"):
         read_baseline(tmp_path / "none.toml")
+
+
+def test_a_newer_minor_version_is_read_without_what_is_unknown(found: Snapshot, file: Path) -> None:
+    text = file.read_text().replace("schema_version = 1", "schema_version = 1\nschema_minor = 7\nreviewed = true", 1)
+    file.write_text(text.replace("size_bytes = ", "packed_bytes = 3\nsize_bytes = ", 1))
+    read = read_baseline(file)
+    assert read.schema_minor == 7
+    assert [cell.size_bytes for cell in read.cells.values()] == [
+        cell.size_bytes for _, cell in sorted(found.cells.items()) if cell.status != "skipped"
+    ]
+    file.write_text(text.replace("schema_minor = 7", "schema_minor = 0"))
+    with pytest.raises(ResultsError, match="reviewed"):
+        read_baseline(file)

@@ -10,7 +10,7 @@ from edgerig.compare.comparison import Comparison, MetricChange, compare
 from edgerig.compare.evidence import latency_ratio, paired_accuracy, unpaired
 from edgerig.compare.machine import Control, Speed, speed_of
 from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, LatencySnapshot, Snapshot
-from edgerig.compare.wording import effect_told, machines_told
+from edgerig.compare.wording import effect_text, machine_lines
 
 CELL = "net-torch-tflite-fp32@local/t1"
 
@@ -160,12 +160,12 @@ def test_a_machine_that_was_slower_in_an_older_run_makes_latencies_inconclusive_
     (latency,) = (each for each in found.cells[0].metrics if each.metric == "latency")
     assert (latency.label, latency.measured) == ("inconclusive", None)
     assert latency.reason == "the machine itself changed: see the note on it"
-    (told,) = machines_told(found)
+    (told,) = machine_lines(found)
     assert told.startswith("local: the machine took +18.6 %")
     assert "no latency is compared" in told
     nearly = compare(run(cell()), run(cell(latency=timed(1.00, 1.01, 0.99, control_ms=0.120))))
     assert nearly.cells[0].label == "same"
-    assert "as measured" in machines_told(nearly)[0]
+    assert "as measured" in machine_lines(nearly)[0]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_a_change_of_the_clock_is_corrected_for_and_one_of_the_build_is_still_se
     assert found.label == label
     assert found.effect == pytest.approx(slower - 1, abs=1e-6)
     assert found.measured == pytest.approx(clock * slower - 1, abs=1e-6)
-    assert f"{100 * (clock - 1):+.1f} %" in machines_told(comparison)[0]
-    assert "as measured" in effect_told(found)
+    assert f"{100 * (clock - 1):+.1f} %" in machine_lines(comparison)[0]
+    assert "as measured" in effect_text(found)
 
 
 def test_how_exactly_the_machine_is_known_widens_the_interval() -> None:
@@ -197,7 +197,7 @@ def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(clock, cor
     found, comparison = compared(cell(), new, speed(), speed(clock, core, memory))
     assert found.label == "inconclusive"
     assert found.reason == "the machine itself changed: see the note on it"
-    assert "more than chance explains" in machines_told(comparison)[0]
+    assert "more than chance explains" in machine_lines(comparison)[0]
 
 
 @pytest.mark.parametrize(("size_bytes", "label"), [(100_000, "same"), (4_000_000, "inconclusive")])
@@ -241,7 +241,7 @@ def test_a_machine_that_is_twice_as_slow_is_not_corrected_for() -> None:
     new = cell(latency=timed(1.4, 1.41, 1.39))
     found, comparison = compared(cell(), new, speed(), speed(1.4, 1.4, 1.4))
     assert (found.label, found.measured) == ("inconclusive", None)
-    assert "more than the 25%" in machines_told(comparison)[0]
+    assert "more than the 25%" in machine_lines(comparison)[0]
 
 
 def test_another_processor_has_no_correction() -> None:

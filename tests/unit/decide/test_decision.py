@@ -64,7 +64,7 @@ def test_the_fastest_within_the_budget_is_recommended(results: Results) -> None:
         "1 point of fp32's 98.5 %; against the best fp32, tflite fp32: as fast (12.9 µs), 28 % smaller (111 kB), "
         "same accuracy."
     )
-    assert found.versus == "as fast (13.1 µs), 40 % larger (155 kB), same accuracy"
+    assert found.tradeoff == "as fast (13.1 µs), 40 % larger (155 kB), same accuracy"
     assert found.ruled_out == "2 losing more than 1 point, 1 unsupported, 1 failed"
 
 
@@ -138,7 +138,7 @@ def test_overlapping_intervals_are_not_told_apart_and_the_smaller_wins(results: 
     found = decided(results, overlapping)
     assert variant(found.pick) == "tflite fp16"
     assert "of the 2 that are not told apart from the fastest" in found.why
-    assert found.versus.startswith("as fast (1.00 ms)")
+    assert found.tradeoff.startswith("as fast (1.00 ms)")
 
 
 def test_the_better_measured_wins_among_those_not_told_apart(results: Results) -> None:
@@ -232,7 +232,7 @@ def test_an_emulated_device_is_ranked_by_instructions(results: Results) -> None:
     assert found.cautions == (
         "chosen by instructions, which are not time: only a real device tells which variant is faster",
     )
-    assert " ms" not in found.why + found.versus + wording.described(slow)
+    assert " ms" not in found.why + found.tradeoff + wording.described(slow)
 
 
 def test_an_emulated_device_without_counts_is_ranked_by_size(results: Results) -> None:
@@ -253,7 +253,7 @@ def test_a_few_per_cent_of_instructions_do_not_outweigh_half_the_size(results: R
         assert (found.pick.recipe, found.state) == (picked, "provisional")
     close = decided(results, [fp32, changed(int8, cost=Cost(instructions=1_014_000, spread=0), size_bytes=1000)])
     assert close.why.startswith("Smallest of the 2 within 10 % of the fewest instructions")
-    assert close.versus == "1.4 % fewer instructions (1,000,000), 100 % larger (2.00 kB), same accuracy"
+    assert close.tradeoff == "1.4 % fewer instructions (1,000,000), 100 % larger (2.00 kB), same accuracy"
 
 
 def test_a_latency_limit_is_left_open_on_an_emulator(results: Results) -> None:

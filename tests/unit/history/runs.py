@@ -1,4 +1,4 @@
-"""Runs made by hand: one model, one cell a run unless told otherwise."""
+"""Runs made by hand: one model, one cell per run unless told otherwise."""
 
 from __future__ import annotations
 

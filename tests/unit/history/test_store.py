@@ -52,7 +52,7 @@ def test_a_resumed_run_replaces_its_first_half(tmp_path, run, cell):
 SINCE_1 = (
     "latency_warmup_runs", "memory_includes", "accuracy_unit", "accuracy_higher_is_better", "worst_output", "agreement",
     "parity_samples", "outside_calibration", "outside_calibration_reason", "build_cached", "build_peak_rss_bytes",
-    "build_log", "raw", "metrics",
+    "build_log", "raw", "metrics", "accelerator", "processors", "engine_options",
 )  # fmt: skip
 """Columns that a file of the first version has not."""
 

@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score, top_k_accuracy_score
 
-from edgerig.measure.metrics import METRICS, Evidence, area, measure, share
+from edgerig.measure.metrics import Evidence, area, measure, share
+from edgerig.registry import load_object
+from edgerig.spec import load_metrics
 
 RNG = np.random.default_rng(7)
 
@@ -125,4 +127,12 @@ def test_what_cannot_be_measured_is_none_with_a_reason(name, given, said):
     assert found.value is None
     assert found.ci95 is None
     assert said in found.reason
-    assert found.unit == METRICS[name].unit
+    assert found.unit == load_metrics()[name].unit
+
+
+@pytest.mark.parametrize("name", load_metrics())
+def test_a_row_names_code_and_labels(name):
+    row = load_metrics()[name]
+    assert callable(load_object(row.compute))
+    assert row.labels
+    assert not row.binary or row.labels == ("class",)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from unit.project.hooks import ROOT, hook
 
+import edgerig
 from edgerig import figures
 from edgerig.device_kinds import KINDS
 from edgerig.spec.budget import Limits, Minimums, SweepBudget
@@ -98,3 +99,11 @@ def test_pages_are_made_where_the_site_has_them() -> None:
     assert toml_keys.PAGE in nav
     assert commands.PAGE in nav
     assert not (Path(ROOT) / "docs" / toml_keys.PAGE).exists(), "it would hide the one that is made"
+
+
+def test_every_public_name_is_on_the_page_of_names() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^::: edgerig\.[\w.]+\.(\w+)$", page, re.MULTILINE))
+    named |= {name for members in re.findall(r"members: \[(.+)\]", page) for name in members.split(", ")}
+    assert "::: edgerig.errors" in page, "where EdgerigError is"
+    assert named | {"EdgerigError"} >= {name for name in dir(edgerig) if name in edgerig._FACE}

@@ -135,8 +135,8 @@ def test_litert_leaves_out_what_the_raw_samples_would_tell_when_they_are_gone(tm
 def test_every_export_is_importable_by_its_row():
     from edgerig.registry import load_object
 
-    for name, (code, _) in exports.EXPORTS.items():
-        assert load_object(code).__module__ == f"edgerig.report.exports.{name}"
+    for name, form in exports.EXPORTS.items():
+        assert load_object(form.write).__module__ == f"edgerig.report.exports.{name}"
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet", "pytorch", "litert"])

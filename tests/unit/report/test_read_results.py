@@ -11,7 +11,7 @@ import pytest
 
 from edgerig.errors import ResultsError
 from edgerig.report.run import json_results, read
-from edgerig.results import Results
+from edgerig.results import SCHEMA_MINOR, Results
 
 
 @pytest.fixture
@@ -128,3 +128,83 @@ def test_schema_1_is_migrated(tmp_path: Path, results: Results) -> None:
     (tmp_path / "results.json").write_text(json.dumps(old), encoding="utf-8")
     with pytest.raises(ResultsError, match="schema 1 and is not"):
         read.read_results(tmp_path)
+
+
+def newer(file: Path, **more: Any) -> dict[str, Any]:
+    """The document as a newer minor version might have written it: `more` in its first cell, a field elsewhere."""
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document |= {"schema_minor": SCHEMA_MINOR + 3, "signature": "0" * 64}
+    document["cells"][0] |= {"stages": [{"name": "warm", "ms": 1.5}], "queue_ms": None, **more}
+    document["cells"][0]["latency"]["p95_ms"] = 0.25
+    document["run"]["host"] = {"rack": {"slot": 3}}
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return document
+
+
+def test_fields_of_a_newer_minor_version_are_kept_and_written_again(file: Path) -> None:
+    document = newer(file)
+    found = read.read_results(file)
+    assert found.schema_minor == SCHEMA_MINOR + 3
+    assert json.loads(json_results.render(found)) == document
+    fewer = found.model_copy(update={"cells": found.cells[:1]})
+    assert json.loads(json_results.render(fewer))["cells"] == document["cells"][:1]
+
+
+def test_a_newer_minor_versions_document_meets_the_schema_of_this_one(file: Path) -> None:
+    jsonschema.validate(newer(file), read.json_schema())
+
+
+@pytest.mark.parametrize("minor", [0, SCHEMA_MINOR])
+def test_an_unknown_field_of_a_version_that_is_known_is_an_error(file: Path, minor: int) -> None:
+    newer(file)
+    change(file, schema_minor=minor)
+    with pytest.raises(ResultsError, match=r"cells\[0\]\.latency: Extra inputs are not permitted: p95_ms"):
+        read.read_results(file)
+
+
+def test_a_known_field_of_a_newer_minor_version_is_held_to_its_type(file: Path) -> None:
+    newer(file, status="splendid")
+    with pytest.raises(ResultsError, match=r"cells\[0\]\.status"):
+        read.read_results(file)
+
+
+def test_a_file_without_a_minor_version_is_of_the_first(file: Path, results: Results) -> None:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    del document["schema_minor"]
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert read.read_results(file) == results
+    for wrong in ("1", True, 1.5, -1, 10**9):
+        change(file, schema_minor=wrong)
+        with pytest.raises(ResultsError, match="schema_minor"):
+            read.read_results(file)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"x": [value]}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({f"field_{number}": 1 for number in range(100)}, "102 unknown fields, at most 64 are kept"),
+        ({"deep": nested(5)}, "nested deeper than 8 levels"),
+        ({"deep": nested(300)}, "nested deeper than 8 levels"),
+        ({"a" * 200: 1}, "whose name none can have"),
+        ({"<script>": 1}, "whose name none can have"),
+        ({"text": "\ud800"}, "holds what JSON cannot"),
+        ({"table": {"\ud800": 1}}, "holds what JSON cannot"),
+    ],
+)
+def test_what_no_version_would_have_written_is_refused(file: Path, more: dict[str, Any], said: str) -> None:
+    newer(file, **more)
+    with pytest.raises(ResultsError, match=said) as caught:
+        read.read_results(file)
+    assert len(caught.value.message) < 1000
+
+
+def test_inside_edgerig_a_field_that_there_is_none_of_is_an_error(results: Results) -> None:
+    with pytest.raises(ValueError, match="Extra inputs are not permitted: mode"):
+        type(results.run)(**results.run.model_dump(), mode="x")

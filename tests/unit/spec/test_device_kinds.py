@@ -9,6 +9,7 @@ from edgerig import device_kinds
 from edgerig.device_kinds import GROUP, KINDS, Entry
 from edgerig.errors import ConfigError
 from edgerig.plan import Plan, make_plan
+from edgerig.plugins import forget
 from edgerig.spec import RemoteDevice, SweepSpec, kind_named, kind_of, load_device
 from edgerig.spec.device import ForeignDevice
 
@@ -19,6 +20,7 @@ POINT = "folder = folder_kind:KIND"
 def forgotten():
     yield
     sys.modules.pop("folder_kind", None)
+    forget()
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def installed(tmp_path, monkeypatch):
     def install(point=POINT, module="folder_kind"):
         site = plugins.install(tmp_path / "site", "edgerig-folder", GROUP, point, module)
         monkeypatch.syspath_prepend(site)
+        forget()
         return site
 
     return install
@@ -80,8 +83,10 @@ def test_a_kind_of_another_package_is_found_by_its_entry_point(installed):
 
 def test_no_package_takes_a_kinds_place(installed):
     installed("local = folder_kind:KIND")
-    assert device_kinds.plugins() == {}
-    assert load_device("local").kind == "local"
+    with pytest.raises(
+        ConfigError, match=r"package edgerig-folder 1\.0: .* has the name of a device kind there is already"
+    ):
+        load_device("local")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,8 @@ def test_a_package_that_is_faulty_is_named(installed, point, said):
     installed(point)
     with pytest.raises(ConfigError, match=said) as caught:
         load_device("folder:/srv/bench")
-    assert '"folder" of edgerig-folder' in caught.value.message
+    assert caught.value.message.startswith('package edgerig-folder 1.0: entry point "folder" in edgerig.device_kinds (')
+    assert caught.value.hint == "update that package, or remove it: pip uninstall edgerig-folder"
     assert load_device("local").kind == "local", "it costs no other kind"
 
 

@@ -6,8 +6,8 @@ from edgerig.sweep.engine import cluster
 from edgerig.sweep.sessions import DeviceSessions
 
 
-def test_what_closes_after_the_cluster_is_not_told():
+def test_what_closes_after_the_cluster_is_not_told(tmp_path):
     """Its links close in the background, some after it, and tell of it with a traceback, a heartbeat as an error."""
-    with cluster(["device:d"], 1, DeviceSessions()) as client:
+    with cluster(["device:d"], 1, DeviceSessions(), tmp_path) as client:
         assert client.submit(sum, [1, 2], resources={"device:d": 1}).result(timeout=30) == 3
     assert logging.getLogger("distributed.worker").getEffectiveLevel() == logging.CRITICAL

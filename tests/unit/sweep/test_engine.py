@@ -14,12 +14,15 @@ import pytest
 from distributed import get_worker
 
 from edgerig import process
+from edgerig.build import queue
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.device import CellJob
 from edgerig.devices.turns import NoLease
 from edgerig.errors import DeviceError, NotKept
+from edgerig.measure import raw
+from edgerig.npy import load_untrusted
 from edgerig.plan import make_plan
 from edgerig.report.run import write_all
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
@@ -56,7 +59,7 @@ class Line:
         self.chance, self.pending, self.begun = random.Random(seed), {}, []
 
     @contextlib.contextmanager
-    def cluster(self, places, builds, sessions):
+    def cluster(self, places, builds, sessions, scratch):
         self.places = {*places, "build"}
         yield self
 
@@ -100,7 +103,7 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
     monkeypatch.setattr(engine, "cluster", line.cluster)
     monkeypatch.setattr(engine, "as_completed", lambda: line)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
-    monkeypatch.setattr(pipeline, "build", lambda task, _: [built(recipe) for recipe in task.recipes])
+    monkeypatch.setattr(pipeline, "build", lambda task, _, joins: [built(recipe) for recipe in task.recipes])
     monkeypatch.setattr(engine, "_in_scope", lambda function, *args: function(*args))
     monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
     monkeypatch.setattr(engine, "_close_here", lambda: None)
@@ -148,7 +151,9 @@ def sweep(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sessions, "open_device", opened)
     monkeypatch.setattr(pipeline.spawn, "prepare", lambda *_: PREPARED)
-    monkeypatch.setattr(pipeline.spawn, "build_variants", lambda *given: [built(recipe) for recipe in given[2]])
+    monkeypatch.setattr(
+        pipeline.spawn, "build_variants", lambda *given, joins: [] if joins else [built(recipe) for recipe in given[2]]
+    )
     wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
     run = RunFolder.create(make_plan(wanted), environment(), [])
 
@@ -230,14 +235,29 @@ def test_what_nobody_foresaw_costs_its_cells_alone(sweep, monkeypatch, capfd, fa
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_it(sweep):
+@pytest.mark.parametrize(("file", "compared"), [("output_0.npy", False), ("samples.npy", True)])
+def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_it(sweep, file, compared):
+    """Nor that, where what it gave is whole."""
     run = sweep()
     damaged = "digits_cnn-torch-onnx-fp32@local/t1"
-    (run.path / "raw" / damaged / "samples.npy").write_bytes(b"PK")
+    (run.path / "raw" / damaged / file).write_bytes(b"PK")
     cells = {cell.id: cell for cell in conclude.conclude(run).cells}
     assert [cell.id for cell in cells.values() if cell.status == "failed"] == [damaged]
     assert cells[damaged].error.kind == "UnparsableOutput"
-    assert damaged in cells[damaged.replace("fp32", "int8-static")].parity.disagreement_reason
+    parity = cells[damaged.replace("fp32", "int8-static")].parity
+    assert (parity.disagreement is None) != compared
+    assert (damaged in parity.disagreement_reason) != compared
+
+
+def test_a_raw_runs_samples_are_read_once_for_its_results(sweep, monkeypatch):
+    """Neither for its device's core nor for the cells that are compared with it."""
+    run, read = sweep(), []
+    monkeypatch.setattr(
+        raw, "load_untrusted", lambda path, *given: read.append(str(path)) or load_untrusted(path, *given)
+    )
+    conclude.conclude(run)
+    samples = [path for path in read if path.endswith("samples.npy")]
+    assert len(samples) == len(set(samples)) == 8
 
 
 def test_what_nobody_foresaw_of_a_devices_core_costs_no_cell(sweep, monkeypatch):
@@ -271,7 +291,7 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_cell(sweep, monkeypatch, fault,
 def test_a_build_that_had_no_space_ends_the_sweep_too(sweep, monkeypatch):
     """It speaks through text: its process is another."""
 
-    def full(*given):
+    def full(*given, joins):
         failure = Failure(kind="InternalError", message="OSError: [Errno 28] No space left on device", hint="")
         return [built(given[2][0]).model_copy(update={"artifact": None, "failure": failure})]
 
@@ -279,6 +299,106 @@ def test_a_build_that_had_no_space_ends_the_sweep_too(sweep, monkeypatch):
     with pytest.raises(NotKept, match="No space left on device"):
         sweep()
     assert sweep.run.outcomes() == {}
+
+
+class Shared:
+    """Builds as processes do that take from one queue. The first waits until another has joined and taken one, which
+    then waits until the first has ended."""
+
+    def __init__(self):
+        self.lock, self.by = threading.Lock(), {}
+        self.filled, self.joined, self.ended = (threading.Event() for _ in range(3))
+
+    def __call__(self, model, form, recipes, *given, joins):
+        shared, name = given[-1], f"{model.id}-{form}"
+        if not joins:
+            queue.fill(shared, recipes)
+            self.filled.set()
+        assert self.filled.wait(30)
+        outcomes = []
+        for recipe in queue.take(shared, recipes, "second" if joins else "first"):
+            with self.lock:
+                self.by.setdefault((name, joins), []).append(recipe)
+            self.joined.set() if joins else self.joined.wait(30)
+            outcomes.append(built(recipe))
+            if joins:
+                assert self.ended.wait(30)
+        if not joins:
+            self.ended.set()
+        return self.end(outcomes, joins)
+
+    def end(self, outcomes, joins):
+        return outcomes
+
+
+@pytest.fixture
+def alone(sweep, monkeypatch):
+    """`sweep` of one model in one format, with two processors that nobody else uses."""
+    wanted = SweepSpec(models=("digits_cnn",), formats=("executorch",), out=sweep.run.file.plan.sweep.out)
+    sweep.run.file = sweep.run.file.model_copy(update={"plan": make_plan(wanted)})
+    monkeypatch.setattr(engine.processors, "available", lambda: 2)
+    monkeypatch.setattr(engine.room, "for_one_more", lambda: True)
+    return sweep
+
+
+def test_a_second_process_takes_what_waits_and_each_cell_has_one_outcome(alone, monkeypatch):
+    monkeypatch.setattr(pipeline.spawn, "build_variants", shared := Shared())
+    outcomes = alone().outcomes()
+    assert len((alone.run.path / "journal.jsonl").read_text().splitlines()) == len(outcomes) == 4
+    assert {outcome.status for outcome in outcomes.values()} == {"ok"}
+    first, second = (shared.by["digits_cnn-torch-executorch", joins] for joins in (False, True))
+    assert sorted(first + second) == ["fp16", "fp32", "int8-dynamic", "int8-static"]
+    assert len(second) == 1
+
+
+def test_one_that_finds_nothing_to_build_is_not_followed_by_another(alone, monkeypatch):
+    """Everything is in the store, which the first process looks through for long."""
+    joined, looked = [], threading.Event()
+
+    def build(model, form, recipes, *given, joins):
+        joined.append(joins)
+        if joins:
+            looked.set()
+            return []
+        assert looked.wait(30)
+        time.sleep(0.3)  # for others to come, if they did
+        return [built(recipe) for recipe in recipes]
+
+    monkeypatch.setattr(pipeline.spawn, "build_variants", build)
+    assert {outcome.status for outcome in alone().outcomes().values()} == {"ok"}
+    assert sorted(joined) == [False, True]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_there_is_no_second_process_without_room(alone, monkeypatch, jobs):
+    joined = []
+
+    def build(model, form, recipes, *given, joins):
+        joined.append(joins)
+        return [built(recipe) for recipe in recipes]
+
+    monkeypatch.setattr(pipeline.spawn, "build_variants", build)
+    monkeypatch.setattr(engine.processors, "available", lambda: jobs)
+    monkeypatch.setattr(engine.room, "for_one_more", lambda: jobs == 1)
+    assert {outcome.status for outcome in alone().outcomes().values()} == {"ok"}
+    assert joined == [False]
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_process_that_nobody_foresaw_costs_what_no_other_built(alone, monkeypatch, joins):
+    class Failing(Shared):
+        def end(self, outcomes, joined):
+            if joined == joins:
+                raise ZeroDivisionError
+            return outcomes
+
+    monkeypatch.setattr(pipeline.spawn, "build_variants", shared := Failing())
+    outcomes = alone().outcomes()
+    name = "digits_cnn-torch-executorch"
+    lost = {f"{name}-{recipe}@local/t1" for recipe in shared.by[name, joins]}
+    assert {cell for cell, outcome in outcomes.items() if outcome.status == "failed"} == lost
+    assert {outcomes[cell].error.stage for cell in lost} == {"build"}
+    assert len(outcomes) == 4
 
 
 def test_what_went_from_the_store_is_built_again_on_resuming(sweep, monkeypatch):

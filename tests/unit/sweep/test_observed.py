@@ -22,6 +22,7 @@ from edgerig.results import (
     DeviceRecord,
     Environment,
     HostInfo,
+    Latency,
     ModelRecord,
     Parity,
     Results,
@@ -63,32 +64,42 @@ def write_run(
     raw = folder / "raw" / CELL
     taken, beside = [], []
     for number in range(processes):
-        own = raw if number == 0 else raw / f"repeat-{number}"
-        own.mkdir(parents=True)
         samples = (p50_ns * generator.normal(1.0, 0.003, 400)).astype("<i8")
         taken.append(samples)
         beside.append(controls(machine, generator))
-        np.save(own / "samples.npy", samples)
-        document = {
-            "schema": 1,
-            "cell": CELL,
-            "engine": {"inputs": [], "outputs": [TENSOR], "runtime": "r", "version": "1", "threads": 1},
-            "runtime_import_ns": 1,
-            "load_ns": 1,
-            "first_inference_ns": 1,
-            "warmup_runs": 1,
-            "samples": len(samples),
-            "timer_overhead_ns": 1,
-            **beside[-1],
-            "memory": {},
-        }
-        (own / "raw.json").write_text(json.dumps(document))
+        write_process(raw if number == 0 else raw / f"repeat-{number}", samples, beside[-1])
     np.save(raw / "output_0.npy", outputs)
     (folder / "data" / "net-torch").mkdir(parents=True)
     np.save(folder / "data" / "net-torch" / "labels.npy", labels)
-    value = 1 - wrong / SAMPLES
     latency = summarize(taken, 1, [RawControls.model_validate(each.get("controls", {})) for each in beside])
-    cell = CellResult.model_validate(
+    cell = made_cell(latency if machine else latency.model_copy(update={"control_ms": 0.118}), wrong)
+    (folder / "results.json").write_text(made_results(folder.name, cell).model_dump_json(indent=1))
+    return folder
+
+
+def write_process(own: Path, samples: np.ndarray, beside: dict) -> None:
+    """What one process of the cell leaves in its folder `own`: its samples (int64 (S,), ns) and its part of the run."""
+    own.mkdir(parents=True)
+    np.save(own / "samples.npy", samples)
+    document = {
+        "schema": 1,
+        "cell": CELL,
+        "engine": {"inputs": [], "outputs": [TENSOR], "runtime": "r", "version": "1", "threads": 1},
+        "runtime_import_ns": 1,
+        "load_ns": 1,
+        "first_inference_ns": 1,
+        "warmup_runs": 1,
+        "samples": len(samples),
+        "timer_overhead_ns": 1,
+        **beside,
+        "memory": {},
+    }
+    (own / "raw.json").write_text(json.dumps(document))
+
+
+def made_cell(latency: Latency, wrong: int) -> CellResult:
+    value = 1 - wrong / SAMPLES
+    return CellResult.model_validate(
         {
             "id": CELL,
             "model": "net",
@@ -100,31 +111,27 @@ def write_run(
             "emulated": False,
             "status": "ok",
             "size_bytes": 1000,
-            "latency": latency if machine else latency.model_copy(update={"control_ms": 0.118}),
+            "latency": latency,
             "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.1, 1.0), samples=SAMPLES),
             "parity": Parity(relative_error=0.01, max_abs_error=0.1, samples=SAMPLES, disagreement_reason="fp32"),
             "verdict": Verdict(label="stable", evidence={"relative_half_width": 0.001}, advice=""),
             "raw": f"raw/{CELL}",
         }
     )
+
+
+def made_results(run: str, cell: CellResult) -> Results:
+    dataset = "d: 40 samples, sha256 0123456789abcdef"
     host = HostInfo(cpu="cpu", cores=2, memory_bytes=None, os="os", governor=None)
-    results = Results(
-        run=RunInfo(id=folder.name, started="2026-01-01T00:00:00+00:00", seed=0, command=("edgerig",), spec={}),
+    return Results(
+        run=RunInfo(id=run, started="2026-01-01T00:00:00+00:00", seed=0, command=("edgerig",), spec={}),
         environment=Environment(edgerig="0", python="3", tools={}, host=host),
         devices={"local": DeviceRecord(kind="local", emulated=False, cpu="cpu")},
         models={
-            "net-torch": ModelRecord(
-                model="net",
-                description="",
-                source="torch",
-                licence="",
-                dataset="d: 40 samples, sha256 0123456789abcdef",
-            )
+            "net-torch": ModelRecord(model="net", description="", source="torch", licence="", dataset=dataset),
         },
         cells=(cell,),
     )
-    (folder / "results.json").write_text(results.model_dump_json(indent=1))
-    return folder
 
 
 def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict:

@@ -1,6 +1,7 @@
 """The journal survives any kill; a run's folder says what is wrong with it."""
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -9,6 +10,7 @@ import pytest
 
 from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.plan import make_plan
+from edgerig.results import SCHEMA_MINOR, SCHEMA_VERSION
 from edgerig.spec import SweepSpec
 from edgerig.sweep.environment import environment
 from edgerig.sweep.run_folder import Outcome, RunFolder, fresh_folder
@@ -170,3 +172,38 @@ def test_no_link_is_followed_when_a_cells_folder_is_emptied(run, tmp_path):
     with pytest.raises(NotKept):
         fresh_folder(run.path, CELL)
     assert (elsewhere / "t1" / "precious").read_text() == "x"
+
+
+def by_another_version(run, minor=SCHEMA_MINOR + 1, major=SCHEMA_VERSION):
+    """The run's folder as that version would have made it: with fields that are not known here."""
+    document = json.loads((run.path / "run.json").read_text())
+    document |= {"schema_version": major, "schema_minor": minor, "farm": {"name": "north"}}
+    document["plan"]["sweep"]["run"]["bursts"] = 3
+    document["environment"]["container"] = "x"
+    (run.path / "run.json").write_text(json.dumps(document))
+    record(run, "a")
+    line = json.loads((run.path / "journal.jsonl").read_text()) | {"queued_s": 0.5}
+    (run.path / "journal.jsonl").write_text(json.dumps(line) + "\n")
+
+
+def test_a_run_of_a_newer_minor_version_is_read_without_what_is_unknown_and_not_gone_on_with(run):
+    by_another_version(run)
+    opened = RunFolder.open(run.path)
+    assert opened.file.plan == run.file.plan
+    assert opened.outcomes() == {"a": Outcome(cell="a", status="ok")}
+    with pytest.raises(ResultsError, match="begun by a newer edgerig"):
+        RunFolder.open_to_write(run.path)
+
+
+@pytest.mark.parametrize("minor", [0, SCHEMA_MINOR])
+def test_an_unknown_field_of_a_run_of_a_known_version_is_an_error(run, minor):
+    by_another_version(run, minor)
+    with pytest.raises(ResultsError, match="Extra inputs are not permitted"):
+        RunFolder.open(run.path)
+
+
+def test_a_run_of_a_newer_major_version_is_refused(run):
+    by_another_version(run, major=SCHEMA_VERSION + 1)
+    with pytest.raises(ResultsError, match="is newer than this edgerig reads") as caught:
+        RunFolder.open(run.path)
+    assert caught.value.hint == "update edgerig"

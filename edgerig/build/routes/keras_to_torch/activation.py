@@ -86,7 +86,7 @@ def elu(assembly: Assembly, layer: Any, value: Value) -> Value:
 
 
 def prelu(assembly: Assembly, layer: Any, value: Value) -> Value:
-    """A slope a channel, shared over every other axis."""
+    """One slope per channel, shared over every other axis."""
     alpha = constant(layer.alpha)
     if alpha.numel() != alpha.shape[-1]:
         raise unsupported(layer, "a slope an element is not rebuilt: share it over the spatial axes (shared_axes)")

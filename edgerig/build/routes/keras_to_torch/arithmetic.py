@@ -94,7 +94,7 @@ def layer_normalization(assembly: Assembly, layer: Any, value: Value) -> Value:
 
 
 def rescaling(assembly: Assembly, layer: Any, value: Value) -> Value:
-    """x * scale + offset, each a number or one a channel."""
+    """x * scale + offset, each a number or one per channel."""
     return _affine(assembly, value, constant(layer.scale), constant(layer.offset))
 
 

@@ -76,7 +76,7 @@ class Assembly:
     ) -> Value:
         """The torch module of a Keras layer called on `inputs`.
 
-        It is made once a layer: a layer called at several places shares its weights. `variant` tells apart what a
+        It is made once per layer: a layer called at several places shares its weights. `variant` tells apart what a
         layer becomes at different places (a padding that depends on the input's size).
         """
         key = (id(layer), variant)

@@ -86,7 +86,7 @@ def test_calibration_is_another_file_without_the_evaluated_rows(tmp_path):
     [
         ({"a": [1], "b": [2]}, 'has no column "kind" (it has: a, b)', "[dataset.table]"),
         (ROWS | {"c": [1, 2, 3]}, "3 feature columns, the model's input is [[1, 2]]", '"features"'),
-        (ROWS | {"a": [1, None, 2]}, "NaN or infinite values, the first in row 2", "mend"),
+        (ROWS | {"a": [1, None, 2]}, "NaN or infinite values, the first in row 2", "correct"),
         (ROWS | {"a": [1, "x", 2]}, "invalid value 'x'", "number"),
         (ROWS | {"kind": [0, 3, 1]}, "labels run from 0 to 3, the model has 3 classes", "0…2"),
         ({key: [] for key in ROWS}, "it is empty", "at least one"),

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edgerig.ondevice.state import Sensors
+from edgerig.ondevice.sensors import Sensors
 
 
 def write(root, files):

@@ -1,43 +1,45 @@
-"""A format and its engine from outside the package: a linear layer's arrays in a file, computed by numpy.
+"""A format with its engine as another package adds them: one file. A linear layer's arrays, computed by numpy.
 
-What a new format and engine take is here and in `ROWS`, and nowhere else.
+The engine's class is in the file too, so the file goes onto devices: what only the host has is imported in functions.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    from edgerig.build.builder import Built
+    from edgerig.build.source import Arrays, SourceModel
+    from edgerig.ondevice.engines import Array, Description
+    from edgerig.spec import RecipeSpec
 
-from edgerig.build.builder import Built
-from edgerig.build.routes import find_route
-from edgerig.build.source import Arrays, SourceModel
-from edgerig.ondevice.engines import Array, Description, TensorInfo
-from edgerig.spec import RecipeSpec
-
-ROWS = """
-[engine.plain]
-runtime = "Plain"
-module = "plain:PlainEngine"
-tells = ["threads"]
-[engine.plain.options.negate]
-summary = "the outputs with the other sign"
-values = [false, true]
-
-[format.plain]
-summary = "the arrays of a linear layer"
-builder = "plain:PlainBuilder"
-engine = "plain"
-suffix = ".plain"
-tools = ["numpy"]
-routes = { torch = "plain:weight_and_bias" }
-[format.plain.recipes.fp32]
-weights = "float32"
-activations = "float32"
-source = "numpy.savez"
-constant_dtypes = ["float32"]
-"""
+ENGINE = {
+    "runtime": "Plain",
+    "module": "plain_format:PlainEngine",
+    "distributions": ["numpy"],
+    "imports": "numpy",
+    "pip": ["numpy"],
+    "tells": ["threads"],
+    "options": {"negate": {"summary": "the outputs with the other sign", "values": [False, True]}},
+}
+FORMAT = {
+    "summary": "the arrays of a linear layer",
+    "builder": "plain_format:PlainBuilder",
+    "engine": "plain",
+    "suffix": ".plain",
+    "tools": ["numpy"],
+    "routes": {"torch": "plain_format:weight_and_bias"},
+    "recipes": {
+        "fp32": {
+            "weights": "float32",
+            "activations": "float32",
+            "source": "numpy.savez",
+            "constant_dtypes": ["float32"],
+        }
+    },
+}
 
 
 def weight_and_bias(model: SourceModel) -> tuple[Array, Array]:
@@ -50,6 +52,11 @@ class PlainBuilder:
         self._model = model
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
+        import numpy as np
+
+        from edgerig.build.builder import Built
+        from edgerig.build.routes import find_route
+
         weight, bias = find_route(self._model.spec.source, "plain")(self._model)
         with out.open("wb") as file:
             np.savez(file, weight=weight, bias=bias)
@@ -58,9 +65,13 @@ class PlainBuilder:
 
 class PlainEngine:
     def __init__(self, negate: bool = False) -> None:
+        import numpy as np
+
         self._sign = np.float32(-1 if negate else 1)
 
     def load(self, path: str, threads: int) -> None:
+        import numpy as np
+
         with np.load(path) as arrays:
             self._weight, self._bias = arrays["weight"], arrays["bias"]
 
@@ -74,6 +85,8 @@ class PlainEngine:
         return [self._found.copy()]
 
     def describe(self) -> Description:
+        from edgerig.ondevice.engines import Description, TensorInfo
+
         outputs, inputs = self._weight.shape
         return Description(
             inputs=[TensorInfo("x", (1, inputs), "float32")],

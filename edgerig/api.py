@@ -1,0 +1,231 @@
+"""What edgerig does, as functions over the values it works with: the command line is a client of these, and has no
+other way. Each is `edgerig.<name>`; docs/api.md shows them together.
+
+Paths may be strings. What a function needs is imported when it is called: to plan takes no framework and no numpy.
+Nothing of the process is changed, but for Dask's logger, which a sweep silences: no signal handler, no environment
+variable, no working folder. Every error edgerig raises on purpose is an `edgerig.EdgerigError` with a `message` and a
+`hint`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgerig.errors import ConfigError, EdgerigError, NothingSelected, foreseen
+
+if TYPE_CHECKING:
+    from edgerig.compare.comparison import Comparison
+    from edgerig.compare.gate import GateResult
+    from edgerig.compare.snapshot import Snapshot
+    from edgerig.decide.decision import Decision
+    from edgerig.plan import Plan
+    from edgerig.results import Results
+    from edgerig.spec import SweepBudget, SweepSpec
+    from edgerig.spec.budget import Budget
+    from edgerig.sweep.engine import Progress
+    from edgerig.sweep.run_folder import RunFolder
+
+Place = str | os.PathLike[str]
+COMMAND = ("edgerig.sweep",)
+"""What a run says it was made by, where nobody says otherwise."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder with what it holds, and the files of the reports just written into it."""
+
+    path: Path
+    results: Results
+    reports: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Gated:
+    """A run held to a baseline, a budget or both. `comparison` is None without a baseline; `started` is when the run
+    began (ISO 8601, UTC)."""
+
+    result: GateResult
+    comparison: Comparison | None
+    started: str
+
+    @property
+    def passed(self) -> bool:
+        """False too where the data allows no answer and the budget does not let that through."""
+        return self.result.outcome == "pass"
+
+
+class Observer:
+    """Is told how a sweep goes, in the thread that called it where nothing else is said. Here each method does nothing
+    but `warned`; a subclass has those it needs."""
+
+    def planned(self, run: Path, cells: int, done: int) -> None:
+        """The run's folder is there; `done` of its `cells` have their outcome already."""
+
+    def progressed(self, step: Progress) -> None:
+        """A stage began or ended. That a device is waited for is told in a thread of the sweep's."""
+
+    def interrupted(self, run: Path) -> None:
+        """By KeyboardInterrupt, which is raised again when what was measured is reported."""
+
+    def concluded(self, results: Results) -> None:
+        """Every cell has its result; no report is written yet."""
+
+    def warned(self, error: EdgerigError) -> None:
+        """Something failed that costs the sweep nothing: the run could not be added to the history beside it."""
+        warnings.warn(f"{error.message} ({error.hint})", RuntimeWarning, stacklevel=4)
+
+
+def plan(sweep: SweepSpec | Place | None = None, keys: Mapping[str, Any] | None = None) -> Plan:
+    """The cells a sweep would run, in the order they are reported. Reaches no device.
+
+    `sweep` is a spec or a sweep's TOML, None the quickstart. `keys` are keys of a sweep's TOML that replace its own.
+    Paths in a TOML are relative to its folder, all others to the working folder. Raises ConfigError for whatever is
+    wrong, NothingSelected where `select` leaves no cell.
+    """
+    from edgerig.plan import make_plan
+    from edgerig.spec import SweepSpec, load_sweep
+
+    if not isinstance(sweep, SweepSpec):
+        return make_plan(load_sweep(None if sweep is None else Path(sweep), dict(keys or {})))
+    if keys:
+        raise ConfigError("keys replace those of a sweep's TOML", hint="give them to the SweepSpec itself")
+    return make_plan(sweep)
+
+
+def sweep(
+    what: Plan | Place, *, observer: Observer | None = None, wait: bool = True, command: Sequence[str] = COMMAND
+) -> Run:
+    """Builds every variant, runs every cell and writes the reports: minutes to hours, in child processes.
+
+    `what` is a plan, for which `<out>/<run-id>/` is made, or a run's folder, to finish what was begun there. A cell
+    that fails costs no other: its result says why (`CellResult.status`, `.error`). With `wait` False a device that
+    another sweep is at work on raises DeviceBusy instead of being waited for. `command` is what the run says it was
+    made by.
+
+    Raises ConfigError for a folder that cannot be written, ResultsError for one that is no run's and for a report that
+    cannot be written, NotKept when the disk is full. What was measured is kept, then and after KeyboardInterrupt: the
+    folder can be given again.
+    """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
+    from edgerig.report.run import write_all
+    from edgerig.sweep.conclude import conclude
+    from edgerig.sweep.engine import run_sweep
+
+    told, run = observer or Observer(), _folder(what, command)
+    told.planned(run.path, len(run.file.plan.cells), len(run.outcomes()))
+    try:
+        run_sweep(run, Store(cache_root()), told.progressed, wait=wait)
+    except KeyboardInterrupt:
+        told.interrupted(run.path)
+        write_all(conclude(run), run.path)
+        raise
+    results = conclude(run)
+    told.concluded(results)
+    try:
+        return Run(run.path, results, tuple(write_all(results, run.path)))
+    finally:  # a report that cannot be written keeps the run out of no history
+        _keep(results, run.path, told)
+
+
+def rebuild(run: Place, *, observer: Observer | None = None) -> Run:
+    """Recomputes a run's results from its raw runs and writes its reports anew; runs nothing. Raises ResultsError."""
+    from edgerig.report.run import write_all
+    from edgerig.sweep.conclude import conclude
+    from edgerig.sweep.run_folder import RunFolder
+
+    folder = RunFolder.open(Path(run))
+    results = conclude(folder)
+    (observer or Observer()).concluded(results)
+    return Run(folder.path, results, tuple(write_all(results, folder.path)))
+
+
+def read(run: Place) -> Results:
+    """The results in a run's folder or a results.json, of this and every earlier schema. Raises ResultsError."""
+    from edgerig.report.run.read import read_results
+
+    return read_results(Path(run))
+
+
+def decide(results: Results, budget: SweepBudget | None = None) -> list[Decision]:
+    """What to ship: a decision for every model on every device, in order. `budget` None is the run's own.
+
+    Raises ResultsError where the run's own budget is none.
+    """
+    from edgerig.decide.budget import budget_of
+    from edgerig.decide.decision import decisions
+
+    return decisions(results, budget_of(results) if budget is None else budget)
+
+
+def compare(base: Place, new: Place) -> Comparison:
+    """What changed from `base` to `new`, and how sure that is: runs' folders, their results.json, or baseline files.
+
+    Of folders the raw samples are compared, of the others what they say of them. Raises ResultsError, ConfigError.
+    """
+    from edgerig.compare.comparison import compare
+    from edgerig.sweep.observed import observe
+
+    return compare(observe(Path(base)), observe(Path(new)))
+
+
+def gate(
+    new: Place,
+    *,
+    baseline: Place | None = None,
+    budget: Budget | Place | None = None,
+    select: Sequence[str] = ("*",),
+) -> Gated:
+    """Holds a run to a baseline (a run, or a baseline file), to a budget (a value or its TOML), or to both.
+
+    `select` are globs of cell ids: only these are held to it. Raises ConfigError where there is neither baseline nor
+    budget, NothingSelected where no cell of `new` matches, ResultsError for what cannot be read. A run that fails
+    raises nothing: see `Gated.passed` and `Gated.result.checks`.
+    """
+    from edgerig.compare.comparison import compare
+    from edgerig.compare.gate import judge_run
+    from edgerig.spec.budget import Budget, load_budget
+    from edgerig.sweep.observed import observe
+
+    if baseline is None and budget is None:
+        raise ConfigError("there is nothing to hold the run to", hint="give a baseline, a budget, or both")
+    rules = budget if isinstance(budget, Budget) else load_budget(None if budget is None else Path(budget))
+    run = _chosen(observe(Path(new)), select)
+    if not run.cells:
+        raise NothingSelected(f"{new}: no cell matches select {' '.join(select)}", hint="see results.csv for ids")
+    found = None if baseline is None else compare(_chosen(observe(Path(baseline)), select), run, rules.minimums)
+    return Gated(judge_run(run, found, rules), found, run.started)
+
+
+def _folder(what: Plan | Place, command: Sequence[str]) -> RunFolder:
+    """A new run's for a plan, else the one that is named."""
+    from edgerig.sweep.environment import environment
+    from edgerig.sweep.run_folder import RunFolder
+
+    if isinstance(what, str | os.PathLike):
+        return RunFolder.open_to_write(Path(what))
+    return RunFolder.create(what, environment(), list(command))
+
+
+def _chosen(run: Snapshot, select: Sequence[str]) -> Snapshot:
+    kept = {name: cell for name, cell in run.cells.items() if any(fnmatch.fnmatchcase(name, glob) for glob in select)}
+    return run.model_copy(update={"cells": kept})
+
+
+def _keep(results: Results, folder: Path, told: Observer) -> None:
+    """The run into the history beside it. Its reports stand already: that this fails is a warning."""
+    from edgerig.confined import Confined
+    from edgerig.history import store
+
+    try:
+        store.add(results, store.beside(folder))
+    except Exception as error:
+        why = foreseen(error, Confined(folder) / "logs/history.traceback.txt")
+        hint = f"{why.hint}; then: edgerig history add {folder}"
+        told.warned(EdgerigError(f"not added to the history: {why.message}", hint=hint))
