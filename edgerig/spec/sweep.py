@@ -114,7 +114,7 @@ class SweepSpec(Strict):
     select: tuple[str, ...] = ("*",)
     """Globs over cell ids: a cell that none of them matches is left out."""
     seed: int = 0
-    """Of whatever is drawn at random: a random sample of a model without data, random weights."""
+    """Of the samples that are drawn at random for a model without data."""
     out: Path = Path("reports")
     """The folder that gets the run's own."""
     options: dict[FormatName, dict[str, str]] = Field(default={})
