@@ -93,23 +93,32 @@ class SweepSpec(Strict):
     product of devices, threads, accelerators, processors and each engine's options."""
 
     models: tuple[str, ...] = Field(default=("digits_cnn", "digits_vit"), min_length=1)
+    """Names, folders with a `model.toml`, or files."""
     dataset: Path | None = None
     """An npz for the models that are files."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
+    """What is built: `edgerig formats` lists them."""
     recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)
+    """How it is quantized: `edgerig recipes` lists them."""
     devices: tuple[str, ...] = Field(default=("local",), min_length=1)
+    """Names of files in `devices/`, or addresses: `ssh://pi@rpi4.local`, `adb:SERIAL`."""
     threads: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(1,), min_length=1)
+    """Of the runtime; several are tried one after another."""
     accelerators: tuple[str, ...] = Field(default=(CPU,), min_length=1)
     processors: Annotated[tuple[tuple[Processor, ...], ...], BeforeValidator(_lists_of_processors)] = ((),)
     """Those a runner is held to, `[2, 3]`; several lists are tried one after another, `[]` being all processors."""
     engine: dict[str, dict[str, Values]] = Field(default={})
     """Engine → option → its value, or several to be tried one after another; only where the engine runs the format."""
     select: tuple[str, ...] = ("*",)
+    """Globs over cell ids: a cell that none of them matches is left out."""
     seed: int = 0
+    """Of the samples that are drawn at random for a model without data."""
     out: Path = Path("reports")
+    """The folder that gets the run's own."""
     options: dict[FormatName, dict[str, str]] = Field(default={})
+    """Format → option of its builder → value."""
     run: RunSettings = RunSettings()
     build: BuildSettings = BuildSettings()
     budget: SweepBudget = SweepBudget()
