@@ -13,6 +13,24 @@ from edgerig.spec import PACKAGE, load_models
 pytestmark = pytest.mark.integration
 
 MODELS = PACKAGE.parent / "models"
+LISTED = """
+from torch import nn
+
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pairs = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4)]), nn.ModuleList([nn.Linear(4, 4)])])
+        self.last = nn.ModuleDict({"a": nn.Linear(4, 4)})
+        self.clip = nn.ReLU()
+
+    def forward(self, x):
+        for (layer,) in self.pairs:
+            x = self.clip(layer(x))
+        return self.last["a"](x)
+
+def create():
+    return Listed()
+"""
 
 
 def test_twins_count_alike() -> None:
@@ -30,6 +48,17 @@ def test_products_of_two_activations_are_counted_where_they_are_made() -> None:
     facts = network_facts(load_models(str(MODELS / "digits_vit"))["torch"])
     # Three blocks of 16 tokens and 64 channels: queries by keys and weights by values, 16 * 16 * 64 each.
     assert facts.layers["Attention"].macs == 3 * 2 * 16 * 16 * 64
+
+
+def test_layers_in_a_list_are_counted_as_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "listed.py").write_text(LISTED, encoding="utf-8")
+    (tmp_path / "model.toml").write_text(
+        'name = "listed"\nsource = "torch"\nfactory = "listed.py:create"\n[[inputs]]\nname = "x"\nshape = [1, 4]\n', encoding="utf-8"
+    )
+    (model,) = load_models(str(tmp_path)).values()
+    facts = network_facts(model)
+    assert {kind: (row.layers, row.macs) for kind, row in facts.layers.items()} == {"Linear": (3, 3 * 16), "ReLU": (1, 0)}
+    assert facts.macs == 3 * 16
 
 
 def test_a_saved_sequential_model_is_counted_layer_by_layer(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def count(model: SourceModel) -> Counts:
     layers: Counter[str] = Counter()
     macs: Counter[str] = Counter()
     for name, each in modules.items():
-        inside = [f"{name}.{child}" if name else child for child, _ in each.named_children()]
-        own = flops.get(name, 0) - sum(flops.get(child, 0) for child in inside)
+        inside = _children(name, each)
+        own = flops[name] - sum(_within(child, modules, flops) for child in inside) if name in flops else 0
         # A flop counter counts a multiply-accumulate as two.
         macs[_type(each)] += own // 2
         if own or (not inside and not isinstance(each, CONTAINERS)):
@@ -38,6 +38,18 @@ def count(model: SourceModel) -> Counts:
     parameters = sum(parameter.numel() for parameter in module.parameters()) + statistics
     table = {kind: LayerCount(layers=number, macs=macs[kind]) for kind, number in layers.items()}
     return Counts(parameters, statistics, table, "")
+
+
+def _children(name: str, module: nn.Module) -> list[str]:
+    return [f"{name}.{child}" if name else child for child, _ in module.named_children()]
+
+
+def _within(name: str, modules: dict[str, nn.Module], flops: dict[str, int]) -> int:
+    """What a module computes with all that is in it. A list of layers is never called, so that nothing is counted of it:
+    it is what its layers compute."""
+    if name in flops or name not in modules:  # a module that stands in two places has one name
+        return flops.get(name, 0)
+    return sum(_within(child, modules, flops) for child in _children(name, modules[name]))
 
 
 def _type(module: nn.Module) -> str:
