@@ -11,13 +11,15 @@ from e2e.commands import QUICK, Edgerig
 
 from edgerig.report.run.read import json_schema
 
-pytestmark = pytest.mark.e2e
+DEADLINE_S = 1500
+"""Cold, beside two other tests that build: alone it takes some seven minutes on two processors."""
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(DEADLINE_S + 100)]
 
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
-
-    done = Edgerig(tmp_path_factory.mktemp("quickstart"))("sweep", "--out", str(tmp_path_factory.mktemp("reports")))
+    run, out = Edgerig(tmp_path_factory.mktemp("quickstart")), tmp_path_factory.mktemp("reports")
+    done = run("sweep", "--out", str(out), timeout=DEADLINE_S)
     assert done.code == 0, done.err
     return done
 
