@@ -52,12 +52,15 @@ def test_products_of_two_activations_are_counted_where_they_are_made() -> None:
 
 def test_layers_in_a_list_are_counted_as_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "listed.py").write_text(LISTED, encoding="utf-8")
-    (tmp_path / "model.toml").write_text(
-        'name = "listed"\nsource = "torch"\nfactory = "listed.py:create"\n[[inputs]]\nname = "x"\nshape = [1, 4]\n', encoding="utf-8"
-    )
+    tensors = "".join(f'[[{kind}puts]]\nname = "{kind}"\nshape = [1, 4]\n' for kind in ("in", "out"))
+    head = 'source = "torch"\nfactory = "listed.py:create"\nno_accuracy_reason = "random"\n'
+    (tmp_path / "model.toml").write_text(head + tensors, encoding="utf-8")
     (model,) = load_models(str(tmp_path)).values()
     facts = network_facts(model)
-    assert {kind: (row.layers, row.macs) for kind, row in facts.layers.items()} == {"Linear": (3, 3 * 16), "ReLU": (1, 0)}
+    assert {kind: (row.layers, row.macs) for kind, row in facts.layers.items()} == {
+        "Linear": (3, 3 * 16),
+        "ReLU": (1, 0),
+    }
     assert facts.macs == 3 * 16
 
 

@@ -45,7 +45,7 @@ def _children(name: str, module: nn.Module) -> list[str]:
 
 
 def _within(name: str, modules: dict[str, nn.Module], flops: dict[str, int]) -> int:
-    """What a module computes with all that is in it. A list of layers is never called, so that nothing is counted of it:
+    """What a module computes with all in it. A list of layers is never called, so that nothing is counted of it itself:
     it is what its layers compute."""
     if name in flops or name not in modules:  # a module that stands in two places has one name
         return flops.get(name, 0)
