@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from edgerig.measure.contention import CACHED_BYTES
-from edgerig.measure.latency import FEWEST_BLOCKS, between, half_of, resampled_logs, trimmed
+from edgerig.measure.latency import FEWEST_BLOCKS, half_of, resampled_logs, trimmed
 from edgerig.ondevice.control import MEMORY_BYTES
 from edgerig.results import Value
 
@@ -173,9 +173,7 @@ def _control(cells: Iterable[Sequence[float]]) -> Control | None:
     if len(known) >= FEWEST_BLOCKS:
         half = half_of(resampled_logs([[float(np.median(cell)) for cell in known]]))
     elif len(processes) > 1:
-        middle = trimmed(processes)
-        deviation, quantile = between(middle.squares, middle.kept - 1, floor=FLOOR)
-        half = quantile * deviation / math.sqrt(middle.kept)
+        half = trimmed(processes).half(FLOOR)
     else:
         half = ASSUMED
     return Control(ms=math.exp(float(np.median(processes))), half_width=min(max(half, FLOOR), WIDEST))

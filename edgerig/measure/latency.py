@@ -123,8 +123,7 @@ def interval_of(process_p50_ms: Sequence[float], within: float, blocks: int = 0)
     (b) holds a part of (a), which makes the interval rather too wide than too narrow where processes are few.
     """
     logs = trimmed(np.log(process_p50_ms))
-    deviation, quantile = between(logs.squares, logs.kept - 1)
-    half = math.hypot(within, quantile * deviation / math.sqrt(logs.kept))
+    half = math.hypot(within, logs.half())
     centre = logs.mean
     return MedianInterval(
         low_ms=math.exp(centre - half),
@@ -154,14 +153,24 @@ class Trimmed:
     squares: float
     kept: int
 
+    def half(self, floor: float = BETWEEN_FLOOR) -> float:
+        """Half of the mean's 95 % interval, of logarithms, by Student's t (`between`)."""
+        deviation, quantile = between(self.squares, self.kept - 1, floor)
+        return quantile * deviation / math.sqrt(self.kept)
+
 
 def trimmed(values: npt.ArrayLike) -> Trimmed:
     """Of at least one number, in any order; of up to four it is the plain mean with its sum of squares."""
     ordered: Floats = np.sort(np.asarray(values, dtype=np.float64))
-    left = int(TRIMMED * len(ordered))
+    left = _left_out(len(ordered))
     middle = ordered[left : len(ordered) - left]
     winsorized = ordered.clip(middle[0], middle[-1])
     return Trimmed(float(middle.mean()), float(np.sum((winsorized - winsorized.mean()) ** 2)), len(middle))
+
+
+def _left_out(count: int) -> int:
+    """How many of `count` are trimmed at either end."""
+    return int(TRIMMED * count)
 
 
 def resampled_logs(blocks: Iterable[npt.ArrayLike], generator: np.random.Generator | None = None) -> Floats:
@@ -174,7 +183,7 @@ def resampled_logs(blocks: Iterable[npt.ArrayLike], generator: np.random.Generat
     """
     generator = generator or np.random.default_rng(0)
     drawn = [np.log(resampled_medians(np.asarray(each, dtype=np.float64), generator)) for each in blocks]
-    left = int(TRIMMED * len(drawn))
+    left = _left_out(len(drawn))
     logs: Floats = np.sort(drawn, axis=0)[left : len(drawn) - left].mean(axis=0)
     return logs
 

@@ -7,6 +7,7 @@ import sys
 
 import made_apps
 import pytest
+from unit.cli.imported import imported
 
 
 def edgerig(*arguments):
@@ -112,15 +113,7 @@ def test_it_imports_no_framework(tmp_path):
         made_apps.archive(tmp_path / "a.apk", {"lib/arm64-v8a/liba.so": made_apps.elf()}, align=16384),
     ]
     heavy = {"numpy", "torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert", "flatbuffers"}
-    code = (
-        "import sys, edgerig.cli\n"
-        f"sys.argv = ['edgerig', 'check', *{[str(file) for file in files]!r}]\n"
-        "try:\n    edgerig.cli.main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
-        f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1] == "[]"
+    assert imported(["check", *map(str, files)], heavy) == "[]"
 
 
 def test_a_fifo_is_no_file_to_wait_for(tmp_path):
