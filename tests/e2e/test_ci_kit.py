@@ -42,7 +42,7 @@ def test_what_they_keep_and_upload_is_what_is_written() -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory) -> Path:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository's root as the kit asks for it, after its first sweep and baseline."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("sweep.toml", "budget.toml"):

@@ -6,9 +6,10 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
 from fuzz.inputs import VALUES, altered, count, damaged, exchanged, numbers, survived
@@ -155,6 +156,9 @@ def test_what_says_it_is_of_a_newer_version_is_kept_or_refused(good: Path, tmp_p
     assert kept, "not all are refused"
 
 
+Chosen = TypeVar("Chosen")
+
+
 class Fixed(Random):
     """Always the same choice."""
 
@@ -162,7 +166,7 @@ class Fixed(Random):
         self._at = at
         super().__init__(0)
 
-    def choice(self, among):
+    def choice(self, among: Sequence[Chosen]) -> Chosen:
         return among[self._at % len(among)]
 
     def randrange(self, *_: int) -> int:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from edgerig.spec import AudioSpec
 pytestmark = pytest.mark.integration
 
 
-def test_the_default_features_are_mlperf_tinys():
+def test_the_default_features_are_mlperf_tinys() -> None:
     """The reference computes them with TensorFlow: get_dataset.py of its keyword spotting benchmark."""
     import tensorflow as tf
 
@@ -48,7 +49,7 @@ print(written.samples, peak_rss_bytes() - before)
 
 
 @pytest.mark.parametrize("kind", ["npz", "table"])
-def test_data_larger_than_its_share_of_memory_is_streamed(kind, tmp_path):
+def test_data_larger_than_its_share_of_memory_is_streamed(kind: str, tmp_path: Path) -> None:
     """About 256 MB decoded; a batch is 4 MB."""
     if kind == "npz":
         data = np.broadcast_to(np.float32(1), (1000, 256, 256))

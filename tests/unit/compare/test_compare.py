@@ -36,7 +36,7 @@ def accuracy(wrong: tuple[int, ...] | None, samples: int = 540, dataset: str = "
     )
 
 
-def cell(**changes) -> CellSnapshot:
+def cell(**changes: object) -> CellSnapshot:
     known = {
         "device": "local",
         "emulated": False,
@@ -88,7 +88,7 @@ def test_a_run_is_the_same_as_itself() -> None:
         ((1.05, 1.06, 1.05), "inconclusive"),  # across the minimum
     ],
 )
-def test_a_latency_is_labelled_by_its_interval(processes, label) -> None:
+def test_a_latency_is_labelled_by_its_interval(processes: tuple[float, float, float], label: str) -> None:
     found = change(cell(), cell(latency=timed(*processes)), "latency")
     assert found.label == label
     assert found.low < found.effect < found.high
@@ -122,7 +122,7 @@ def test_a_noisy_latency_is_compared_by_its_interval() -> None:
 
 
 @pytest.mark.parametrize("label", ["throttled", "contended", "wrong"])
-def test_what_the_verdict_doubts_is_inconclusive(label) -> None:
+def test_what_the_verdict_doubts_is_inconclusive(label: str) -> None:
     found = change(cell(), cell(verdict=label, latency=timed(3.0, 3.0, 3.0)), "latency")
     assert (found.label, label in found.reason) == ("inconclusive", True)
 
@@ -172,7 +172,9 @@ def test_a_machine_that_was_slower_in_an_older_run_makes_latencies_inconclusive_
     ("slower", "label"), [(1.0, "same"), (1.10, "regressed"), (0.9, "improved"), (1.05, "inconclusive")]
 )
 @pytest.mark.parametrize("clock", [0.9, 0.945, 1.0, 1.055, 1.2])
-def test_a_change_of_the_clock_is_corrected_for_and_one_of_the_build_is_still_seen(clock, slower, label) -> None:
+def test_a_change_of_the_clock_is_corrected_for_and_one_of_the_build_is_still_seen(
+    clock: float, slower: float, label: str
+) -> None:
     new = cell(latency=timed(*(clock * slower * p50 for p50 in (1.00, 1.01, 0.99))))
     found, comparison = compared(cell(), new, speed(), speed(clock, clock, clock))
     assert found.label == label
@@ -192,7 +194,9 @@ def test_how_exactly_the_machine_is_known_widens_the_interval() -> None:
 @pytest.mark.parametrize(
     ("clock", "core", "memory"), [(1.0, 1.0, 1.3), (1.2, 1.2, 1.0), (1.0, 1.7, 1.0), (1.0, 1.0, 0.7), (1.0, 1.3, None)]
 )
-def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(clock, core, memory) -> None:
+def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(
+    clock: float, core: float, memory: float | None
+) -> None:
     new = cell(latency=timed(*(clock * p50 for p50 in (1.00, 1.01, 0.99))))
     found, comparison = compared(cell(), new, speed(), speed(clock, core, memory))
     assert found.label == "inconclusive"
@@ -201,7 +205,7 @@ def test_where_the_controls_disagree_it_is_inconclusive_and_said_once(clock, cor
 
 
 @pytest.mark.parametrize(("size_bytes", "label"), [(100_000, "same"), (4_000_000, "inconclusive")])
-def test_memory_matters_to_what_reads_it(size_bytes, label) -> None:
+def test_memory_matters_to_what_reads_it(size_bytes: int, label: str) -> None:
     """At 16 GB/s, a millisecond reads 16 MB: 4 MB twice are half of it."""
     found, _ = compared(cell(size_bytes=size_bytes), cell(size_bytes=size_bytes), speed(), speed(1.0, 1.0, 1.2))
     assert found.label == label
@@ -215,7 +219,7 @@ def test_what_follows_another_control_than_the_clock_is_no_regression() -> None:
 
 
 @pytest.mark.parametrize(("own", "label"), [(1.0, "regressed"), (1.02, "regressed"), (1.3, "inconclusive")])
-def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label) -> None:
+def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own: float, label: str) -> None:
     base = cell(latency=timed(1.0, 1.01, 0.99).model_copy(update={"core_control_ms": 0.2}))
     new = cell(latency=timed(1.25, 1.26, 1.24).model_copy(update={"core_control_ms": 0.2 * own}))
     found, _ = compared(base, new, speed(), speed())
@@ -224,7 +228,7 @@ def test_a_neighbour_beside_one_cell_alone_is_seen_by_its_own_control(own, label
 
 
 @pytest.mark.parametrize(("own", "label"), [(1.15, "regressed"), (1.3, "inconclusive")])
-def test_a_core_that_was_shared_all_the_time_is_seen_by_what_lies_beside_the_samples(own, label) -> None:
+def test_a_core_that_was_shared_all_the_time_is_seen_by_what_lies_beside_the_samples(own: float, label: str) -> None:
     """What chose them differs by chance up to the limit of the choice; the longer control met other neighbours."""
     base = {"core_control_ms": 0.2, "beside_ms": 0.009}
     new = {"core_control_ms": 0.3, "beside_ms": 0.009 * own}
@@ -297,7 +301,7 @@ def test_counts_that_wander_are_inconclusive() -> None:
         ("relative_error", "parity", 0.03, 0.01, "improved"),
     ],
 )
-def test_what_repeats_is_labelled_by_the_minimum(field, metric, was, now, label) -> None:
+def test_what_repeats_is_labelled_by_the_minimum(field: str, metric: str, was: float, now: float, label: str) -> None:
     assert change(cell(**{field: was}), cell(**{field: now}), metric).label == label
 
 
@@ -310,7 +314,7 @@ def test_what_repeats_is_labelled_by_the_minimum(field, metric, was, now, label)
         (tuple(range(40)), "regressed"),
     ],
 )
-def test_accuracy_is_compared_sample_by_sample(wrong, label) -> None:
+def test_accuracy_is_compared_sample_by_sample(wrong: tuple[int, ...], label: str) -> None:
     found = change(cell(), cell(accuracy=accuracy(wrong), outputs_sha256="bbbb"), "accuracy")
     assert found.label == label
     assert "newly wrong" in found.reason
@@ -348,7 +352,9 @@ def test_cells_of_one_run_only_and_failed_ones_are_listed() -> None:
     ("now", "higher_is_better", "label"),
     [(40.0, True, "same"), (35.0, True, "regressed"), (35.0, False, "improved"), (45.0, False, "regressed")],
 )
-def test_a_metric_that_is_no_share_is_relative_and_has_its_direction(now, higher_is_better, label) -> None:
+def test_a_metric_that_is_no_share_is_relative_and_has_its_direction(
+    now: float, higher_is_better: bool, label: str
+) -> None:
     def measured(value: float) -> CellSnapshot:
         found = AccuracySnapshot(
             metric="psnr",

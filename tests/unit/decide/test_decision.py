@@ -203,7 +203,9 @@ def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(resul
         (0.004, (-0.009, 0.001), "recommended"),
     ],
 )
-def test_a_loss_that_may_be_above_the_budget_is_provisional(results: Results, lost, ends, state) -> None:
+def test_a_loss_that_may_be_above_the_budget_is_provisional(
+    results: Results, lost: float, ends: tuple[float, float], state: str
+) -> None:
     fp32, other = cells_of(results, 0, 0)[:2]
     found = fp32.accuracy
     accuracy = found.model_copy(update={"value": (found.value or 0) - lost, "delta": -lost, "delta_ci95": ends})

@@ -6,6 +6,9 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import browser as chromium
 import pyarrow as pa
@@ -21,7 +24,7 @@ PLAIN = "digits_cnn-torch-tflite-fp32@local/t1"
 
 
 @pytest.fixture
-def page(run, cell) -> str:
+def page(run: Callable[..., Any], cell: Callable[..., Any]) -> str:
     odd = cell(f"{HOSTILE}-torch-onnx-fp32@local/t1", p50=5.0, label="noisy")
     runs = [
         run(i, cell(p50=(1.0 if i < 12 else 1.2) * (1 + 0.002 * (i % 3))), odd, cell(f"{HOSTILE}@local/t1"),
@@ -33,7 +36,7 @@ def page(run, cell) -> str:
     return render(ask(History(rows, 20, warnings), "digits_cnn", "latency_p50_ms", (), HOSTILE)).decode()
 
 
-def test_names_from_outside_are_text_everywhere(page):
+def test_names_from_outside_are_text_everywhere(page: str) -> None:
     assert HOSTILE not in page
     assert page.count("&lt;script&gt;alert(1)") > 5
     packed = re.search(r'<script type="application/octet-stream" id="data">(.*?)</script>', page, re.S)
@@ -43,19 +46,19 @@ def test_names_from_outside_are_text_everywhere(page):
     assert not any("<script" in text for text in hovers)
 
 
-def test_it_needs_nothing_from_elsewhere(page):
+def test_it_needs_nothing_from_elsewhere(page: str) -> None:
     assert "default-src &#39;none&#39;" in page
     assert not re.search(r'(src|href)="(?!data:,|#)', page.split("<script>")[0])
 
 
-def test_it_tells_the_change_what_stands_beside_it_and_what_was_left_out(page):
+def test_it_tells_the_change_what_stands_beside_it_and_what_was_left_out(page: str) -> None:
     assert "+20.0 % at &lt;script&gt;" in page
     assert "1 → 2" in page
     assert "20 left out: noisy" in page
     assert ".parquet: damaged" in page
 
 
-def test_the_same_history_gives_the_same_page(run, cell):
+def test_the_same_history_gives_the_same_page(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
     rows = parquet_results.table(run(1))
     found = ask(History(rows, 1, ()), "digits_cnn", "accuracy", (), "here")
     assert render(found) == render(found)
@@ -63,7 +66,7 @@ def test_the_same_history_gives_the_same_page(run, cell):
 
 @pytest.mark.integration
 @chromium.needed
-def test_a_browser_draws_it_and_nothing_is_fetched(page, tmp_path):
+def test_a_browser_draws_it_and_nothing_is_fetched(page: str, tmp_path: Path) -> None:
     file = tmp_path / "history.html"
     file.write_text(page, encoding="utf-8")
     events: list[str] = []

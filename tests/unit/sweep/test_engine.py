@@ -1,5 +1,7 @@
 """What runs beside what, and what a stage that goes wrong costs. Stages are the test's own; nothing is built."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import itertools
@@ -8,6 +10,10 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -19,15 +25,16 @@ from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.device import CellJob
-from edgerig.devices.turns import NoLease
+from edgerig.devices.turns import Claim, NoLease
 from edgerig.errors import DeviceError, NotKept
 from edgerig.measure import raw
 from edgerig.npy import load_untrusted
 from edgerig.plan import make_plan
 from edgerig.report.run import write_all
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
-from edgerig.spec import SweepSpec
+from edgerig.spec import Device, ModelSpec, SweepSpec
 from edgerig.sweep import conclude, engine, pipeline, sessions
+from edgerig.sweep.engine import Progress
 from edgerig.sweep.environment import environment
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
@@ -43,7 +50,7 @@ PREPARED = Prepared(
 )
 
 
-def built(recipe):
+def built(recipe: str) -> BuildOutcome:
     artifact = Artifact(
         key="a", file="model.bin", sha256="", size_bytes=5, format="onnx", recipe=recipe, engine="onnxruntime",
         layout="any", inputs=(TENSOR,), outputs=(TENSOR,), constants={}, check=None,
@@ -55,18 +62,20 @@ def built(recipe):
 class Line:
     """A cluster whose tasks end one at a time, in an order of chance; knows what is in flight whenever one begins."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.chance, self.pending, self.begun = random.Random(seed), {}, []
 
     @contextlib.contextmanager
-    def cluster(self, places, builds, sessions, scratch):
+    def cluster(self, places: Sequence[str], builds: int, sessions: object, scratch: Path) -> Iterator[Self]:
         self.places = {*places, "build"}
         yield self
 
-    def subscribe_topic(self, topic, handler):
+    def subscribe_topic(self, topic: str, handler: object) -> None:
         pass
 
-    def submit(self, function, *args, resources, **_):
+    def submit(
+        self, function: Callable[..., object], *args: object, resources: Mapping[str, int], **_: object
+    ) -> Ended:
         (place,) = resources
         assert place in self.places
         beside = sorted(other for _, other, _ in self.pending.values())
@@ -75,10 +84,10 @@ class Line:
         self.pending[future.key] = (future, place, lambda: function(*args))
         return future
 
-    def add(self, future):
+    def add(self, future: Ended) -> None:
         pass
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Ended]:
         while self.pending:
             future, _, work = self.pending.pop(self.chance.choice(sorted(self.pending)))
             future.result = work
@@ -86,12 +95,14 @@ class Line:
 
 
 class Ended:
-    def __init__(self, key):
+    def __init__(self, key: int) -> None:
         self.key = key
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_path, monkeypatch, seed):
+def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "pi.toml").write_text('kind = "ssh"\nhost = "pi"')
     (tmp_path / "devices" / "again.toml").write_text('kind = "local"')
@@ -119,22 +130,37 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(tmp_
 class Bench:
     """An open device that needs no transport: it leaves a sound raw run for every cell."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lease, self.left = NoLease(), []
 
-    def probe(self):
+    def probe(self) -> DeviceRecord:
         return DeviceRecord(kind="bench", emulated=False)
 
-    def execute(self, job: CellJob):
+    def execute(self, job: CellJob) -> None:
         raw_run(job.cell, job.into)
 
 
-@pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test.
+@dataclass
+class Sweep:
+    """Run by a call, on this machine or on the devices that are given; `open` are those open at the moment."""
 
-    `open` are the devices that are open at the moment."""
-    is_open = set()
+    wanted: SweepSpec
+    run: RunFolder
+    store: Store
+    open: set[str]
+
+    def __call__(self, *devices: str) -> RunFolder:
+        if devices:
+            plan = make_plan(self.wanted.model_copy(update={"devices": devices}))
+            self.run.file = self.run.file.model_copy(update={"plan": plan})
+        engine.run_sweep(self.run, self.store, lambda _: None)
+        return self.run
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    """A sweep of two models on the real cluster, whose cells leave a sound raw run but for the faults of the test."""
+    is_open: set[str] = set()
     store = Store(tmp_path / "store")
     for kind, key in (("data", "d"), ("artifact", "a")):
         with store.staging(kind) as staged:
@@ -143,7 +169,7 @@ def sweep(tmp_path, monkeypatch):
             store.commit(kind, key, staged, {})
 
     @contextlib.contextmanager
-    def opened(spec, claim):
+    def opened(spec: Device, claim: Claim | None) -> Iterator[Bench]:
         is_open.add(spec.name)
         yield Bench()
         is_open.remove(spec.name)
@@ -157,22 +183,16 @@ def sweep(tmp_path, monkeypatch):
     wanted = SweepSpec(formats=("onnx", "tflite"), recipes=("fp32", "int8-static"), out=tmp_path / "reports")
     run = RunFolder.create(make_plan(wanted), environment(), [])
 
-    def swept(*devices):
-        if devices:
-            plan = make_plan(wanted.model_copy(update={"devices": devices}))
-            run.file = run.file.model_copy(update={"plan": plan})
-        engine.run_sweep(run, store, lambda _: None)
-        return run
-
-    swept.run, swept.open, swept.store = run, is_open, store
-    return swept
+    return Sweep(wanted, run, store, is_open)
 
 
-def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeypatch):
+def test_other_devices_are_closed_before_this_machine_is_measured(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An emulated machine that idles still takes its share."""
     seen = {}
 
-    def execute(bench, job):
+    def execute(bench: Bench, job: CellJob) -> None:
         seen[job.cell] = set(sweep.open)
         raw_run(job.cell, job.into)
 
@@ -184,7 +204,7 @@ def test_other_devices_are_closed_before_this_machine_is_measured(sweep, monkeyp
     assert sweep.open == set()
 
 
-def raw_run(cell, into):
+def raw_run(cell: str, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     tensor = TENSOR.model_dump(mode="json")
     engine_ = {"inputs": [tensor], "outputs": [tensor], "runtime": "R", "version": "1", "threads": 1}
@@ -195,10 +215,10 @@ def raw_run(cell, into):
     np.save(into / "output_0.npy", np.ones((3, 10), np.float32))
 
 
-def raising(error, function, when):
+def raising(error: Exception, function: Callable[..., object], when: Callable[..., bool]) -> Callable[..., object]:
     """`function`, or `error` for the arguments `when` says."""
 
-    def call(*args, **named):
+    def call(*args: object, **named: object) -> object:
         if when(*args):
             raise error
         return function(*args, **named)
@@ -216,7 +236,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_nobody_foresaw_costs_its_cells_alone(sweep, monkeypatch, capfd, fault):
+def test_what_nobody_foresaw_costs_its_cells_alone(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], fault: str
+) -> None:
     module, name, when, word, stage = FAULTS[fault]
     error = ZeroDivisionError("by \x1b[31mzero\udcff")
     monkeypatch.setattr(module, name, raising(error, getattr(module, name), when))
@@ -236,7 +258,9 @@ def test_what_nobody_foresaw_costs_its_cells_alone(sweep, monkeypatch, capfd, fa
 
 
 @pytest.mark.parametrize(("file", "compared"), [("output_0.npy", False), ("samples.npy", True)])
-def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_it(sweep, file, compared):
+def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_it(
+    sweep: Sweep, file: str, compared: bool
+) -> None:
     """Nor that, where what it gave is whole."""
     run = sweep()
     damaged = "digits_cnn-torch-onnx-fp32@local/t1"
@@ -249,7 +273,7 @@ def test_a_damaged_fp32_run_costs_the_others_nothing_but_their_comparison_with_i
     assert (damaged in parity.disagreement_reason) != compared
 
 
-def test_a_raw_runs_samples_are_read_once_for_its_results(sweep, monkeypatch):
+def test_a_raw_runs_samples_are_read_once_for_its_results(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither for its device's core nor for the cells that are compared with it."""
     run, read = sweep(), []
     monkeypatch.setattr(
@@ -260,13 +284,13 @@ def test_a_raw_runs_samples_are_read_once_for_its_results(sweep, monkeypatch):
     assert len(samples) == len(set(samples)) == 8
 
 
-def test_what_nobody_foresaw_of_a_devices_core_costs_no_cell(sweep, monkeypatch):
+def test_what_nobody_foresaw_of_a_devices_core_costs_no_cell(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     run = sweep()
     monkeypatch.setattr(conclude, "alone", raising(ZeroDivisionError("by zero"), conclude.alone, lambda *_: True))
     assert {cell.status for cell in conclude.conclude(run).cells} == {"ok"}
 
 
-def wrapped(code):
+def wrapped(code: int) -> DeviceError:
     """A full disk as a seam tells it: its own error, raised from the system's."""
     error = DeviceError("it could not be sent")
     error.__cause__ = OSError(code, os.strerror(code), "/some/file")
@@ -275,7 +299,9 @@ def wrapped(code):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
 @pytest.mark.parametrize("fault", ["prepare", "build", "run"])
-def test_a_full_disk_ends_the_sweep_and_costs_no_cell(sweep, monkeypatch, fault, code):
+def test_a_full_disk_ends_the_sweep_and_costs_no_cell(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, fault: str, code: int
+) -> None:
     module, name, when, word, _ = FAULTS[fault]
     for error in (OSError(code, os.strerror(code)), wrapped(code)):
         with monkeypatch.context() as patch:
@@ -288,10 +314,10 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_cell(sweep, monkeypatch, fault,
     assert len(sweep.run.outcomes()) == 8
 
 
-def test_a_build_that_had_no_space_ends_the_sweep_too(sweep, monkeypatch):
+def test_a_build_that_had_no_space_ends_the_sweep_too(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """It speaks through text: its process is another."""
 
-    def full(*given, joins):
+    def full(*given: Any, joins: bool) -> list[BuildOutcome]:
         failure = Failure(kind="InternalError", message="OSError: [Errno 28] No space left on device", hint="")
         return [built(given[2][0]).model_copy(update={"artifact": None, "failure": failure})]
 
@@ -305,11 +331,13 @@ class Shared:
     """Builds as processes do that take from one queue. The first waits until another has joined and taken one, which
     then waits until the first has ended."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock, self.by = threading.Lock(), {}
         self.filled, self.joined, self.ended = (threading.Event() for _ in range(3))
 
-    def __call__(self, model, form, recipes, *given, joins):
+    def __call__(
+        self, model: ModelSpec, form: str, recipes: Sequence[str], *given: Any, joins: bool
+    ) -> list[BuildOutcome]:
         shared, name = given[-1], f"{model.id}-{form}"
         if not joins:
             queue.fill(shared, recipes)
@@ -327,12 +355,12 @@ class Shared:
             self.ended.set()
         return self.end(outcomes, joins)
 
-    def end(self, outcomes, joins):
+    def end(self, outcomes: list[BuildOutcome], joins: bool) -> list[BuildOutcome]:
         return outcomes
 
 
 @pytest.fixture
-def alone(sweep, monkeypatch):
+def alone(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     """`sweep` of one model in one format, with two processors that nobody else uses."""
     wanted = SweepSpec(models=("digits_cnn",), formats=("executorch",), out=sweep.run.file.plan.sweep.out)
     sweep.run.file = sweep.run.file.model_copy(update={"plan": make_plan(wanted)})
@@ -341,7 +369,9 @@ def alone(sweep, monkeypatch):
     return sweep
 
 
-def test_a_second_process_takes_what_waits_and_each_cell_has_one_outcome(alone, monkeypatch):
+def test_a_second_process_takes_what_waits_and_each_cell_has_one_outcome(
+    alone: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipeline.spawn, "build_variants", shared := Shared())
     outcomes = alone().outcomes()
     assert len((alone.run.path / "journal.jsonl").read_text().splitlines()) == len(outcomes) == 4
@@ -351,11 +381,13 @@ def test_a_second_process_takes_what_waits_and_each_cell_has_one_outcome(alone, 
     assert len(second) == 1
 
 
-def test_one_that_finds_nothing_to_build_is_not_followed_by_another(alone, monkeypatch):
+def test_one_that_finds_nothing_to_build_is_not_followed_by_another(
+    alone: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything is in the store, which the first process looks through for long."""
     joined, looked = [], threading.Event()
 
-    def build(model, form, recipes, *given, joins):
+    def build(model: ModelSpec, form: str, recipes: Sequence[str], *given: Any, joins: bool) -> list[BuildOutcome]:
         joined.append(joins)
         if joins:
             looked.set()
@@ -370,10 +402,10 @@ def test_one_that_finds_nothing_to_build_is_not_followed_by_another(alone, monke
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_there_is_no_second_process_without_room(alone, monkeypatch, jobs):
+def test_there_is_no_second_process_without_room(alone: Sweep, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     joined = []
 
-    def build(model, form, recipes, *given, joins):
+    def build(model: ModelSpec, form: str, recipes: Sequence[str], *given: Any, joins: bool) -> list[BuildOutcome]:
         joined.append(joins)
         return [built(recipe) for recipe in recipes]
 
@@ -385,9 +417,11 @@ def test_there_is_no_second_process_without_room(alone, monkeypatch, jobs):
 
 
 @pytest.mark.parametrize("joins", [False, True])
-def test_a_process_that_nobody_foresaw_costs_what_no_other_built(alone, monkeypatch, joins):
+def test_a_process_that_nobody_foresaw_costs_what_no_other_built(
+    alone: Sweep, monkeypatch: pytest.MonkeyPatch, joins: bool
+) -> None:
     class Failing(Shared):
-        def end(self, outcomes, joined):
+        def end(self, outcomes: list[BuildOutcome], joined: bool) -> list[BuildOutcome]:
             if joined == joins:
                 raise ZeroDivisionError
             return outcomes
@@ -401,7 +435,7 @@ def test_a_process_that_nobody_foresaw_costs_what_no_other_built(alone, monkeypa
     assert len(outcomes) == 4
 
 
-def test_what_went_from_the_store_is_built_again_on_resuming(sweep, monkeypatch):
+def test_what_went_from_the_store_is_built_again_on_resuming(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache was pruned meanwhile: an outcome would say for ever that the file is not there."""
     with monkeypatch.context() as patch:
         patch.setattr(Store, "find", lambda store, kind, key: None)
@@ -411,10 +445,10 @@ def test_what_went_from_the_store_is_built_again_on_resuming(sweep, monkeypatch)
     assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
 
 
-def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
+def test_an_interrupted_stage_is_no_failure(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it raises then comes of the interruption; an outcome would keep the cell from being resumed."""
 
-    def interrupted(*_, **__):
+    def interrupted(*_: object, **__: object) -> None:
         get_worker().plugins[sessions.PLUGIN].scope.stop()
         raise ValueError
 
@@ -424,11 +458,11 @@ def test_an_interrupted_stage_is_no_failure(sweep, monkeypatch):
     assert sweep.run.outcomes() == {}
 
 
-def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep, monkeypatch):
+def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice in one process: the first is interrupted while a child of it runs, which ends with it; then both go on."""
     began, ended, builds = threading.Event(), [], itertools.count()
 
-    def child(*_, **__):
+    def child(*_: object, **__: object) -> None:
         began.set()
         try:
             process.run(["sleep", "60"], timeout_s=60)
@@ -436,7 +470,7 @@ def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep, monkeypat
             ended.append(stopped)
             raise
 
-    def told(progress):
+    def told(progress: Progress) -> None:
         if progress.stage == "build" and next(builds) == 1:  # told before it is begun: the first one is at work now
             assert began.wait(30)
             raise KeyboardInterrupt

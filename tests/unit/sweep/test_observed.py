@@ -36,7 +36,7 @@ SAMPLES = 40
 TENSOR = {"name": "logits", "shape": [1, 4], "dtype": "float32"}
 
 
-def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path):
+def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     folders = (run / "raw" / CELL, *sorted((run / "raw" / CELL).glob("repeat-*")))
     for folder, samples in zip(folders, np.split(np.repeat([1, 10**12], [648, 552]), 3), strict=True):
@@ -146,7 +146,7 @@ def controls(machine: tuple[float, float, float] | None, generator: np.random.Ge
     }
 
 
-def told(base: Path, new: Path, capsys) -> tuple[str, list[str]]:
+def told(base: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, list[str]]:
     """What `edgerig compare` prints: the label of the cell's latency, and the lines that hold for the machine."""
     gating.compare_runs(base, new, as_json=True, out=None)
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
@@ -157,7 +157,9 @@ def told(base: Path, new: Path, capsys) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["folder", "baseline"])
-def test_a_change_of_the_clock_is_no_change_of_the_build(tmp_path: Path, capsys, as_file: bool) -> None:
+def test_a_change_of_the_clock_is_no_change_of_the_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_file: bool
+) -> None:
     """Runs whose machine is between 10 % faster and slower: the same build is the same, one that is 10 % slower is not,
     and what happened is said in one line above the table."""
     base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0), seed=100)
@@ -176,7 +178,9 @@ def test_a_change_of_the_clock_is_no_change_of_the_build(tmp_path: Path, capsys,
             assert "latencies are corrected for it" in lines[0]
 
 
-def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_open(tmp_path: Path, capsys) -> None:
+def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0))
     base, large = changed(base, size_bytes=40_000_000), {"size_bytes": 40_000_000}
     for number, machine in enumerate(((1.0, 1.0, 1.5), (1.0, 1.6, 1.2), (1.4, 1.4, 1.4))):
@@ -188,7 +192,9 @@ def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_ope
         assert (new / text).read_text().count("more than the 25%") == 1
 
 
-def test_a_baseline_of_before_there_were_controls_compares_as_it_did(run: Path, tmp_path: Path, capsys) -> None:
+def test_a_baseline_of_before_there_were_controls_compares_as_it_did(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "older.toml"
     text = baseline.render(observe(run)).decode()
     assert "[devices.local.speed" in text
@@ -206,7 +212,7 @@ def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run")
 
 
-def changed(run: Path, **fields) -> Path:
+def changed(run: Path, **fields: object) -> Path:
     document = json.loads((run / "results.json").read_text())
     document["cells"][0] |= fields
     (run / "results.json").write_text(json.dumps(document))
@@ -311,7 +317,9 @@ def gate(new: Path, base: Path, **environment: str) -> dict:
     return json.loads((new / "verdict.json").read_text())
 
 
-def test_the_gate_writes_its_files_and_tells_github(run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_gate_writes_its_files_and_tells_github(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     slow = write_run(tmp_path / "slow", p50_ns=12_000)
     summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
