@@ -25,7 +25,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 
 
 def device(target: AdbTarget, **settings: object) -> AdbDevice:
-    return AdbDevice(name="android", kind="adb", **{"connect": target.address, **settings})
+    return AdbDevice.model_validate({"name": "android", "kind": "adb", "connect": target.address, **settings})
 
 
 @contextlib.contextmanager
@@ -36,10 +36,18 @@ def opened(spec: AdbDevice) -> Iterator[AdbTransport]:
 
 
 @contextlib.contextmanager
-def linked(target: AdbTarget, **properties: float) -> Iterator[tuple[SlowLink, AdbTransport]]:
+def linked(
+    target: AdbTarget,
+    *,
+    round_trip_s: float = 0.0,
+    bytes_per_s: float | None = None,
+    cut_after_bytes: int | None = None,
+) -> Iterator[tuple[SlowLink, AdbTransport]]:
     """The device behind a link that can be slow and be cut."""
     with (
-        slow_link.slow_link(target.port, **properties) as link,
+        slow_link.slow_link(
+            target.port, round_trip_s=round_trip_s, bytes_per_s=bytes_per_s, cut_after_bytes=cut_after_bytes
+        ) as link,
         opened(device(target, connect=f"127.0.0.1:{link.port}")) as transport,
     ):
         yield link, transport

@@ -4,10 +4,18 @@ import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, Union
+from typing import NamedTuple, TypeAlias
 
-Vector: TypeAlias = tuple[Literal["vector"], tuple[int, ...]]
-Value: TypeAlias = Union[int, str, bytes, Vector, "Sequence[Value]", "Mapping[int, Value]"]
+
+class Vector(NamedTuple):
+    """A vector of int32, as opposed to one of tables."""
+
+    numbers: tuple[int, ...]
+
+
+Table: TypeAlias = Mapping[int, "Value"]
+Child: TypeAlias = str | bytes | Vector | Sequence[Table] | Table
+Value: TypeAlias = int | Child
 """What a field of a made FlatBuffer holds: see `flatbuffer`."""
 
 
@@ -38,6 +46,7 @@ def archive(path: Path, members: Mapping[str, bytes], *, align: int | None = Non
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
             if align:
+                assert made.fp is not None
                 begin = made.fp.tell() + 30 + len(name.encode())
                 padding = -(begin + 4) % align
                 info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
@@ -46,10 +55,10 @@ def archive(path: Path, members: Mapping[str, bytes], *, align: int | None = Non
 
 
 def vector(*numbers: int) -> Vector:
-    return ("vector", numbers)
+    return Vector(numbers)
 
 
-def flatbuffer(table: Mapping[int, Value], identifier: bytes = b"TFL3") -> bytes:
+def flatbuffer(table: Table, identifier: bytes = b"TFL3") -> bytes:
     """A FlatBuffer of nested values: a table is a dict of field → value; ints are stored as int32; str, bytes, lists of
     tables and `vector`s of int32 are what they are."""
     out = bytearray(8)
@@ -58,7 +67,7 @@ def flatbuffer(table: Mapping[int, Value], identifier: bytes = b"TFL3") -> bytes
     return bytes(out)
 
 
-def _table(out: bytearray, table: Mapping[int, Value]) -> int:
+def _table(out: bytearray, table: Table) -> int:
     slots = max(table, default=-1) + 1
     out += bytes(-(len(out) + 4 + 2 * slots) % 4)
     places = {field: 4 + 4 * index for index, field in enumerate(table)}
@@ -75,17 +84,17 @@ def _table(out: bytearray, table: Mapping[int, Value]) -> int:
     return at
 
 
-def _child(out: bytearray, place: int, value: Value) -> None:
+def _child(out: bytearray, place: int, value: Child) -> None:
     out += bytes(-len(out) % 4)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         target = _table(out, value)
     else:
         target = len(out)
         if isinstance(value, str | bytes):
             content = value.encode() if isinstance(value, str) else value
             out += struct.pack("<I", len(content)) + content + b"\0"
-        elif isinstance(value, tuple):
-            out += struct.pack(f"<I{len(value[1])}i", len(value[1]), *value[1])
+        elif isinstance(value, Vector):
+            out += struct.pack(f"<I{len(value.numbers)}i", len(value.numbers), *value.numbers)
         else:
             out += struct.pack("<I", len(value)) + bytes(4 * len(value))
             for index, each in enumerate(value):
@@ -102,10 +111,10 @@ def tflite(
 ) -> bytes:
     """A model of operator codes with versions, and tensors of these shapes; nothing in it computes."""
     shapes = [*inputs, *outputs]
-    tensors = [{0: vector(*shape), 2: 0, 3: f"tensor{index}"} for index, shape in enumerate(shapes)]
+    tensors: list[Table] = [{0: vector(*shape), 2: 0, 3: f"tensor{index}"} for index, shape in enumerate(shapes)]
     numbers = range(len(shapes))
-    graph = {0: tensors, 1: vector(*numbers[: len(inputs)]), 2: vector(*numbers[len(inputs) :])}
-    listed = [{2: version, 3: code} for code, version in codes] + [{1: name, 3: 32} for name in customs]
+    graph: Table = {0: tensors, 1: vector(*numbers[: len(inputs)]), 2: vector(*numbers[len(inputs) :])}
+    listed: list[Table] = [{2: version, 3: code} for code, version in codes] + [{1: name, 3: 32} for name in customs]
     return flatbuffer({0: 3, 1: listed, 2: [graph], 3: "made", 4: [{}, {0: bytes(range(64))}]})
 
 

@@ -25,7 +25,7 @@ def spec_of(server: Sshd, port: int | None = None, **changes: object) -> SshDevi
         "known_hosts": server.known_hosts,
         "workdir": str(server.folder / "work"),
     }
-    return SshDevice(**{**table, **changes})
+    return SshDevice.model_validate({**table, **changes})
 
 
 def trust_port(server: Sshd, port: int) -> None:

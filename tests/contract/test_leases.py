@@ -168,12 +168,13 @@ def test_whoever_waited_is_next(place: Place, workdir: str) -> None:
     first.release()
     begun = threading.Event()
 
+    order: list[str] = []
+
     def again() -> None:
         begun.set()
         first.take()
         order.append("first")
 
-    order = []
     thread = threading.Thread(target=again)
     thread.start()
     begun.wait()

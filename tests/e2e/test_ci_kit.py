@@ -24,7 +24,8 @@ def github_steps() -> dict[str, str]:
 
 
 def gitlab_lines() -> list[str]:
-    return yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
+    lines: list[str] = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
+    return lines
 
 
 def test_both_files_run_the_same_two_commands() -> None:

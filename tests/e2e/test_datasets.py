@@ -76,7 +76,7 @@ def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig: Edgerig
 
     limited = sweep(edgerig, *chosen, run="limit = 25\n")
     assert limited.code == 0, limited.err
-    width = {True: [], False: []}
+    width: dict[bool, list[float]] = {True: [], False: []}
     for found in (done, limited):
         for cell in found.cells.values():
             low, high = cell["metrics"]["top1"]["ci95"]

@@ -108,12 +108,12 @@ def test_a_file_that_keeps_state_is_evaluated_from_its_beginning(edgerig: Edgeri
             super().__init__()
             self.total = tf.Variable(tf.zeros((1, 2)))
 
-        @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32)])
         def call(self, x: Any) -> Any:
             return self.total.assign_add(x)
 
     network = Sum()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.call.get_concrete_function()], network)
+    called = tf.function(network.call, input_signature=[tf.TensorSpec((1, 2), tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([called.get_concrete_function()], network)
     converter.experimental_enable_resource_variables = True
     (edgerig.folder / "sum.tflite").write_bytes(converter.convert())
     steps = RNG.uniform(0, 1, (60, 2)).astype(np.float32)

@@ -24,7 +24,9 @@ class Watch:
     """Looks at the jobs at work under `where` (a part of their folders' paths) all the time."""
 
     def __init__(self, where: str = "") -> None:
-        self.where, self.seen, self.together, self._done = where, set(), [], threading.Event()
+        self.where, self._done = where, threading.Event()
+        self.seen: set[str] = set()
+        self.together: list[set[str]] = []
 
     def jobs(self) -> set[str]:
         found = set()
@@ -81,7 +83,7 @@ def test_two_sweeps_take_turns_and_say_so(edgerig: Edgerig, remote: Sshd, device
         assert statuses(run) == ["ok", "ok"]
 
 
-def at_work(folder: Path, where: str) -> tuple[int, str]:
+def at_work(folder: Path, where: str) -> tuple[int, Path]:
     """The process id of the runner of the one sweep there is, and its run's folder."""
     [run] = wait_for(lambda: runs(folder), 120)
     [pid, *_] = wait_for(lambda: processes("runner.pyz", f"{where}/job-{run.name}-"), 120)

@@ -39,12 +39,12 @@ def tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def only_error(done: Ended) -> str:
+def only_error(done: Ended) -> dict[str, str]:
     (error,) = errors(done)
     return error
 
 
-def errors(done: Ended) -> list[str]:
+def errors(done: Ended) -> list[dict[str, str]]:
     """What became of each cell, none of which may be well."""
     found = [cell["error"] for cell in done.cells.values()]
     assert {cell["status"] for cell in done.cells.values()} == {"failed"}

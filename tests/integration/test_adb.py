@@ -1,6 +1,7 @@
 """adb against a real adb server and a real adbd: which device it is, what it tells, files, and the bundle."""
 
 import contextlib
+import posix
 import socket
 import struct
 import threading
@@ -15,7 +16,7 @@ from adbd import AdbTarget
 from ports import held_port
 from processes import wait_for
 
-from edgerig.devices import content_store, open_device
+from edgerig.devices import content_store
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.kinds.adb import AdbDevice
@@ -261,7 +262,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
     with adbd.adb_target("arm64") as phone:
         use(monkeypatch, phone.environment)
         spec = device(phone, emulated=True)
-        with open_device(spec) as ready:
+        with posix.opened(spec) as ready:
             found = ready.transport.run(["sh", "-c", "ls /lib /lib64 /usr; command -v python3 python"], 30)
             assert found.stdout == b""
             assert ready.executorch_library is not None
@@ -269,7 +270,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
             assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
         with (
             slow_link.slow_link(phone.port) as link,
-            open_device(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
+            posix.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
         ):
             assert again.python == ready.python
             assert link.carried < MIB, "a bundle that is there is not brought again"

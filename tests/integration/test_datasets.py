@@ -22,10 +22,10 @@ def test_the_default_features_are_mlperf_tinys() -> None:
     weights = tf.signal.linear_to_mel_weight_matrix(40, spectrum.shape[-1], 16000, 20.0, 4000.0)
     log_mel = tf.math.log(tf.tensordot(spectrum, weights, 1) + 1e-6)
     expected = tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10].numpy()
-    found = features(wave, AudioSpec(folder="x"))
+    found = features(wave, AudioSpec(folder=Path("x")))
     assert found.shape == expected.shape == (49, 10)
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
-    assert np.allclose(features(wave, AudioSpec(folder="x", features="log_mel")), log_mel.numpy(), atol=1e-3)
+    assert np.allclose(features(wave, AudioSpec(folder=Path("x"), features="log_mel")), log_mel.numpy(), atol=1e-3)
 
 
 MEASURED = """

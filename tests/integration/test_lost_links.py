@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import slow_link
 import sshd
-from processes import running, wait_for
+from processes import once, running, wait_for
 from ssh_device import spec_of
 from sshd import Sshd
 
-from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.device import CellJob, OpenDevice, PosixDevice
 from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, Unreachable
 from edgerig.spec import RunSettings
@@ -65,8 +65,9 @@ class Board:
     def spec(self, port: int | None = None) -> SshDevice:
         return spec_of(self.server, port, runtime="system", python=sys.executable, workdir=str(self.work))
 
-    def run(self, device: PosixDevice, program: str, timeout_s: float = 120.0) -> None:
+    def run(self, device: OpenDevice, program: str, timeout_s: float = 120.0) -> None:
         """Runs a job whose runner is `program`, a shell script."""
+        assert isinstance(device, PosixDevice)
         script, file = self.folder / "runner", self.folder / "model.onnx"
         script.write_text(program.replace("$RUNNER", str(self.pid)))
         artifact = made_up.artifact(file, "onnx")
@@ -77,13 +78,7 @@ class Board:
         job.execute(CellJob("cell", artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
 
     def when_at_work(self, then: Callable[[], object]) -> threading.Thread:
-        def wait_and_do() -> None:
-            wait_for(self.pid.exists)
-            then()
-
-        thread = threading.Thread(target=wait_and_do)
-        thread.start()
-        return thread
+        return once(self.pid.exists, then)
 
     def at_work(self) -> bool:
         return running(int(self.pid.read_text()))

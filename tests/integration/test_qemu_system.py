@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
@@ -56,7 +57,7 @@ except process.Stopped:
 
 
 def spec(**changes: object) -> QemuSystemDevice:
-    return QemuSystemDevice(**{"name": "vm", "kind": "qemu-system", "cpu": "cortex-a72", **changes})
+    return QemuSystemDevice.model_validate({"name": "vm", "kind": "qemu-system", "cpu": "cortex-a72", **changes})
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +66,13 @@ def image() -> VmImage:
 
 
 @pytest.fixture(scope="module")
-def login(image: VmImage) -> SshDevice:
+def login(image: VmImage) -> Iterator[SshDevice]:
     with machine(spec(cores=2), image) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def transport(login: SshDevice) -> VmTransport:
+def transport(login: SshDevice) -> Iterator[VmTransport]:
     with VmTransport(spec(cores=2), login) as entered:
         yield entered
 

@@ -35,8 +35,8 @@ def build(
     """In the store `store` and with the queue `queue` of the folder."""
     (folder / "queue").mkdir(parents=True, exist_ok=True)
     store, logs = Store(folder / "store"), folder / "logs"
-    given = (model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, folder / "queue")
-    return spawn.build_variants(*given, joins=joins)
+    queue_of = folder / "queue"
+    return spawn.build_variants(model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, queue_of, joins=joins)
 
 
 def files(folder: Path, outcomes: Sequence[BuildOutcome]) -> dict[str, bytes]:

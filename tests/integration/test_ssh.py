@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import posix
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import slow_link
 import sshd
-from processes import running, wait_for
+from processes import once, running, wait_for
 from ssh_device import MB, jumping, parts, random_file, spec_of, trust_port, use_relay
 from sshd import Sshd
 
@@ -46,27 +47,27 @@ def test_a_link_that_drops_between_commands_is_made_again_once(server: Sshd) -> 
 
 def test_a_server_killed_in_a_run_is_unreachable_and_leaves_no_process(server: Sshd, tmp_path: Path) -> None:
     with SshTransport(spec_of(server)) as transport:
-        threading.Thread(target=lambda: (wait_for((tmp_path / "pids").exists), server.kill())).start()
+        once((tmp_path / "pids").exists, server.kill)
         begin = time.monotonic()
         with pytest.raises(Unreachable, match="lost during sh"):
             transport.run(
                 ["sh", "-c", 'sleep 300 & echo $! $$ >"$1.tmp"; mv "$1.tmp" "$1"; wait', "sh", f"{tmp_path}/pids"], 120
             )
         assert time.monotonic() - begin < 30
-        for pid in (tmp_path / "pids").read_text().split():
-            wait_for(lambda pid=pid: not running(pid))
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        wait_for(lambda: not any(running(pid) for pid in pids))
 
 
 def test_a_link_cut_in_a_run_is_unreachable_and_leaves_no_process(server: Sshd, tmp_path: Path) -> None:
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(target=lambda: (wait_for((tmp_path / "pid").exists), link.cut())).start()
+            once((tmp_path / "pid").exists, link.cut)
             with pytest.raises(Unreachable):
                 transport.run(
                     ["sh", "-c", 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300', "sh", f"{tmp_path}/pid"], 120
                 )
-            wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
+            wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
             assert transport.run(["echo", "again"], 30).stdout == b"again\n"
 
 
@@ -82,7 +83,7 @@ def test_leaving_ends_what_still_runs(server: Sshd, tmp_path: Path) -> None:
     thread.start()
     wait_for((tmp_path / "pid").exists)
     transport.__exit__(None, None, None)
-    wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
+    wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
     thread.join(30)
     assert not thread.is_alive()
 
@@ -97,12 +98,17 @@ def test_a_dead_link_does_not_keep_the_command_alive(
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(target=lambda: (wait_for((tmp_path / "pid").exists), link.freeze(), frozen.set())).start()
+
+            def freeze() -> None:
+                link.freeze()
+                frozen.set()
+
+            once((tmp_path / "pid").exists, freeze)
             script = 'echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; sleep 300'
             done = transport.run(["sh", "-c", script, "sh", f"{tmp_path}/pid"], 8.0)
             assert done.timed_out and done.returncode == -9
             assert frozen.is_set()
-            wait_for(lambda: not running((tmp_path / "pid").read_text().strip()))
+            wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
 
 
 def test_a_push_cut_in_the_middle_is_done_again(server: Sshd, tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_a_server_killed_in_a_push_is_unreachable_and_leaves_no_part(server: Ssh
     with slow_link.slow_link(server.port, bytes_per_s=10 * MB) as link:
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
-            threading.Thread(target=lambda: (wait_for(lambda: link.carried > 5 * MB), server.kill())).start()
+            once(lambda: link.carried > 5 * MB, server.kill)
             with pytest.raises(Unreachable):
                 transport.push(sent, f"{tmp_path}/target")
     assert (tmp_path / "target").read_bytes() == b"old"
@@ -135,7 +141,7 @@ def test_a_pull_cut_in_the_middle_is_done_again(server: Sshd, tmp_path: Path) ->
         trust_port(server, link.port)
         with SshTransport(spec_of(server, port=link.port)) as transport:
             started = time.monotonic()
-            threading.Thread(target=lambda: (wait_for(lambda: time.monotonic() - started > 0.4), link.cut())).start()
+            once(lambda: time.monotonic() - started > 0.4, link.cut)
             transport.pull(str(there), tmp_path / "back", 20 * MB)
         assert link.cuts >= 1
     assert (tmp_path / "back").read_bytes() == there.read_bytes()
@@ -171,8 +177,7 @@ def test_a_push_keeps_its_deadline_when_what_carries_the_link_freezes(
     monkeypatch.setattr(sys.modules["edgerig.devices.ssh.upload"], "_timeout", lambda size: next(deadlines))
     sent = random_file(tmp_path / "sent", 60 * MB)
     with SshTransport(spec) as transport:
-        thread = threading.Thread(target=lambda: (wait_for(lambda: parts(tmp_path)), freeze()))
-        thread.start()
+        thread = once(lambda: parts(tmp_path), freeze)
         begin = time.monotonic()
         try:
             transport.push(sent, f"{tmp_path}/arrived")
@@ -198,7 +203,7 @@ def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(
     spec, freeze = carried
     scope = process.Scope()
     sent = random_file(tmp_path / "sent", 60 * MB)
-    ended = []
+    ended: list[process.Stopped] = []
 
     def push() -> None:
         try:
@@ -222,7 +227,8 @@ def test_an_interrupted_sweep_is_not_held_up_by_a_link_that_is_frozen(
 
 
 def test_an_interrupted_sweep_ends_what_runs_on_the_device(server: Sshd, tmp_path: Path) -> None:
-    scope, pid, ended = process.Scope(), tmp_path / "pid", []
+    scope, pid = process.Scope(), tmp_path / "pid"
+    ended: list[process.Stopped] = []
 
     def run() -> None:
         try:
@@ -243,7 +249,7 @@ def test_an_interrupted_sweep_ends_what_runs_on_the_device(server: Sshd, tmp_pat
             with pytest.raises(process.Stopped):
                 transport.push(pid, f"{pid}.copy")
             assert transport.run(["echo", "tidy"], 30).stdout == b"tidy\n"
-    wait_for(lambda: not running(pid.read_text().strip()))
+    wait_for(lambda: not running(int(pid.read_text())))
 
 
 # The device as a whole
@@ -276,7 +282,7 @@ def test_a_signal_the_server_has_no_name_for_is_still_told_apart(server: Sshd) -
 
 def test_the_devices_own_python_is_checked_and_used(server: Sshd, tmp_path: Path) -> None:
     spec = spec_of(server, runtime="system", python=sys.executable)
-    with open_device(spec) as device:
+    with posix.opened(spec) as device:
         assert device.python == (sys.executable, "-I")
         assert device.executorch_library is None and device.library_reason
         record = device.transport.probe()
@@ -306,7 +312,7 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
     """A device with nothing but a kernel of this architecture, as `runtime = "bundle"`, the default, takes it to be."""
     spec = spec_of(server)
     code = "import os, sys, numpy, onnxruntime, ai_edge_litert.interpreter; print(sys.prefix); print(*os.environ)"
-    with open_device(spec) as device:
+    with posix.opened(spec) as device:
         assert device.executorch_library.startswith(f"{spec.workdir}/bundles/")
         done = device.transport.run([*device.python, "-c", code], 120)
         prefix, environment = done.stdout.decode().split("\n")[:2]
@@ -317,7 +323,7 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
     assert len(bundles) == 1 and not bundles[0].startswith(".")
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
-        with open_device(spec_of(server, port=link.port)) as again:
+        with posix.opened(spec_of(server, port=link.port)) as again:
             assert again.python == device.python
         assert link.carried < MB, "asked for, and found there"
     assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles
@@ -327,5 +333,6 @@ def test_an_address_on_the_command_line_is_a_device(server: Sshd, home: Path) ->
     (home / ".ssh" / "known_hosts").write_text(server.known_hosts.read_text())
     os.symlink(server.client_key, home / ".ssh" / "id_ed25519")
     spec = specs.load_device(f"ssh://{server.user}@127.0.0.1:{server.port}")
+    assert isinstance(spec, SshDevice)
     with SshTransport(spec) as transport:
         assert transport.run(["true"], 30).returncode == 0

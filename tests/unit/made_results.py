@@ -25,6 +25,7 @@ from edgerig.results import (
     Results,
     RunInfo,
     Verdict,
+    VerdictEvidence,
 )
 
 FORMATS = {"tflite": "litert", "executorch": "executorch", "onnx": "onnxruntime"}
@@ -162,10 +163,14 @@ def _accuracy(recipe: str) -> Accuracy:
 
 def _verdict(emulated: bool, format_name: str) -> Verdict:
     if emulated:
-        return Verdict(label="emulated", evidence={}, advice="compare size and accuracy, not latency")
+        return Verdict(label="emulated", evidence=VerdictEvidence(), advice="compare size and accuracy, not latency")
     if format_name == "onnx":
-        return Verdict(label="noisy", evidence={"relative_half_width": 0.05}, advice="quiet the device & run longer")
-    return Verdict(label="stable", evidence={"relative_half_width": 0.004}, advice="the median is known to ±0.40%")
+        return Verdict(
+            label="noisy", evidence=VerdictEvidence(relative_half_width=0.05), advice="quiet the device & run longer"
+        )
+    return Verdict(
+        label="stable", evidence=VerdictEvidence(relative_half_width=0.004), advice="the median is known to ±0.40%"
+    )
 
 
 MODELS = {

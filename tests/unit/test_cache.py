@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,7 +74,8 @@ def test_a_folder_that_is_taken_for_left_before_it_is_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """Another maker looks at it in between: here, just before each of the two steps."""
-    module, seen = {"open": os, "flock": fcntl}[moment], []
+    module: ModuleType = {"open": os, "flock": fcntl}[moment]
+    seen: list[Path] = []
     real = getattr(module, moment)
 
     def remove_first(*given: Any) -> Any:

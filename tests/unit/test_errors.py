@@ -19,7 +19,7 @@ def test_an_error_says_what_it_quotes_printably() -> None:
 
 def test_an_internal_error_keeps_its_traceback(tmp_path: Path) -> None:
     with pytest.raises(KeyError) as caught:
-        {}["\udcff"]
+        dict[str, str]()["\udcff"]
     kept = tmp_path / "new" / "traceback.txt"
     told = foreseen(caught.value, kept, "here: ")
     assert isinstance(told, InternalError)

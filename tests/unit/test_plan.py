@@ -19,7 +19,7 @@ def test_the_quickstart_has_a_cell_for_each_combination() -> None:
     assert found[0] == "digits_cnn-torch-tflite-fp32@local/t1"
 
 
-QUICK = {"models": ("digits_cnn",), "recipes": ("fp32",)}
+QUICK: dict[str, Any] = {"models": ("digits_cnn",), "recipes": ("fp32",)}
 
 
 def test_an_id_names_what_differs_from_the_default_and_nothing_else() -> None:
@@ -52,7 +52,7 @@ def test_options_stand_in_an_id_in_one_order_whatever_theirs_in_the_file() -> No
 
 
 def test_no_raw_run_lies_in_anothers_folder() -> None:
-    options = {"litert": {"xnnpack": (True, False)}}
+    options: dict[str, Any] = {"litert": {"xnnpack": (True, False)}}
     cells = make_plan(SweepSpec(**QUICK, threads=(1, 2), processors=((), (0, 1)), engine=options)).cells
     folders = [Path(cell.raw) for cell in cells]
     assert folders[3] == Path("raw/digits_cnn-torch-tflite-fp32@local/t1,p0-1,xnnpack=false")

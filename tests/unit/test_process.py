@@ -139,7 +139,12 @@ def test_stopping_a_scope_ends_what_runs_in_it_and_refuses_what_comes() -> None:
         thread.join(10)
     assert [type(end) for end in (*child_ended, *pause_ended)] == [process.Stopped] * 2
     assert (ends, time.monotonic() - begin < 10) == (["called"], True)
-    for refused in (lambda: process.run(["true"], timeout_s=5), process.check_not_stopping, lambda: process.pause(60)):
+    refusing: tuple[Callable[[], object], ...] = (
+        lambda: process.run(["true"], timeout_s=5),
+        process.check_not_stopping,
+        lambda: process.pause(60),
+    )
+    for refused in refusing:
         with scope.entered(), pytest.raises(process.Stopped):
             refused()
 
@@ -150,7 +155,9 @@ def test_a_stopped_scope_stops_no_other() -> None:
     wait_for(lambda: other.children)
     stopped.stop()
     thread.join(30)
-    assert ended[0].returncode == 0
+    (finished,) = ended
+    assert isinstance(finished, process.Finished)
+    assert finished.returncode == 0
     with stopped.entered():
         with other.entered():
             assert process.run(["true"], timeout_s=30).returncode == 0

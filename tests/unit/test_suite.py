@@ -118,7 +118,7 @@ def test_a_user_without_rights_is_told_the_package(tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".ci", fresh / ".ci")
     (fresh / "tests").mkdir()
     shutil.copy(needs.LIST, fresh / "tests")
-    argv = [fresh / ".ci" / "setup", "touch", tmp_path / "ran"]
+    argv = [str(fresh / ".ci" / "setup"), "touch", str(tmp_path / "ran")]
     done = subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("sudo apt-get install python3-venv")

@@ -50,7 +50,12 @@ def taken(folders: dict[str, Path]) -> Callable[..., dict[str, Accuracy]]:
         metric = tuple(f"own.py:{name}" for name in names)
         place = folders["model_folder"]
         model = ModelSpec(
-            name="m", source="onnx", file="m.onnx", folder=place, metric=metric, dataset=DatasetSpec(npz="d.npz")
+            name="m",
+            source="onnx",
+            file=Path("m.onnx"),
+            folder=place,
+            metric=metric,
+            dataset=DatasetSpec(npz=Path("d.npz")),
         )
         take_own_metrics(model, folders["data"], folders["raw"], timeout_s)
         return read_own_metrics(folders["raw"])

@@ -75,7 +75,12 @@ def test_a_damaged_entry_is_never_served(store: Store, damage: str) -> None:
 def test_a_file_is_hashed_once_and_again_when_it_changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = []
     known = stores.file_digest
-    monkeypatch.setattr(stores, "file_digest", lambda path: hashed.append(path.name) or known(path))
+
+    def digest(path: Path) -> str:
+        hashed.append(path.name)
+        return known(path)
+
+    monkeypatch.setattr(stores, "file_digest", digest)
     file = put(store, "k") / "model.bin"
     before = file.stat()
     assert hashed == ["model.bin"]  # by `commit`

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from typing import Any
 
 import made_apps
 import pytest
@@ -66,7 +66,7 @@ def test_normalization_alone_keeps_the_labels() -> None:
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(
-    model: dict[str, tuple[tuple[int, int], tuple[int, int]]],
+    model: dict[str, Any],
     labels: Labels | None,
     normalization: Normalization | None,
     message: str,
@@ -121,7 +121,7 @@ def test_every_table_of_the_schema_is_written_as_it_is_read() -> None:
     assert tflite_schema.read(root(tflite_schema.write(whole), b"M001")) == whole
 
 
-def with_metadata(table: Mapping[int, made_apps.Value]) -> tuple[bytes, Table]:
+def with_metadata(table: made_apps.Table) -> tuple[bytes, Table]:
     """A made model whose metadata is this FlatBuffer."""
     model = made_apps.tflite()
     index = root(rewritten(model, None, HALF), b"TFL3")
@@ -137,7 +137,7 @@ def test_metadata_of_a_newer_schema_is_read_and_not_rewritten() -> None:
 
 def test_one_table_named_in_many_places_ends() -> None:
     """Three lists of a thousand that all lead to one table would be a billion."""
-    unit = {1: {}}
+    unit: made_apps.Table = {1: {}}
     tensor = {4: [unit] * 200}
     content, _ = with_metadata({3: [{2: [tensor] * 200}]})
     (finding,) = said(content)

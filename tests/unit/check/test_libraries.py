@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import made_apps
 import pytest
@@ -132,9 +133,12 @@ def test_of_a_bomb_the_first_bytes_alone_are_unpacked(tmp_path: Path, monkeypatc
     from edgerig.check import archive
 
     real = archive.read
-    monkeypatch.setattr(
-        archive, "read", lambda opened, member, limit: asked.append(limit) or real(opened, member, limit)
-    )
+
+    def read(opened: ZipFile, member: archive.Member, limit: int) -> bytes:
+        asked.append(limit)
+        return real(opened, member, limit)
+
+    monkeypatch.setattr(archive, "read", read)
     assert path.stat().st_size < 1 << 20
     assert of(path).verdict is Verdict.OK
     assert asked == [elf.PREFIX]

@@ -81,7 +81,7 @@ def test_onnx_operators_of_an_own_domain_are_told(tmp_path: Path) -> None:
 
 
 def program(kernels: list[tuple[str, str]], backends: list[str] | tuple[()] = ()) -> bytes:
-    plan = {
+    plan: made_apps.Table = {
         0: "forward",
         6: [{0: name, 1: overload} for name, overload in kernels],
         7: [{0: name} for name in backends],
@@ -147,7 +147,7 @@ def test_one_vector_named_in_many_places_ends(tmp_path: Path, monkeypatch: pytes
     """Two thousand methods that share a vector of kernels would be a walk of millions."""
     monkeypatch.setattr("edgerig.check.flatbuffer.MOST", 500)
     kernels = [("aten::add", "out")] * 20
-    plan = {0: "forward", 6: [{0: name, 1: overload} for name, overload in kernels]}
+    plan: made_apps.Table = {0: "forward", 6: [{0: name, 1: overload} for name, overload in kernels]}
     report = of(tmp_path / "a.pte", made_apps.flatbuffer({0: 0, 1: [plan] * 30}, b"ET12"))
     assert report.verdict is Verdict.UNREADABLE
     assert "over 500 tables" in report.findings[0].what

@@ -50,7 +50,7 @@ def cell(**changes: object) -> CellSnapshot:
         "latency": timed(1.00, 1.01, 0.99),
         "accuracy": accuracy((1, 2, 3)),
     }
-    return CellSnapshot(**{**known, **changes})
+    return CellSnapshot.model_validate({**known, **changes})
 
 
 def run(found: CellSnapshot | None, cpu: str = "cpu A") -> Snapshot:
@@ -143,13 +143,13 @@ def speed(clock: float = 1.0, core: float | None = 1.0, memory: float | None = 1
 
 def compared(base: CellSnapshot, new: CellSnapshot, was: Speed, now: Speed) -> tuple[MetricChange, Comparison]:
     """The change of the latency where the machine was as fast as `was` and then `now` say."""
-    runs = [
+    before, after = (
         run(found).model_copy(
             update={"devices": {"local": DeviceSnapshot(kind="local", emulated=False, cpu="cpu A", speed=speed_)}}
         )
         for found, speed_ in ((base, was), (new, now))
-    ]
-    found = compare(*runs)
+    )
+    found = compare(before, after)
     return next(each for each in found.cells[0].metrics if each.metric == "latency"), found
 
 

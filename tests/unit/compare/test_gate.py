@@ -21,8 +21,8 @@ def cell(**changes: object) -> CellSnapshot:
     accuracy = AccuracySnapshot(metric="top1", value=0.95, ci95=(0.93, 0.97), samples=540, dataset="d", wrong=(1,))
     known = {"device": "rpi4", "emulated": False, "status": "ok", "verdict": "stable", "size_bytes": 1000}
     agreeing = {"agreement": 0.93, "agreement_samples": 540}
-    return CellSnapshot(
-        **{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **agreeing, **changes}
+    return CellSnapshot.model_validate(
+        {**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **agreeing, **changes}
     )
 
 
@@ -143,8 +143,9 @@ def test_the_later_block_wins_key_by_key() -> None:
         }
     )
     limits, minimums = rules.limits(CELL), rules.minimums(CELL)
-    assert (limits.size_bytes, limits.accuracy, minimums.size, minimums.latency) == (5, 0.9, 0.2, 0.05)
-    assert rules.limits("net-torch-tflite-fp32@rpi4/t1").size_bytes == 10
+    assert (limits.of("size_bytes"), limits.of("accuracy")) == (5, 0.9)
+    assert (minimums.least("size"), minimums.least("latency")) == (0.2, 0.05)
+    assert rules.limits("net-torch-tflite-fp32@rpi4/t1").of("size_bytes") == 10
 
 
 def test_a_limit_on_a_cell_that_does_not_run_never_passes_in_silence() -> None:

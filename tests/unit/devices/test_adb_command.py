@@ -20,7 +20,7 @@ def start(shell: str, line: bytes) -> subprocess.Popen[bytes]:
     return subprocess.Popen([shell, "-c", line], stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
 
 
-def run(shell: str, argv: Sequence[str | bytes], timeout_s: float = 30.0) -> tuple[Trailer | None, bytes, bytes]:
+def run(shell: str, argv: Sequence[str], timeout_s: float = 30.0) -> tuple[Trailer | None, bytes, bytes]:
     """The trailer, standard output, and standard error without the trailer."""
     line = command_line(argv, token=TOKEN, timeout_s=timeout_s)
     with start(shell, line) as child:
@@ -85,7 +85,7 @@ def test_too_long_a_line_is_refused() -> None:
 
 
 @pytest.mark.parametrize("argv", [[], ["echo", "a\0b"]])
-def test_what_no_command_can_be_is_a_value_error(argv: Sequence[str | bytes]) -> None:
+def test_what_no_command_can_be_is_a_value_error(argv: Sequence[str]) -> None:
     with pytest.raises(ValueError, match="NUL"):
         command_line(argv, token=TOKEN, timeout_s=1)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgerig.devices import bundle as bundles
-from edgerig.devices.bundle import ARCHITECTURES, Bundle, bundle, debian, provision, userland, wheels
+from edgerig.devices.bundle import Bundle, bundle, debian, provision, userland, wheels
+from edgerig.devices.bundle.userland import ARCHITECTURES
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.qemu import cpuinfo
 from edgerig.errors import DeviceError

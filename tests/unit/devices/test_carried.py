@@ -1,6 +1,7 @@
 """A bundle carried to another host: whole, the one that host would build, and nothing beside its folder."""
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -42,7 +43,8 @@ def changed(file: Path, **contents: bytes | None) -> None:
 
 def manifest_of(file: Path) -> dict[str, Any]:
     with tarfile.open(file) as tar:
-        return json.loads(tar.extractfile("manifest.json").read())
+        manifest: dict[str, Any] = json.loads(tar.extractfile("manifest.json").read())
+    return manifest
 
 
 def archive_of(*members: tarfile.TarInfo) -> bytes:
@@ -61,7 +63,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 def with_archive(file: Path, content: bytes) -> None:
     """The file with another archive, and a manifest that vouches for it."""
-    digest = bundles.hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     manifest = {**manifest_of(file), "archive_sha256": digest, "archive_bytes": len(content)}
     changed(file, archive=content, manifest_json=json.dumps(manifest).encode())
 

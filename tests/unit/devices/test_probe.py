@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,9 @@ python=Python 3.11.2
 """
 
 
-def record(output: bytes, **changes: object) -> DeviceRecord:
-    return probe.parse(output, **{"kind": "ssh", "emulated": False, "now": 1_700_000_000.0, **changes})
+def record(output: bytes, **changes: Any) -> DeviceRecord:
+    given: dict[str, Any] = {"kind": "ssh", "emulated": False, "now": 1_700_000_000.0}
+    return probe.parse(output, **{**given, **changes})
 
 
 def test_a_raspberry_pi() -> None:

@@ -107,7 +107,7 @@ def test_none_switches_a_proxy_command_off_too(config: Callable[[str], None]) ->
     ],
 )
 def test_the_way_by_hand_is_the_alias_and_what_the_device_file_says(
-    config: Callable[[str], None], table: dict[str, Any], expected: tuple[str | None, str, int | None]
+    config: Callable[[str], None], table: dict[str, Any], expected: str
 ) -> None:
     config("Host board\n HostName 10.0.0.5\n Port 2022\n")
     assert endpoint_of(device(**table)).by_hand("ssh") == expected

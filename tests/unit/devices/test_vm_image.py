@@ -19,7 +19,8 @@ HEADER_BYTES = 110
 
 def members(data: bytes) -> tuple[list[tuple[str, int, bytes]], bytes]:
     """What a cpio archive holds, read as the kernel reads it: (name, mode, content) up to its trailer, and the rest."""
-    found, at = [], 0
+    found: list[tuple[str, int, bytes]] = []
+    at = 0
     while True:
         assert data[at : at + 6] == b"070701"
         numbers = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from edgerig.history import changes
 from edgerig.history.changes import Step
 
 
-def noisy(values: npt.ArrayLike, exact: bool = False, minimum: float = 0.05) -> list[Step]:
+def noisy(values: Iterable[float], exact: bool = False, minimum: float = 0.05) -> list[Step]:
     return changes.find(list(values), exact=exact, minimum=minimum)
 
 

@@ -1,11 +1,13 @@
 """Which of the core's controls a series goes by."""
 
+from typing import Any
+
 import pytest
 
 from edgerig.history.machine import corrections
 
 
-def row(core: float, beside: float | None, run_beside: float | None = 0.0018) -> dict:
+def row(core: float, beside: float | None, run_beside: float | None = 0.0018) -> dict[str, Any]:
     machine = {"machine_clock_ms": 0.12, "machine_memory_ms": 3.5, "machine_core_ms": core}
     own = {"core_control_ms": core, "beside_control_ms": beside, "machine_beside_ms": run_beside}
     return {**machine, **own, "size_bytes": 100_000}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from edgerig.report.run import parquet_results
 
 
 @pytest.fixture(params=["folder", "file://", "memory://"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "memory://":
         yield "memory://edgerig-test/history"
         fsspec.filesystem("memory").rm("/edgerig-test", recursive=True)
@@ -107,9 +108,14 @@ def test_an_older_schema_is_brought_up_step_by_step(
 ) -> None:
     """A file of this version once edgerig writes the version after the next: both steps run, in order."""
     store.add(run(1), str(tmp_path))
-    steps = []
+    steps: list[int] = []
     now = parquet_results.VERSION
-    later = {version: lambda table, step=version: steps.append(step) or table for version in (now, now + 1)}
+
+    def step(version: int, table: object) -> object:
+        steps.append(version)
+        return table
+
+    later = {version: partial(step, version) for version in (now, now + 1)}
     monkeypatch.setattr(parquet_results, "VERSION", now + 2)
     monkeypatch.setattr(parquet_results, "_MIGRATIONS", later)
     assert store.read(str(tmp_path)).runs == 1

@@ -181,7 +181,7 @@ def on_a_machine(
     size: int = 10**7,
 ) -> CellResult:
     """A cell whose controls took so much longer than usual, like its own latency but for `p50`."""
-    found = cell(p50=p50 * clock, size=size)
+    found: CellResult = cell(p50=p50 * clock, size=size)
     second, third = clock if core is None else core, clock if memory is None else memory
     controls = Controls(clock_ms=(0.118 * clock,), core_ms=(0.2 * second,), memory_ms=(4.0 * third,))
     return found.model_copy(update={"latency": found.latency.model_copy(update={"controls": controls})})
@@ -213,7 +213,7 @@ def test_a_machine_whose_clock_moves_makes_no_change_and_hides_none(
 
 @pytest.mark.parametrize("odd", [{"clock": 1.4}, {"clock": 1.0, "core": 1.6}, {"clock": 1.0, "memory": 0.7}])
 def test_a_run_the_machine_spoilt_is_left_out(
-    run: Callable[..., Any], cell: Callable[..., Any], odd: dict[str, float]
+    run: Callable[..., Any], cell: Callable[..., Any], odd: dict[str, Any]
 ) -> None:
     runs = [
         run(0, on_a_machine(cell, 1.0, 1.0)),

@@ -1,6 +1,7 @@
 """Samples of a watch whose every figure the test has chosen: 3 ms inferences, a burst each, on 2 processors."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -66,10 +67,10 @@ def process(
         chain_ns=40_000,
     )
     known = {"bursts": len(times), "cpus": 2, "threads": 1, "stretches": [stretch], **told}
-    return times.astype(np.int64), Watched(bursts, RawContention(**known))
+    return times.astype(np.int64), Watched(bursts, RawContention.model_validate(known))
 
 
-def raw_of(*processes: Process, threads: int = 1, again: tuple[RawStretch, ...] = ()) -> Raw:
+def raw_of(*processes: Process, threads: int = 1, again: Sequence[Raw] = ()) -> Raw:
     samples, watched = zip(*processes, strict=True)
     run = run_of(sum(map(len, samples)), threads)
     return Raw(run, samples, [], watched=watched, again=tuple(again))
@@ -297,7 +298,7 @@ def test_the_bursts_of_an_older_runner_read_as_if_nobody_had_looked_at_the_core(
 
 def save(folder: Path, samples: npt.NDArray[Any], bursts: npt.NDArray[Any] | None) -> None:
     folder.mkdir(exist_ok=True)
-    more = {} if bursts is None else {"contention": {"bursts": len(bursts), "cpus": 2, "threads": 1}}
+    more: dict[str, Any] = {} if bursts is None else {"contention": {"bursts": len(bursts), "cpus": 2, "threads": 1}}
     run = run_of(len(samples), **more)
     (folder / "raw.json").write_text(json.dumps(run.model_dump(by_alias=True, mode="json", exclude_defaults=True)))
     np.save(folder / "samples.npy", samples)

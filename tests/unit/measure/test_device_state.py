@@ -7,11 +7,11 @@ import pytest
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.raw import RawReading, RawState
 from edgerig.measure.throttling import signs, words
-from edgerig.results import CellState, DeviceRecord, Reading
+from edgerig.results import CellState, DeviceRecord, DeviceState, Reading
 
 
 def probed(**state: object) -> DeviceRecord:
-    return DeviceRecord(kind="adb", emulated=False, state=state)
+    return DeviceRecord(kind="adb", emulated=False, state=DeviceState.model_validate(state))
 
 
 def at(ghz: float, most: float = 1.8, **more: Any) -> Reading:

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 
 from edgerig.measure.kernels import Kernels
@@ -118,7 +120,12 @@ def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(
     ],
 )
 def test_contended_data_is_never_stable(
-    contended: bool, counted: str, emulated: bool, delegation: Delegation, interval: MedianInterval, label: str
+    contended: bool,
+    counted: Literal["all", "undisturbed", "unwaited"],
+    emulated: bool,
+    delegation: Delegation,
+    interval: MedianInterval,
+    label: str,
 ) -> None:
     seen = Contention(
         contended=contended,

@@ -31,7 +31,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def column(watch: Watch, name: str) -> list[int]:
-    return watch.bursts()[:, COLUMNS.index(name)].tolist()
+    return [int(value) for value in watch.bursts()[:, COLUMNS.index(name)]]
 
 
 def test_what_all_threads_waited_between_two_readings(files: Path) -> None:

@@ -64,8 +64,11 @@ def test_pauses_stand_between_calls_and_are_in_no_sample(monkeypatch: pytest.Mon
 
 
 def test_a_long_call_needs_no_second_one_after_a_pause() -> None:
-    calls = []
-    samples = timing.steady(
-        lambda: calls.append(time.sleep(0.13)), min_runs=4, min_seconds=0, max_seconds=10, pause=lambda: None
-    )
+    calls: list[float] = []
+
+    def call() -> None:
+        time.sleep(0.13)
+        calls.append(time.monotonic())
+
+    samples = timing.steady(call, min_runs=4, min_seconds=0, max_seconds=10, pause=lambda: None)
     assert len(calls) == len(samples) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgerig.report.run import groups
-from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict, order
+from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict, VerdictEvidence, order
 
 
 def changed(cell: CellResult, **fields: object) -> CellResult:
@@ -25,7 +25,7 @@ def test_warnings_and_reasons_are_grouped(results: Results) -> None:
 def test_words_that_differ_in_their_figures_alone_are_one_group(results: Results) -> None:
     advice = ("known to ±3.2% only", "known to ±11% only", "too few samples")
     cells = [
-        changed(cell, verdict=Verdict(label="noisy", evidence={}, advice=text))
+        changed(cell, verdict=Verdict(label="noisy", evidence=VerdictEvidence(), advice=text))
         for cell, text in zip(results.cells[:3], advice, strict=True)
     ]
     found = [(group.text, len(group.cells)) for group in groups.warnings(cells)]
@@ -35,7 +35,7 @@ def test_words_that_differ_in_their_figures_alone_are_one_group(results: Results
 def test_the_gravest_warning_is_told_first(results: Results) -> None:
     labels = ("noisy", "emulated", "wrong", "fallback")
     cells = [
-        changed(cell, verdict=Verdict(label=label, evidence={}, advice="x"))
+        changed(cell, verdict=Verdict(label=label, evidence=VerdictEvidence(), advice="x"))
         for cell, label in zip(results.cells[:4], labels, strict=True)
     ]
     assert [group.title for group in groups.warnings(cells)] == ["wrong", "fallback", "noisy", "emulated"]

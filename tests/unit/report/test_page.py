@@ -29,13 +29,13 @@ def with_twins(results: Results) -> Results:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Any]:
     with chromium.running() as found:
         yield found
 
 
 @pytest.fixture
-def opened(browser: Any, results: Results, tmp_path: Path) -> Iterator[tuple[object, list[str]]]:
+def opened(browser: Any, results: Results, tmp_path: Path) -> Iterator[tuple[Any, list[str]]]:
     """The page at a phone's width, and everything that went wrong or was asked for since it was opened."""
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(results))
@@ -43,7 +43,8 @@ def opened(browser: Any, results: Results, tmp_path: Path) -> Iterator[tuple[obj
     page = browser.new_page(viewport={"width": 400, "height": 800})
     page.on("console", lambda message: events.append(message.text))
     page.on("pageerror", lambda error: events.append(str(error)))
-    page.on("dialog", lambda dialog: (events.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: events.append(dialog.message))
+    page.on("dialog", lambda dialog: dialog.dismiss())
     page.on("request", lambda request: events.append(request.url) if request.url != file.as_uri() else None)
     page.goto(file.as_uri())
     page.wait_for_selector("html[data-ready]")
@@ -59,13 +60,14 @@ def milliseconds(text: str) -> float:
 
 def shown(page: Any, column: str) -> list[str]:
     """The texts of the table's column, top to bottom."""
-    return page.evaluate(
+    texts: list[str] = page.evaluate(
         """column => {
             const at = [...document.querySelectorAll('#table th')].findIndex(th => th.textContent === column);
             return [...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[at].textContent);
         }""",
         column,
     )
+    return texts
 
 
 def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(
@@ -222,7 +224,7 @@ def with_errors(results: Results) -> Results:
 
 
 @pytest.fixture
-def erring(browser: Any, results: Results, tmp_path: Path) -> Iterator[object]:
+def erring(browser: Any, results: Results, tmp_path: Path) -> Iterator[Any]:
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(with_errors(results)))
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -241,7 +243,7 @@ def erring(browser: Any, results: Results, tmp_path: Path) -> Iterator[object]:
     ],
 )
 def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(
-    erring: tuple[Any, list[str]], figure: str, best: str, worst: str
+    erring: Any, figure: str, best: str, worst: str
 ) -> None:
     erring.select_option("#figure", label=figure)
     assert erring.locator("#matrix tbody td.best").all_inner_texts() == [best]
@@ -253,9 +255,7 @@ def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(
     assert deepest == worst
 
 
-def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(
-    erring: tuple[Any, list[str]], opened: tuple[Any, list[str]]
-) -> None:
+def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(erring: Any, opened: tuple[Any, list[str]]) -> None:
     assert erring.text_content("#tradeoff .ytitle") == "mse (lower is better)"
     low, high = erring.evaluate("document.getElementById('tradeoff').layout.yaxis.range")
     assert low > high
@@ -274,7 +274,7 @@ def test_short_times_are_in_microseconds_on_axes_and_in_hovers(opened: tuple[Any
     assert "p50 12.9 µs (" in marks[0]
 
 
-def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring: tuple[Any, list[str]]) -> None:
+def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring: Any) -> None:
     rows = [row.split("\t") for row in erring.locator(".outputs tbody tr").all_inner_texts()]
     assert len(rows) == 8
     assert rows[7][1:] == ["scores (worst)", "0.200", "50.0 %", "channel 4 is 0.001 of the whole", "none"]
@@ -308,7 +308,7 @@ def test_columns_are_chosen_by_keyboard(opened: tuple[Any, list[str]]) -> None:
     assert events == []
 
 
-def test_the_usual_columns_fit_a_laptop(erring: tuple[Any, list[str]]) -> None:
+def test_the_usual_columns_fit_a_laptop(erring: Any) -> None:
     assert erring.evaluate(
         "(table => table.scrollWidth <= table.parentElement.clientWidth)(document.getElementById('table'))"
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from edgerig.figures import metric
 from edgerig.figures.accuracy import interval
-from edgerig.results import Accuracy, CellResult, Results, Verdict, order, wording
+from edgerig.results import Accuracy, CellResult, Results, Verdict, VerdictEvidence, order, wording
 
 
 def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
@@ -15,7 +15,7 @@ def changed(cell: CellResult, **fields: object) -> CellResult:
 
 
 def test_a_doubtful_latency_says_so(results: Results) -> None:
-    cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence={}, advice=""))
+    cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence=VerdictEvidence(), advice=""))
     assert wording.described(cell) == "p50 13.1 µs (noisy), 155 kB, 98.5 % top1"
 
 

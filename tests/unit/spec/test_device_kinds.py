@@ -57,7 +57,7 @@ def test_every_alias_leads_to_a_kind_with_addresses() -> None:
     assert all(KINDS[kind].address for kind in device_kinds.ALIASES.values())
 
 
-def swept(device: object) -> Plan:
+def swept(device: str) -> Plan:
     return make_plan(SweepSpec(models=("digits_cnn",), formats=("onnx",), recipes=("fp32",), devices=(device,)))
 
 
@@ -71,7 +71,7 @@ def test_a_row_added_while_the_program_runs_is_planned_like_any_other(
     assert [cell.id for cell in plan.cells] == ["digits_cnn-torch-onnx-fp32@bench/t1"]
     assert plan.devices["bench"].address == "folder:/srv/bench"
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
-    assert swept("folder:/srv/bench").devices["folder_srv_bench"].path == plan.devices["bench"].path
+    assert swept("folder:/srv/bench").devices["folder_srv_bench"].address == plan.devices["bench"].address
     with pytest.raises(ConfigError, match=r'unknown key "pth"'):
         (tmp_path / "devices" / "bench.toml").write_text('kind = "folder"\npth = "/srv/bench"')
         load_device("bench")

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from edgerig.results import (
     Results,
     RunInfo,
     Verdict,
+    VerdictEvidence,
 )
 from edgerig.sweep.observed import observe
 
@@ -77,7 +79,7 @@ def write_run(
     return folder
 
 
-def write_process(own: Path, samples: np.ndarray, beside: dict) -> None:
+def write_process(own: Path, samples: np.ndarray, beside: dict[str, Any]) -> None:
     """What one process of the cell leaves in its folder `own`: its samples (int64 (S,), ns) and its part of the run."""
     own.mkdir(parents=True)
     np.save(own / "samples.npy", samples)
@@ -114,7 +116,7 @@ def made_cell(latency: Latency, wrong: int) -> CellResult:
             "latency": latency,
             "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.1, 1.0), samples=SAMPLES),
             "parity": Parity(relative_error=0.01, max_abs_error=0.1, samples=SAMPLES, disagreement_reason="fp32"),
-            "verdict": Verdict(label="stable", evidence={"relative_half_width": 0.001}, advice=""),
+            "verdict": Verdict(label="stable", evidence=VerdictEvidence(relative_half_width=0.001), advice=""),
             "raw": f"raw/{CELL}",
         }
     )
@@ -134,7 +136,7 @@ def made_results(run: str, cell: CellResult) -> Results:
     )
 
 
-def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict:
+def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict[str, Any]:
     if machine is None:
         return {"control_ns": [118_000, 118_100]}
     usual = {"clock_ns": 118_000, "core_ns": 200_000, "memory_ns": 4_000_000}
@@ -251,7 +253,7 @@ def test_results_alone_and_a_baseline_file_compare_too(run: Path, tmp_path: Path
         ({"threads": "many"}, r"cells\[0\].threads"),
     ],
 )
-def test_a_hostile_file_is_refused_with_its_place(run: Path, fields: dict, said: str) -> None:
+def test_a_hostile_file_is_refused_with_its_place(run: Path, fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ResultsError, match=said) as caught:
         observe(changed(run, **fields))
     assert caught.value.hint
@@ -309,12 +311,13 @@ def test_wherever_a_file_is_cut_or_altered_there_is_no_traceback(run: Path, tmp_
     assert refused > 300
 
 
-def gate(new: Path, base: Path, **environment: str) -> dict:
+def gate(new: Path, base: Path, **environment: str) -> dict[str, Any]:
     try:
         gating.gate_run(new, base, None, ["*"], None)
     except (GateFailed, GateInconclusive) as error:
         assert error.exit_code == json.loads((new / "verdict.json").read_text())["exit_code"]
-    return json.loads((new / "verdict.json").read_text())
+    verdict: dict[str, Any] = json.loads((new / "verdict.json").read_text())
+    return verdict
 
 
 def test_the_gate_writes_its_files_and_tells_github(

@@ -25,7 +25,7 @@ class Bench:
 
     def __init__(self, failures: int = 0) -> None:
         self.failures, self.openings, self.open = failures, 0, 0
-        self.error = Unreachable
+        self.error: type[DeviceError] = Unreachable
 
     @contextlib.contextmanager
     def __call__(self, spec: Device, claim: Claim | None) -> Iterator[PosixDevice]:
@@ -38,6 +38,12 @@ class Bench:
             yield PosixDevice(transport=None, workdir="/w", python=("python3",), executorch_library=None)
         finally:
             self.open -= 1
+
+
+def workdir(held: DeviceSessions) -> str:
+    device = held.device(SPEC)
+    assert isinstance(device, PosixDevice)
+    return device.workdir
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def test_after_an_error_the_next_cell_gets_a_fresh_one(bench: Bench) -> None:
 
 def test_one_failure_to_connect_is_forgiven(bench: Bench) -> None:
     bench.failures = 1
-    assert DeviceSessions().device(SPEC).workdir == "/w"
+    assert workdir(DeviceSessions()) == "/w"
 
 
 def test_a_dead_device_is_given_up_with_its_first_error(bench: Bench) -> None:
@@ -101,7 +107,7 @@ def test_a_device_that_was_there_before_is_waited_for(bench: Bench) -> None:
     held.device(SPEC)
     held.drop(SPEC)
     bench.failures = 5
-    assert held.device(SPEC).workdir == "/w"
+    assert workdir(held) == "/w"
     assert bench.openings == 7
 
 
@@ -134,7 +140,12 @@ def test_an_interrupted_sweep_does_not_wait_for_a_device(bench: Bench, monkeypat
     held.device(SPEC)
     held.drop(SPEC)
     bench.failures = 1000
-    stopper = threading.Thread(target=lambda: (wait_for(lambda: bench.openings == 2), held.scope.stop()))
+
+    def stop() -> None:
+        wait_for(lambda: bench.openings == 2)
+        held.scope.stop()
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     begin = time.monotonic()
     with pytest.raises(process.Stopped), held.at_work():

@@ -9,16 +9,16 @@ from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.dataset import Dataset, Fits, Tensor
 from edgerig.build.datasets.write import Written, write_dataset
 from edgerig.npy import load_arrays
-from edgerig.spec import DatasetSpec, parse
+from edgerig.spec import DatasetSpec, Labels, Layout, parse
 
 
 def fits(
     shape: tuple[int, ...],
     *,
     classes: int | None = None,
-    labels: str = "class",
+    labels: Labels = "class",
     output: tuple[int, ...] | None = None,
-    layout: str = "any",
+    layout: Layout = "any",
 ) -> Fits:
     return Fits((Tensor("x", shape, layout),), output or (1, classes or 1), labels, classes)
 

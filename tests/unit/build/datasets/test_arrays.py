@@ -17,19 +17,20 @@ from edgerig.npy import PIECE_BYTES, load_arrays
 WANTED = fits((1, 3, 2), classes=3)
 
 
-def npz(folder: Path, wanted: Fits = WANTED, table: dict[str, Any] | None = None, **arrays: npt.ArrayLike) -> Laid:
+def npz(folder: Path, wanted: Fits = WANTED, table: dict[str, Any] | None = None, **arrays: Any) -> Laid:
     np.savez(folder / "d.npz", **arrays)
     return lay({"npz": "d.npz", **(table or {})}, folder, wanted)
 
 
-def good(**change: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+def good(**change: npt.NDArray[Any]) -> dict[str, Any]:
     return {"inputs": np.ones((4, 3, 2), np.float32), "labels": np.array([0, 1, 2, 1])} | change
 
 
 def test_a_good_npz_is_read(tmp_path: Path) -> None:
     inputs = np.arange(24).reshape(4, 3, 2)
     data = npz(tmp_path, **good(inputs=inputs, calibration=np.zeros((2, 3, 2))))
-    assert (data.inputs[0].dtype, data.labels.dtype, len(data.calibration[0])) == (np.float32, np.int64, 2)
+    assert (data.inputs[0].dtype, data.labels.dtype) == (np.dtype(np.float32), np.dtype(np.int64))
+    assert len(data.calibration[0]) == 2
     assert np.array_equal(data.inputs[0], inputs)
     assert (data.written.samples, data.written.labelled, data.dataset.origin) == (4, True, "d.npz")
 
@@ -57,7 +58,7 @@ def test_calibration_can_be_held_to_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [("inputs_0", "inputs_1"), ("inputs_left", "inputs_right")])
 def test_several_inputs_have_an_array_each(tmp_path: Path, names: tuple[str, str]) -> None:
     wanted = Fits((Tensor("left", (1, 2)), Tensor("right", (1, 3))), (1, 4), "class", 4)
-    arrays = {names[0]: np.zeros((5, 2)), names[1]: np.ones((5, 3))}
+    arrays: dict[str, Any] = {names[0]: np.zeros((5, 2)), names[1]: np.ones((5, 3))}
     data = npz(tmp_path, wanted, labels=np.zeros(5, int), **arrays)
     assert [array.shape for array in data.inputs] == [(5, 2), (5, 3)]
     with pytest.raises(DatasetError, match='no array "inputs_0", "inputs_1" or "inputs_left", "inputs_right"'):
@@ -80,9 +81,7 @@ def test_several_inputs_have_an_array_each(tmp_path: Path, names: tuple[str, str
         (good(labels=np.array([-1, 1, 2, 1])), "labels run from -1", "0…2"),
     ],
 )
-def test_bad_data_names_file_array_and_fix(
-    tmp_path: Path, arrays: dict[str, npt.NDArray[Any]], said: str, hint: str
-) -> None:
+def test_bad_data_names_file_array_and_fix(tmp_path: Path, arrays: dict[str, Any], said: str, hint: str) -> None:
     with pytest.raises(DatasetError) as caught:
         npz(tmp_path, **arrays)
     assert "d.npz" in caught.value.message

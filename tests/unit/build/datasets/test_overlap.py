@@ -1,6 +1,5 @@
 """A calibration sample that is evaluated too is refused."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ def noise(count: int, seed: int = 0) -> npt.NDArray[Any]:
     return np.random.default_rng(seed).standard_normal((count, 3, 4)).astype(np.float32)
 
 
-def check(evaluated: Sequence[npt.NDArray[Any]], calibrated: Sequence[npt.NDArray[Any]]) -> None:
+def check(evaluated: list[npt.NDArray[Any]], calibrated: list[npt.NDArray[Any]]) -> None:
     overlap = Overlap("data.npz")
     for start in range(0, len(evaluated[0]), 5):  # as they come, in batches
         overlap.evaluated([array[start : start + 5] for array in evaluated])

@@ -14,10 +14,10 @@ from edgerig.build.datasets.dataset import Fits
 from edgerig.errors import ConfigError, DatasetError
 
 WANTED = fits((1, 2), classes=3)
-ROWS = {"a": [1.0, 2.0, 3.0], "b": [10, 20, 30], "kind": [0, 2, 1]}
+ROWS: dict[str, list[Any]] = {"a": [1.0, 2.0, 3.0], "b": [10, 20, 30], "kind": [0, 2, 1]}
 
 
-def write(folder: Path, rows: Mapping[str, Sequence[object]] = ROWS, name: str = "d.csv") -> str:
+def write(folder: Path, rows: Mapping[str, Sequence[Any]] = ROWS, name: str = "d.csv") -> str:
     table = pa.table(rows)
     if name.endswith(".parquet"):
         pq.write_table(table, folder / name)
@@ -98,7 +98,7 @@ def test_calibration_is_another_file_without_the_evaluated_rows(tmp_path: Path) 
     ],
 )
 def test_what_is_wrong_is_named_with_its_fix(
-    tmp_path: Path, rows: Mapping[str, Sequence[object]], said: str, hint: str
+    tmp_path: Path, rows: Mapping[str, Sequence[Any]], said: str, hint: str
 ) -> None:
     if any("x" in map(str, values) for values in rows.values()):
         (tmp_path / "d.csv").write_text("a,b,kind\n1,2,0\nx,2,0\n")
