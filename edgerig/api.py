@@ -118,20 +118,20 @@ def sweep(
     from edgerig.sweep.conclude import conclude
     from edgerig.sweep.engine import run_sweep
 
-    told, run = observer or Observer(), _folder(what, command)
-    told.planned(run.path, len(run.file.plan.cells), len(run.outcomes()))
+    listener, run = observer or Observer(), _folder(what, command)
+    listener.planned(run.path, len(run.file.plan.cells), len(run.outcomes()))
     try:
-        run_sweep(run, Store(cache_root()), told.progressed, wait=wait)
+        run_sweep(run, Store(cache_root()), listener.progressed, wait=wait)
     except KeyboardInterrupt:
-        told.interrupted(run.path)
+        listener.interrupted(run.path)
         write_all(conclude(run), run.path)
         raise
     results = conclude(run)
-    told.concluded(results)
+    listener.concluded(results)
     try:
         return Run(run.path, results, tuple(write_all(results, run.path)))
     finally:  # a report that cannot be written keeps the run out of no history
-        _keep(results, run.path, told)
+        _keep(results, run.path, listener)
 
 
 def rebuild(run: Place, *, observer: Observer | None = None) -> Run:
@@ -218,7 +218,7 @@ def _chosen(run: Snapshot, select: Sequence[str]) -> Snapshot:
     return run.model_copy(update={"cells": kept})
 
 
-def _keep(results: Results, folder: Path, told: Observer) -> None:
+def _keep(results: Results, folder: Path, listener: Observer) -> None:
     """The run into the history beside it. Its reports stand already: that this fails is a warning."""
     from edgerig.confined import Confined
     from edgerig.history import store
@@ -228,4 +228,4 @@ def _keep(results: Results, folder: Path, told: Observer) -> None:
     except Exception as error:
         why = foreseen(error, Confined(folder) / "logs/history.traceback.txt")
         hint = f"{why.hint}; then: edgerig history add {folder}"
-        told.warned(EdgerigError(f"not added to the history: {why.message}", hint=hint))
+        listener.warned(EdgerigError(f"not added to the history: {why.message}", hint=hint))

@@ -78,9 +78,9 @@ def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
     found = carried.load(source) if source else bundles.bundle(arch or "")
     if to:
         carried.save(found, to)
-    told = found.manifest
-    say(f"bundle {found.key} for {found.architecture.name}, {told['archive_bytes'] / 1e6:.1f} MB to push")
-    say("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in told["wheels"]))
+    manifest = found.manifest
+    say(f"bundle {found.key} for {found.architecture.name}, {manifest['archive_bytes'] / 1e6:.1f} MB to push")
+    say("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in manifest["wheels"]))
     if to:
         say(f"written to {to}: edgerig devices bundle --from {to.name}")
 

@@ -97,8 +97,8 @@ def _print_matrix(found: Comparison) -> None:
             shown.add_row(quoted(cell.id), cell.label, quoted(cell.reason))
     print_table(shown)
     for row in comparison_view.changed(found):
-        told = f"{row.cell.id}: {row.metric.metric}: {comparison_view.described(row.metric)}"
-        say(f"{row.metric.label}: {told}")
+        sentence = f"{row.cell.id}: {row.metric.metric}: {comparison_view.described(row.metric)}"
+        say(f"{row.metric.label}: {sentence}")
     say(comparison_view.headline(found))
 
 

@@ -33,8 +33,8 @@ _AFTER = ("metrics", "why", "runner_up", "runner_up_versus", "cautions", "ruled_
 
 def names() -> tuple[str, ...]:
     """Of what scripts are told of a decision: the choice, its figures, the reasons."""
-    told = (field.name for figure in figures.reported() for field in figure.fields if field.shown)
-    return (*_BEFORE, *told, *_AFTER)
+    columns = (field.name for figure in figures.reported() for field in figure.fields if field.shown)
+    return (*_BEFORE, *columns, *_AFTER)
 
 
 def show(run: Path, form: Form, changed: dict[str, Any]) -> None:

@@ -59,8 +59,10 @@ class Telling(api.Observer):
         """How the cells ended, before any report is written: one that fails hides nothing of it."""
         self._shown.close()
         counts = Counter(cell.status for cell in results.cells)
-        told = (f"{counts[status]} {status}" for status in ("ok", "failed", "skipped", "unsupported") if counts[status])
-        say(", ".join(told), err=True)
+        counted = (
+            f"{counts[status]} {status}" for status in ("ok", "failed", "skipped", "unsupported") if counts[status]
+        )
+        say(", ".join(counted), err=True)
         for cell in results.cells:
             if cell.status == "failed" and cell.error is not None:
                 say(f"failed: {cell.id} ({cell.error.stage}, {cell.error.kind}): {cell.error.message}", err=True)

@@ -213,7 +213,7 @@ def _accuracy(figure: Figure, change: Change, pair: _Pair, minimum: float) -> Me
     if old is None or new is None:
         return _absent(key, old.value if old else None, new.value if new else None, minimum, pair.now)
     sign = -1 if new.higher_is_better else 1
-    told = "points" if new.unit == "fraction" else "%"
+    unit = "points" if new.unit == "fraction" else "%"
     if (old.metric, old.samples, old.dataset) != (new.metric, new.samples, new.dataset):
         reason = (
             f"not of the same data: {old.metric} of {old.samples} samples ({old.dataset}) in the base, "
@@ -223,27 +223,27 @@ def _accuracy(figure: Figure, change: Change, pair: _Pair, minimum: float) -> Me
     if pair.was.outputs_sha256 is not None and pair.was.outputs_sha256 == pair.now.outputs_sha256:
         none = Difference(0.0, 0.0, 0.0, 1.0)
         same = _changed(key, old.value, new.value, none, minimum, "every output is the same", sign=sign)
-        return same.model_copy(update={"unit": told})
+        return same.model_copy(update={"unit": unit})
     found, reason = _accuracy_change(old, new)
     if found is None:
         return _open(key, old.value, new.value, minimum, reason)
-    if told == "%":
+    if unit == "%":
         scale = abs(old.value) or 1.0
         found = Difference(found.effect / scale, found.low / scale, found.high / scale, found.p)
     changed = _changed(key, old.value, new.value, found, minimum, reason, sign=sign)
-    return changed.model_copy(update={"unit": told})
+    return changed.model_copy(update={"unit": unit})
 
 
 def _accuracy_change(old: AccuracySnapshot, new: AccuracySnapshot) -> tuple[Difference | None, str]:
     """By the same samples where both runs tell which they had wrong, else by the two intervals."""
     if old.wrong is not None and new.wrong is not None:
         lost, gained = len(set(new.wrong) - set(old.wrong)), len(set(old.wrong) - set(new.wrong))
-        told = f"of {new.samples} samples {lost} are newly wrong and {gained} newly right"
-        return paired_accuracy(old.wrong, new.wrong, new.samples), told
+        evidence = f"of {new.samples} samples {lost} are newly wrong and {gained} newly right"
+        return paired_accuracy(old.wrong, new.wrong, new.samples), evidence
     if old.ci95 is None or new.ci95 is None:
         return None, "one of the two is known without an interval"
-    told = "compared by the two intervals: which samples were wrong is not known for both"
-    return unpaired(old.value, old.ci95, new.value, new.ci95), told
+    evidence = "compared by the two intervals: which samples were wrong is not known for both"
+    return unpaired(old.value, old.ci95, new.value, new.ci95), evidence
 
 
 def _latency(figure: Figure, change: Change, pair: _Pair, minimum: float) -> MetricChange:
@@ -262,8 +262,8 @@ def _latency(figure: Figure, change: Change, pair: _Pair, minimum: float) -> Met
     if doubt:
         return changed.model_copy(update={"label": "inconclusive", "reason": doubt})
     if changed.label == "inconclusive" and max(len(old.process_p50_ms), len(new.process_p50_ms)) == 1:
-        told = "neither run was spread over several processes: raise run.repeats to 3 or more"
-        return changed.model_copy(update={"reason": told})
+        evidence = "neither run was spread over several processes: raise run.repeats to 3 or more"
+        return changed.model_copy(update={"reason": evidence})
     apart = () if machine is None or not machine.corrected else reach(machine, size, old.p50_ms, own_core(old, new))
     if changed.label == "inconclusive" and sum(apart) > minimum / 2:
         return changed.model_copy(update={"reason": _beside(own_core(old, new)) or _MACHINE})

@@ -149,16 +149,16 @@ def _number_held(
     figure: Figure, found: Known, interval: tuple[float, float] | None, remark: str, limit: float
 ) -> tuple[Outcome, str]:
     """A cost, by what it may as well be."""
-    told = f"{found.value:,.6g}{f' ({remark})' if remark else ''}"
+    shown = f"{found.value:,.6g}{f' ({remark})' if remark else ''}"
     asked = f"at most {limit:,.6g} is allowed"
     if interval is None:
-        return "inconclusive", f"{told}, known without an interval; {asked}"
+        return "inconclusive", f"{shown}, known without an interval; {asked}"
     low, high = interval
     if figure.certainty.known == "counted" and high > found.value:
-        told += f" ± {high - found.value:,}"
+        shown += f" ± {high - found.value:,}"
     elif low < high and figure.certainty.known != "counted":
-        told += f" [{low:.4g}, {high:.4g}]"
-    return _at_most(low, high, limit), f"{told}, {asked}"
+        shown += f" [{low:.4g}, {high:.4g}]"
+    return _at_most(low, high, limit), f"{shown}, {asked}"
 
 
 def _at_most(low: float, high: float, limit: float) -> Outcome:

@@ -243,9 +243,9 @@ def _wrong(outputs: Outputs, labels: npt.NDArray[np.int64]) -> tuple[int, ...] |
 def _dataset(results: Results, cell: CellResult) -> str:
     """What the evaluation data is known by: its fingerprint, else where it came from."""
     model = results.models.get(f"{cell.model}-{cell.source}") or results.models.get(cell.model)
-    told = (model.dataset if model is not None else None) or "unknown"
-    fingerprint = re.search(r"sha256 [0-9a-f]{8,64}", told)
-    return fingerprint.group() if fingerprint else told
+    dataset = (model.dataset if model is not None else None) or "unknown"
+    fingerprint = re.search(r"sha256 [0-9a-f]{8,64}", dataset)
+    return fingerprint.group() if fingerprint else dataset
 
 
 def _fingerprint(outputs: Outputs) -> str:

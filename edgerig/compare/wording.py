@@ -54,19 +54,21 @@ def machine_text(machine: Shift) -> str:
         return f"{seen}: no latency is compared, {machine.doubt}"
     if not machine.corrected:
         return f"{seen}: latencies are compared as measured, {machine.reason}"
-    told = f"{seen}: latencies are corrected for it"
+    sentence = f"{seen}: latencies are corrected for it"
     core, memory = (
         max(machine.core_slower, machine.core_faster),
         max(machine.memory_slower, machine.memory_faster),
     )
     if core:
-        told += (
+        sentence += (
             f"; arithmetic differs from it by {_apart(core)}, and as a latency may follow either, its interval reaches"
         )
-        told += " from one to the other"
+        sentence += " from one to the other"
     if memory:
-        told += f"; memory differs from it by {_apart(memory)}, which widens the interval of what reads a large file"
-    return told
+        sentence += (
+            f"; memory differs from it by {_apart(memory)}, which widens the interval of what reads a large file"
+        )
+    return sentence
 
 
 def _apart(logarithm: float) -> str:

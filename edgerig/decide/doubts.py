@@ -34,8 +34,8 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
         found.append(f"its median may be up to {numbers.duration(interval[1])}, above the limit")
     if pick.verdict is not None and kind_of(label := latency_label(pick)).doubt == "provisional":
-        told = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
-        found.append(f"its latency is {label}: {told}")
+        remark = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
+        found.append(f"its latency is {label}: {remark}")
     return tuple(found)
 
 
@@ -93,10 +93,10 @@ def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[st
     if not rules.by_agreement or pick.parity.agreement is None:
         return ()
     share = f"{numbers.significant(100 * pick.parity.agreement)} % of {numbers.counted(pick.parity.samples, 'sample')}"
-    told = f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}"
+    remark = f"{_no_accuracy(pick)}; it agrees with the float network in {share}{_known_error(pick)}"
     if not any(reason.startswith(DISAGREEING) for reason in out):
-        return (told,)
-    return (told, "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out")
+        return (remark,)
+    return (remark, "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out")
 
 
 def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:

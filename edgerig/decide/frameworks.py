@@ -75,7 +75,7 @@ def _finding(overall: Decision, best: Sequence[Decision]) -> str:
     won = f"{name(winner.source)}, as {wording.variant(winner)} ({wording.described(winner)})"
     if not others:
         return f"{won}: no other source gives a variant that can be recommended."
-    told = [
+    reasons = [
         f"{name(d.pick.source)}'s best, {wording.variant(d.pick)}: "
         + tradeoff(winner, d.pick, d.basis, same=d.pick.id in overall.tied)
         for d in others
@@ -83,7 +83,7 @@ def _finding(overall: Decision, best: Sequence[Decision]) -> str:
     ]
     close = all(d.pick is not None and d.pick.id in overall.tied for d in others)
     lead = "Either: they are not told apart. The first of them is" if close else "Best is"
-    return f"{lead} {won}; {'; '.join(told)}."
+    return f"{lead} {won}; {'; '.join(reasons)}."
 
 
 def _same_route(rows: Sequence[Row], sources: Sequence[str]) -> str:

@@ -60,9 +60,9 @@ def within(budget: SweepBudget, emulated: bool) -> str:
     found: dict[str, list[str]] = {}
     for figure, limit, allowed in limits(budget):
         if not (emulated and limit.on == "real"):
-            told = limit.within.format(written(figure, limit, allowed))
-            found.setdefault(_bound(figure), []).append(told)
-    return " and ".join(f"{bound} {' and '.join(told)}" for bound, told in found.items())
+            words = limit.within.format(written(figure, limit, allowed))
+            found.setdefault(_bound(figure), []).append(words)
+    return " and ".join(f"{bound} {' and '.join(words)}" for bound, words in found.items())
 
 
 def said(budget: SweepBudget) -> list[str]:

@@ -58,8 +58,8 @@ def _last_said(done: Finished) -> str:
 
 
 def _illegal(device: PosixDevice, remote: str, before: DeviceRecord) -> tuple[str, str]:
-    told = illegal.explain(before.arch, _code(device, remote), before.state.features)
-    return f": {told}", "the device lacks a CPU feature the runtime or the model's kernels were built for"
+    explained = illegal.explain(before.arch, _code(device, remote), before.state.features)
+    return f": {explained}", "the device lacks a CPU feature the runtime or the model's kernels were built for"
 
 
 def _code(device: PosixDevice, remote: str) -> bytes:

@@ -70,7 +70,7 @@ def feature(arch: str, code: bytes) -> Feature | None:
     """
     if arch == "aarch64" and len(code) >= 4:
         word = int.from_bytes(code[:4], "little")
-        return next((Feature(name, told) for mask, value, name, told in A64 if word & mask == value), None)
+        return next((Feature(name, words) for mask, value, name, words in A64 if word & mask == value), None)
     if arch == "x86_64":
         return _x86(code.lstrip(bytes(LEGACY_PREFIXES)))
     return None
@@ -98,12 +98,12 @@ def explain(arch: str | None, code: bytes, listed: Sequence[str] | None) -> str:
     found = feature(arch, code) if arch and code else None
     if found is None:
         return f"{_bytes(arch, code)}; the device lists {_list(listed)}"
-    told = f"{found.instructions} ({_bytes(arch, code)}) needs {found.text}"
+    sentence = f"{found.instructions} ({_bytes(arch, code)}) needs {found.text}"
     if listed is None:
-        return f"{told}; which features the device has is not known"
+        return f"{sentence}; which features the device has is not known"
     if {found.name, FEATURES.get(found.name, found.name)} & set(listed):
-        return f"{told}, which the device lists: its system may not let programs use it"
-    return f"{told}, which the device's processor does not list"
+        return f"{sentence}, which the device lists: its system may not let programs use it"
+    return f"{sentence}, which the device's processor does not list"
 
 
 def _bytes(arch: str | None, code: bytes) -> str:

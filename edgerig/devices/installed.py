@@ -66,15 +66,15 @@ def versions_of(transport: Transport, python: Sequence[str]) -> dict[str, str | 
     names = on_device()
     asked = transport.run([*python, "-c", _ASK, *names], TIMEOUT_S)
     try:
-        told = json.loads(asked.stdout[:4096])
-        return {name: _version(told[name]) for name in names}
+        answer = json.loads(asked.stdout[:4096])
+        return {name: _version(answer[name]) for name in names}
     except (ValueError, TypeError, KeyError) as error:
         said = asked.stderr[-300:].decode("utf-8", "replace").strip()
         raise DeviceError(f"{python[0]} does not tell its packages: {said or 'it said nothing'}") from error
 
 
-def _version(told: object) -> str | None:
-    return told if isinstance(told, str) and re.fullmatch(r"[\w.+!-]{1,40}", told, re.ASCII) else None
+def _version(value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.+!-]{1,40}", value, re.ASCII) else None
 
 
 def _of_python(transport: Transport, python: Sequence[str]) -> Facts:

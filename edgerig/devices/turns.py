@@ -89,7 +89,7 @@ class Claim:
     tell: Callable[[str], None] = lambda _: None
     waited_s: float = 0.0
     """In all, so that deadlines can leave it out."""
-    told: set[tuple[str, str, str]] = field(default_factory=set)
+    announced: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def claim(device: str, run: str, token: str, *, wait: bool = True, tell: Callable[[str], None] | None = None) -> Claim:
@@ -127,8 +127,8 @@ def _say(asking: Claim, held: Held) -> None:
             f"{asking.device} is {held.words()}", hint="try again when it has ended; without --no-wait a sweep waits"
         )
     holder = (held.run, held.who, held.device)
-    if holder not in asking.told:
-        asking.told.add(holder)
+    if holder not in asking.announced:
+        asking.announced.add(holder)
         asking.tell(f"{held.words()}; waiting for our turn")
 
 

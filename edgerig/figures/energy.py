@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def _least(cell: CellResult) -> float | None:
-    return min(cell.energy.process_millijoules, default=None)
+    return None if cell.energy.interval_millijoules is None else cell.energy.interval_millijoules[0]
 
 
 def _most(cell: CellResult) -> float | None:
-    return max(cell.energy.process_millijoules, default=None)
+    return None if cell.energy.interval_millijoules is None else cell.energy.interval_millijoules[1]
 
 
 ENERGY = Figure(
@@ -43,7 +43,7 @@ ENERGY = Figure(
         minimum=0.10,
         unit="mJ",
         on_processor=True,
-        note="the device's own sensor, less the idle device; the interval is the range of a run's processes.",
+        note="the device's own sensor, less the idle device; the interval is Student's t over a run's processes.",
     ),
     limit=Limit("energy_mj", "positive", "with more than {} per inference", "{} per inference", on="real"),
     trend=Trend("energy", exact=False, minimum=0.10, belongs="processor", without="untimed"),

@@ -131,10 +131,10 @@ def as_json(found: Trends) -> dict[str, Any]:
     """The answer for scripts; `schema` counts up when a field changes its meaning. Infinite ratios are null."""
     series = []
     for trend in found.trends:
-        told = asdict(trend)
-        for change in told["changes"]:
+        row = asdict(trend)
+        for change in row["changes"]:
             change["ratio"] = change["ratio"] if np.isfinite(change["ratio"]) else None
-        series.append(told | {"last": trend.last, "median": trend.median})
+        series.append(row | {"last": trend.last, "median": trend.median})
     return {
         "schema": TRENDS_SCHEMA,
         "model": found.model,

@@ -29,12 +29,12 @@ def unit(metric: Metric) -> str:
     return "" if metric.unit == "ms" else metric.unit
 
 
-def change(told: LevelChange, metric: Metric) -> str:
+def change(found: LevelChange, metric: Metric) -> str:
     """`+14.9 % at 20261121-…: 0.0089 → 0.0102 ms (p = 0.001)`"""
-    share = f"{told.ratio - 1:+.1%}".replace("%", " %") if math.isfinite(told.ratio) else "from nothing"
-    p = "" if told.p is None else f" (p = {told.p:.3g})"
-    levels = f"{figure(told.before, metric)} → {figure(told.after, metric)} {unit(metric)}".rstrip()
-    return f"{share} at {told.run}: {levels}{p}"
+    share = f"{found.ratio - 1:+.1%}".replace("%", " %") if math.isfinite(found.ratio) else "from nothing"
+    p = "" if found.p is None else f" (p = {found.p:.3g})"
+    levels = f"{figure(found.before, metric)} → {figure(found.after, metric)} {unit(metric)}".rstrip()
+    return f"{share} at {found.run}: {levels}{p}"
 
 
 def measured(point: Point, metric: Metric) -> str:

@@ -86,21 +86,21 @@ def select(raw: Raw, size_bytes: int | None = None, reference: float | None = No
     least = min((ratio for ratio in known if ratio is not None), default=None)
     tried = [_of_attempt(attempt, cached, least) for attempt in attempts]
     found = [timed.contention for timed in tried]
-    clean = [index for index, told in enumerate(found) if told is None or not told.contended]
+    clean = [index for index, judged in enumerate(found) if judged is None or not judged.contended]
     several = [attempts[index] for index in clean] if clean else attempts
     if len(several) > 1:
         together = _of_attempt(_together(several), cached, least)
-        told = together.contention
-        if told is None:
+        judged = together.contention
+        if judged is None:
             return together
-        if not told.contended and (clean or told.counted == "undisturbed"):
-            return replace(together, contention=told.model_copy(update={"attempts": len(attempts), "attempt": 0}))
-    shares = [1.0 if told is None else told.undisturbed / told.measured for told in found]
+        if not judged.contended and (clean or judged.counted == "undisturbed"):
+            return replace(together, contention=judged.model_copy(update={"attempts": len(attempts), "attempt": 0}))
+    shares = [1.0 if judged is None else judged.undisturbed / judged.measured for judged in found]
     chosen = clean[0] if clean else shares.index(max(shares))
-    told = found[chosen]
-    if told is None:
+    judged = found[chosen]
+    if judged is None:
         return tried[chosen]
-    numbered = told.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
+    numbered = judged.model_copy(update={"attempts": len(attempts), "attempt": chosen + 1})
     return replace(tried[chosen], contention=numbered)
 
 
@@ -210,10 +210,10 @@ def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
 
 def _beside_counted(watched: Sequence[Watched], seen: Sequence[_Seen], counted: Counted) -> tuple[float, ...]:
     found = []
-    for told, each in zip(watched, seen, strict=True):
-        bursts = np.zeros(len(told.bursts), np.bool_)
+    for of_process, each in zip(watched, seen, strict=True):
+        bursts = np.zeros(len(of_process.bursts), np.bool_)
         bursts[each.burst[each.which(counted)]] = True
-        found.append(core_ms(told, bursts))
+        found.append(core_ms(of_process, bursts))
     return tuple(ms for ms in found if ms)
 
 
@@ -273,7 +273,7 @@ def _seen(samples: Samples, watched: Watched, threads: int, core: Flags, others_
     lost = np.where(willing, 0, np.maximum(_column(watched, "wall_ns") - _column(watched, "cpu_ns"), 0))
     stolen = np.maximum(lost - waited, 0).astype(np.float64)
     disturbed = np.maximum(waited, lost) > WAITED * time
-    if threads > 1 and "waited_ns" in watched.told.reasons:
+    if threads > 1 and "waited_ns" in watched.raw.reasons:
         disturbed |= _column(watched, "involuntary") > 0
     kept = disturbed[burst]
     kept[first[1:]] |= disturbed[:-1]
@@ -301,11 +301,11 @@ def _beside(watched: Watched, threads: int, others: npt.NDArray[np.float64], rob
     Of one thread, what was runnable before and after a short burst tells; of several nobody knows how many of them
     were at that moment, and of a long one not what happened in it: then the stretch it is in tells.
     """
-    allowed = NEIGHBOURS * watched.told.cpus
+    allowed = NEIGHBOURS * watched.raw.cpus
     runnable = _column(watched, "runnable")
     seen = (runnable - 1 > allowed) if threads == 1 else np.zeros(len(runnable), np.bool_)
     stretch: Flags = robbed | (others > allowed)
-    if threads > 1 or not watched.told.stretches:
+    if threads > 1 or not watched.raw.stretches:
         return seen | stretch
     return np.where((_column(watched, "wall_ns") < SHORT_NS) & (runnable != UNKNOWN), seen, seen | stretch)
 
@@ -313,15 +313,15 @@ def _beside(watched: Watched, threads: int, others: npt.NDArray[np.float64], rob
 def _neighbours(watched: Watched) -> tuple[npt.NDArray[np.float64], Flags]:
     """Of each burst's stretch: processors that others kept busy at least, and whether a hypervisor took more than
     `COMPANY` of the time the machine wanted. No more than `TICKS_OFF` ticks is nothing."""
-    told = watched.told
+    raw = watched.raw
     others, robbed = [0.0], [False]
-    for stretch in told.stretches:
+    for stretch in raw.stretches:
         slack = TICKS_OFF * NS_PER_TICK
-        busy = max(told.cpus * stretch.wall_ns - stretch.idle_ns, 0)
+        busy = max(raw.cpus * stretch.wall_ns - stretch.idle_ns, 0)
         wall = max(stretch.wall_ns, 1)
         others.append(max(busy - stretch.own_ns - slack, 0) / wall)
         robbed.append(stretch.steal_ns > COMPANY * busy + slack)
-    of_bursts = np.repeat(np.arange(1, len(others)), [stretch.bursts for stretch in told.stretches])
+    of_bursts = np.repeat(np.arange(1, len(others)), [stretch.bursts for stretch in raw.stretches])
     of_bursts = np.concatenate([of_bursts, np.zeros(len(watched.bursts) - len(of_bursts), np.int64)])
     return np.array(others)[of_bursts], np.array(robbed)[of_bursts]
 
@@ -329,10 +329,10 @@ def _neighbours(watched: Watched) -> tuple[npt.NDArray[np.float64], Flags]:
 def _machine(watched: Sequence[Watched]) -> tuple[float | None, float | None, str]:
     """Processors others kept busy and the share a hypervisor took of the time the machine wanted, over the timed loops
     of all processes; or why that is not known."""
-    stretches = [(each.told.cpus, stretch) for each in watched for stretch in each.told.stretches]
+    stretches = [(each.raw.cpus, stretch) for each in watched for stretch in each.raw.stretches]
     wall = sum(stretch.wall_ns for _, stretch in stretches)
     if not wall:
-        return None, None, next((r for each in watched if (r := each.told.reasons.get("stretches"))), "it was not read")
+        return None, None, next((r for each in watched if (r := each.raw.reasons.get("stretches"))), "it was not read")
     busy = sum(max(cpus * stretch.wall_ns - stretch.idle_ns, 0) for cpus, stretch in stretches)
     own = sum(stretch.own_ns for _, stretch in stretches)
     steal = sum(stretch.steal_ns for _, stretch in stretches)
@@ -340,16 +340,16 @@ def _machine(watched: Sequence[Watched]) -> tuple[float | None, float | None, st
 
 
 def _reasons(watched: Sequence[Watched], others: dict[str, str]) -> dict[str, str]:
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for each in watched:
-        told |= _of_results(each.told)
-    return told | {name: reason for name, reason in others.items() if reason}
+        reasons |= _of_results(each.raw)
+    return reasons | {name: reason for name, reason in others.items() if reason}
 
 
-def _of_results(told: RawContention) -> dict[str, str]:
+def _of_results(raw: RawContention) -> dict[str, str]:
     """The runner's reasons under the names of the results."""
     names = {"waited_ns": "waited", "runnable": "company"}
-    return {names[name]: reason for name, reason in told.reasons.items() if name in names}
+    return {names[name]: reason for name, reason in raw.reasons.items() if name in names}
 
 
 def _column(watched: Watched, name: str) -> Samples:

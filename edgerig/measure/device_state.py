@@ -43,8 +43,8 @@ def _reading(raw: RawReading | None, probed: DeviceRecord | None) -> Reading | N
         "battery_status": battery.status,
     }
     if raw is not None:
-        told = raw.model_dump(exclude={"at_ns", "throttled_bits"})
-        values |= {name: value for name, value in told.items() if value is not None}
+        fields = raw.model_dump(exclude={"at_ns", "throttled_bits"})
+        values |= {name: value for name, value in fields.items() if value is not None}
         values["at_s"] = None if raw.at_ns is None else raw.at_ns / 1e9
         if raw.throttled_bits is not None:
             values["throttled"] = words(raw.throttled_bits)
@@ -54,9 +54,9 @@ def _reading(raw: RawReading | None, probed: DeviceRecord | None) -> Reading | N
 def _reason(name: str, raw: RawState, before: DeviceRecord | None, after: DeviceRecord | None) -> str:
     """Why `name` is missing: in the words of whoever was to tell it."""
     key = {"throttled": "throttled_bits", "at_s": "during"}.get(name, name)
-    told = raw.reasons.get(key)
-    if told:
-        return told
+    reason = raw.reasons.get(key)
+    if reason:
+        return reason
     probed = after or before
     known = {} if probed is None else probed.state.reasons
     if name == "thermal_status":

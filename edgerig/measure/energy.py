@@ -6,11 +6,17 @@ memory and its network. Disturbed samples can be left out, their energy cannot: 
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
+
+from scipy import special
 
 from edgerig.measure.raw import RawEnergy
 from edgerig.results import Contention, Energy
 
+LEAST_PROCESSES = 3
+"""With fewer nobody knows how processes differ: two may agree by chance."""
 LEAST_INTERVALS = 10
 """Sampling intervals in the loop, and in the idle time: with fewer, what lies beyond the first and last reading of a
 window is more than a tenth of it."""
@@ -31,10 +37,13 @@ def energy(processes: Sequence[RawEnergy], contention: Contention | None) -> Ene
     microjoules = sum(each.microjoules for each in processes)
     resting = sum(each.idle_microjoules * each.window_ns / each.idle_ns for each in processes)
     interval_ns = _interval_ns(processes)
+    each_millijoules = tuple(_millijoules(each) for each in processes)
+    value = (microjoules - resting) / 1e3 / inferences
     found = Energy(
-        millijoules=(microjoules - resting) / 1e3 / inferences,
+        millijoules=value,
         gross_millijoules=microjoules / 1e3 / inferences,
-        process_millijoules=tuple(_millijoules(each) for each in processes),
+        process_millijoules=each_millijoules,
+        interval_millijoules=_interval(value, each_millijoules),
         idle_watts=1e3 * sum(each.idle_microjoules for each in processes) / idle_ns,
         sensor=first.sensor,
         interval_seconds=None if interval_ns is None else interval_ns / 1e9,
@@ -44,10 +53,21 @@ def energy(processes: Sequence[RawEnergy], contention: Contention | None) -> Ene
     )
     why_not = _worthless(found, contention)
     return (
-        found.model_copy(update={"millijoules": None, "process_millijoules": (), "reason": why_not})
+        found.model_copy(
+            update={"millijoules": None, "process_millijoules": (), "interval_millijoules": None, "reason": why_not}
+        )
         if why_not
         else found
     )
+
+
+def _interval(value: float, processes: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval around `value`: Student's t over the processes (Student, Biometrika 6(1), 1908)."""
+    if len(processes) < LEAST_PROCESSES:
+        return None
+    quantile = float(special.stdtrit(len(processes) - 1, 0.975))
+    half = quantile * statistics.stdev(processes) / math.sqrt(len(processes))
+    return value - half, value + half
 
 
 def _worthless(found: Energy, contention: Contention | None) -> str:

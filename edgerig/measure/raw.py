@@ -197,7 +197,7 @@ class Watched:
     order; (0, 8) where nothing was watched, for which `told` has the reason."""
 
     bursts: npt.NDArray[np.int64]
-    told: RawContention
+    raw: RawContention
 
 
 @dataclass(frozen=True)
@@ -365,21 +365,21 @@ def _samples(folder: Path | Confined, run: RawRun) -> npt.NDArray[np.int64]:
 
 
 def _watched(folder: Path | Confined, run: RawRun) -> Watched:
-    told = run.contention
-    if not told.bursts:
-        return Watched(np.empty((0, len(COLUMNS)), np.int64), told)
-    bursts = _array(folder / "bursts.npy", "<i8", (told.bursts, None), run.cell)
+    raw = run.contention
+    if not raw.bursts:
+        return Watched(np.empty((0, len(COLUMNS)), np.int64), raw)
+    bursts = _array(folder / "bursts.npy", "<i8", (raw.bursts, None), run.cell)
     if bursts.shape[1] == len(COLUMNS) - 1:  # an older runner's, which did not look for who shares the core
         bursts = np.pad(bursts, ((0, 0), (0, 1)), constant_values=UNKNOWN)
     if bursts.shape[1] != len(COLUMNS):
         raise UnparsableOutput(f"{run.cell}: bursts.npy has {bursts.shape[1]} columns for {len(COLUMNS)}")
     counts = bursts[:, COLUMNS.index("samples")]
-    stretched = sum(stretch.bursts for stretch in told.stretches)
-    if counts.min() < 1 or counts.max() > run.samples or counts.sum() != run.samples or stretched > told.bursts:
+    stretched = sum(stretch.bursts for stretch in raw.stretches)
+    if counts.min() < 1 or counts.max() > run.samples or counts.sum() != run.samples or stretched > raw.bursts:
         raise UnparsableOutput(f"{run.cell}: bursts.npy does not hold the {run.samples} samples of samples.npy")
     if bursts.min() < UNKNOWN or bursts.max() > LONGEST_NS:
         raise UnparsableOutput(f"{run.cell}: bursts.npy holds values from {bursts.min()} to {bursts.max()}")
-    return Watched(bursts, told)
+    return Watched(bursts, raw)
 
 
 def _array(path: Path | Confined, dtype: str, shape: tuple[int | None, ...], cell: str) -> npt.NDArray[Any]:

@@ -72,7 +72,7 @@ def core_ms(watched: Watched, bursts: Flags) -> float | None:
 
 def _ratios(watched: Watched) -> Numbers:
     """Of each burst the core's computation over the chain's of its stretch, NaN where one is missing."""
-    stretches = watched.told.stretches
+    stretches = watched.raw.stretches
     chains = np.array([each.chain_ns or np.nan for each in stretches], dtype=np.float64)
     of_bursts = np.repeat(chains, [each.bursts for each in stretches])
     of_bursts = np.concatenate([of_bursts, np.full(len(watched.bursts) - len(of_bursts), np.nan)])

@@ -43,9 +43,9 @@ def signs(state: CellState) -> list[str]:
 
 
 def _flags(readings: list[Reading]) -> list[str]:
-    told = [reading.throttled for reading in readings if reading.throttled is not None]
-    now = [text for text in NOW if any(text in flags for flags in told)]
-    since = [text for text in SINCE_BOOT if any(text in b and text not in a for a, b in pairwise(told))]
+    seen = [reading.throttled for reading in readings if reading.throttled is not None]
+    now = [text for text in NOW if any(text in flags for flags in seen)]
+    since = [text for text in SINCE_BOOT if any(text in b and text not in a for a, b in pairwise(seen))]
     named = now + [text for text in since if not _implied(text, now)]
     return [f"the firmware says: {', '.join(named)}"] if named else []
 
@@ -56,8 +56,9 @@ def _implied(since: str, now: Iterable[str]) -> bool:
 
 
 def _thermal(readings: list[Reading]) -> list[str]:
-    told = [reading.thermal_status for reading in readings if reading.thermal_status not in (None, NOT_THROTTLED)]
-    return [f"Android's thermal status was {', '.join(str(status) for status in dict.fromkeys(told))}"] if told else []
+    statuses = [reading.thermal_status for reading in readings if reading.thermal_status not in (None, NOT_THROTTLED)]
+    several = ", ".join(str(status) for status in dict.fromkeys(statuses))
+    return [f"Android's thermal status was {several}"] if several else []
 
 
 def _frequency(readings: list[Reading]) -> list[str]:

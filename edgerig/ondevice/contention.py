@@ -52,7 +52,7 @@ class Watch:
     def __init__(self, root: str = "/") -> None:
         self._tasks = os.path.join(root, "proc/self/task")
         self._threads: dict[str, int] = {}
-        self._told: dict[str, bytes] = {}
+        self._texts: dict[str, bytes] = {}
         self.reasons: dict[str, str] = {}
         """Why a column is UNKNOWN or there are no stretches, by name."""
         self._rows: list[tuple[int, ...]] = []
@@ -177,8 +177,8 @@ class Watch:
         except OSError as error:
             self.reasons["waited_ns"] = f"the kernel lists no threads: {error.strerror}"
             return
-        told = {name: text for name in names if (text := self._schedstat(name)) is not None}
-        own = told.get(str(os.getpid()))  # the calling thread is the process' first
+        texts = {name: text for name in names if (text := self._schedstat(name)) is not None}
+        own = texts.get(str(os.getpid()))  # the calling thread is the process' first
         if own is None or own.split()[2:] in ([], [b"0"]):
             self.reasons["waited_ns"] = (
                 "/proc/self/task/*/schedstat cannot be read"
@@ -186,8 +186,8 @@ class Watch:
                 else "the kernel does not count waiting (it was built without CONFIG_SCHED_INFO)"
             )
             return
-        chosen = {name for name, text in told.items() if not self._told or text != self._told.get(name)}
-        self._told = told
+        chosen = {name for name, text in texts.items() if not self._texts or text != self._texts.get(name)}
+        self._texts = texts
         self._watch_threads(chosen | {str(os.getpid())})
 
     def _watch_threads(self, chosen: set[str]) -> None:

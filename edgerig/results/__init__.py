@@ -271,6 +271,9 @@ class Energy(Value):
     millijoules: float | None = Field(default=None, description="less what the idle device takes in the same time")
     gross_millijoules: float | None = Field(default=None, description="the idle device's share in it")
     process_millijoules: tuple[float, ...] = Field(default=(), description="of each process the timing was spread over")
+    interval_millijoules: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of `millijoules`, by how processes differ; None of fewer than three"
+    )
     idle_watts: float | None = Field(default=None, description="of the device before the runtime was imported")
     sensor: str = ""
     interval_seconds: float | None = Field(default=None, description="in which the sensor tells something new")

@@ -47,8 +47,8 @@ class Sparse(Value):
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = handler(self)
-        return {name: value for name, value in told.items() if name in self.model_fields_set}
+        fields: dict[str, Any] = handler(self)
+        return {name: value for name, value in fields.items() if name in self.model_fields_set}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -78,11 +78,11 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | vars(found), status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
-        told = foreseen(error, run.folder / outcome.raw / TRACEBACK)
+        failure = foreseen(error, run.folder / outcome.raw / TRACEBACK)
         return CellResult(
             **known,
             status="failed",
-            error=ErrorRecord(stage="measure", kind=told.kind, message=told.message, hint=told.hint),
+            error=ErrorRecord(stage="measure", kind=failure.kind, message=failure.message, hint=failure.hint),
         )
 
 

@@ -376,8 +376,8 @@ class _Sweep:
 
     def _waits(self, event: tuple[float, dict[str, str]]) -> None:
         """Dask's word (in a thread of its own) that a device is another sweep's for now."""
-        told = event[1]
-        self.listen(Progress("device", told["device"], "waiting", told["words"]))
+        waiting = event[1]
+        self.listen(Progress("device", waiting["device"], "waiting", waiting["words"]))
 
     def _record(self, outcome: Outcome) -> None:
         if outcome.status != "skipped":  # what was not even tried is not known: resuming runs it

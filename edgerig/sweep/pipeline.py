@@ -79,7 +79,7 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_fold
     try:
         return spawn.prepare(model, seed, timeout_s, Store(store), logs)
     except Exception as error:
-        return Failure.of(_told(error, BuildError, logs, run_folder))
+        return Failure.of(_typed(error, BuildError, logs, run_folder))
 
 
 def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome] | Failure:
@@ -100,14 +100,14 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
             joins=joins,
         )
     except Exception as error:
-        return Failure.of(_told(error, BuildError, task.logs, task.run_folder))
+        return Failure.of(_typed(error, BuildError, task.logs, task.run_folder))
     for built in outcomes:  # a build's process speaks through text; where it works is this machine's disk
         if built.failure is not None and says_full(built.failure.message):
             raise not_kept(task.run_folder, f"{built.recipe} could not be built: {built.failure.message}"[:1000])
     return outcomes
 
 
-def _told(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:
+def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:
     """`error` as one of the tree: the operating system's is a `seam`, one nobody foresaw is an InternalError whose
     traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything, and
     NotKept when this machine's disk refused something or the run's folder is gone."""
@@ -149,12 +149,12 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     except DeviceBusy:
         raise
     except Exception as error:
-        told = _told(error, RunError, task.run_folder / raw, task.run_folder)
-        if kind_of(task.device).shares and says_full(told.message):
-            raise not_kept(task.run_folder, told.message) from error
-        if isinstance(told, DeviceError | RunTimeout | RunnerCrashed | InternalError):
+        failure = _typed(error, RunError, task.run_folder / raw, task.run_folder)
+        if kind_of(task.device).shares and says_full(failure.message):
+            raise not_kept(task.run_folder, failure.message) from error
+        if isinstance(failure, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, told, task.built, device, raw)
+        return failed(task.cell, failure, task.built, device, raw)
     return Outcome(
         cell=task.cell.id,
         status="ok",

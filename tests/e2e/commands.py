@@ -18,6 +18,10 @@ from edgerig.spec import PACKAGE
 QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\nattempts = 1\n"
 
 
+DEADLINE_S = 840
+"""Of one command: it may build what it runs, beside two others on two processors. Less than pytest's own."""
+
+
 @dataclass(frozen=True)
 class Ended:
     code: int
@@ -44,8 +48,14 @@ class Ended:
 class Edgerig:
     folder: Path
 
-    def __call__(self, *arguments: str, timeout: float = 600) -> Ended:
-        done = subprocess.run(self._argv(arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout)
+    def __call__(self, *arguments: str, timeout: float = DEADLINE_S) -> Ended:
+        try:
+            done = subprocess.run(
+                self._argv(arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout
+            )
+        except subprocess.TimeoutExpired as late:  # it tells only the beginning: where it stood is what one asks
+            said = (late.stderr or b"").decode(errors="replace")
+            raise AssertionError(f"not done within {timeout:.0f} s; it said:\n{said}") from None
         return Ended(done.returncode, done.stdout, done.stderr, self.folder)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

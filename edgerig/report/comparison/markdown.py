@@ -16,7 +16,7 @@ def render(found: Comparison) -> bytes:
         *changes(found),
         "## All cells",
         _matrix(found),
-        "\n".join(f"- **{name}**: {told}" for name, told in view.notes()),
+        "\n".join(f"- **{name}**: {note}" for name, note in view.notes()),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
 

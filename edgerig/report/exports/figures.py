@@ -18,8 +18,8 @@ def _is_time(field: Field) -> bool:
 
 def of(cell: CellResult) -> dict[str, float]:
     """An emulated cell has no times: the tools they would go to rank by them."""
-    told = [field for field in csv_results.columns([cell]) if field.figure]
-    found = {field.name: field.get(cell) for field in told if not (cell.emulated and _is_time(field))}
+    columns = [field for field in csv_results.columns([cell]) if field.figure]
+    found = {field.name: field.get(cell) for field in columns if not (cell.emulated and _is_time(field))}
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 

@@ -81,9 +81,9 @@ def _device(results: Results, cell: CellResult) -> DeviceRecord:
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
     """The database's Map(String, String); what is not known is not in it."""
-    told = {True: "true", False: "false"}
+    booleans = {True: "true", False: "false"}
     return {
-        key: told[value] if isinstance(value, bool) else str(value)
+        key: booleans[value] if isinstance(value, bool) else str(value)
         for key, value in values.items()
         if value not in (None, "")
     }

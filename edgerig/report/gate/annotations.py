@@ -22,8 +22,8 @@ def render(found: GateResult) -> str:
         kept = checks if len(checks) <= SHOWN else checks[: SHOWN - 1]
         lines += [_command(level, f"{outcome}: {check.cell}", f"{check.name}: {check.message}") for check in kept]
         if len(kept) < len(checks):
-            told = f"and {len(checks) - len(kept)} more: see the job's summary and junit.xml"
-            lines.append(_command(level, f"{outcome}: more", told))
+            more = f"and {len(checks) - len(kept)} more: see the job's summary and junit.xml"
+            lines.append(_command(level, f"{outcome}: more", more))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -57,12 +57,12 @@ GRAVITY = {
 def warnings(cells: Sequence[CellResult]) -> list[Group]:
     """Verdicts that are warned of, what outputs lost, data beyond the calibration's, and what builders noted; the
     gravest first."""
-    told = [
+    titled = [
         (title, text, cell)
         for cell in cells
         for title, text in (*_verdict(cell), *_timing(cell), *_outputs(cell), *_file(cell))
     ]
-    return _groups(sorted(told, key=lambda item: (-_gravity(item[0]), item[0])))
+    return _groups(sorted(titled, key=lambda item: (-_gravity(item[0]), item[0])))
 
 
 def _gravity(title: str) -> int:
@@ -76,10 +76,10 @@ def _verdict(cell: CellResult) -> Iterator[tuple[str, str]]:
 
 def _timing(cell: CellResult) -> Iterator[tuple[str, str]]:
     """Of a latency whose percentiles are not of all the samples that were taken."""
-    told = None if cell.latency is None or cell.emulated else cell.latency.contention
-    if told is not None and told.counted == "undisturbed":
-        left = f"percentiles are those of {told.undisturbed:,} of {told.measured:,} samples, which nothing disturbed"
-        yield "disturbed samples", f"{told.found}: {left}"
+    contention = None if cell.latency is None or cell.emulated else cell.latency.contention
+    if contention is not None and contention.counted == "undisturbed":
+        counted = f"{contention.undisturbed:,} of {contention.measured:,} samples"
+        yield "disturbed samples", f"{contention.found}: percentiles are those of {counted}, which nothing disturbed"
 
 
 def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
@@ -107,8 +107,8 @@ def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
 
 def notes(cells: Sequence[CellResult]) -> list[Group]:
     """What engines said of how a cell was run, and what its device could not tell."""
-    told = [("engine", note, cell) for cell in cells if cell.engine is not None for note in cell.engine.notes]
-    return _groups((*told, *(item for cell in cells for item in _unwatched(cell))))
+    titled = [("engine", note, cell) for cell in cells if cell.engine is not None for note in cell.engine.notes]
+    return _groups((*titled, *(item for cell in cells for item in _unwatched(cell))))
 
 
 def _unwatched(cell: CellResult) -> Iterator[tuple[str, str, CellResult]]:
@@ -134,8 +134,8 @@ def troubles(cells: Sequence[CellResult]) -> list[Trouble]:
     groups: dict[tuple[str, ...], list[CellResult]] = {}
     for cell in not_ok(cells):
         error = cell.error
-        told = () if error is None else (error.stage, error.kind, without_figures(error.message, cell))
-        groups.setdefault((cell.status, *told), []).append(cell)
+        of_error = () if error is None else (error.stage, error.kind, without_figures(error.message, cell))
+        groups.setdefault((cell.status, *of_error), []).append(cell)
     return [Trouble(same[0].status, same[0].error, tuple(same)) for same in groups.values()]
 
 
@@ -147,8 +147,8 @@ def not_ok(cells: Sequence[CellResult]) -> list[CellResult]:
     )
 
 
-def _groups(told: Iterable[tuple[str, str, CellResult]]) -> list[Group]:
+def _groups(items: Iterable[tuple[str, str, CellResult]]) -> list[Group]:
     groups: dict[tuple[str, str], list[tuple[str, CellResult]]] = {}
-    for title, text, cell in told:
+    for title, text, cell in items:
         groups.setdefault((title, without_figures(text, cell)), []).append((text, cell))
     return [Group(title, same[0][0], tuple(cell for _, cell in same)) for (title, _), same in groups.items()]

@@ -95,8 +95,8 @@ def _frameworks(found: Sequence[Framework]) -> list[str]:
     """Only where a model has several sources."""
     if not found:
         return []
-    told = (f"**{text(one.model)}** on **{text(one.device)}**: {text(one.finding)}" for one in found)
-    return ["## TensorFlow or PyTorch?", _bullets(told)]
+    sentences = (f"**{text(one.model)}** on **{text(one.device)}**: {text(one.finding)}" for one in found)
+    return ["## TensorFlow or PyTorch?", _bullets(sentences)]
 
 
 def _device(results: Results, shown: Sequence[Column], name: str, cells: Sequence[CellResult]) -> list[str]:
@@ -140,7 +140,7 @@ def _trust(cells: Sequence[CellResult]) -> list[str]:
         "## Not measured",
         _bullets(_group(group) for group in groups.unmeasured(cells)),
         "## How the figures were measured",
-        _bullets(f"**{name}**: {told}" for name, told in method.notes()),
+        _bullets(f"**{name}**: {note}" for name, note in method.notes()),
     ]
 
 

@@ -66,5 +66,5 @@ def _throttled(cell: CellResult) -> str:
 
 
 def _reasons(cell: CellResult) -> str:
-    told = {name: reason for name, reason in cell.state.reasons.items() if name in (*PLOTTED, "during")}
-    return "; ".join(f"{name}: {reason}" for name, reason in told.items())
+    reasons = {name: reason for name, reason in cell.state.reasons.items() if name in (*PLOTTED, "during")}
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

@@ -48,7 +48,7 @@ def process(
     others: float = 0.0,
     voluntary: int = 0,
     core_us: npt.ArrayLike = -0.001,
-    **told: int,
+    **raw: int,
 ) -> Process:
     """One process: its samples and what was seen of them; an array or one value for all."""
     times = np.asarray(times_ms, float) * MS
@@ -66,7 +66,7 @@ def process(
         own_ns=own,
         chain_ns=40_000,
     )
-    known = {"bursts": len(times), "cpus": 2, "threads": 1, "stretches": [stretch], **told}
+    known = {"bursts": len(times), "cpus": 2, "threads": 1, "stretches": [stretch], **raw}
     return times.astype(np.int64), Watched(bursts, RawContention.model_validate(known))
 
 
@@ -179,9 +179,9 @@ def test_a_core_that_was_shared_all_the_time_is_seen_by_what_it_took_beside_othe
 def test_a_slower_clock_is_no_shared_core() -> None:
     """Both computations take as much longer: the second process' clock is a third slower."""
     fast, (samples, watched) = process(np.full(200, 3.0), core_us=9.0), process(np.full(200, 4.0), core_us=12.0)
-    (stretch,) = watched.told.stretches
-    slower = watched.told.model_copy(update={"stretches": [stretch.model_copy(update={"chain_ns": 53_333})]})
-    found = select(raw_of(fast, (samples, replace(watched, told=slower)))).contention
+    (stretch,) = watched.raw.stretches
+    slower = watched.raw.model_copy(update={"stretches": [stretch.model_copy(update={"chain_ns": 53_333})]})
+    found = select(raw_of(fast, (samples, replace(watched, raw=slower)))).contention
     assert (found.shared, found.found, found.counted) == (0.0, "", "all")
     found = select(raw_of(fast, (samples, watched))).contention
     assert found.shared == pytest.approx(4 / 7)
@@ -216,9 +216,9 @@ def test_waiting_that_does_not_show_in_the_median_is_no_contention() -> None:
     bursts[:] = [100, MS, 0, MS, 0, 0, 1, -1]
     bursts[1:, 2] = 5 * MS
     bursts[1:, 1] = 6 * MS
-    stretch = watched.told.stretches[0].model_copy(update={"bursts": 6})
-    told = watched.told.model_copy(update={"bursts": 6, "stretches": [stretch]})
-    found = select(raw_of((samples, Watched(bursts, told)), (samples, Watched(bursts, told)))).contention
+    stretch = watched.raw.stretches[0].model_copy(update={"bursts": 6})
+    raw = watched.raw.model_copy(update={"bursts": 6, "stretches": [stretch]})
+    found = select(raw_of((samples, Watched(bursts, raw)), (samples, Watched(bursts, raw)))).contention
     assert found.waited > 1
     assert not found.contended
 
@@ -238,8 +238,8 @@ def test_a_kernel_that_does_not_count_waiting_is_told_by_the_threads_clock_and_t
     samples, watched = process(3 + waits, waits)
     bursts = watched.bursts.copy()
     bursts[:, COLUMNS.index("waited_ns")] = -1
-    told = watched.told.model_copy(update={"reasons": {"waited_ns": "the kernel does not count waiting"}})
-    timed = select(raw_of((samples, Watched(bursts, told))))
+    raw = watched.raw.model_copy(update={"reasons": {"waited_ns": "the kernel does not count waiting"}})
+    timed = select(raw_of((samples, Watched(bursts, raw))))
     assert timed.contention.counted == "undisturbed"
     assert np.median(timed.processes_ns[0]) == 3 * MS
     assert timed.contention.reasons["waited"] == "the kernel does not count waiting"

@@ -49,6 +49,15 @@ def test_each_process_is_held_against_its_own_idle_power() -> None:
     assert (found.idle_watts, found.inferences, found.seconds) == (1.5, 4000, 4.0)
 
 
+def test_three_processes_give_an_interval_and_two_none() -> None:
+    """2, 2.2 and 2.4 mJ: the mean 2.2, the standard deviation 0.2; Student's quantile of 2 degrees is 4.303."""
+    three = [counter(microjoules=4_000_000 + more) for more in (0, 200_000, 400_000)]
+    found = energy(three, None)
+    half = 4.30265 * 0.2 / 3**0.5
+    assert found.interval_millijoules == pytest.approx((2.2 - half, 2.2 + half), rel=1e-5)
+    assert energy(three[:2], None).interval_millijoules is None
+
+
 def test_a_slow_sensor_s_interval_is_how_often_it_told_something_new() -> None:
     found = energy([slow()], None)
     assert (found.reason, found.interval_seconds) == ("", 0.5)
