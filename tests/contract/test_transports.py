@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from on_device import BUNDLES, KEYS, at_work, ends, listing, past_its_deadline, shell
+from on_device import BUNDLES, KEYS, ODD_NAMES, at_work, ends, listing, past_its_deadline, shell
 from places import PLACES, Place
 
 from edgerig import process
@@ -24,17 +24,6 @@ from edgerig.errors import DeviceError, NotKept, Unreachable, disk_refusal
 pytestmark = pytest.mark.contract
 
 MIB = 2**20
-ODD_NAMES = [
-    "plain",
-    "with space",
-    "quote ' and \" and `",
-    "-rf",
-    "new\nline",
-    "dollar $HOME $(id) ; & | < > * ? [a] {b} ~ # !",
-    "back\\slash\\n",
-    "ümläut 漢字",
-    " ends in space ",
-]
 
 
 @pytest.fixture(scope="module", params=PLACES)

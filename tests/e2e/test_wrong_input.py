@@ -5,26 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from e2e.commands import QUICK, Edgerig, Ended
+from made_up import OWN_MODEL, TENSORS
 
 pytestmark = pytest.mark.e2e
-
-MODEL = """
-source = "torch"
-factory = "model.py:create"
-no_accuracy_reason = "a test"
-[[inputs]]
-name = "x"
-shape = [1, 4]
-[[outputs]]
-name = "y"
-shape = [1, 2]
-"""
 
 
 def own_model(edgerig: Edgerig, name: str, code: str) -> str:
     folder = edgerig.folder / "models" / name
     folder.mkdir(parents=True)
-    (folder / "model.toml").write_text(MODEL)
+    (folder / "model.toml").write_text(OWN_MODEL + TENSORS)
     (folder / "model.py").write_text("import os, time\nimport torch\n" + code)
     return name
 

@@ -26,6 +26,7 @@ from edgerig.results import (
     RunInfo,
     Verdict,
     VerdictEvidence,
+    order,
 )
 
 FORMATS = {"tflite": "litert", "executorch": "executorch", "onnx": "onnxruntime"}
@@ -229,6 +230,16 @@ def make_results(cells: tuple[CellResult, ...]) -> Results:
         models=MODELS,
         cells=cells,
     )
+
+
+def changed(cell: CellResult, **fields: object) -> CellResult:
+    return cell.model_copy(update=fields)
+
+
+def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
+    """Of one model on one device, in order; model 0 has an accuracy, device 1 is emulated."""
+    models, devices = list(dict.fromkeys(cell.model for cell in results.cells)), list(results.devices)
+    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (models[model], devices[device])]
 
 
 @pytest.fixture

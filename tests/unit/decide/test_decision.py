@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from pydantic import ValidationError
+from unit.decide.decided import DEFAULT, decided, limited, timed, variant
+from unit.made_results import cells_of, changed
 
 from edgerig.decide import doubts
-from edgerig.decide.decision import Decision, compared, decide, decisions
+from edgerig.decide.decision import decisions
 from edgerig.measure.latency import interval_of
 from edgerig.results import (
     Accuracy,
-    CellResult,
     Cost,
     MedianInterval,
-    OutputParity,
-    Parity,
     Results,
     Verdict,
     VerdictEvidence,
-    order,
     wording,
 )
 from edgerig.spec import SweepBudget
-
-DEFAULT = SweepBudget()
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
-
-
-def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
-    """Of one model on one device, in order; model 0 has an accuracy, device 1 is emulated."""
-    models, devices = list(dict.fromkeys(cell.model for cell in results.cells)), list(results.devices)
-    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (models[model], devices[device])]
-
-
-def decided(results: Results, cells: Sequence[CellResult], budget: SweepBudget = DEFAULT) -> Decision:
-    ((own, held_to),) = compared(results.model_copy(update={"cells": tuple(cells)}))
-    return decide(own, budget, held_to)
-
-
-def variant(cell: CellResult | None) -> str:
-    assert cell is not None
-    return wording.variant(cell)
-
-
-def limited(**limits: float) -> SweepBudget:
-    """Limits of figures: each row of those brings its own key."""
-    return SweepBudget.model_validate(limits)
-
-
-def timed(
-    cell: CellResult,
-    p50_ms: float,
-    interval: tuple[float, float] | None = None,
-    label: str = "stable",
-    **fields: object,
-) -> CellResult:
-    assert cell.latency is not None
-    evidence = VerdictEvidence(median_ci95_ms=interval)
-    verdict = Verdict(label=label, evidence=evidence, advice="the median is known to ±9 % only")
-    return changed(cell, latency=cell.latency.model_copy(update={"p50_ms": p50_ms}), verdict=verdict, **fields)
 
 
 def test_the_fastest_within_the_budget_is_recommended(results: Results) -> None:
@@ -227,14 +183,6 @@ def test_a_loss_that_may_be_above_the_budget_is_provisional(
     assert not told or "0.40 points of fp32's 98.5 %, 95 % interval -0.3 to 1.3 (540 samples)" in told[0]
 
 
-def test_an_agreement_of_few_samples_is_provisional(results: Results) -> None:
-    found = decided(results, agreeing(results, (1.0, 0.92)))
-    assert (variant(found.pick), found.state) == ("tflite fp16", "provisional")
-    assert (
-        "whether it agrees in at least 90 % is open: of other samples it may be 87.4 % (200 samples)" in found.cautions
-    )
-
-
 def test_an_emulated_device_is_ranked_by_instructions(results: Results) -> None:
     cells = cells_of(results, 0, 1)
     slow = changed(cells[3], cost=Cost(instructions=1, spread=0), accuracy=cells[0].accuracy)
@@ -348,66 +296,6 @@ def test_damaged_evidence_is_no_interval(results: Results) -> None:
     for damaged in (["a", "b"], [1]):
         with pytest.raises(ValidationError, match="median_ci95_ms"):
             Verdict.model_validate({"label": "stable", "evidence": {"median_ci95_ms": damaged}, "advice": ""})
-
-
-def agreeing(results: Results, shares: Sequence[float | None], **fields: object) -> list[CellResult]:
-    """Cells without an accuracy, of these shares of agreement; the first is fp32, each is faster than the last."""
-    cells = [cell for cell in cells_of(results, 1, 0) if cell.status == "ok"]
-    known = {"relative_error": 0.01, "samples": 200}
-    return [
-        timed(
-            cell,
-            2.0 - at,
-            parity=Parity.model_validate({**known, "agreement": share, **fields}),
-        )
-        for at, (cell, share) in enumerate(zip(cells, shares, strict=False))
-    ]
-
-
-def test_where_there_is_no_accuracy_agreement_with_the_float_network_is_held_to_the_budget(results: Results) -> None:
-    found = decided(results, agreeing(results, (1.0, 0.899)))
-    assert (variant(found.pick), found.state) == ("tflite fp32", "recommended")
-    assert found.ruled_out == "1 agreeing with the float network in less than 90 % of the samples"
-    assert "with the float network's top class in at least 90 % of the samples" in found.why
-    assert found.cautions == (
-        "accuracy was not measured (no labelled data came with this file); it agrees with the float network in "
-        "100 % of 200 samples; its outputs differ from the source's by 0.010 (relative error)",
-        "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out",
-    )
-    assert len(decided(results, agreeing(results, (1.0, 0.95))).cautions) == 1
-    off = decided(results, agreeing(results, (1.0, 0.2)), SweepBudget(agreement=0))
-    assert (variant(off.pick), off.state) == ("tflite fp16", "provisional")
-    assert variant(decided(results, agreeing(results, (1.0, 0.9))).pick) == "tflite fp16"
-    assert variant(decided(results, agreeing(results, (1.0, 0.899)), SweepBudget(agreement=0.5)).pick) == "tflite fp16"
-
-
-def test_agreement_is_not_asked_for_where_there_is_an_accuracy(results: Results) -> None:
-    fp32, other = cells_of(results, 0, 0)[:2]
-    low = timed(other, 0.001, parity=Parity(relative_error=0.01, agreement=0.2))
-    assert variant(decided(results, [fp32, low]).pick) == "tflite fp16"
-
-
-def test_what_has_no_agreement_where_others_have_is_ruled_out(results: Results) -> None:
-    assert decided(results, agreeing(results, (1.0, None))).ruled_out == "1 without an agreement to compare"
-
-
-def test_without_accuracy_and_agreement_the_pick_is_provisional_and_the_worst_output_named(results: Results) -> None:
-    outputs = tuple(OutputParity(name=name, compared="real", relative_error=0.76) for name in ("boxes", "scores"))
-    found = decided(results, agreeing(results, (None, None), worst="scores", outputs=outputs))
-    assert found.state == "provisional"
-    assert found.cautions[0].endswith('its output "scores" differs from the source\'s by 0.010 (relative error)')
-
-
-def test_the_relative_error_is_held_to_the_budget(results: Results) -> None:
-    fp32, faster = cells_of(results, 0, 0)[:2]
-    faster = timed(faster, 0.001, parity=Parity(relative_error=0.2))
-    assert variant(decided(results, [fp32, faster]).pick) == "tflite fp16"
-    strict = decided(results, [fp32, faster], limited(relative_error=0.1))
-    assert variant(strict.pick) == "tflite fp32"
-    assert strict.ruled_out == "1 with a relative error above 0.100"
-    assert "and at most a relative error of 0.100" in strict.why
-    unknown = decided(results, [fp32, changed(faster, parity=Parity(reason="NaN"))], limited(relative_error=0.1))
-    assert unknown.ruled_out == "1 without a relative error to compare"
 
 
 def test_a_build_that_saturates_is_cautioned(results: Results) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from unit.made_results import changed
+
 from edgerig.report.run import groups
-from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict, VerdictEvidence, order
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
+from edgerig.results import Coverage, OutputParity, Parity, Results, Verdict, VerdictEvidence, order
 
 
 def test_warnings_and_reasons_are_grouped(results: Results) -> None:
