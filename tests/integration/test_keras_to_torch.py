@@ -32,7 +32,7 @@ DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent
 RESNET = DATA / "mlperf_tiny" / "image_classification" / "pretrainedResnet.h5"
 
 
-def source(model: Any, folder: Any) -> SourceModel:
+def source(model: Any, folder: Path) -> SourceModel:
     model.save(folder / "net.keras")
     return load_source(
         ModelSpec(name="net", source="keras", file=folder / "net.keras", folder=folder, no_accuracy_reason="a test")
@@ -204,7 +204,7 @@ CASES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_same_outputs(name: str, tmp_path: Any) -> None:
+def test_same_outputs(name: str, tmp_path: Path) -> None:
     model = CASES[name]()
     unsettle(model)
     assert largest_difference(source(model, tmp_path)) <= 1e-4
@@ -263,7 +263,7 @@ def test_executorch_delegates_it_and_computes_the_same(name: str, tmp_path: Path
             assert relative_error(outputs, expected) <= 0.1
 
 
-def test_weights_are_shared_where_the_layer_is(tmp_path: Any) -> None:
+def test_weights_are_shared_where_the_layer_is(tmp_path: Path) -> None:
     model = shared_and_nested()
     module = rebuild(source(model, tmp_path))
     assert sum(p.numel() for p in module.parameters()) == model.count_params()
@@ -289,7 +289,7 @@ class Doubled(keras.layers.Dense):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_layer_that_cannot_be_rebuilt_is_named(stack: list[Any], names: str, tmp_path: Any) -> None:
+def test_a_layer_that_cannot_be_rebuilt_is_named(stack: list[Any], names: str, tmp_path: Path) -> None:
     shape = (5, 3) if names == "LSTM" else (6, 6, 3)
     network = sequential(shape, *stack)
     inputs, outputs = describe(network)

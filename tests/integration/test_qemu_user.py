@@ -11,6 +11,7 @@ import json
 import os
 import posix
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_a_hanging_runner_ends_at_its_deadline_with_its_children() -> None:
     assert not os.path.exists(workdir)
 
 
-def test_a_host_without_qemu_is_told_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_host_without_qemu_is_told_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeviceError, match="qemu-aarch64 is not installed") as caught, opened("cortex-a72"):
         pass

@@ -16,10 +16,10 @@ class Kept(BaseModel):
     a: int
 
 
-def put(store: Store, key: str, text: str = "content", meta: None = None) -> Path:
+def put(store: Store, key: str, text: str = "content") -> Path:
     with store.staging("artifact") as staged:
         (staged / "model.bin").write_text(text)
-        return store.commit("artifact", key, staged, meta or {"a": 1})
+        return store.commit("artifact", key, staged, {"a": 1})
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Operators against a runtime's release; damaged models end in a finding."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import made_apps
@@ -80,7 +81,7 @@ def test_onnx_operators_of_an_own_domain_are_told(tmp_path: Path) -> None:
     assert operators(report)[0] == (Verdict.NOTE, "has operators of my.domain, which ONNX Runtime does not bring")
 
 
-def program(kernels: list[tuple[str, str]], backends: list[str] | tuple[()] = ()) -> bytes:
+def program(kernels: list[tuple[str, str]], backends: Sequence[str] = ()) -> bytes:
     plan: made_apps.Table = {
         0: "forward",
         6: [{0: name, 1: overload} for name, overload in kernels],

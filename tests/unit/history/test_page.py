@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import browser as chromium
 import pyarrow as pa
@@ -18,13 +17,14 @@ from edgerig.history.page import render
 from edgerig.history.store import History
 from edgerig.history.trends import ask
 from edgerig.report.run import parquet_results
+from edgerig.results import CellResult, Results
 
 HOSTILE = "<script>alert(1)</script>"
 PLAIN = "digits_cnn-torch-tflite-fp32@local/t1"
 
 
 @pytest.fixture
-def page(run: Callable[..., Any], cell: Callable[..., Any]) -> str:
+def page(run: Callable[..., Results], cell: Callable[..., CellResult]) -> str:
     odd = cell(f"{HOSTILE}-torch-onnx-fp32@local/t1", p50=5.0, label="noisy")
     runs = [
         run(i, cell(p50=(1.0 if i < 12 else 1.2) * (1 + 0.002 * (i % 3))), odd, cell(f"{HOSTILE}@local/t1"),
@@ -58,7 +58,7 @@ def test_it_tells_the_change_what_stands_beside_it_and_what_was_left_out(page: s
     assert ".parquet: damaged" in page
 
 
-def test_the_same_history_gives_the_same_page(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_the_same_history_gives_the_same_page(run: Callable[..., Results], cell: Callable[..., CellResult]) -> None:
     rows = parquet_results.table(run(1))
     found = ask(History(rows, 1, ()), "digits_cnn", "accuracy", (), "here")
     assert render(found) == render(found)

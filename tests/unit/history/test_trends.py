@@ -24,14 +24,12 @@ def history(runs: Sequence[Results]) -> History:
     return History(pa.concat_tables([parquet_results.table(run) for run in runs]), len(runs), ())
 
 
-def trends(
-    runs: Sequence[Results], metric: str = "latency_p50_ms", globs: list[str] | tuple[()] = ()
-) -> tuple[Trend, ...]:
+def trends(runs: Sequence[Results], metric: str = "latency_p50_ms", globs: Sequence[str] = ()) -> tuple[Trend, ...]:
     return ask(history(runs), "digits_cnn", metric, globs, "here").trends
 
 
 def test_a_slower_runtime_is_told_with_what_changed_beside_it(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     runs = [
         run(i, cell(p50=(1.0 if i < 12 else 1.2) * (1 + 0.002 * (i % 3))),
@@ -49,7 +47,7 @@ def test_a_slower_runtime_is_told_with_what_changed_beside_it(
 
 
 def test_runs_are_ordered_by_their_time_not_their_name_and_copies_count_once(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     first, second = run(1, cell(size=10), run="z"), run(2, cell(size=20), run="a")
     (trend,) = trends([second, first, first], "size_bytes")
@@ -65,7 +63,7 @@ def test_runs_are_ordered_by_their_time_not_their_name_and_copies_count_once(
     ],
 )
 def test_a_time_that_is_not_known_has_no_part_but_is_not_lost(
-    run: Callable[..., Any], cell: Callable[..., Any], odd: dict[str, str], said: str
+    run: Callable[..., Results], cell: Callable[..., CellResult], odd: dict[str, str], said: str
 ) -> None:
     strange = cell(p50=9.0)
     verdict = strange.verdict.model_copy(update=odd)
@@ -79,7 +77,7 @@ def test_a_time_that_is_not_known_has_no_part_but_is_not_lost(
 
 
 def test_emulated_latency_never_counts_and_emulated_instructions_do(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     name = "digits_cnn-torch-tflite-fp32@qemu-rpi4/t1"
     runs = [
@@ -95,7 +93,7 @@ def test_emulated_latency_never_counts_and_emulated_instructions_do(
 
 
 def test_another_processor_is_another_series_for_times_but_not_for_sizes(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     runs = [run(i, cell(p50=1.0 + i % 2), cpu=f"CPU {i % 2}") for i in range(20)]
     assert {(trend.on, tuple(trend.values)) for trend in trends(runs)} == {
@@ -107,7 +105,9 @@ def test_another_processor_is_another_series_for_times_but_not_for_sizes(
     assert len(sizes.values) == 20
 
 
-def test_accuracy_over_other_samples_is_another_series(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_accuracy_over_other_samples_is_another_series(
+    run: Callable[..., Results], cell: Callable[..., CellResult]
+) -> None:
     runs = [run(0, cell(accuracy=(0.99, 540))), run(1, cell(accuracy=(0.80, 50)))]
     found = trends(runs, "accuracy")
     assert {trend.on[-1] for trend in found} == {"540 samples", "50 samples"}
@@ -115,7 +115,7 @@ def test_accuracy_over_other_samples_is_another_series(run: Callable[..., Any], 
 
 
 def test_a_run_that_failed_stands_in_its_trend_with_its_reason(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     (trend,) = trends([run(0), run(1, cell(failed="no answer\nafter 60 s")), run(2)])
     assert [point.value for point in trend.points] == [1.0, None, 1.0]
@@ -131,7 +131,7 @@ def test_a_run_that_failed_stands_in_its_trend_with_its_reason(
     ],
 )
 def test_what_was_not_measured_has_its_reason_and_no_zero(
-    run: Callable[..., Any], cell: Callable[..., Any], metric: str, given: dict[str, None], said: str
+    run: Callable[..., Results], cell: Callable[..., CellResult], metric: str, given: dict[str, None], said: str
 ) -> None:
     (trend,) = trends([run(0, cell(**given))], metric)
     assert trend.values == []
@@ -139,20 +139,22 @@ def test_what_was_not_measured_has_its_reason_and_no_zero(
     assert trend.last is None
 
 
-def test_globs_select_cells(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_globs_select_cells(run: Callable[..., Results], cell: Callable[..., CellResult]) -> None:
     two = (cell(), cell("digits_cnn-torch-onnx-fp32@local/t1"))
     assert [trend.cell for trend in trends([run(0, *two)], globs=["*-onnx-*", "nothing"])] == [two[1].id]
     with pytest.raises(NothingSelected, match="nothing"):
         trends([run(0, *two)], globs=["nothing"])
 
 
-def test_an_unknown_model_is_told_the_known_ones(run: Callable[..., Any]) -> None:
+def test_an_unknown_model_is_told_the_known_ones(run: Callable[..., Results]) -> None:
     with pytest.raises(NothingSelected) as raised:
         ask(history([run(0)]), "x' OR 1=1 --", "accuracy", (), "here")
     assert "digits_cnn" in raised.value.hint
 
 
-def test_changed_cells_come_first_and_json_holds_everything(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_changed_cells_come_first_and_json_holds_everything(
+    run: Callable[..., Results], cell: Callable[..., CellResult]
+) -> None:
     other = "digits_cnn-torch-onnx-fp32@local/t1"
     runs = [run(i, cell(size=10), cell(other, size=0 if i < 2 else 5)) for i in range(4)]
     found = ask(history(runs), "digits_cnn", "size_bytes", (), "here")
@@ -173,7 +175,7 @@ def test_noise_within_the_minimum_does_not_look_like_a_cliff() -> None:
 
 
 def on_a_machine(
-    cell: Callable[..., Any],
+    cell: Callable[..., CellResult],
     p50: float,
     clock: float,
     core: float | None = None,
@@ -181,7 +183,7 @@ def on_a_machine(
     size: int = 10**7,
 ) -> CellResult:
     """A cell whose controls took so much longer than usual, like its own latency but for `p50`."""
-    found: CellResult = cell(p50=p50 * clock, size=size)
+    found = cell(p50=p50 * clock, size=size)
     second, third = clock if core is None else core, clock if memory is None else memory
     controls = Controls(clock_ms=(0.118 * clock,), core_ms=(0.2 * second,), memory_ms=(4.0 * third,))
     return found.model_copy(update={"latency": found.latency.model_copy(update={"controls": controls})})
@@ -191,7 +193,7 @@ CLOCKS = [1.0, 1.06, 0.95, 1.08, 1.0, 0.93, 1.05, 1.0, 0.96, 1.07]
 
 
 def test_a_machine_whose_clock_moves_makes_no_change_and_hides_none(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     slow_since = 10
     runs = [
@@ -213,7 +215,7 @@ def test_a_machine_whose_clock_moves_makes_no_change_and_hides_none(
 
 @pytest.mark.parametrize("odd", [{"clock": 1.4}, {"clock": 1.0, "core": 1.6}, {"clock": 1.0, "memory": 0.7}])
 def test_a_run_the_machine_spoilt_is_left_out(
-    run: Callable[..., Any], cell: Callable[..., Any], odd: dict[str, Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult], odd: dict[str, Any]
 ) -> None:
     runs = [
         run(0, on_a_machine(cell, 1.0, 1.0)),
@@ -226,7 +228,7 @@ def test_a_run_the_machine_spoilt_is_left_out(
 
 
 def test_a_neighbour_beside_one_cell_leaves_that_cells_point_out(
-    run: Callable[..., Any], cell: Callable[..., Any]
+    run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:
     other = "digits_cnn-torch-tflite-fp16@local/t1"
     runs = []
@@ -239,12 +241,14 @@ def test_a_neighbour_beside_one_cell_leaves_that_cells_point_out(
     assert not any(found[f"{other}0"])
 
 
-def test_memory_does_not_matter_to_what_stays_in_a_cache(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_memory_does_not_matter_to_what_stays_in_a_cache(
+    run: Callable[..., Results], cell: Callable[..., CellResult]
+) -> None:
     (trend,) = trends([run(i, on_a_machine(cell, 1.0, 1.0, memory=1 + 0.5 * i, size=1000)) for i in range(3)])
     assert trend.left_out == []
 
 
-def test_runs_without_controls_stand_as_measured(run: Callable[..., Any], cell: Callable[..., Any]) -> None:
+def test_runs_without_controls_stand_as_measured(run: Callable[..., Results], cell: Callable[..., CellResult]) -> None:
     (trend,) = trends([run(0), run(1, on_a_machine(cell, 1.0, 1.05)), run(2)])
     assert trend.values == [1.0, pytest.approx(1.05), 1.0]
     assert all(point.measured is None for point in trend.points)

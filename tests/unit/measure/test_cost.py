@@ -1,5 +1,7 @@
 """Counts of repeats → the cost of one inference."""
 
+from collections.abc import Sequence
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,7 +9,7 @@ from edgerig.measure.cost import instructions
 from edgerig.measure.raw import RawInstructions
 
 
-def found(counts: list[int], empty: list[int] | tuple[int, int, int] = (2000, 2000, 2000)) -> RawInstructions:
+def found(counts: list[int], empty: Sequence[int] = (2000, 2000, 2000)) -> RawInstructions:
     return RawInstructions(counts=list(counts), empty=list(empty))
 
 
