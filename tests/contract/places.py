@@ -7,7 +7,6 @@ own on its device. The device needs `sh` and the usual small tools (busybox will
 from __future__ import annotations
 
 import contextlib
-import posix
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import adb_device
 import adbd
+import posix_device
 import pytest
 import sshd
 from needs import require
@@ -63,14 +63,14 @@ def adb(tmp_path: Path) -> Iterator[Place]:
 @contextlib.contextmanager
 def qemu_user(tmp_path: Path) -> Iterator[Place]:
     require("qemu-user", "g++", "g++-aarch64-linux-gnu")
-    with posix.opened(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
+    with posix_device.opened(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
         yield Place(opened.transport, str(tmp_path), arch="aarch64")
 
 
 @contextlib.contextmanager
 def qemu_system(tmp_path: Path) -> Iterator[Place]:
     require("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")
-    with posix.opened(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
+    with posix_device.opened(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
         yield Place(opened.transport, opened.workdir)
 
 

@@ -1,7 +1,6 @@
 """adb against a real adb server and a real adbd: which device it is, what it tells, files, and the bundle."""
 
 import contextlib
-import posix
 import socket
 import struct
 import threading
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import adbd
+import posix_device
 import pytest
 import slow_link
 from adb_device import FOLDER, MIB, WORKDIR, device, fresh, linked, listing, opened, use
@@ -262,7 +262,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
     with adbd.adb_target("arm64") as phone:
         use(monkeypatch, phone.environment)
         spec = device(phone, emulated=True)
-        with posix.opened(spec) as ready:
+        with posix_device.opened(spec) as ready:
             found = ready.transport.run(["sh", "-c", "ls /lib /lib64 /usr; command -v python3 python"], 30)
             assert found.stdout == b""
             assert ready.executorch_library is not None
@@ -270,7 +270,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
             assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
         with (
             slow_link.slow_link(phone.port) as link,
-            posix.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
+            posix_device.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
         ):
             assert again.python == ready.python
             assert link.carried < MIB, "a bundle that is there is not brought again"

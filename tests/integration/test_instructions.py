@@ -5,11 +5,11 @@ Needs Debian's `qemu-user`, `g++-aarch64-linux-gnu` and `g++`.
 
 from __future__ import annotations
 
-import posix
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import posix_device
 import pytest
 from e2e.commands import QUICK, Edgerig
 
@@ -87,7 +87,7 @@ def test_another_architecture_is_refused_with_the_plugins_own_words(tmp_path: Pa
 
 def test_the_runners_hashes_and_addresses_are_the_same_in_every_run() -> None:
     """A dictionary's order of search follows them, and with it a count by a dozen instructions."""
-    with posix.opened(load_device("qemu-rpi4")) as device:
+    with posix_device.opened(load_device("qemu-rpi4")) as device:
         command = [*device.python, "-c", "print(hash('edgerig'), id(object))"]
         said = {device.transport.run(command, 60).stdout for _ in range(3)}
     assert len(said) == 1

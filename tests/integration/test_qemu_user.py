@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import posix
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import posix_device
 import pytest
 from e2e.commands import QUICK, Edgerig
 from processes import processes
@@ -40,7 +40,9 @@ OF_THE_KERNEL = {"evtstrm"}
 
 @contextlib.contextmanager
 def opened(cpu: str) -> Iterator[PosixDevice]:
-    with posix.opened(QemuUserDevice.model_validate({"name": "emulated", "kind": "qemu-user", "cpu": cpu})) as device:
+    with posix_device.opened(
+        QemuUserDevice.model_validate({"name": "emulated", "kind": "qemu-user", "cpu": cpu})
+    ) as device:
         yield device
 
 
@@ -75,7 +77,7 @@ print(json.dumps([getauxval(16), getauxval(26), open("/proc/cpuinfo").read()]))
 
 
 def test_it_describes_itself_and_not_the_host() -> None:
-    with posix.opened(load_device("qemu-rpi5")) as device:
+    with posix_device.opened(load_device("qemu-rpi5")) as device:
         record = device.transport.probe()
         machine, release = ask(device, "print(json.dumps([os.uname().machine, open('/etc/debian_version').read()]))")
     assert (record.kind, record.arch, record.cpu, record.cores) == ("qemu-user", "aarch64", "cortex-a76", 4)

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-import posix
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import posix_device
 import pytest
 import slow_link
 import sshd
@@ -282,7 +282,7 @@ def test_a_signal_the_server_has_no_name_for_is_still_told_apart(server: Sshd) -
 
 def test_the_devices_own_python_is_checked_and_used(server: Sshd, tmp_path: Path) -> None:
     spec = spec_of(server, runtime="system", python=sys.executable)
-    with posix.opened(spec) as device:
+    with posix_device.opened(spec) as device:
         assert device.python == (sys.executable, "-I")
         assert device.executorch_library is None and device.library_reason
         record = device.transport.probe()
@@ -312,7 +312,7 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
     """A device with nothing but a kernel of this architecture, as `runtime = "bundle"`, the default, takes it to be."""
     spec = spec_of(server)
     code = "import os, sys, numpy, onnxruntime, ai_edge_litert.interpreter; print(sys.prefix); print(*os.environ)"
-    with posix.opened(spec) as device:
+    with posix_device.opened(spec) as device:
         assert device.executorch_library.startswith(f"{spec.workdir}/bundles/")
         done = device.transport.run([*device.python, "-c", code], 120)
         prefix, environment = done.stdout.decode().split("\n")[:2]
@@ -323,7 +323,7 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
     assert len(bundles) == 1 and not bundles[0].startswith(".")
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
-        with posix.opened(spec_of(server, port=link.port)) as again:
+        with posix_device.opened(spec_of(server, port=link.port)) as again:
             assert again.python == device.python
         assert link.carried < MB, "asked for, and found there"
     assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles
