@@ -2,9 +2,34 @@
 
 import struct
 import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 
-def elf(align=16384, *, bits=64, machine=183, offset=0, address=0, size=None, count=1, kind=1):
+class Vector(NamedTuple):
+    """A vector of int32, as opposed to one of tables."""
+
+    numbers: tuple[int, ...]
+
+
+Table: TypeAlias = Mapping[int, "Value"]
+Child: TypeAlias = str | bytes | Vector | Sequence[Table] | Table
+Value: TypeAlias = int | Child
+"""What a field of a made FlatBuffer holds: see `flatbuffer`."""
+
+
+def elf(
+    align: int = 16384,
+    *,
+    bits: int = 64,
+    machine: int = 183,
+    offset: int = 0,
+    address: int = 0,
+    size: int | None = None,
+    count: int = 1,
+    kind: int = 1,
+) -> bytes:
     """An ELF file's headers with `count` PT_LOAD segments, padded to `size` bytes."""
     if bits == 32:
         return (b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack("<HH", 3, machine)).ljust(size or 128, b"\0")
@@ -14,13 +39,14 @@ def elf(align=16384, *, bits=64, machine=183, offset=0, address=0, size=None, co
     return (header + segment * min(count, 100)).ljust(size or 512, b"\0")
 
 
-def archive(path, members, *, align=None, compressed=False):
+def archive(path: Path, members: Mapping[str, bytes], *, align: int | None = None, compressed: bool = False) -> Path:
     """A zip of name → bytes; stored data begins at multiples of `align` where that is given, as zipalign does it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as made:
         for name, content in members.items():
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
             if align:
+                assert made.fp is not None
                 begin = made.fp.tell() + 30 + len(name.encode())
                 padding = -(begin + 4) % align
                 info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
@@ -28,11 +54,11 @@ def archive(path, members, *, align=None, compressed=False):
     return path
 
 
-def vector(*numbers):
-    return ("vector", numbers)
+def vector(*numbers: int) -> Vector:
+    return Vector(numbers)
 
 
-def flatbuffer(table, identifier=b"TFL3"):
+def flatbuffer(table: Table, identifier: bytes = b"TFL3") -> bytes:
     """A FlatBuffer of nested values: a table is a dict of field → value; ints are stored as int32; str, bytes, lists of
     tables and `vector`s of int32 are what they are."""
     out = bytearray(8)
@@ -41,7 +67,7 @@ def flatbuffer(table, identifier=b"TFL3"):
     return bytes(out)
 
 
-def _table(out, table):
+def _table(out: bytearray, table: Table) -> int:
     slots = max(table, default=-1) + 1
     out += bytes(-(len(out) + 4 + 2 * slots) % 4)
     places = {field: 4 + 4 * index for index, field in enumerate(table)}
@@ -58,17 +84,17 @@ def _table(out, table):
     return at
 
 
-def _child(out, place, value):
+def _child(out: bytearray, place: int, value: Child) -> None:
     out += bytes(-len(out) % 4)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         target = _table(out, value)
     else:
         target = len(out)
         if isinstance(value, str | bytes):
             content = value.encode() if isinstance(value, str) else value
             out += struct.pack("<I", len(content)) + content + b"\0"
-        elif isinstance(value, tuple):
-            out += struct.pack(f"<I{len(value[1])}i", len(value[1]), *value[1])
+        elif isinstance(value, Vector):
+            out += struct.pack(f"<I{len(value.numbers)}i", len(value.numbers), *value.numbers)
         else:
             out += struct.pack("<I", len(value)) + bytes(4 * len(value))
             for index, each in enumerate(value):
@@ -76,17 +102,23 @@ def _child(out, place, value):
     struct.pack_into("<I", out, place, target - place)
 
 
-def tflite(codes=((3, 1),), *, inputs=((1, 8, 8, 3),), outputs=((1, 4),), customs=()):
+def tflite(
+    codes: Sequence[tuple[int, int]] = ((3, 1),),
+    *,
+    inputs: Sequence[tuple[int, ...]] = ((1, 8, 8, 3),),
+    outputs: Sequence[tuple[int, ...]] = ((1, 4),),
+    customs: Sequence[str] = (),
+) -> bytes:
     """A model of operator codes with versions, and tensors of these shapes; nothing in it computes."""
     shapes = [*inputs, *outputs]
-    tensors = [{0: vector(*shape), 2: 0, 3: f"tensor{index}"} for index, shape in enumerate(shapes)]
+    tensors: list[Table] = [{0: vector(*shape), 2: 0, 3: f"tensor{index}"} for index, shape in enumerate(shapes)]
     numbers = range(len(shapes))
-    graph = {0: tensors, 1: vector(*numbers[: len(inputs)]), 2: vector(*numbers[len(inputs) :])}
-    listed = [{2: version, 3: code} for code, version in codes] + [{1: name, 3: 32} for name in customs]
+    graph: Table = {0: tensors, 1: vector(*numbers[: len(inputs)]), 2: vector(*numbers[len(inputs) :])}
+    listed: list[Table] = [{2: version, 3: code} for code, version in codes] + [{1: name, 3: 32} for name in customs]
     return flatbuffer({0: 3, 1: listed, 2: [graph], 3: "made", 4: [{}, {0: bytes(range(64))}]})
 
 
-def varint(number):
+def varint(number: int) -> bytes:
     out = b""
     while number > 0x7F:
         out += bytes([number & 0x7F | 0x80])
@@ -94,14 +126,14 @@ def varint(number):
     return out + bytes([number])
 
 
-def field(number, value):
+def field(number: int, value: int | bytes) -> bytes:
     """A field of a Protocol Buffers message: a varint, or bytes."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
-def onnx(ir=10, opset=21, *, domain=b"", nodes=(b"",)):
+def onnx(ir: int = 10, opset: int = 21, *, domain: bytes = b"", nodes: tuple[bytes, ...] = (b"",)) -> bytes:
     """A model of IR version, opset, and nodes of these domains."""
     graph = b"".join(field(1, field(4, b"Relu") + field(7, each)) for each in nodes)
     return field(1, ir) + field(7, graph) + field(8, field(1, domain) + field(2, opset))

@@ -1,4 +1,4 @@
-"""Stand-ins for what a sweep would have built, where it is the way to the device that is tested."""
+"""What is made up where it does not matter: the model of a test, and what a sweep would have built of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from typing import Literal
 
 from edgerig.plan import Placement
 from edgerig.results import Artifact
+
+TENSORS = """
+[[inputs]]
+name = "x"
+shape = [1, 4]
+[[outputs]]
+name = "y"
+shape = [1, 2]
+"""
+"""The tensors of a model.toml."""
+
+OWN_MODEL = 'source = "torch"\nfactory = "model.py:create"\nno_accuracy_reason = "a test"\n'
+"""A model.toml's keys before any table."""
 
 PLACEMENT = Placement(device="d", threads=1)
 

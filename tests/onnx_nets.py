@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -21,7 +21,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, value: np.ndarray, name: str) -> str:
+    def constant(self, value: np.ndarray | np.generic, name: str) -> str:
         self.constants.append(numpy_helper.from_array(value, name))
         return name
 
@@ -32,8 +32,8 @@ class Graph:
 
     def model(
         self,
-        inputs: dict[str, tuple[int, Sequence[int]]],
-        outputs: dict[str, tuple[int, Sequence[int]]],
+        inputs: Mapping[str, tuple[int, Sequence[int]]],
+        outputs: Mapping[str, tuple[int, Sequence[int]]],
         *,
         old: bool = False,
     ) -> onnx.ModelProto:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,18 @@ def wait_for(condition: Callable[[], Found], seconds: float = 20.0) -> Found:
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.02)
     return found
+
+
+def once(condition: Callable[[], object], then: Callable[[], object]) -> threading.Thread:
+    """Does `then` in a thread, which it gives, as soon as `condition` is true."""
+
+    def wait_and_do() -> None:
+        wait_for(condition)
+        then()
+
+    thread = threading.Thread(target=wait_and_do)
+    thread.start()
+    return thread
 
 
 def running(pid: int) -> bool:

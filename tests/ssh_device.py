@@ -3,16 +3,18 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import sshd
+from sshd import Sshd
 
 from edgerig.devices.kinds.ssh import SshDevice
 
 MB = 10**6
 
 
-def spec_of(server, port=None, **changes) -> SshDevice:
+def spec_of(server: Sshd, port: int | None = None, **changes: object) -> SshDevice:
     table = {
         "name": "board",
         "kind": "ssh",
@@ -23,18 +25,18 @@ def spec_of(server, port=None, **changes) -> SshDevice:
         "known_hosts": server.known_hosts,
         "workdir": str(server.folder / "work"),
     }
-    return SshDevice(**{**table, **changes})
+    return SshDevice.model_validate({**table, **changes})
 
 
-def trust_port(server, port):
+def trust_port(server: Sshd, port: int) -> None:
     sshd.trust(server.known_hosts, port, server.host_key)
 
 
-def parts(folder):
+def parts(folder: Path) -> list[Path]:
     return [path for path in Path(folder).rglob("*") if path.name.endswith(".part")]
 
 
-def random_file(path, size):
+def random_file(path: Path, size: int) -> Path:
     path.write_bytes(os.urandom(size))
     return path
 
@@ -55,7 +57,7 @@ while data := link.recv(65536):
 """
 
 
-def use_relay(home, tmp_path):
+def use_relay(home: Path, tmp_path: Path) -> None:
     """From here on a ProxyCommand carries every link; its pid is in `relay.pid`."""
     (tmp_path / "relay.py").write_text(RELAY)
     command = f"{sys.executable} {tmp_path}/relay.py %h %p {tmp_path}/relay.pid"
@@ -63,7 +65,7 @@ def use_relay(home, tmp_path):
 
 
 @contextlib.contextmanager
-def jumping(server, tmp_path):
+def jumping(server: Sshd, tmp_path: Path) -> Iterator[Sshd]:
     """A jump host the server's own key is good for."""
     with sshd.running(tmp_path / "jump") as jump:
         sshd.trust(server.known_hosts, jump.port, jump.host_key)

@@ -13,6 +13,17 @@ import pytest
 from edgerig.devices.transport import Transport
 from edgerig.process import Finished
 
+ODD_NAMES = [
+    "plain",
+    "with space",
+    "quote ' and \" and `",
+    "-rf",
+    "new\nline",
+    "dollar $HOME $(id) ; & | < > * ? [a] {b} ~ # !",
+    "back\\slash\\n",
+    "ümläut 漢字",
+    " ends in space ",
+]
 BUNDLES = """\
 mkdir -p "$1/bundles" && cd "$1/bundles" || exit 1; shift
 sleep=$(command -v sleep); [ -f "$sleep" ] || sleep=$(which sleep)  # mksh has one of its own, the machine no `which`

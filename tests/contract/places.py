@@ -14,12 +14,12 @@ from pathlib import Path
 
 import adb_device
 import adbd
+import posix_device
 import pytest
 import sshd
 from needs import require
 from ssh_device import spec_of
 
-from edgerig.devices import open_device
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.local import LocalTransport
@@ -63,14 +63,14 @@ def adb(tmp_path: Path) -> Iterator[Place]:
 @contextlib.contextmanager
 def qemu_user(tmp_path: Path) -> Iterator[Place]:
     require("qemu-user", "g++", "g++-aarch64-linux-gnu")
-    with open_device(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
+    with posix_device.opened(QemuUserDevice(name="contract", kind="qemu-user", cpu="cortex-a72")) as opened:
         yield Place(opened.transport, str(tmp_path), arch="aarch64")
 
 
 @contextlib.contextmanager
 def qemu_system(tmp_path: Path) -> Iterator[Place]:
     require("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")
-    with open_device(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
+    with posix_device.opened(QemuSystemDevice(name="contract", kind="qemu-system", cpu="cortex-a72")) as opened:
         yield Place(opened.transport, opened.workdir)
 
 

@@ -283,7 +283,8 @@ print(json.dumps(raised))
 def test_every_value_of_an_option_computes_the_same(
     members: Callable[[str], Member], name: str, option: str, value: OptionValue
 ) -> None:
-    (found,) = run(members(name).load(**{option: value}), X)
+    given: dict[str, Any] = {option: value}
+    (found,) = run(members(name).load(**given), X)
     np.testing.assert_allclose(found, dense(X), rtol=1e-5, atol=1e-5)
 
 
@@ -294,7 +295,7 @@ def test_litert_without_xnnpack_delegates_nothing(members: Callable[[str], Membe
 
 def test_onnxruntime_is_told_its_options(members: Callable[[str], Member]) -> None:
     """What the session says of itself: what it makes of them shows in no output."""
-    given: dict[str, OptionValue] = {"graph_optimization_level": "basic", "intra_op_spinning": False}
+    given: dict[str, Any] = {"graph_optimization_level": "basic", "intra_op_spinning": False}
     for options, level, spins in (({}, "ORT_ENABLE_ALL", "1"), (given, "ORT_ENABLE_BASIC", "0")):
         engine: Any = members("onnxruntime").load(**options)
         told = engine._session.get_session_options()

@@ -155,7 +155,8 @@ def run_engine(format_name: str, path: Path, samples: np.ndarray) -> np.ndarray:
 def run(format_name: str, built: Built, model: SourceModel, samples: np.ndarray) -> Arrays:
     """The file's outputs on `samples`, given in the source's layout, through the bare runtime."""
     laid_out = to_layout([samples], model.spec.inputs, built.layout)[0]
-    return [RUNTIMES.get(format_name, partial(run_engine, format_name))(built.file, laid_out)]
+    through: Callable[[Path, np.ndarray], np.ndarray] = RUNTIMES.get(format_name) or partial(run_engine, format_name)
+    return [through(built.file, laid_out)]
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from places import PLACES
+from places import PLACES, Place
 from processes import wait_for
 
 from edgerig import process
@@ -19,13 +21,13 @@ pytestmark = pytest.mark.contract
 
 
 @pytest.fixture(scope="module", params=["local", "ssh", "adb"])
-def place(request, tmp_path_factory):
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as place:
         yield place
 
 
 @pytest.fixture
-def workdir(place, request):
+def workdir(place: Place, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh one, one per test; it is not made yet."""
     path = f"{place.folder}/{abs(hash(request.node.name)):x}"
     yield path
@@ -33,30 +35,30 @@ def workdir(place, request):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgerig.devices.turns.FIRST_PAUSE_S", 0.1)
 
 
-def asking(run="r1", device="d", token=None, wait=False) -> Claim:
+def asking(run: str = "r1", device: str = "d", token: str | None = None, wait: bool = False) -> Claim:
     return claim(device, run, token or f"token-{run}", wait=wait)
 
 
-def turn_of(place, workdir, **given) -> DeviceLease:
+def turn_of(place: Place, workdir: str, **given: Any) -> DeviceLease:
     return DeviceLease(place.transport, workdir, asking(**given))
 
 
-def older(place, workdir, seconds):
+def older(place: Place, workdir: str, seconds: int) -> None:
     """Makes the present turn look as if it had last been renewed so long ago."""
     script = 'for f in "$1"/lease/*/renewed; do read -r u <"$f"; echo $((u - $2)) >"$f"; done'
     assert place.transport.run(["sh", "-c", script, "older", workdir, str(seconds)], 30).returncode == 0
 
 
-def taken(place, workdir) -> list[str]:
+def taken(place: Place, workdir: str) -> list[str]:
     done = place.transport.run(["ls", f"{workdir}/lease"], 30)
     return done.stdout.decode().split()
 
 
-def test_a_second_one_is_told_who_holds_it(place, workdir):
+def test_a_second_one_is_told_who_holds_it(place: Place, workdir: str) -> None:
     first = turn_of(place, workdir)
     first.take()
     with pytest.raises(DeviceBusy) as caught:
@@ -73,7 +75,7 @@ def test_a_second_one_is_told_who_holds_it(place, workdir):
     assert len(taken(place, workdir)) == 1, "turns that are over are removed"
 
 
-def test_a_turn_is_kept_while_it_is_renewed_and_over_when_it_is_not(place, workdir):
+def test_a_turn_is_kept_while_it_is_renewed_and_over_when_it_is_not(place: Place, workdir: str) -> None:
     first = turn_of(place, workdir)
     first.take()
     older(place, workdir, 100)
@@ -90,7 +92,7 @@ def test_a_turn_is_kept_while_it_is_renewed_and_over_when_it_is_not(place, workd
     assert first.run(["echo", "again"], 30).stdout == b"again\n"
 
 
-def test_a_file_that_arrives_is_a_sign_of_life(place, workdir):
+def test_a_file_that_arrives_is_a_sign_of_life(place: Place, workdir: str) -> None:
     turn_of(place, workdir).take()
     place.transport.run(["mkdir", f"{workdir}/store"], 30)
     place.transport.run(["touch", f"{workdir}/store/x.part"], 30)
@@ -101,7 +103,9 @@ def test_a_file_that_arrives_is_a_sign_of_life(place, workdir):
     turn_of(place, workdir, run="r2").take()
 
 
-def test_a_command_that_lasts_renews_its_turn_on_the_device(place, workdir, monkeypatch):
+def test_a_command_that_lasts_renews_its_turn_on_the_device(
+    place: Place, workdir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease, "_KEPT", lease._KEPT.replace(f"sleep {lease.RENEWED_EVERY_S}", "sleep 1"))
     first = turn_of(place, workdir)
     first.take()
@@ -120,14 +124,14 @@ def test_a_command_that_lasts_renews_its_turn_on_the_device(place, workdir, monk
     assert holder_of(place.transport, workdir) is None, "what renewed it has ended with the command"
 
 
-def test_a_device_that_was_started_anew_is_nobodys(place, workdir):
+def test_a_device_that_was_started_anew_is_nobodys(place: Place, workdir: str) -> None:
     turn_of(place, workdir).take()
     place.transport.run(["sh", "-c", 'echo another >"$1"/lease/1/boot', "sh", workdir], 30)
     assert holder_of(place.transport, workdir) is None
     turn_of(place, workdir, run="r2").take()
 
 
-def test_a_holder_killed_before_it_said_who_it_is_blocks_no_longer_than_another(place, workdir):
+def test_a_holder_killed_before_it_said_who_it_is_blocks_no_longer_than_another(place: Place, workdir: str) -> None:
     place.transport.run(["mkdir", "-p", f"{workdir}/lease/7"], 30)
     with pytest.raises(DeviceBusy, match="in use by somebody"):
         turn_of(place, workdir).take()
@@ -136,7 +140,7 @@ def test_a_holder_killed_before_it_said_who_it_is_blocks_no_longer_than_another(
     assert taken(place, workdir) == ["8"]
 
 
-def test_the_same_run_resumed_follows_itself_at_once_and_ends_what_it_left(place, workdir):
+def test_the_same_run_resumed_follows_itself_at_once_and_ends_what_it_left(place: Place, workdir: str) -> None:
     turn_of(place, workdir, token="before").take()
     ours, others = f"{workdir}/job-r1-0123456789ab", f"{workdir}/job-r10-0123456789ab"
     for folder in (ours, others):
@@ -149,14 +153,14 @@ def test_the_same_run_resumed_follows_itself_at_once_and_ends_what_it_left(place
     assert holder_of(place.transport, workdir) is None
 
 
-def test_two_device_files_of_one_sweep_that_lead_to_one_device_take_turns_too(place, workdir):
+def test_two_device_files_of_one_sweep_that_lead_to_one_device_take_turns_too(place: Place, workdir: str) -> None:
     turn_of(place, workdir, device="a").take()
     turn_of(place, workdir, device="a").take()
     with pytest.raises(DeviceBusy):
         turn_of(place, workdir, device="b").take()
 
 
-def test_whoever_waited_is_next(place, workdir):
+def test_whoever_waited_is_next(place: Place, workdir: str) -> None:
     first, second = turn_of(place, workdir, wait=True), turn_of(place, workdir, run="r2")
     first.take()
     with pytest.raises(DeviceBusy):
@@ -164,12 +168,13 @@ def test_whoever_waited_is_next(place, workdir):
     first.release()
     begun = threading.Event()
 
-    def again():
+    order: list[str] = []
+
+    def again() -> None:
         begun.set()
         first.take()
         order.append("first")
 
-    order = []
     thread = threading.Thread(target=again)
     thread.start()
     begun.wait()
@@ -182,7 +187,9 @@ def test_whoever_waited_is_next(place, workdir):
     assert order == ["second", "first"]
 
 
-def test_whoever_waited_and_went_away_is_not_waited_for_long(place, workdir, monkeypatch):
+def test_whoever_waited_and_went_away_is_not_waited_for_long(
+    place: Place, workdir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease, "YIELD_S", 1)
     first = turn_of(place, workdir)
     first.take()
@@ -192,12 +199,12 @@ def test_whoever_waited_and_went_away_is_not_waited_for_long(place, workdir, mon
     first.take()
 
 
-def test_of_many_at_once_one_has_it(place, workdir):
+def test_of_many_at_once_one_has_it(place: Place, workdir: str) -> None:
     """All of them ask at the same moment, several times over."""
     at_work, most, failures = [], [], []
     lock = threading.Lock()
 
-    def worker(number):
+    def worker(number: int) -> None:
         mine = turn_of(place, workdir, run=f"r{number}", wait=True)
         try:
             for _ in range(3):
@@ -222,7 +229,7 @@ def test_of_many_at_once_one_has_it(place, workdir):
     assert max(most) == 1
 
 
-def test_a_program_that_is_not_there_is_told_as_ever(place, workdir):
+def test_a_program_that_is_not_there_is_told_as_ever(place: Place, workdir: str) -> None:
     mine = turn_of(place, workdir)
     mine.take()
     with pytest.raises(DeviceError, match="no such program"):
@@ -233,7 +240,7 @@ def test_a_program_that_is_not_there_is_told_as_ever(place, workdir):
     assert mine.run(["sh", "-c", "exit 75"], 30).returncode == 75
 
 
-def test_an_interrupted_sweep_does_not_wait(place, workdir):
+def test_an_interrupted_sweep_does_not_wait(place: Place, workdir: str) -> None:
     turn_of(place, workdir).take()
     waiting, scope = turn_of(place, workdir, run="r2", wait=True), process.Scope()
     scope.stop()

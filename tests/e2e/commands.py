@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from processes import children, processes, wait_for
 
@@ -34,11 +35,12 @@ class Ended:
         return self.folder / self.err.split("run ", 1)[1].split(":", 1)[0]
 
     @property
-    def results(self) -> dict:
-        return json.loads((self.run / "results.json").read_text())
+    def results(self) -> dict[str, Any]:
+        results: dict[str, Any] = json.loads((self.run / "results.json").read_text())
+        return results
 
     @property
-    def cells(self) -> dict:
+    def cells(self) -> dict[str, Any]:
         return {cell["id"]: cell for cell in self.results["cells"]}
 
 
@@ -56,7 +58,7 @@ class Edgerig:
             raise AssertionError(f"not done within {timeout:.0f} s; it said:\n{said}") from None
         return Ended(done.returncode, done.stdout, done.stderr, self.folder)
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self._argv(arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -71,7 +73,7 @@ class Edgerig:
         return [sys.executable, "-m", "edgerig", *arguments]
 
 
-def runner_of(sweep: subprocess.Popen, seconds: float = 120.0) -> int:
+def runner_of(sweep: subprocess.Popen[str], seconds: float = 120.0) -> int:
     """The pid of the runner the sweep has on this machine now, past its memory pass (it has no child)."""
 
     def found() -> int | None:

@@ -1,17 +1,20 @@
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sshd
 from e2e.commands import Edgerig
+from sshd import Sshd
 
 
 @pytest.fixture
-def edgerig(tmp_path):
+def edgerig(tmp_path: Path) -> Edgerig:
     return Edgerig(tmp_path)
 
 
 @pytest.fixture
-def remote(edgerig):
+def remote(edgerig: Edgerig) -> Iterator[Sshd]:
     """A real sshd on this machine, and the device file that leads to it."""
     with sshd.running(edgerig.folder / "sshd") as server:
         (edgerig.folder / "devices").mkdir()

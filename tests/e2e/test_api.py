@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_run_is_read_decided_compared_and_gated_as_on_the_command_line(ran: Pa
         (lambda run: edgerig.sweep(run / "raw"), "not a run's folder"),
     ],
 )
-def test_what_is_wrong_is_one_error_with_a_hint(ran: Path, call, said: str) -> None:
+def test_what_is_wrong_is_one_error_with_a_hint(ran: Path, call: Callable[[Path], object], said: str) -> None:
     with pytest.raises(edgerig.EdgerigError) as caught:
         call(ran)
     assert said in caught.value.message

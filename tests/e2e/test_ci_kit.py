@@ -24,7 +24,8 @@ def github_steps() -> dict[str, str]:
 
 
 def gitlab_lines() -> list[str]:
-    return yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
+    lines: list[str] = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
+    return lines
 
 
 def test_both_files_run_the_same_two_commands() -> None:
@@ -42,7 +43,7 @@ def test_what_they_keep_and_upload_is_what_is_written() -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory) -> Path:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository's root as the kit asks for it, after its first sweep and baseline."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("sweep.toml", "budget.toml"):

@@ -1,9 +1,11 @@
 """A user's own data: each kind through the command line, and what is said of each that is wrong."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.io.wavfile
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig, Ended
 from PIL import Image
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +22,9 @@ def spread(outputs, labels):
 """
 
 
-def model(edgerig, name, shape, dataset, metric='"top1"', scores=2):
+def model(
+    edgerig: Edgerig, name: str, shape: tuple[int, ...], dataset: str, metric: str = '"top1"', scores: int = 2
+) -> Path:
     folder = edgerig.folder / "models" / name
     folder.mkdir(parents=True, exist_ok=True)
     layout = "NCHW" if len(shape) == 4 else "any"
@@ -33,7 +37,7 @@ def model(edgerig, name, shape, dataset, metric='"top1"', scores=2):
     return folder
 
 
-def pictures(folder, classes, count, seed):
+def pictures(folder: Path, classes: tuple[str, str], count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for name in classes:
         (folder / name).mkdir(parents=True)
@@ -41,7 +45,7 @@ def pictures(folder, classes, count, seed):
             Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / name / f"{index}.png")
 
 
-def sweep(edgerig, *arguments, run=""):
+def sweep(edgerig: Edgerig, *arguments: str, run: str = "") -> Ended:
     models = sorted(path.name for path in (edgerig.folder / "models").iterdir())
     chosen = [word for name in models for word in ("--model", name)]
     return edgerig(
@@ -49,7 +53,7 @@ def sweep(edgerig, *arguments, run=""):
     )
 
 
-def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig):
+def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig: Edgerig) -> None:
     keys = '[dataset]\ncalibration = 6\n[dataset.images]\nfolder = "val"\ncalibration_folder = "train"\n'
     folder = model(edgerig, "pictures", (1, 3, 8, 8), keys, '["auc", "top1", "own.py:spread"]')
     (folder / "own.py").write_text(OWN)
@@ -72,7 +76,7 @@ def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig):
 
     limited = sweep(edgerig, *chosen, run="limit = 25\n")
     assert limited.code == 0, limited.err
-    width = {True: [], False: []}
+    width: dict[bool, list[float]] = {True: [], False: []}
     for found in (done, limited):
         for cell in found.cells.values():
             low, high = cell["metrics"]["top1"]["ci95"]
@@ -80,7 +84,7 @@ def test_images_are_calibrated_on_and_scored_by_several_metrics(edgerig):
     assert min(width[True]) > max(width[False])
 
 
-def test_wrong_data_fails_before_anything_is_built_and_names_file_and_fix(edgerig):
+def test_wrong_data_fails_before_anything_is_built_and_names_file_and_fix(edgerig: Edgerig) -> None:
     shape = (1, 3, 8, 8)
     images = '[dataset.images]\nfolder = "val"\n'
     pictures(model(edgerig, "classes", shape, images, scores=3) / "val", ("cat", "dog"), 1, 0)

@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import adbd
 import pytest
-from e2e.commands import QUICK
+from adbd import AdbTarget
+from e2e.commands import QUICK, Edgerig
 from processes import children, processes, wait_for
+from sshd import Sshd
 
 pytestmark = pytest.mark.e2e
 
@@ -28,15 +32,15 @@ LONGER = QUICK.replace("0.05", "3.0").replace("repeats = 1", "repeats = 2")
 ALL_RECIPES = [flag for name in ("fp32", "fp16", "int8-dynamic", "int8-static") for flag in ("--recipe", name)]
 
 
-def cells(folder):
+def cells(folder: Path) -> dict[str, Any]:
     (run,) = (folder / "reports").glob("*-*-*")
     return {cell["id"]: cell for cell in json.loads((run / "results.json").read_text())["cells"]}
 
 
-def remote_runner(folder):
+def remote_runner(folder: Path) -> int:
     """The pid of the runner the sshd has started: the interpreter itself, past its memory pass's fork."""
 
-    def found():
+    def found() -> int | None:
         started = processes("runner.pyz", str(folder / "work"))
         pythons = [pid for pid in started if "python" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))]
         return pythons[0] if len(pythons) == 1 and not children(pythons[0]) else None
@@ -44,7 +48,10 @@ def remote_runner(folder):
     return wait_for(lambda: quietly(found), 120)
 
 
-def quietly(ask):
+Found = TypeVar("Found")
+
+
+def quietly(ask: Callable[[], Found]) -> Found | None:
     """None for a process that ended while it was looked at."""
     try:
         return ask()
@@ -52,11 +59,13 @@ def quietly(ask):
         return None
 
 
-def jobs(folder):
+def jobs(folder: Path) -> list[Path]:
     return list((folder / "work").glob("job-*"))
 
 
-def test_a_device_that_goes_away_mid_run_costs_that_cell_and_is_clean_once_it_is_back(edgerig, remote):
+def test_a_device_that_goes_away_mid_run_costs_that_cell_and_is_clean_once_it_is_back(
+    edgerig: Edgerig, remote: Sshd
+) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
     remote_runner(edgerig.folder)
     remote.kill()
@@ -75,7 +84,7 @@ def test_a_device_that_goes_away_mid_run_costs_that_cell_and_is_clean_once_it_is
     assert jobs(edgerig.folder) == []
 
 
-def test_ctrl_c_ends_the_wait_for_a_device_that_is_gone(edgerig, remote):
+def test_ctrl_c_ends_the_wait_for_a_device_that_is_gone(edgerig: Edgerig, remote: Sshd) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
     remote_runner(edgerig.folder)
     remote.kill()
@@ -87,7 +96,7 @@ def test_ctrl_c_ends_the_wait_for_a_device_that_is_gone(edgerig, remote):
     assert sorted(cell["status"] for cell in cells(edgerig.folder).values()) == ["failed", "skipped"]
 
 
-def test_a_device_that_is_off_from_the_start_leaves_the_others_alone(edgerig, remote):
+def test_a_device_that_is_off_from_the_start_leaves_the_others_alone(edgerig: Edgerig, remote: Sshd) -> None:
     remote.kill()
     begin = time.monotonic()
     done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK))
@@ -105,7 +114,9 @@ def test_a_device_that_is_off_from_the_start_leaves_the_others_alone(edgerig, re
     ("how", "kind", "said"),
     [(signal.SIGKILL, "RunnerCrashed", "SIGKILL"), (signal.SIGILL, "RunnerCrashed", "SIGILL")],
 )
-def test_a_runner_killed_on_the_device_costs_its_cell_and_leaves_it_clean(edgerig, remote, how, kind, said):
+def test_a_runner_killed_on_the_device_costs_its_cell_and_leaves_it_clean(
+    edgerig: Edgerig, remote: Sshd, how: signal.Signals, kind: str, said: str
+) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
     remote_runner(edgerig.folder)
     time.sleep(0.7)  # the fork comes a moment after the interpreter's start: be past it
@@ -139,7 +150,7 @@ if "-int8-dynamic@" in cell:
 """What a device does to the raw runs of three recipes before it hands them over."""
 
 
-def test_a_device_that_lies_costs_its_own_cells(edgerig, remote):
+def test_a_device_that_lies_costs_its_own_cells(edgerig: Edgerig, remote: Sshd) -> None:
     python = edgerig.folder / "python"
     (edgerig.folder / "hostile.py").write_text(HOSTILE)
     python.write_text(
@@ -165,7 +176,7 @@ def test_a_device_that_lies_costs_its_own_cells(edgerig, remote):
 
 
 @contextlib.contextmanager
-def small_disk(work, size):
+def small_disk(work: Path, size: str) -> Iterator[None]:
     """A real file system of its own where the device keeps its jobs."""
     if os.geteuid() != 0:
         pytest.skip("mounting a tmpfs needs root")
@@ -177,7 +188,7 @@ def small_disk(work, size):
         subprocess.run(["umount", str(work)], check=True)
 
 
-def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
+def test_a_device_without_space_is_named_and_left_clean(edgerig: Edgerig, remote: Sshd) -> None:
     work = edgerig.folder / "work"
     with small_disk(work, "64k"):
         done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--recipe", "fp32")
@@ -189,7 +200,7 @@ def test_a_device_without_space_is_named_and_left_clean(edgerig, remote):
         assert not list(Path(work).rglob("*.part"))
 
 
-def test_a_disk_that_fills_up_during_a_run_is_named(edgerig, remote):
+def test_a_disk_that_fills_up_during_a_run_is_named(edgerig: Edgerig, remote: Sshd) -> None:
     work = edgerig.folder / "work"
     with small_disk(work, "16m"):
         flags = ("--device", "remote", "--recipe", "fp32")
@@ -207,7 +218,9 @@ def test_a_disk_that_fills_up_during_a_run_is_named(edgerig, remote):
 
 
 @pytest.mark.parametrize("device", ["remote", "local"])
-def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(edgerig, remote, device):
+def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(
+    edgerig: Edgerig, remote: Sshd, device: str
+) -> None:
     """While a cell's results are on their way: they are the device's no more than the disk is."""
     reports = edgerig.folder / "reports"
     with small_disk(reports, "4m"):
@@ -230,7 +243,9 @@ def test_a_disk_of_this_machine_that_fills_up_ends_the_sweep_and_costs_no_cell(e
         assert [cell["status"] for cell in cells(edgerig.folder).values()] == ["ok"]
 
 
-def test_temporary_files_that_find_no_space_end_the_sweep_and_cost_no_cell(edgerig, monkeypatch):
+def test_temporary_files_that_find_no_space_end_the_sweep_and_cost_no_cell(
+    edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The log that would say so is on the same disk."""
     monkeypatch.setenv("EDGERIG_CACHE", str(edgerig.folder / "cache"))
     with small_disk(edgerig.folder / "temporary", "96k"):
@@ -243,7 +258,7 @@ def test_temporary_files_that_find_no_space_end_the_sweep_and_cost_no_cell(edger
         assert (done.run / "journal.jsonl").read_bytes() == b""
 
 
-def test_a_run_whose_folder_is_removed_ends(edgerig, remote):
+def test_a_run_whose_folder_is_removed_ends(edgerig: Edgerig, remote: Sshd) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER), "--device", "remote")
     remote_runner(edgerig.folder)
     (run,) = (edgerig.folder / "reports").glob("*-*-*")
@@ -256,7 +271,7 @@ def test_a_run_whose_folder_is_removed_ends(edgerig, remote):
     assert jobs(edgerig.folder) == []
 
 
-def test_ctrl_c_leaves_nothing_on_the_device(edgerig, remote):
+def test_ctrl_c_leaves_nothing_on_the_device(edgerig: Edgerig, remote: Sshd) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "30.0")), "--device", "remote")
     remote_runner(edgerig.folder)
     assert len(jobs(edgerig.folder)) == 1
@@ -275,7 +290,7 @@ ADB_WORKDIR = "/data/local/tmp/edgerig"
 
 
 @pytest.fixture
-def phone(edgerig, monkeypatch):
+def phone(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbTarget]:
     """A real adbd, and the device file that leads to it."""
     with adbd.adb_target("amd64") as target:
         for key, value in target.environment.items():
@@ -285,29 +300,29 @@ def phone(edgerig, monkeypatch):
         yield target
 
 
-def adb_runner():
+def adb_runner() -> int:
     """The pid of the runner adbd has started, past its memory pass's fork; not the shells around it."""
 
-    def found():
+    def found() -> int | None:
         started = [pid for pid in runners_there() if not children(pid)]
         return started[0] if len(started) == 1 else None
 
     return wait_for(lambda: quietly(found), 120)
 
 
-def runners_there():
+def runners_there() -> list[int]:
     """Only a process of the device has its command line begin in the bundle."""
     lines = {pid: quietly(Path(f"/proc/{pid}/cmdline").read_bytes) for pid in processes("runner.pyz")}
     return [pid for pid, line in lines.items() if line and line.startswith(b"/data/")]
 
 
-def adb_jobs(phone):
+def adb_jobs(phone: AdbTarget) -> list[str]:
     done = phone.adb("-s", phone.address, "shell", f"ls {ADB_WORKDIR}")
     assert done.returncode == 0, done
     return [name for name in done.stdout.decode().split() if name.startswith("job-")]
 
 
-def test_ctrl_c_leaves_nothing_on_an_adb_device(edgerig, phone):
+def test_ctrl_c_leaves_nothing_on_an_adb_device(edgerig: Edgerig, phone: AdbTarget) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("0.05", "30.0")), "--device", "phone")
     adb_runner()
     assert len(adb_jobs(phone)) == 1
@@ -320,7 +335,7 @@ def test_ctrl_c_leaves_nothing_on_an_adb_device(edgerig, phone):
     assert {cell["status"] for cell in cells(edgerig.folder).values()} == {"skipped"}
 
 
-def test_an_adbd_that_dies_mid_run_costs_its_cell_and_leaves_nothing(edgerig, phone):
+def test_an_adbd_that_dies_mid_run_costs_its_cell_and_leaves_nothing(edgerig: Edgerig, phone: AdbTarget) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + LONGER.replace("3.0", "6.0")), "--device", "phone")
     victim = adb_runner()
     phone.restart_adbd()

@@ -2,10 +2,11 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import plugins
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig
 
 from edgerig.device_kinds import GROUP
 
@@ -16,7 +17,7 @@ SWEEP = (
 
 
 @pytest.fixture
-def folder_kind(edgerig, monkeypatch):
+def folder_kind(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package `tests/plugin/folder_kind.py`, installed, and a device of its kind."""
     site = plugins.install(edgerig.folder / "site", "edgerig-folder", GROUP, "folder = folder_kind:KIND", "folder_kind")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
@@ -25,7 +26,7 @@ def folder_kind(edgerig, monkeypatch):
     return site
 
 
-def test_a_package_of_one_file_adds_a_kind_of_device(edgerig, folder_kind):
+def test_a_package_of_one_file_adds_a_kind_of_device(edgerig: Edgerig, folder_kind: Path) -> None:
     bench = str(edgerig.folder / "bench")
     assert f"folder:{bench}"[:20] in edgerig("devices").out
     assert '"kind": "folder"' in edgerig("devices", "probe", f"folder:{bench}", "--json").out

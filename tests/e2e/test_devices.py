@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from adbd import adb_target
-from e2e.commands import Edgerig
+from e2e.commands import Edgerig, Ended
 
 pytestmark = [
     pytest.mark.e2e,
@@ -29,7 +29,7 @@ min_seconds = 0.1
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """The digits models everywhere, and the keyword-spotting file where its folder is.
 
     The transformer in one format only: in float its 540 images take an emulated processor half a minute.
@@ -51,7 +51,7 @@ def sweep(tmp_path_factory):
     return done
 
 
-def test_every_cell_on_every_device_is_ok(sweep):
+def test_every_cell_on_every_device_is_ok(sweep: Ended) -> None:
     cells = sweep.cells
     assert {cell["device"] for cell in cells.values()} == set(DEVICES)
     assert all(cell["status"] == "ok" for cell in cells.values())
@@ -59,7 +59,7 @@ def test_every_cell_on_every_device_is_ok(sweep):
     assert sum(cell["model"] == "digits_vit" for cell in cells.values()) == len(DEVICES)
 
 
-def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
+def test_what_is_emulated_says_so_and_is_never_called_stable(sweep: Ended) -> None:
     for cell in sweep.cells.values():
         assert cell["emulated"] == (cell["device"] != "local")
         assert (cell["verdict"]["label"] == "emulated") == cell["emulated"]
@@ -70,7 +70,7 @@ def test_what_is_emulated_says_so_and_is_never_called_stable(sweep):
         assert device["arch"] == ("aarch64" if name != "local" else device["arch"])
 
 
-def test_accuracy_is_measured_on_each_device(sweep):
+def test_accuracy_is_measured_on_each_device(sweep: Ended) -> None:
     for cell in sweep.cells.values():
         if cell["model"].startswith("digits_"):
             assert cell["accuracy"]["samples"] == 540
@@ -78,7 +78,7 @@ def test_accuracy_is_measured_on_each_device(sweep):
 
 
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"no reference models in {KWS} (set EDGERIG_TEST_DATA)")
-def test_keyword_spotting_on_each_device_stands_beside_this_machine(sweep):
+def test_keyword_spotting_on_each_device_stands_beside_this_machine(sweep: Ended) -> None:
     found = {c["device"]: c["accuracy"] for c in sweep.cells.values() if c["model"] == "kws_ref_model"}
     assert found.keys() == set(DEVICES)
     for name, accuracy in found.items():
@@ -88,7 +88,7 @@ def test_keyword_spotting_on_each_device_stands_beside_this_machine(sweep):
     assert all(name in page for name in DEVICES)
 
 
-def test_the_devices_state_stands_with_each_cell(sweep):
+def test_the_devices_state_stands_with_each_cell(sweep: Ended) -> None:
     for cell in sweep.cells.values():
         state = cell["state"]
         assert state["before"]["memory_available_bytes"] > 0 and state["after"]["load1"] is not None, cell["id"]
@@ -98,7 +98,7 @@ def test_the_devices_state_stands_with_each_cell(sweep):
             assert state["before"]["cpu"] is not None, cell["id"]
 
 
-def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep):
+def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep: Ended) -> None:
     cells = sweep.cells
     for engine in ("tflite", "executorch"):
         a72, a76 = (
@@ -111,7 +111,7 @@ def test_int8_costs_fewer_instructions_where_there_are_dot_products(sweep):
             assert cell["cost"]["reason"]
 
 
-def test_arm64_builds_agree_with_their_source(sweep):
+def test_arm64_builds_agree_with_their_source(sweep: Ended) -> None:
     for cell in sweep.cells.values():
         if cell["model"].startswith("digits_"):
             assert cell["parity"]["relative_error"] < 0.1, cell["id"]

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,26 +19,28 @@ SWEEP = (
 ) + QUICK
 
 
-def journal(folder):
+def journal(folder: Path) -> list[str]:
     lines = [line for path in folder.glob("reports/*/journal.jsonl") for line in path.read_text().splitlines()]
     return [json.loads(line)["cell"] for line in lines]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the sweep needs is in the cache, so that a kill falls where the test wants it."""
     first = Edgerig(tmp_path_factory.mktemp("built"))
     assert first("sweep", first.sweep_file(SWEEP)).code == 0
 
 
 @pytest.fixture
-def sweep(edgerig, built):
+def sweep(edgerig: Edgerig, built: None) -> Callable[..., subprocess.Popen[str]]:
     """Starts the sweep."""
     return lambda *more: edgerig.start("sweep", edgerig.sweep_file(SWEEP), *more)
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_sigkill_then_resume_gives_every_cell_once(edgerig, sweep, after):
+def test_sigkill_then_resume_gives_every_cell_once(
+    edgerig: Edgerig, sweep: Callable[..., subprocess.Popen[str]], after: int
+) -> None:
     child = sweep()
     wait_for(lambda: [*edgerig.folder.glob("reports/*/run.json")], 120)
     wait_for(lambda: len(journal(edgerig.folder)) >= after and children(child.pid), 120)
@@ -86,7 +89,7 @@ for run in (second, first):
 """
 
 
-def test_a_process_that_was_interrupted_sweeps_again(edgerig, built):
+def test_a_process_that_was_interrupted_sweeps_again(edgerig: Edgerig, built: None) -> None:
     """Two sweeps one after the other, and the first one resumed, in one process."""
     edgerig.sweep_file(SWEEP)
     command = [sys.executable, "-c", ONE_AFTER_THE_OTHER]
@@ -95,7 +98,7 @@ def test_a_process_that_was_interrupted_sweeps_again(edgerig, built):
     assert done.stdout.splitlines() == ["interrupted 1", "ok 4", "ok 4"]
 
 
-def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):
+def test_resuming_a_finished_run_runs_nothing(edgerig: Edgerig, sweep: Callable[..., subprocess.Popen[str]]) -> None:
     child = sweep()
     child.communicate()
     (run,) = (edgerig.folder / "reports").glob("*-*-*")
@@ -105,7 +108,9 @@ def test_resuming_a_finished_run_runs_nothing(edgerig, sweep):
     assert (run / "journal.jsonl").read_bytes() == before
 
 
-def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
+def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(
+    edgerig: Edgerig, sweep: Callable[..., subprocess.Popen[str]]
+) -> None:
     child = sweep()
     wait_for(lambda: len(journal(edgerig.folder)) >= 1 and children(child.pid), 120)
     child.send_signal(signal.SIGINT)
@@ -123,7 +128,7 @@ def test_ctrl_c_keeps_what_is_known_and_says_how_to_go_on(edgerig, sweep):
     assert edgerig("sweep", "--resume", str(run)).code == 0
 
 
-def test_a_runner_killed_mid_inference_costs_its_cell(edgerig):
+def test_a_runner_killed_mid_inference_costs_its_cell(edgerig: Edgerig) -> None:
     child = edgerig.start("sweep", edgerig.sweep_file(SWEEP.replace("0.05", "2.0")), "--format", "onnx")
     victim = runner_of(child)
     wait_for(lambda: not children(victim), 120)  # past the memory pass's fork
@@ -140,7 +145,7 @@ def test_a_runner_killed_mid_inference_costs_its_cell(edgerig):
     assert failed[0]["id"] in err
 
 
-def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig):
+def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig: Edgerig) -> None:
     file = edgerig.sweep_file(SWEEP.replace("0.05", "3.0") + "timeout_s = 12\n")
     child = edgerig.start("sweep", file, "--format", "tflite")
     victim = runner_of(child)
@@ -157,7 +162,7 @@ def test_a_runner_that_hangs_is_killed_at_its_deadline(edgerig):
     assert victim not in processes("runner.pyz")
 
 
-def test_a_model_that_changed_is_not_mixed_into_an_old_run(edgerig):
+def test_a_model_that_changed_is_not_mixed_into_an_old_run(edgerig: Edgerig) -> None:
     """Its cells of before and after would be held against one another's reference."""
     folder = edgerig.folder / "models" / "net"
     shutil.copytree(Path(__file__).parents[2] / "models" / "digits_cnn", folder)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from e2e.commands import Edgerig
 
 pytestmark = pytest.mark.e2e
 
@@ -12,7 +13,7 @@ KWS = DATA / "mlperf_tiny" / "keyword_spotting"
 
 
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"no reference models in {KWS} (set EDGERIG_TEST_DATA)")
-def test_the_published_accuracies(edgerig):
+def test_the_published_accuracies(edgerig: Edgerig) -> None:
     files = [KWS / "kws_ref_model.tflite", KWS / "kws_ref_model_float32.tflite"]
     models = [word for file in files for word in ("--model", str(file))]
     done = edgerig("sweep", *models, "--dataset", str(KWS / "kws01.npz"), "--out", str(edgerig.folder / "reports"))

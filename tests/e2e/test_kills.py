@@ -11,7 +11,7 @@ from edgerig.spec import PACKAGE
 pytestmark = pytest.mark.e2e
 
 
-def test_what_is_killed_and_resumed_loses_nothing_and_leaves_nothing():
+def test_what_is_killed_and_resumed_loses_nothing_and_leaves_nothing() -> None:
     script = PACKAGE.parent / "benchmarks" / "kills.py"
     done = subprocess.run(
         [sys.executable, str(script), "--trials", "2", "--seed", "3"], capture_output=True, text=True, timeout=850

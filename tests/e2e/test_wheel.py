@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(out), str(ROOT)]
     subprocess.run(build, check=True, timeout=300)
@@ -22,7 +22,7 @@ def wheel(tmp_path_factory):
     return file
 
 
-def test_the_wheel_carries_models_devices_and_data_files(wheel):
+def test_the_wheel_carries_models_devices_and_data_files(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "edgerig/shipped/models/digits_cnn/model.toml",
@@ -35,7 +35,7 @@ def test_the_wheel_carries_models_devices_and_data_files(wheel):
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
-def test_the_example_is_typed_by_the_installed_package(wheel, tmp_path):
+def test_the_example_is_typed_by_the_installed_package(wheel: Path, tmp_path: Path) -> None:
     """`mypy --strict` takes the types of what is installed only where it says it has some (py.typed)."""
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
@@ -43,7 +43,7 @@ def test_the_example_is_typed_by_the_installed_package(wheel, tmp_path):
     (tmp_path / "right.py").write_text(example)
     (tmp_path / "wrong.py").write_text(example.replace("len(plan.cells)", "len(plan.cell)"))
 
-    def checked(file):
+    def checked(file: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", file]
         given = {**os.environ, "PYTHONPATH": str(site)}
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=given)
@@ -53,7 +53,7 @@ def test_the_example_is_typed_by_the_installed_package(wheel, tmp_path):
     assert (wrong.returncode, '"Plan" has no attribute "cell"' in wrong.stdout) == (1, True), wrong.stdout
 
 
-def test_it_plans_the_quickstart_in_an_empty_folder(wheel, tmp_path):
+def test_it_plans_the_quickstart_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     empty = tmp_path / "empty"

@@ -1,34 +1,25 @@
 """What a new user gets wrong, and what he is told."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from e2e.commands import QUICK, Edgerig
+from e2e.commands import QUICK, Edgerig, Ended
+from made_up import OWN_MODEL, TENSORS
 
 pytestmark = pytest.mark.e2e
 
-MODEL = """
-source = "torch"
-factory = "model.py:create"
-no_accuracy_reason = "a test"
-[[inputs]]
-name = "x"
-shape = [1, 4]
-[[outputs]]
-name = "y"
-shape = [1, 2]
-"""
 
-
-def own_model(edgerig, name, code):
+def own_model(edgerig: Edgerig, name: str, code: str) -> str:
     folder = edgerig.folder / "models" / name
     folder.mkdir(parents=True)
-    (folder / "model.toml").write_text(MODEL)
+    (folder / "model.toml").write_text(OWN_MODEL + TENSORS)
     (folder / "model.py").write_text("import os, time\nimport torch\n" + code)
     return name
 
 
 @pytest.fixture(scope="module")
-def tflite(tmp_path_factory):
+def tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real .tflite: digits_cnn, as built by edgerig itself."""
     first = Edgerig(tmp_path_factory.mktemp("built"))
     done = first("sweep", first.sweep_file(QUICK), "--model", "digits_cnn", "--format", "tflite", "--recipe", "fp32")
@@ -37,12 +28,12 @@ def tflite(tmp_path_factory):
     return file
 
 
-def only_error(done):
+def only_error(done: Ended) -> dict[str, str]:
     (error,) = errors(done)
     return error
 
 
-def errors(done):
+def errors(done: Ended) -> list[dict[str, str]]:
     """What became of each cell, none of which may be well."""
     found = [cell["error"] for cell in done.cells.values()]
     assert {cell["status"] for cell in done.cells.values()} == {"failed"}
@@ -53,7 +44,7 @@ def errors(done):
     return found
 
 
-def test_an_unwritable_out(edgerig):
+def test_an_unwritable_out(edgerig: Edgerig) -> None:
     (edgerig.folder / "file").write_text("")
     done = edgerig("sweep", "--out", "file/reports")
     assert done.code == 2
@@ -62,7 +53,7 @@ def test_an_unwritable_out(edgerig):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all" * 100])
-def test_corrupt_ready_files(edgerig, content):
+def test_corrupt_ready_files(edgerig: Edgerig, content: bytes) -> None:
     names = ["a.onnx", "b.tflite", "c.pte"]
     for name in names:
         (edgerig.folder / name).write_bytes(content)
@@ -74,7 +65,7 @@ def test_corrupt_ready_files(edgerig, content):
         assert "whole" in error["hint"]
 
 
-def test_a_dataset_that_does_not_fit_the_file(edgerig, tflite):
+def test_a_dataset_that_does_not_fit_the_file(edgerig: Edgerig, tflite: Path) -> None:
     np.savez(edgerig.folder / "d.npz", inputs=np.zeros((5, 49, 10, 1), np.float32), labels=np.zeros(5, np.int64))
     done = edgerig("sweep", "--model", str(tflite), "--dataset", "d.npz", "--out", str(edgerig.folder / "out"))
     assert done.code == 1
@@ -83,7 +74,7 @@ def test_a_dataset_that_does_not_fit_the_file(edgerig, tflite):
     assert "(N, 8, 8, 1)" in error["message"]
 
 
-def test_a_dataset_with_nan(edgerig, tflite):
+def test_a_dataset_with_nan(edgerig: Edgerig, tflite: Path) -> None:
     inputs = np.zeros((5, 8, 8, 1), np.float32)
     inputs[3, 0, 0, 0] = np.nan
     np.savez(edgerig.folder / "d.npz", inputs=inputs, labels=np.zeros(5, np.int64))
@@ -94,7 +85,7 @@ def test_a_dataset_with_nan(edgerig, tflite):
     assert "the first in sample 3" in error["message"]
 
 
-def test_labels_beyond_the_classes(edgerig, tflite):
+def test_labels_beyond_the_classes(edgerig: Edgerig, tflite: Path) -> None:
     np.savez(edgerig.folder / "d.npz", inputs=np.zeros((2, 8, 8, 1), np.float32), labels=np.array([0, 10]))
     done = edgerig("sweep", "--model", str(tflite), "--dataset", "d.npz", "--out", str(edgerig.folder / "out"))
     assert "labels run from 0 to 10, the model has 10 classes" in only_error(done)["message"]
@@ -117,7 +108,9 @@ def test_labels_beyond_the_classes(edgerig, tflite):
         ("hangs", "def create():\n    time.sleep(600)\n", "BuildTimeout", "deadline of 20 s"),
     ],
 )
-def test_a_model_that_cannot_be_built_costs_its_own_cells(edgerig, name, code, kind, said):
+def test_a_model_that_cannot_be_built_costs_its_own_cells(
+    edgerig: Edgerig, name: str, code: str, kind: str, said: str
+) -> None:
     own_model(edgerig, name, code)
     file = edgerig.sweep_file(QUICK + "[build]\ntimeout_s = 20\n")
     out = ("--out", str(edgerig.folder / "reports"), "--format", "onnx", "--recipe", "fp32")
@@ -132,7 +125,7 @@ def test_a_model_that_cannot_be_built_costs_its_own_cells(edgerig, name, code, k
     assert failed["error"]["hint"]
 
 
-def test_a_recipe_the_model_has_nothing_for_is_unsupported_not_a_failure(edgerig):
+def test_a_recipe_the_model_has_nothing_for_is_unsupported_not_a_failure(edgerig: Edgerig) -> None:
     own_model(
         edgerig,
         "no_linear",

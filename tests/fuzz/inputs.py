@@ -125,7 +125,7 @@ def _socket(path: Path, aside: Path, outside: Path) -> None:
         made.bind(str(path))
 
 
-KINDS: tuple[Callable[[Path, Path, Path], None], ...] = (
+KINDS: tuple[Callable[[Path, Path, Path], object], ...] = (
     lambda path, aside, outside: path.symlink_to(outside),
     lambda path, aside, outside: path.symlink_to(aside.name),
     lambda path, aside, outside: path.symlink_to(outside / "secret"),

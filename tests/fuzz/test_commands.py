@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,12 @@ def test_a_name_that_no_file_can_have_is_refused(run: Path, tmp_path: Path) -> N
 def test_what_stands_in_the_place_of_a_file_is_said(run: Path, tmp_path: Path, name: str, kind: str) -> None:
     shutil.rmtree(run / name, ignore_errors=True)
     (run / name).unlink(missing_ok=True)
-    {
+    kinds: dict[str, Callable[[], object]] = {
         "folder": (run / name).mkdir,
         "FIFO": lambda: os.mkfifo(run / name),
         "symbolic link": lambda: (run / name).symlink_to("/etc"),
-    }[kind]()
+    }
+    kinds[kind]()
     done = edgerig(tmp_path, "show" if name == "results.json" else "report", str(run))
     if name == "raw":  # each cell by itself
         assert done.returncode == 1

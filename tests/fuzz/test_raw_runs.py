@@ -92,7 +92,7 @@ def test_no_archive_of_arrays_gives_a_traceback(tmp_path: Path) -> None:
     """A dataset's npz, whose members are told by their headers as well."""
     good = io.BytesIO()
     np.savez_compressed(good, inputs=np.zeros((30, 4), "<f4"), labels=np.arange(30))
-    spec, file = DatasetSpec(npz="d.npz"), tmp_path / "d.npz"
+    spec, file = DatasetSpec(npz=Path("d.npz")), tmp_path / "d.npz"
     fits = Fits((Tensor("inputs", (1, 4)),), (1, 30), "class", 30)
     for name, random in numbers("archive", 100):
         if random.random() < 0.5:

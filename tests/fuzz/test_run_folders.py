@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from fuzz.inputs import VALUES, altered, count, damaged, exchanged, numbers, survived
@@ -26,6 +27,9 @@ from edgerig.report.run.read import read_results
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.observed import observe
 from edgerig.sweep.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsLenAndGetItem
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ def test_whatever_stands_in_a_place_is_not_followed(good: Path, outside: Path, t
         assert state(outside) == before
 
 
-def further(document: dict, random: Random) -> dict:
+def further(document: dict[str, Any], random: Random) -> dict[str, Any]:
     """As a newer minor version of the schema might have written it, or somebody who wants it to be taken for one."""
     tables = [document, *(each for each in _tables(document) if random.random() < 0.05)]
     for table in tables:
@@ -136,7 +140,7 @@ def further(document: dict, random: Random) -> dict:
     return document | {"schema_minor": 99}
 
 
-def _tables(tree: object) -> Iterator[dict]:
+def _tables(tree: object) -> Iterator[dict[str, Any]]:
     if isinstance(tree, dict):
         yield tree
     for each in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
@@ -155,6 +159,9 @@ def test_what_says_it_is_of_a_newer_version_is_kept_or_refused(good: Path, tmp_p
     assert kept, "not all are refused"
 
 
+Chosen = TypeVar("Chosen")
+
+
 class Fixed(Random):
     """Always the same choice."""
 
@@ -162,8 +169,8 @@ class Fixed(Random):
         self._at = at
         super().__init__(0)
 
-    def choice(self, among):
-        return among[self._at % len(among)]
+    def choice(self, seq: SupportsLenAndGetItem[Chosen]) -> Chosen:
+        return seq[self._at % len(seq)]
 
     def randrange(self, *_: int) -> int:
         return self._at

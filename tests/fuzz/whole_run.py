@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _write_data(folder: Path, labels: np.ndarray) -> None:
     (folder / "prepared.json").write_text(prepared.model_dump_json())
 
 
-def raw_document(cell: str, samples: int) -> dict:
+def raw_document(cell: str, samples: int) -> dict[str, Any]:
     reading = {"at_ns": 5, "load1": 0.5, "cpu": 0, "frequency_khz": 10**6, "max_frequency_khz": 10**6}
     return {
         "schema": 1,
@@ -122,7 +123,7 @@ def _artifact(recipe: str) -> Artifact:
         engine="onnxruntime",
         layout="NCHW",
         inputs=(TensorRecord(name="image", shape=(1, 1, 8, 8), dtype="float32"),),
-        outputs=(TensorRecord(**LOGITS),),
+        outputs=(TensorRecord.model_validate(LOGITS),),
         constants={"float32": 900},
         check=None,
     )

@@ -4,15 +4,19 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import adbd
+import posix_device
 import pytest
 import slow_link
 from adb_device import FOLDER, MIB, WORKDIR, device, fresh, linked, listing, opened, use
+from adbd import AdbTarget
 from ports import held_port
 from processes import wait_for
 
-from edgerig.devices import content_store, open_device
+from edgerig.devices import content_store
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.kinds.adb import AdbDevice
@@ -24,14 +28,14 @@ AUTH = int.from_bytes(b"AUTH", "little")
 
 
 @pytest.fixture
-def target(monkeypatch):
+def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbTarget]:
     with adbd.adb_target() as running:
         use(monkeypatch, running.environment)
         yield running
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An adb server without devices."""
     with adbd.adb_server(tmp_path) as (_, environment):
         use(monkeypatch, environment)
@@ -41,18 +45,20 @@ def server(tmp_path, monkeypatch):
 # Choosing a device
 
 
-def test_an_unknown_serial_names_the_known_ones(target):
+def test_an_unknown_serial_names_the_known_ones(target: AdbTarget) -> None:
     with pytest.raises(Unreachable, match=f'no device "nosuch".*{target.address} \\(device\\)') as caught:
         AdbTransport(device(target, connect=None, serial="nosuch")).__enter__()
     assert "adb devices" in caught.value.hint
 
 
-def test_the_only_device_needs_no_serial(target):
+def test_the_only_device_needs_no_serial(target: AdbTarget) -> None:
     with opened(device(target, connect=None)) as transport:
         assert transport.serial == target.address
 
 
-def test_of_several_devices_the_serial_chooses(target, monkeypatch, tmp_path):
+def test_of_several_devices_the_serial_chooses(
+    target: AdbTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with adbd.adb_target() as second:
         use(monkeypatch, target.environment)
         assert b"connected to" in target.adb("connect", second.address).stdout
@@ -67,13 +73,13 @@ def test_of_several_devices_the_serial_chooses(target, monkeypatch, tmp_path):
                 assert transport.run(["cat", f"{FOLDER}/mine"], 30).stdout.decode().strip() == one.address
 
 
-def test_without_any_device_it_says_how_to_get_one(server):
+def test_without_any_device_it_says_how_to_get_one(server: None) -> None:
     with pytest.raises(Unreachable, match="0 devices are known to adb: none") as caught:
         AdbTransport(AdbDevice(name="android", kind="adb")).__enter__()
     assert "USB debugging" in caught.value.hint
 
 
-def test_nothing_listens_at_the_address(server):
+def test_nothing_listens_at_the_address(server: None) -> None:
     with held_port() as port:
         address = f"127.0.0.1:{port}"
         with pytest.raises(Unreachable, match=address) as caught:
@@ -82,12 +88,12 @@ def test_nothing_listens_at_the_address(server):
 
 
 @contextlib.contextmanager
-def stubborn(answer):
+def stubborn(answer: bytes) -> Iterator[str]:
     """A fake adbd: it says `answer` to a greeting and to a signature, and nothing to the public key that is last."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         kept = []
 
-        def speak(connection):
+        def speak(connection: socket.socket) -> None:
             with contextlib.suppress(OSError, struct.error):
                 while True:
                     word, kind, _, length, _, _ = struct.unpack("<6I", connection.recv(24, socket.MSG_WAITALL))
@@ -95,7 +101,7 @@ def stubborn(answer):
                     if (word, kind) != (AUTH, 3):
                         connection.sendall(answer)
 
-        def serve():
+        def serve() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     kept.append(listener.accept()[0])
@@ -108,7 +114,7 @@ def stubborn(answer):
             connection.close()
 
 
-def auth_packet():
+def auth_packet() -> bytes:
     """A_AUTH with a token to sign (adb's protocol.txt): what a phone says until its owner accepts the host."""
     token = b"t" * 20
     return struct.pack("<6I", AUTH, 1, 0, len(token), sum(token), AUTH ^ 0xFFFFFFFF) + token
@@ -121,7 +127,9 @@ def auth_packet():
         pytest.param(auth_packet(), "unauthorized", "accept the question", id="unauthorized"),
     ],
 )
-def test_a_device_that_cannot_be_talked_to_is_named_with_its_remedy(server, monkeypatch, answer, state, remedy):
+def test_a_device_that_cannot_be_talked_to_is_named_with_its_remedy(
+    server: None, monkeypatch: pytest.MonkeyPatch, answer: bytes, state: str, remedy: str
+) -> None:
     monkeypatch.setattr(adb_server, "SETTLE_S", 3.0)
     with stubborn(answer) as address:
         client = adb_server.adb_client()
@@ -138,14 +146,14 @@ def test_a_device_that_cannot_be_talked_to_is_named_with_its_remedy(server, monk
 
 
 @pytest.fixture
-def no_server(monkeypatch):
+def no_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A port for an adb server, at which none runs."""
     with held_port() as port:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
         yield
 
 
-def test_a_server_is_started_when_none_runs(no_server, tmp_path, monkeypatch):
+def test_a_server_is_started_when_none_runs(no_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, {"HOME": str(tmp_path), "ADB_MDNS_AUTO_CONNECT": "0"})
     client = adb_server.adb_client()
     try:
@@ -155,7 +163,9 @@ def test_a_server_is_started_when_none_runs(no_server, tmp_path, monkeypatch):
         client.server_kill()
 
 
-def test_a_missing_adb_is_a_device_error_with_the_package(no_server, tmp_path, monkeypatch):
+def test_a_missing_adb_is_a_device_error_with_the_package(
+    no_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ADBUTILS_ADB_PATH", str(tmp_path / "adb"))
     with pytest.raises(DeviceError) as caught:
         adb_server.adb_client()
@@ -163,7 +173,7 @@ def test_a_missing_adb_is_a_device_error_with_the_package(no_server, tmp_path, m
 
 
 @pytest.mark.parametrize("port", ["adb", "0", "70000", ""])
-def test_a_port_that_is_none_is_refused(monkeypatch, port):
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
     with pytest.raises(DeviceError, match="ANDROID_ADB_SERVER_PORT"):
         adb_server.adb_client()
@@ -172,7 +182,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch, port):
 # Files
 
 
-def test_a_full_disk_is_named_and_left_clean(tmp_path, monkeypatch):
+def test_a_full_disk_is_named_and_left_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with adbd.adb_target(data_bytes=16 * MIB) as small:
         use(monkeypatch, small.environment)
         with opened(device(small)) as transport:
@@ -183,7 +193,7 @@ def test_a_full_disk_is_named_and_left_clean(tmp_path, monkeypatch):
             transport.push(fresh(tmp_path / "less", 5 * MIB), f"{FOLDER}/file")
 
 
-def test_what_was_sent_once_is_not_sent_again(target, tmp_path):
+def test_what_was_sent_once_is_not_sent_again(target: AdbTarget, tmp_path: Path) -> None:
     sent = fresh(tmp_path / "sent", 5 * MIB)
     with linked(target) as (link, transport):
         transport.push(sent, f"{FOLDER}/one")
@@ -193,7 +203,7 @@ def test_what_was_sent_once_is_not_sent_again(target, tmp_path):
         assert transport.run(["cmp", f"{FOLDER}/one", f"{FOLDER}/two"], 30).returncode == 0
 
 
-def test_a_damaged_store_is_found_out_and_mended(target, tmp_path):
+def test_a_damaged_store_is_found_out_and_mended(target: AdbTarget, tmp_path: Path) -> None:
     sent = fresh(tmp_path / "sent", MIB)
     with opened(device(target)) as transport:
         transport.push(sent, f"{FOLDER}/one")
@@ -205,7 +215,7 @@ def test_a_damaged_store_is_found_out_and_mended(target, tmp_path):
         assert (tmp_path / "back").read_bytes() == sent.read_bytes()
 
 
-def test_the_store_can_be_cleaned(target, tmp_path):
+def test_the_store_can_be_cleaned(target: AdbTarget, tmp_path: Path) -> None:
     with opened(device(target)) as transport:
         for index in range(3):
             transport.push(fresh(tmp_path / f"{index}", MIB), f"{FOLDER}/{index}")
@@ -214,7 +224,7 @@ def test_the_store_can_be_cleaned(target, tmp_path):
         assert len(listing(transport, f"{WORKDIR}/store")) == 1
 
 
-def test_a_workdir_that_cannot_be_made_is_named(target):
+def test_a_workdir_that_cannot_be_made_is_named(target: AdbTarget) -> None:
     with pytest.raises(DeviceError, match="/proc/edgerig"), opened(device(target, workdir="/proc/edgerig")):
         pass
 
@@ -222,7 +232,7 @@ def test_a_workdir_that_cannot_be_made_is_named(target):
 # What Android tells
 
 
-def test_the_probe_tells_what_android_knows(target):
+def test_the_probe_tells_what_android_knows(target: AdbTarget) -> None:
     with opened(device(target, emulated=True)) as transport:
         record = transport.probe()
     assert (record.kind, record.emulated, record.os) == ("adb", True, "Android 14")
@@ -241,7 +251,7 @@ def test_the_probe_tells_what_android_knows(target):
 # A device without Python or glibc
 
 
-def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch):
+def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     """arm64, an Android-like userland: all three runtimes start out of what was pushed."""
     code = (
         "import ctypes, platform, sys, numpy, onnxruntime\n"
@@ -252,7 +262,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch):
     with adbd.adb_target("arm64") as phone:
         use(monkeypatch, phone.environment)
         spec = device(phone, emulated=True)
-        with open_device(spec) as ready:
+        with posix_device.opened(spec) as ready:
             found = ready.transport.run(["sh", "-c", "ls /lib /lib64 /usr; command -v python3 python"], 30)
             assert found.stdout == b""
             assert ready.executorch_library is not None
@@ -260,7 +270,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch):
             assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
         with (
             slow_link.slow_link(phone.port) as link,
-            open_device(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
+            posix_device.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,
         ):
             assert again.python == ready.python
             assert link.carried < MIB, "a bundle that is there is not brought again"

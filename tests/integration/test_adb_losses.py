@@ -8,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import adbd
 import pytest
 from adb_device import FOLDER, MIB, WORKDIR, device, fresh, linked, listing, opened, use
+from adbd import AdbTarget
 from processes import processes, wait_for
 
 from edgerig import process
 from edgerig.devices.adb import command as adb_command
 from edgerig.devices.adb import shell as adb_shell
+from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError, Unreachable
 from edgerig.spec import PACKAGE
 
@@ -25,22 +28,22 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def target(monkeypatch):
+def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbTarget]:
     with adbd.adb_target() as running:
         use(monkeypatch, running.environment)
         yield running
 
 
-def sleepers(transport):
+def sleepers(transport: Transport) -> list[str]:
     done = transport.run(["ps", "-o", "pid,args"], 30)
     return [line for line in done.stdout.decode().splitlines() if "sleep 3" in line and "sh -c" not in line]
 
 
-def in_thread(work, scope=None):
+def in_thread(work: Callable[[], object], scope: process.Scope | None = None) -> tuple[threading.Thread, list[object]]:
     """Runs `work` beside the test, in the `scope` if there is one; gives the thread and what it ended with."""
     ended = []
 
-    def run():
+    def run() -> None:
         try:
             with scope.entered() if scope else contextlib.nullcontext():
                 ended.append(work())
@@ -52,7 +55,7 @@ def in_thread(work, scope=None):
     return thread, ended
 
 
-def test_a_push_survives_a_cut_link(target, tmp_path):
+def test_a_push_survives_a_cut_link(target: AdbTarget, tmp_path: Path) -> None:
     sent = fresh(tmp_path / "sent", 40 * MIB)
     with linked(target, cut_after_bytes=10 * MIB) as (link, transport):
         transport.push(sent, f"{FOLDER}/file")
@@ -62,7 +65,7 @@ def test_a_push_survives_a_cut_link(target, tmp_path):
     assert (tmp_path / "back").read_bytes() == sent.read_bytes()
 
 
-def test_a_pull_survives_a_cut_link(target, tmp_path):
+def test_a_pull_survives_a_cut_link(target: AdbTarget, tmp_path: Path) -> None:
     there = f"{FOLDER}/there"
     with linked(target, bytes_per_s=20e6) as (link, transport):
         assert transport.run(["sh", "-c", 'head -c 20000000 /dev/urandom >"$1"', "sh", there], 60).returncode == 0
@@ -76,7 +79,7 @@ def test_a_pull_survives_a_cut_link(target, tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_an_upload_keeps_a_window_in_flight(target, tmp_path):
+def test_an_upload_keeps_a_window_in_flight(target: AdbTarget, tmp_path: Path) -> None:
     """With 50 ms added to each round trip, 8 MiB in pieces of 32 KiB would take 12 s one at a time."""
     sent = fresh(tmp_path / "sent", 8 * MIB)
     with linked(target, round_trip_s=0.05) as (link, transport):
@@ -88,7 +91,7 @@ def test_an_upload_keeps_a_window_in_flight(target, tmp_path):
     assert (tmp_path / "back").read_bytes() == sent.read_bytes()
 
 
-def test_an_interrupted_sweep_ends_what_runs_and_what_is_sent(target, tmp_path):
+def test_an_interrupted_sweep_ends_what_runs_and_what_is_sent(target: AdbTarget, tmp_path: Path) -> None:
     scope, sent = process.Scope(), fresh(tmp_path / "sent", 60 * MIB)
     with linked(target, bytes_per_s=5e6) as (link, transport):
         run, ran = in_thread(lambda: transport.run(["sh", "-c", "sleep 300; sleep 301"], 600), scope)
@@ -107,7 +110,7 @@ def test_an_interrupted_sweep_ends_what_runs_and_what_is_sent(target, tmp_path):
         wait_for(lambda: listing(transport, f"{WORKDIR}/store") == [])
 
 
-def test_a_device_switched_off_mid_push_is_unreachable(target, tmp_path):
+def test_a_device_switched_off_mid_push_is_unreachable(target: AdbTarget, tmp_path: Path) -> None:
     sent = fresh(tmp_path / "sent", 60 * MIB)
     with linked(target, bytes_per_s=10e6) as (link, transport):
         thread, ended = in_thread(lambda: transport.push(sent, f"{FOLDER}/file"))
@@ -118,7 +121,7 @@ def test_a_device_switched_off_mid_push_is_unreachable(target, tmp_path):
     assert ended[0].hint
 
 
-def test_adbd_killed_mid_run_is_unreachable_and_the_command_ends(target):
+def test_adbd_killed_mid_run_is_unreachable_and_the_command_ends(target: AdbTarget) -> None:
     with opened(device(target)) as transport:
         thread, ended = in_thread(lambda: transport.run(["sh", "-c", "sleep 300; sleep 301"], 60))
         wait_for(lambda: sleepers(transport))
@@ -129,14 +132,14 @@ def test_adbd_killed_mid_run_is_unreachable_and_the_command_ends(target):
         wait_for(lambda: not sleepers(transport))
 
 
-def test_a_restart_between_two_commands_is_not_noticed(target):
+def test_a_restart_between_two_commands_is_not_noticed(target: AdbTarget) -> None:
     with opened(device(target)) as transport:
         for _ in range(3):
             target.restart_adbd()
             assert transport.run(["echo", "here"], 30).stdout == b"here\n"
 
 
-def test_a_host_that_is_killed_leaves_nothing_running(target):
+def test_a_host_that_is_killed_leaves_nothing_running(target: AdbTarget) -> None:
     code = (
         "import sys; from edgerig.devices.adb import AdbTransport; from edgerig.devices.kinds.adb import AdbDevice\n"
         f"with AdbTransport(AdbDevice(name='a', kind='adb', serial={target.address!r})) as t:\n"
@@ -150,7 +153,9 @@ def test_a_host_that_is_killed_leaves_nothing_running(target):
         wait_for(lambda: not sleepers(transport))
 
 
-def test_over_a_frozen_link_the_device_ends_the_command_by_itself(target, tmp_path, monkeypatch):
+def test_over_a_frozen_link_the_device_ends_the_command_by_itself(
+    target: AdbTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(adb_command, "GRACE_S", 1.0)
     monkeypatch.setattr(adb_shell, "KILL_GRACE_S", 1.0)
     [passing_on] = map(int, Path(f"/proc/{target.init.pid}/task/{target.init.pid}/children").read_text().split())
@@ -170,7 +175,7 @@ def test_over_a_frozen_link_the_device_ends_the_command_by_itself(target, tmp_pa
         assert "did not confirm" in ended[0].message
 
 
-def test_nothing_stays_behind_on_the_device(target, tmp_path):
+def test_nothing_stays_behind_on_the_device(target: AdbTarget, tmp_path: Path) -> None:
     with opened(device(target)) as transport:
         for _ in range(5):
             transport.run(["true"], 30)

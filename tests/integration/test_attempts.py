@@ -8,9 +8,9 @@ from pathlib import Path
 
 import made_up
 import numpy as np
+import posix_device
 import pytest
 
-from edgerig.devices import open_device
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.measure.contention import select
@@ -54,7 +54,7 @@ def run(tmp_path: Path, *, good: int, dies: int = 0, attempts: int = 3) -> Path:
     script = tmp_path / "runner.py"
     script.write_text(text.replace("TENSOR", repr(output.model_dump_json())))
     settings = RunSettings(repeats=2, attempts=attempts)
-    with open_device(LocalDevice(name="d", kind="local")) as device:
+    with posix_device.opened(LocalDevice(name="d", kind="local")) as device:
         job = PosixDevice(device.transport, device.workdir, (sys.executable, str(script)), None, left=device.left)
         job.execute(CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
         assert device.transport.run(["ls", device.workdir], 60).stdout.strip() in (b"", b"store")

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import posix_device
 import pytest
 
-from edgerig.devices import open_device
 from edgerig.devices.bundle import Bundle, bundle
 from edgerig.devices.bundle.provision import provision
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
@@ -238,7 +238,7 @@ def test_a_host_that_cannot_build_one_takes_it_from_a_file(tmp_path: Path, monke
     taken = subprocess.run([*command, "--from", file], capture_output=True, text=True, check=True)
     assert taken.stdout.splitlines() == written.stdout.splitlines()[:2]
     assert "onnxruntime" in taken.stdout
-    with open_device(QemuUserDevice(name="emulated", kind="qemu-user", cpu="cortex-a72")) as device:
+    with posix_device.opened(QemuUserDevice(name="emulated", kind="qemu-user", cpu="cortex-a72")) as device:
         code = "import platform, numpy, onnxruntime, ai_edge_litert.interpreter; print(platform.machine())"
         done = device.transport.run([*device.python, "-c", code], 120)
         assert (done.returncode, done.stdout) == (0, b"aarch64\n"), done.stderr

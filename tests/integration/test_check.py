@@ -19,13 +19,13 @@ from edgerig.check.verdicts import Verdict
 pytestmark = pytest.mark.integration
 
 
-def libraries_of(package):
+def libraries_of(package: str) -> list[Path]:
     (folder,) = importlib.util.find_spec(package).submodule_search_locations
     return sorted(path for path in Path(folder).rglob("*.so*") if path.is_file())
 
 
 @pytest.mark.parametrize("package", ["ai_edge_litert", "onnxruntime", "executorch"])
-def test_the_runtimes_libraries_are_read_as_readelf_reads_them(package):
+def test_the_runtimes_libraries_are_read_as_readelf_reads_them(package: str) -> None:
     """`readelf -lW` shows the least p_align of LOAD in the last column."""
     if shutil.which("readelf") is None:
         pytest.skip("no readelf")
@@ -40,7 +40,7 @@ def test_the_runtimes_libraries_are_read_as_readelf_reads_them(package):
 
 
 @pytest.fixture(scope="module")
-def linked(tmp_path_factory):
+def linked(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """A shared library per page size, linked by gcc."""
     if shutil.which("gcc") is None:
         pytest.skip("no gcc")
@@ -54,12 +54,12 @@ def linked(tmp_path_factory):
     return made
 
 
-def test_what_gcc_links_for_16_kb_passes_and_for_4_kb_fails(linked):
+def test_what_gcc_links_for_16_kb_passes_and_for_4_kb_fails(linked: dict[int, Path]) -> None:
     assert check(linked[16384], Targets()).verdict is Verdict.OK
     assert check(linked[4096], Targets()).verdict is Verdict.FAILS
 
 
-def test_a_made_wheel_and_a_made_aar(linked, tmp_path):
+def test_a_made_wheel_and_a_made_aar(linked: dict[int, Path], tmp_path: Path) -> None:
     for page, library in linked.items():
         content = library.read_bytes()
         machine = content[18]
@@ -68,7 +68,7 @@ def test_a_made_wheel_and_a_made_aar(linked, tmp_path):
         assert check(aar, Targets()).verdict is (Verdict.OK if page == 16384 else Verdict.FAILS)
 
 
-def convolution(folder):
+def convolution(folder: Path) -> Path:
     """A small convolution as .tflite, through TensorFlow."""
     import tensorflow as tf
 
@@ -79,7 +79,7 @@ def convolution(folder):
     return path
 
 
-def test_a_rewritten_model_computes_the_same_and_reads_back_as_the_runtime_s_schema_has_it(tmp_path):
+def test_a_rewritten_model_computes_the_same_and_reads_back_as_the_runtime_s_schema_has_it(tmp_path: Path) -> None:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.interpreter import Interpreter
 
@@ -106,7 +106,7 @@ def test_a_rewritten_model_computes_the_same_and_reads_back_as_the_runtime_s_sch
     assert zipfile.ZipFile(written).read("labels.txt") == labels.content
 
 
-def test_the_release_a_model_needs_is_the_one_its_converter_wrote(tmp_path):
+def test_the_release_a_model_needs_is_the_one_its_converter_wrote(tmp_path: Path) -> None:
     """The converter writes `min_runtime_version` into a model by the same function the table was read from."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -118,14 +118,14 @@ def test_the_release_a_model_needs_is_the_one_its_converter_wrote(tmp_path):
     assert said == [f"its {len(model.operatorCodes)} operators run from TensorFlow Lite {written} on"]
 
 
-def test_onnxruntime_s_own_answer_is_the_table_s():
+def test_onnxruntime_s_own_answer_is_the_table_s() -> None:
     """Opset and IR version one over the table's are refused by the installed release, the table's are not."""
     import onnx
     import onnxruntime
 
     row = rows("onnxruntime_releases")["releases"][".".join(onnxruntime.__version__.split(".")[:2])]
 
-    def loads(ir, opset):
+    def loads(ir: int, opset: int) -> bool:
         value = onnx.helper.make_tensor_value_info
         node = onnx.helper.make_node("Relu", ["x"], ["y"])
         graph = onnx.helper.make_graph([node], "g", [value("x", 1, [1])], [value("y", 1, [1])])
@@ -142,7 +142,7 @@ def test_onnxruntime_s_own_answer_is_the_table_s():
     assert not loads(row["ir"], row["opset"] + 1)
 
 
-def test_executorch_s_registry_is_the_table_s():
+def test_executorch_s_registry_is_the_table_s() -> None:
     import executorch.kernels.quantized  # noqa: F401  (registers its kernels)
     from executorch.runtime import Runtime
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from edgerig.spec import AudioSpec
 pytestmark = pytest.mark.integration
 
 
-def test_the_default_features_are_mlperf_tinys():
+def test_the_default_features_are_mlperf_tinys() -> None:
     """The reference computes them with TensorFlow: get_dataset.py of its keyword spotting benchmark."""
     import tensorflow as tf
 
@@ -21,10 +22,10 @@ def test_the_default_features_are_mlperf_tinys():
     weights = tf.signal.linear_to_mel_weight_matrix(40, spectrum.shape[-1], 16000, 20.0, 4000.0)
     log_mel = tf.math.log(tf.tensordot(spectrum, weights, 1) + 1e-6)
     expected = tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10].numpy()
-    found = features(wave, AudioSpec(folder="x"))
+    found = features(wave, AudioSpec(folder=Path("x")))
     assert found.shape == expected.shape == (49, 10)
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
-    assert np.allclose(features(wave, AudioSpec(folder="x", features="log_mel")), log_mel.numpy(), atol=1e-3)
+    assert np.allclose(features(wave, AudioSpec(folder=Path("x"), features="log_mel")), log_mel.numpy(), atol=1e-3)
 
 
 MEASURED = """
@@ -48,7 +49,7 @@ print(written.samples, peak_rss_bytes() - before)
 
 
 @pytest.mark.parametrize("kind", ["npz", "table"])
-def test_data_larger_than_its_share_of_memory_is_streamed(kind, tmp_path):
+def test_data_larger_than_its_share_of_memory_is_streamed(kind: str, tmp_path: Path) -> None:
     """About 256 MB decoded; a batch is 4 MB."""
     if kind == "npz":
         data = np.broadcast_to(np.float32(1), (1000, 256, 256))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import made_up
 import numpy as np
+import posix_device
 import pytest
 
-from edgerig.devices import open_device
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
@@ -46,7 +46,7 @@ def with_library(spec: QemuUserDevice | LocalDevice, compiler: str, code: str, t
     source, library = tmp_path / "faulty.c", tmp_path / "faulty.so"
     source.write_text(f'__attribute__((constructor)) static void start(void) {{ __asm__ volatile("{code}"); }}')
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True, timeout=60)
-    with open_device(spec) as device:
+    with posix_device.opened(spec) as device:
         yield dataclasses.replace(device, executorch_library=str(library))
 
 
@@ -79,7 +79,7 @@ def test_on_this_machine_the_bytes_are_told(tmp_path: Path) -> None:
 @pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")
 def test_the_oom_killer_of_a_real_kernel_is_named(tmp_path: Path) -> None:
     spec = QemuSystemDevice(name="d", kind="qemu-system", cpu="cortex-a72", memory_mib=384)
-    with open_device(spec) as device:
+    with posix_device.opened(spec) as device:
         error = death(dataclasses.replace(device, python=(*device.python, "-c", GREEDY)), tmp_path)
         assert device.transport.run(["true"], 60).returncode == 0, "the machine lives on"
     assert f"{CELL}: the runner ended by SIGKILL: the kernel's OOM killer took it" in error.message
@@ -90,6 +90,6 @@ def test_the_oom_killer_of_a_real_kernel_is_named(tmp_path: Path) -> None:
 
 def test_a_runner_killed_by_somebody_is_not_put_on_the_oom_killer(tmp_path: Path) -> None:
     kill = "import os; os.kill(os.getpid(), 9)"
-    with open_device(LocalDevice(name="d", kind="local")) as device:
+    with posix_device.opened(LocalDevice(name="d", kind="local")) as device:
         error = death(dataclasses.replace(device, python=(*device.python, "-c", kill)), tmp_path)
     assert "SIGKILL: not by the kernel's OOM killer" in error.message

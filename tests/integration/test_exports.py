@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from unit.history.runs import make_cell, make_run
@@ -28,7 +29,7 @@ FAILED = make_cell("digits_cnn-torch-onnx-fp16@local/t1", failed="no answer")
 RUN = make_run(1, PLAIN, NAMED, EMULATED, FAILED, commit="c" * 40)
 
 
-def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path):
+def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path: Path) -> None:
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     plugin_data = pytest.importorskip("tensorboard.plugins.hparams.plugin_data_pb2")
     out = tmp_path / "tb"
@@ -54,7 +55,7 @@ def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path):
     assert read[NAMED.id][1]["model"] == HOSTILE
 
 
-def test_tensorboard_never_empties_a_folder_of_something_else(tmp_path):
+def test_tensorboard_never_empties_a_folder_of_something_else(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     (tmp_path / "mine.txt").write_text("dear")
     with pytest.raises(ConfigError, match="something else"):
@@ -62,7 +63,7 @@ def test_tensorboard_never_empties_a_folder_of_something_else(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "dear"
 
 
-def test_mlflow_finds_every_cell_that_ran_once(tmp_path):
+def test_mlflow_finds_every_cell_that_ran_once(tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow")
     pytest.importorskip("sqlalchemy")
     out = tmp_path / "deep" / "mlflow.db"
@@ -88,7 +89,7 @@ def test_mlflow_finds_every_cell_that_ran_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "blocked"), [("mlflow", "mlflow"), ("mlflow", "sqlalchemy"), ("tensorboard", "tensorboard")]
 )
-def test_without_its_package_the_extra_is_named(tmp_path, name, blocked):
+def test_without_its_package_the_extra_is_named(tmp_path: Path, name: str, blocked: str) -> None:
     """In a process of its own, in which the package cannot be imported."""
     code = (
         f"import sys; sys.modules[{blocked!r}] = None\n"

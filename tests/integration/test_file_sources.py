@@ -40,7 +40,8 @@ def samples(count: int = 3) -> np.ndarray:
 
 def expected(arrays: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return network()(torch.from_numpy(arrays)).numpy()
+        outputs: np.ndarray = network()(torch.from_numpy(arrays)).numpy()
+    return outputs
 
 
 def from_file(path: Path) -> ModelSpec:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import posix_device
 import pytest
 from e2e.commands import QUICK, Edgerig
 
 from edgerig import process
-from edgerig.devices import open_device
 from edgerig.devices.qemu.instructions import InstructionCounter, instruction_counter
 from edgerig.ondevice.markers import MARK
 from edgerig.spec import load_device
@@ -86,7 +87,7 @@ def test_another_architecture_is_refused_with_the_plugins_own_words(tmp_path: Pa
 
 def test_the_runners_hashes_and_addresses_are_the_same_in_every_run() -> None:
     """A dictionary's order of search follows them, and with it a count by a dozen instructions."""
-    with open_device(load_device("qemu-rpi4")) as device:
+    with posix_device.opened(load_device("qemu-rpi4")) as device:
         command = [*device.python, "-c", "print(hash('edgerig'), id(object))"]
         said = {device.transport.run(command, 60).stdout for _ in range(3)}
     assert len(said) == 1
@@ -109,7 +110,7 @@ limit = 2
 """
 
 
-def costs(edgerig: Edgerig, *arguments: str) -> dict[str, dict[str, int]]:
+def costs(edgerig: Edgerig, *arguments: str) -> dict[str, dict[str, Any]]:
     """Cell id → what it cost, of a sweep of the digits CNN over both emulated Raspberry Pis."""
     done = edgerig("sweep", edgerig.sweep_file(SWEEP), *arguments)
     assert done.code == 0, done.err
@@ -119,7 +120,7 @@ def costs(edgerig: Edgerig, *arguments: str) -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def first(edgerig: Edgerig) -> dict[str, dict[str, int]]:
+def first(edgerig: Edgerig) -> dict[str, dict[str, Any]]:
     return costs(edgerig)
 
 
@@ -127,7 +128,7 @@ def cell(file_format: str, recipe: str, device: str = "qemu-rpi4") -> str:
     return f"digits_cnn-torch-{file_format}-{recipe}@{device}/t1"
 
 
-def test_every_cell_is_counted(first: dict[str, dict[str, int]]) -> None:
+def test_every_cell_is_counted(first: dict[str, dict[str, Any]]) -> None:
     assert len(first) == 10
     for identity, cost in first.items():
         assert cost["reason"] == "", identity
@@ -135,7 +136,7 @@ def test_every_cell_is_counted(first: dict[str, dict[str, int]]) -> None:
         assert cost["spread"] <= 0.002 * cost["instructions"], identity
 
 
-def test_three_sweeps_count_the_same(edgerig: Edgerig, first: dict[str, dict[str, int]]) -> None:
+def test_three_sweeps_count_the_same(edgerig: Edgerig, first: dict[str, dict[str, Any]]) -> None:
     exact = [cell(file_format, "int8-static") for file_format in ("tflite", "executorch")]
     for _ in range(2):
         again = costs(edgerig, *(argument for identity in exact for argument in ("--select", identity)))
@@ -143,16 +144,17 @@ def test_three_sweeps_count_the_same(edgerig: Edgerig, first: dict[str, dict[str
 
 
 @pytest.mark.parametrize("file_format", ["tflite", "executorch", "onnx"])
-def test_the_dot_product_instructions_make_int8_cheaper(file_format: str, first: dict[str, dict[str, int]]) -> None:
+def test_the_dot_product_instructions_make_int8_cheaper(file_format: str, first: dict[str, dict[str, Any]]) -> None:
     """A Cortex-A76 has them, a Cortex-A72 does not."""
     assert saved(first, file_format, "int8-static") > 0.2
 
 
-def test_float32_has_no_use_for_them(first: dict[str, dict[str, int]]) -> None:
+def test_float32_has_no_use_for_them(first: dict[str, dict[str, Any]]) -> None:
     assert abs(saved(first, "tflite", "fp32")) < 0.05
 
 
-def saved(costs: dict[str, dict[str, int]], file_format: str, recipe: str) -> float:
+def saved(costs: dict[str, dict[str, Any]], file_format: str, recipe: str) -> float:
     """The share of a Cortex-A72's instructions that a Cortex-A76 can do without."""
-    a72, a76 = (costs[cell(file_format, recipe, device)]["instructions"] for device in ("qemu-rpi4", "qemu-rpi5"))
+    counted = [costs[cell(file_format, recipe, device)]["instructions"] for device in ("qemu-rpi4", "qemu-rpi5")]
+    a72, a76 = map(int, counted)
     return 1 - a76 / a72

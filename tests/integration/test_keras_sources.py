@@ -21,7 +21,7 @@ from edgerig.build.sources import saved_model as saved_model_source
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
-from edgerig.spec import PACKAGE, DatasetSpec, ModelSpec, load_engines, load_models
+from edgerig.spec import PACKAGE, DatasetSpec, ModelSpec, TensorSpec, load_engines, load_models
 
 pytestmark = pytest.mark.integration
 L = keras.layers
@@ -151,8 +151,8 @@ def test_an_application_is_the_same_in_every_process_and_gives_logits() -> None:
         name="mobile",
         source="keras",
         application="MobileNet",
-        inputs=({"name": "image", "shape": (1, 32, 32, 3), "layout": "NHWC"},),
-        outputs=({"name": "logits", "shape": (1, 5)},),
+        inputs=(TensorSpec(name="image", shape=(1, 32, 32, 3), layout="NHWC"),),
+        outputs=(TensorSpec(name="logits", shape=(1, 5)),),
         no_accuracy_reason="random weights",
     )
     first, second = load_source(wanted), load_source(wanted)
@@ -174,16 +174,16 @@ def test_weights_of_a_factory_are_held_against_their_sha256(tmp_path: Path) -> N
     trained = call_factory(tmp_path, "net.py:create")
     trained.layers[0].set_weights([np.full((4, 2), 0.5), np.ones(2)])
     trained.save_weights(tmp_path / "net.weights.h5")
-    tensors = {"inputs": ({"name": "x", "shape": (1, 4)},), "outputs": ({"name": "y", "shape": (1, 2)},)}
     wanted = ModelSpec(
         name="net",
         source="keras",
         factory="net.py:create",
-        weights="net.weights.h5",
+        weights=Path("net.weights.h5"),
         weights_sha256=hashlib.sha256((tmp_path / "net.weights.h5").read_bytes()).hexdigest(),
         folder=tmp_path,
         no_accuracy_reason="a test",
-        **tensors,
+        inputs=(TensorSpec(name="x", shape=(1, 4)),),
+        outputs=(TensorSpec(name="y", shape=(1, 2)),),
     )
     assert np.array_equal(load_source(wanted).infer([np.ones((1, 4), np.float32)])[0], [[3, 3]])
     with pytest.raises(BuildError, match="sha256"):
@@ -298,8 +298,8 @@ def test_batch_norms_are_settled_on_the_models_own_data(tmp_path: Path) -> None:
         name="net",
         source="keras",
         application="MobileNet",
-        inputs=({"name": "image", "shape": (1, 32, 32, 3), "layout": "NHWC", "range": (0, 255)},),
-        outputs=({"name": "logits", "shape": (1, 5)},),
+        inputs=(TensorSpec(name="image", shape=(1, 32, 32, 3), layout="NHWC", range=(0, 255)),),
+        outputs=(TensorSpec(name="logits", shape=(1, 5)),),
         no_accuracy_reason="random weights",
     )
     own = wanted.model_copy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent
 RESNET = DATA / "mlperf_tiny" / "image_classification" / "pretrainedResnet.h5"
 
 
-def source(model: Any, folder: Any) -> SourceModel:
+def source(model: Any, folder: Path) -> SourceModel:
     model.save(folder / "net.keras")
     return load_source(
         ModelSpec(name="net", source="keras", file=folder / "net.keras", folder=folder, no_accuracy_reason="a test")
@@ -66,26 +67,30 @@ def sequential(shape: tuple[int, ...], *stack: Any) -> Any:
     return keras.Sequential([keras.Input(shape), *stack])
 
 
+def pooled(layer: Any, size: int, stride: int, length: int) -> Any:
+    pool = layer(size, strides=stride, padding="same")
+    return sequential((length, length + 2, 3), L.Conv2D(4, 1), pool)
+
+
 def pool_cases(layer: Any) -> dict[str, Callable[[], Any]]:
     """Every size, stride and length modulo them: where "same" pads evenly, unevenly and not at all."""
-    cases = {}
+    cases: dict[str, Callable[[], Any]] = {}
     for size, stride, length in itertools.product((2, 3), (1, 2, 3), (7, 8)):
         if stride <= size:
-            cases[f"{layer.__name__}-{size}-{stride}-{length}"] = lambda a=size, b=stride, c=length: sequential(
-                (c, c + 2, 3), L.Conv2D(4, 1), layer(a, strides=b, padding="same")
-            )
+            cases[f"{layer.__name__}-{size}-{stride}-{length}"] = partial(pooled, layer, size, stride, length)
     return cases
+
+
+def convolved(layer: Any, kernel: int, stride: int, length: int, padding: str) -> Any:
+    return sequential((length, length + 1, 3), layer(4, kernel, strides=stride, padding=padding))
 
 
 def convolution_cases() -> dict[str, Callable[[], Any]]:
     cases: dict[str, Callable[[], Any]] = {}
     for kernel, stride, length, padding in itertools.product((1, 2, 3, 4), (1, 2), (7, 8), ("same", "valid")):
         name = f"{kernel}-{stride}-{length}-{padding}"
-        options = {"strides": stride, "padding": padding}
-        cases[f"conv-{name}"] = lambda k=kernel, n=length, o=options: sequential((n, n + 1, 3), L.Conv2D(4, k, **o))
-        cases[f"transposed-{name}"] = lambda k=kernel, n=length, o=options: sequential(
-            (n, n + 1, 3), L.Conv2DTranspose(4, k, **o)
-        )
+        cases[f"conv-{name}"] = partial(convolved, L.Conv2D, kernel, stride, length, padding)
+        cases[f"transposed-{name}"] = partial(convolved, L.Conv2DTranspose, kernel, stride, length, padding)
     return cases
 
 
@@ -199,7 +204,7 @@ CASES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_same_outputs(name: str, tmp_path: Any) -> None:
+def test_same_outputs(name: str, tmp_path: Path) -> None:
     model = CASES[name]()
     unsettle(model)
     assert largest_difference(source(model, tmp_path)) <= 1e-4
@@ -258,13 +263,13 @@ def test_executorch_delegates_it_and_computes_the_same(name: str, tmp_path: Path
             assert relative_error(outputs, expected) <= 0.1
 
 
-def test_weights_are_shared_where_the_layer_is(tmp_path: Any) -> None:
+def test_weights_are_shared_where_the_layer_is(tmp_path: Path) -> None:
     model = shared_and_nested()
     module = rebuild(source(model, tmp_path))
     assert sum(p.numel() for p in module.parameters()) == model.count_params()
 
 
-class Doubled(L.Dense):
+class Doubled(keras.layers.Dense):
     def call(self, inputs: Any) -> Any:
         return 2 * super().call(inputs)
 
@@ -284,7 +289,7 @@ class Doubled(L.Dense):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_layer_that_cannot_be_rebuilt_is_named(stack: list[Any], names: str, tmp_path: Any) -> None:
+def test_a_layer_that_cannot_be_rebuilt_is_named(stack: list[Any], names: str, tmp_path: Path) -> None:
     shape = (5, 3) if names == "LSTM" else (6, 6, 3)
     network = sequential(shape, *stack)
     inputs, outputs = describe(network)

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import made_up
@@ -14,10 +15,11 @@ import numpy as np
 import pytest
 import slow_link
 import sshd
-from processes import running, wait_for
+from processes import once, running, wait_for
 from ssh_device import spec_of
+from sshd import Sshd
 
-from edgerig.devices.device import CellJob, PosixDevice
+from edgerig.devices.device import CellJob, OpenDevice, PosixDevice
 from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, Unreachable
 from edgerig.spec import RunSettings
@@ -36,7 +38,7 @@ ENDS = "#!/bin/sh\nexit 3\n"
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     for name in ("SSH_AUTH_SOCK", "EDGERIG_SSH_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -45,7 +47,7 @@ def server(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def held():
+def held() -> Iterator[DeviceSessions]:
     """The sessions of a sweep."""
     held = DeviceSessions()
     held.setup(None)
@@ -63,8 +65,9 @@ class Board:
     def spec(self, port: int | None = None) -> SshDevice:
         return spec_of(self.server, port, runtime="system", python=sys.executable, workdir=str(self.work))
 
-    def run(self, device: PosixDevice, program: str, timeout_s: float = 120.0) -> None:
+    def run(self, device: OpenDevice, program: str, timeout_s: float = 120.0) -> None:
         """Runs a job whose runner is `program`, a shell script."""
+        assert isinstance(device, PosixDevice)
         script, file = self.folder / "runner", self.folder / "model.onnx"
         script.write_text(program.replace("$RUNNER", str(self.pid)))
         artifact = made_up.artifact(file, "onnx")
@@ -74,14 +77,8 @@ class Board:
         into = self.folder / "raw"
         job.execute(CellJob("cell", artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
 
-    def when_at_work(self, then) -> threading.Thread:
-        def wait_and_do() -> None:
-            wait_for(self.pid.exists)
-            then()
-
-        thread = threading.Thread(target=wait_and_do)
-        thread.start()
-        return thread
+    def when_at_work(self, then: Callable[[], object]) -> threading.Thread:
+        return once(self.pid.exists, then)
 
     def at_work(self) -> bool:
         return running(int(self.pid.read_text()))
@@ -91,11 +88,13 @@ class Board:
 
 
 @pytest.fixture
-def board(server, tmp_path) -> Board:
+def board(server: Sshd, tmp_path: Path) -> Board:
     return Board(server, tmp_path)
 
 
-def test_a_device_that_is_switched_off_in_a_job_is_waited_for_and_cleaned(board, held, monkeypatch):
+def test_a_device_that_is_switched_off_in_a_job_is_waited_for_and_cleaned(
+    board: Board, held: DeviceSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sessions, "BACKOFF_S", 0.2)
     device = held.device(board.spec())
     power_cut = board.when_at_work(board.server.kill)
@@ -117,7 +116,9 @@ def test_a_device_that_is_switched_off_in_a_job_is_waited_for_and_cleaned(board,
     assert again.left == []
 
 
-def test_a_runner_behind_a_link_that_was_cut_in_silence_is_ended_before_the_next_job(board, held, monkeypatch):
+def test_a_runner_behind_a_link_that_was_cut_in_silence_is_ended_before_the_next_job(
+    board: Board, held: DeviceSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The device has no word of the cut: without us the runner would go on until its deadline and `GRACE_S`."""
     monkeypatch.setattr("edgerig.devices.ssh.command.GRACE_S", 600)
     monkeypatch.setattr("edgerig.devices.ssh.channel.END_TIMEOUT_S", 1.0)
@@ -141,7 +142,7 @@ def test_a_runner_behind_a_link_that_was_cut_in_silence_is_ended_before_the_next
     assert board.jobs() == []
 
 
-def test_a_link_that_is_lost_for_a_moment_leaves_nothing(board, held):
+def test_a_link_that_is_lost_for_a_moment_leaves_nothing(board: Board, held: DeviceSessions) -> None:
     device = held.device(board.spec())
     cut = board.when_at_work(board.server.cut_sessions)
     with pytest.raises(Unreachable):
@@ -152,7 +153,7 @@ def test_a_link_that_is_lost_for_a_moment_leaves_nothing(board, held):
     wait_for(lambda: not board.at_work())
 
 
-def test_what_a_host_that_is_gone_left_is_swept_when_the_device_is_opened(board, held):
+def test_what_a_host_that_is_gone_left_is_swept_when_the_device_is_opened(board: Board, held: DeviceSessions) -> None:
     old, young = board.work / "job-0123456789ab", board.work / "job-ba9876543210"
     board.work.mkdir(mode=0o700)
     for folder in (old, young):
@@ -162,7 +163,7 @@ def test_what_a_host_that_is_gone_left_is_swept_when_the_device_is_opened(board,
     assert board.jobs() == [young.name]
 
 
-def test_a_runner_that_fails_and_leaves_no_word_is_told_by_its_last(board, held):
+def test_a_runner_that_fails_and_leaves_no_word_is_told_by_its_last(board: Board, held: DeviceSessions) -> None:
     device = held.device(board.spec())
     with pytest.raises(RunError) as caught:
         board.run(device, "#!/bin/sh\necho 'OSError: [Errno 28] No space left on device' >&2\nexit 1\n")

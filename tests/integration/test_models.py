@@ -258,7 +258,7 @@ def test_two_outputs(tmp_path: Path) -> None:
     model = load_source(own_model(tmp_path, module("return x * 2, x.double().sum(1)"), outputs=outputs))
     a, b = model.infer([np.arange(8, dtype=np.float32).reshape(2, 4)])
     assert np.array_equal(a, [[0, 2, 4, 6], [8, 10, 12, 14]])
-    assert np.array_equal(b, [6, 22]) and (a.dtype, b.dtype) == (np.float32, np.float64)
+    assert np.array_equal(b, [6, 22]) and (a.dtype, b.dtype) == (np.dtype("float32"), np.dtype("float64"))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def opened(model: onnx.ModelProto, folder: Path) -> tuple[SourceModel, Arrays]:
     samples: Arrays = []
     for tensor in source.spec.inputs:
         shape = (SAMPLES, *tensor.shape[1:])
+        drawn: np.ndarray
         if tensor.dtype == "bool":
             drawn = np.tril(rng.integers(0, 2, shape), -1)  # never all of a row
         else:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
@@ -17,8 +18,9 @@ from edgerig.cache import cache_root
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.qemu.system import QEMU, VmTransport, machine
-from edgerig.devices.qemu.vm_image import vm_image
+from edgerig.devices.qemu.vm_image import VmImage, vm_image
 from edgerig.errors import DeviceError, HostKeyMismatch
+from edgerig.process import Finished
 from edgerig.results import DeviceRecord
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++-aarch64-linux-gnu")]
@@ -54,28 +56,28 @@ except process.Stopped:
 """
 
 
-def spec(**changes) -> QemuSystemDevice:
-    return QemuSystemDevice(**{"name": "vm", "kind": "qemu-system", "cpu": "cortex-a72", **changes})
+def spec(**changes: object) -> QemuSystemDevice:
+    return QemuSystemDevice.model_validate({"name": "vm", "kind": "qemu-system", "cpu": "cortex-a72", **changes})
 
 
 @pytest.fixture(scope="module")
-def image():
+def image() -> VmImage:
     return vm_image(cache_root() / "vm")
 
 
 @pytest.fixture(scope="module")
-def login(image) -> SshDevice:
+def login(image: VmImage) -> Iterator[SshDevice]:
     with machine(spec(cores=2), image) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def transport(login) -> VmTransport:
+def transport(login: SshDevice) -> Iterator[VmTransport]:
     with VmTransport(spec(cores=2), login) as entered:
         yield entered
 
 
-def shell(transport, script, timeout_s=60.0):
+def shell(transport: VmTransport, script: str, timeout_s: float = 60.0) -> Finished:
     return transport.run(["sh", "-c", script], timeout_s)
 
 
@@ -93,19 +95,19 @@ def emulators(parent: int) -> list[int]:
     return [pid for leash in leashes for pid, name in family.get(leash, []) if QEMU.startswith(name)]
 
 
-def test_login_and_exit_codes(transport):
+def test_login_and_exit_codes(transport: VmTransport) -> None:
     done = shell(transport, "id -un; uname -m; echo err >&2; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, b"edgerig\naarch64\n", b"err\n")
     assert shell(transport, "kill -9 $$").returncode == -9
 
 
-def test_a_deadline_ends_the_command_in_the_guest(transport):
+def test_a_deadline_ends_the_command_in_the_guest(transport: VmTransport) -> None:
     assert shell(transport, "echo $$ >/tmp/pid; exec sleep 300", timeout_s=3).timed_out
     ends = "read -r p </tmp/pid && for i in 1 2 3 4 5; do [ -d /proc/$p ] || exit 0; sleep 1; done; exit 1"
     assert shell(transport, ends).returncode == 0
 
 
-def test_files_go_there_and_back(transport, tmp_path):
+def test_files_go_there_and_back(transport: VmTransport, tmp_path: Path) -> None:
     content = os.urandom(3 * 2**20)
     (tmp_path / "sent").write_bytes(content)
     transport.push(tmp_path / "sent", "/home/edgerig/a file")
@@ -113,7 +115,7 @@ def test_files_go_there_and_back(transport, tmp_path):
     assert (tmp_path / "back").read_bytes() == content
 
 
-def test_the_probe_describes_the_guest(transport):
+def test_the_probe_describes_the_guest(transport: VmTransport) -> None:
     record = transport.probe()
     assert isinstance(record, DeviceRecord)
     assert (record.kind, record.emulated, record.arch) == ("qemu-system", True, "aarch64")
@@ -124,7 +126,7 @@ def test_the_probe_describes_the_guest(transport):
     assert "0x41" in cpuinfo and "0xd08" in cpuinfo  # Arm, Cortex-A72
 
 
-def test_another_host_key_is_refused(login, tmp_path):
+def test_another_host_key_is_refused(login: SshDevice, tmp_path: Path) -> None:
     other = paramiko.ECDSAKey.generate()
     (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{login.port} {other.get_name()} {other.get_base64()}\n")
     with (
@@ -134,7 +136,7 @@ def test_another_host_key_is_refused(login, tmp_path):
         pass
 
 
-def test_the_guest_reaches_nothing_and_is_reached_on_loopback_only(transport, login):
+def test_the_guest_reaches_nothing_and_is_reached_on_loopback_only(transport: VmTransport, login: SshDevice) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = shell(transport, f"busybox nc -w 3 10.0.2.2 {server.getsockname()[1]} </dev/null; echo $?")
         assert done.stdout == b"1\n"
@@ -143,7 +145,7 @@ def test_the_guest_reaches_nothing_and_is_reached_on_loopback_only(transport, lo
     assert addresses == [f"0100007F:{login.port:04X}"]
 
 
-def test_every_start_is_fresh_and_gone_at_its_end(image):
+def test_every_start_is_fresh_and_gone_at_its_end(image: VmImage) -> None:
     before = image.disk.stat().st_mtime_ns
     keys = []
     for cpu, feature in (("cortex-a53", None), ("cortex-a76", "asimddp")):
@@ -161,14 +163,14 @@ def test_every_start_is_fresh_and_gone_at_its_end(image):
     assert image.disk.stat().st_mtime_ns == before
 
 
-def test_it_ends_when_what_is_done_with_it_fails(image):
+def test_it_ends_when_what_is_done_with_it_fails(image: VmImage) -> None:
     with pytest.raises(ZeroDivisionError), machine(spec(), image) as login:
         folder = login.key.parent
         1 / 0  # noqa: B018
     assert not folder.exists()
 
 
-def test_an_interrupted_sweep_stops_a_machine_that_starts(image, tmp_path):
+def test_an_interrupted_sweep_stops_a_machine_that_starts(image: VmImage, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
@@ -177,7 +179,7 @@ def test_an_interrupted_sweep_stops_a_machine_that_starts(image, tmp_path):
 
 
 @pytest.mark.parametrize("wait_for_login", [True, False], ids=["running", "starting"])
-def test_a_killed_host_leaves_no_emulator(image, tmp_path, wait_for_login):
+def test_a_killed_host_leaves_no_emulator(image: VmImage, tmp_path: Path, wait_for_login: bool) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", STARTS, "killed"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as host:
@@ -190,7 +192,7 @@ def test_a_killed_host_leaves_no_emulator(image, tmp_path, wait_for_login):
     wait_for(lambda: not list(tmp_path.iterdir()), 60)
 
 
-def test_a_machine_without_a_system_tells_what_its_console_said(image, tmp_path):
+def test_a_machine_without_a_system_tells_what_its_console_said(image: VmImage, tmp_path: Path) -> None:
     empty = tmp_path / "root.ext4"
     with empty.open("wb") as file:
         file.truncate(64 * 2**20)
@@ -203,7 +205,7 @@ def test_a_machine_without_a_system_tells_what_its_console_said(image, tmp_path)
     assert str(tmp_path) in caught.value.hint
 
 
-def test_a_kernel_that_does_nothing_is_given_up_at_the_deadline(image, tmp_path):
+def test_a_kernel_that_does_nothing_is_given_up_at_the_deadline(image: VmImage, tmp_path: Path) -> None:
     nonsense = tmp_path / "kernel"
     nonsense.write_bytes(b"\x14\0\0\0" * 2**16)  # no instruction an arm64 knows
     begin = time.monotonic()
@@ -217,7 +219,7 @@ def test_a_kernel_that_does_nothing_is_given_up_at_the_deadline(image, tmp_path)
     assert "boot_timeout_s" in caught.value.hint
 
 
-def test_what_qemu_refuses_is_told(image, tmp_path):
+def test_what_qemu_refuses_is_told(image: VmImage, tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as caught, machine(spec(), dataclasses.replace(image, kernel=tmp_path / "none")):
         pass
     assert "QEMU ended with exit code 1" in caught.value.message

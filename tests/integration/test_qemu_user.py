@@ -10,12 +10,14 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import posix_device
 import pytest
 from e2e.commands import QUICK, Edgerig
 from processes import processes
 
-from edgerig.devices import open_device
 from edgerig.devices.device import PosixDevice
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.qemu import cpuinfo
@@ -38,11 +40,13 @@ OF_THE_KERNEL = {"evtstrm"}
 
 @contextlib.contextmanager
 def opened(cpu: str) -> Iterator[PosixDevice]:
-    with open_device(QemuUserDevice(name="emulated", kind="qemu-user", cpu=cpu)) as device:
+    with posix_device.opened(
+        QemuUserDevice.model_validate({"name": "emulated", "kind": "qemu-user", "cpu": cpu})
+    ) as device:
         yield device
 
 
-def ask(device: PosixDevice, code: str) -> object:
+def ask(device: PosixDevice, code: str) -> Any:
     """What `code`, run on the device, prints as JSON."""
     done = device.transport.run([*device.python, "-c", f"import json, os\n{code}"], 120)
     assert done.returncode == 0, done.stderr
@@ -73,7 +77,7 @@ print(json.dumps([getauxval(16), getauxval(26), open("/proc/cpuinfo").read()]))
 
 
 def test_it_describes_itself_and_not_the_host() -> None:
-    with open_device(load_device("qemu-rpi5")) as device:
+    with posix_device.opened(load_device("qemu-rpi5")) as device:
         record = device.transport.probe()
         machine, release = ask(device, "print(json.dumps([os.uname().machine, open('/etc/debian_version').read()]))")
     assert (record.kind, record.arch, record.cpu, record.cores) == ("qemu-user", "aarch64", "cortex-a76", 4)
@@ -112,7 +116,7 @@ def test_a_hanging_runner_ends_at_its_deadline_with_its_children() -> None:
     assert not os.path.exists(workdir)
 
 
-def test_a_host_without_qemu_is_told_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_host_without_qemu_is_told_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeviceError, match="qemu-aarch64 is not installed") as caught, opened("cortex-a72"):
         pass
@@ -130,14 +134,14 @@ threads = [2]
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     edgerig = Edgerig(tmp_path_factory.mktemp("sweep"))
     done = edgerig("sweep", edgerig.sweep_file(SWEEP))
     assert done.code == 0, done.err
     return done.cells
 
 
-def test_what_an_emulated_cell_measures(sweep: dict[str, dict]) -> None:
+def test_what_an_emulated_cell_measures(sweep: dict[str, Any]) -> None:
     cell = sweep["digits_cnn-torch-tflite-int8-static@qemu-rpi4/t2"]
     local = sweep["digits_cnn-torch-tflite-int8-static@local/t2"]
     assert (cell["status"], cell["emulated"], cell["verdict"]["label"]) == ("ok", True, "emulated")
@@ -151,7 +155,7 @@ def test_what_an_emulated_cell_measures(sweep: dict[str, dict]) -> None:
     assert "emulator" not in local["memory"]["includes"]
 
 
-def test_more_threads_are_not_counted(sweep: dict[str, dict]) -> None:
+def test_more_threads_are_not_counted(sweep: dict[str, Any]) -> None:
     cost = sweep["digits_cnn-torch-tflite-int8-static@qemu-rpi4/t2"]["cost"]
     assert cost["instructions"] is None
     assert "2 threads" in cost["reason"]

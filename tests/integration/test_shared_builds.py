@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import TENSORS
 
 from edgerig.build import queue, spawn
 from edgerig.build.request import Prepared
@@ -18,15 +19,6 @@ from edgerig.spec import ModelSpec, load_models
 pytestmark = pytest.mark.integration
 
 RECIPES = ("fp32", "int8-dynamic", "int8-static")
-ABORTS = """
-[[inputs]]
-name = "x"
-shape = [1, 4]
-
-[[outputs]]
-name = "y"
-shape = [1, 2]
-"""
 
 
 def build(
@@ -35,8 +27,8 @@ def build(
     """In the store `store` and with the queue `queue` of the folder."""
     (folder / "queue").mkdir(parents=True, exist_ok=True)
     store, logs = Store(folder / "store"), folder / "logs"
-    given = (model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, folder / "queue")
-    return spawn.build_variants(*given, joins=joins)
+    queue_of = folder / "queue"
+    return spawn.build_variants(model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, queue_of, joins=joins)
 
 
 def files(folder: Path, outcomes: Sequence[BuildOutcome]) -> dict[str, bytes]:
@@ -68,7 +60,7 @@ def test_one_that_dies_before_it_has_begun_any_costs_nothing(tmp_path: Path) -> 
     folder = tmp_path / "net"
     folder.mkdir()
     (folder / "model.toml").write_text(
-        'source = "torch"\nfactory = "net.py:create"\nno_accuracy_reason = "none"\n' + ABORTS
+        'source = "torch"\nfactory = "net.py:create"\nno_accuracy_reason = "none"\n' + TENSORS
     )
     (folder / "net.py").write_text("import os\ndef create():\n    os.abort()\n")
     model = load_models(str(folder))["torch"]

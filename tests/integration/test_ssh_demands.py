@@ -7,11 +7,13 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sshd
 from ssh_device import spec_of
+from sshd import Sshd
 
 from edgerig.devices.ssh import SshTransport
 from edgerig.errors import DeviceError, LoginRefused, Unreachable
@@ -34,7 +36,7 @@ with SshTransport(SshDevice.model_validate_json(sys.argv[1])) as transport:
 
 
 @pytest.fixture
-def password_server(tmp_path, home):
+def password_server(tmp_path: Path, home: Path) -> Iterator[Sshd]:
     """A real sshd that takes a password only, of a user only it knows: its /etc/passwd and /etc/shadow are its own."""
     if os.geteuid() != 0:
         pytest.skip("only root's sshd may look into /etc/shadow")
@@ -53,7 +55,7 @@ def password_server(tmp_path, home):
         yield running
 
 
-def test_a_password_comes_from_the_environment(password_server, monkeypatch):
+def test_a_password_comes_from_the_environment(password_server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(password_server, key=None)
     monkeypatch.setenv("EDGERIG_SSH_PASSWORD", PASSWORD)
     with SshTransport(spec) as transport:
@@ -68,7 +70,7 @@ def test_a_password_comes_from_the_environment(password_server, monkeypatch):
     assert "EDGERIG_SSH_PASSWORD" in caught.value.hint
 
 
-def test_a_password_is_asked_for_once_at_a_terminal(password_server):
+def test_a_password_is_asked_for_once_at_a_terminal(password_server: Sshd) -> None:
     """A real terminal (pty(7)), at which somebody types; a link made anew asks nobody again."""
     spec = spec_of(password_server, key=None).model_dump_json()
     pid, terminal = pty.fork()
@@ -98,7 +100,7 @@ def test_a_password_is_asked_for_once_at_a_terminal(password_server):
         ("MACs=umac-64@openssh.com", "MAC"),
     ],
 )
-def test_nothing_in_common_says_what_each_side_offers(tmp_path, home, option, what):
+def test_nothing_in_common_says_what_each_side_offers(tmp_path: Path, home: Path, option: str, what: str) -> None:
     rsa = tmp_path / "rsa"
     os.system(f"ssh-keygen -q -t rsa -b 2048 -N '' -f {rsa}")
     setting, _, only = option.partition("=")
@@ -110,7 +112,7 @@ def test_nothing_in_common_says_what_each_side_offers(tmp_path, home, option, wh
 
 
 @pytest.fixture
-def two_factors(tmp_path, home):
+def two_factors(tmp_path: Path, home: Path) -> Iterator[Sshd]:
     """A real sshd that takes root's key and wants a password besides, which only it knows."""
     if os.geteuid() != 0:
         pytest.skip("only root's sshd may look into /etc/shadow")
@@ -125,7 +127,7 @@ def two_factors(tmp_path, home):
         yield running
 
 
-def test_a_second_factor_is_asked_for_by_name(two_factors, monkeypatch):
+def test_a_second_factor_is_asked_for_by_name(two_factors: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(two_factors)
     with pytest.raises(LoginRefused) as caught, SshTransport(spec):
         pass
@@ -140,7 +142,7 @@ def test_a_second_factor_is_asked_for_by_name(two_factors, monkeypatch):
         assert transport.run(["id", "-un"], 30).stdout == b"root\n"
 
 
-def test_questions_beside_a_key_are_said_to_be_none_a_program_answers(tmp_path, home):
+def test_questions_beside_a_key_are_said_to_be_none_a_program_answers(tmp_path: Path, home: Path) -> None:
     options = ("AuthenticationMethods=publickey,keyboard-interactive", "KbdInteractiveAuthentication=yes")
     with sshd.running(tmp_path / "sshd", *options) as asking, pytest.raises(LoginRefused) as caught:
         SshTransport(spec_of(asking)).__enter__()
@@ -149,7 +151,7 @@ def test_questions_beside_a_key_are_said_to_be_none_a_program_answers(tmp_path, 
     assert "ssh-copy-id" not in caught.value.hint
 
 
-def test_a_second_key_is_asked_for(tmp_path, home):
+def test_a_second_key_is_asked_for(tmp_path: Path, home: Path) -> None:
     with sshd.running(tmp_path / "sshd", "AuthenticationMethods=publickey,publickey") as twice:
         with pytest.raises(LoginRefused, match="wants more than that: publickey") as caught:
             SshTransport(spec_of(twice)).__enter__()
@@ -166,20 +168,20 @@ def test_a_second_key_is_asked_for(tmp_path, home):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is told of root's login")
-def test_root_that_may_not_log_in_is_asked_about(tmp_path, home):
+def test_root_that_may_not_log_in_is_asked_about(tmp_path: Path, home: Path) -> None:
     with sshd.running(tmp_path / "sshd", "PermitRootLogin=no") as strict, pytest.raises(LoginRefused) as caught:
         SshTransport(spec_of(strict)).__enter__()
     assert "PermitRootLogin" in caught.value.hint
 
 
-def test_a_server_that_takes_no_keys_is_not_given_one(password_server):
+def test_a_server_that_takes_no_keys_is_not_given_one(password_server: Sshd) -> None:
     with pytest.raises(LoginRefused, match="it takes password") as caught, SshTransport(spec_of(password_server)):
         pass
     assert "ssh-copy-id" not in caught.value.hint
     assert "EDGERIG_SSH_PASSWORD" in caught.value.hint
 
 
-def test_too_many_keys_are_said_to_be_too_many(tmp_path, home):
+def test_too_many_keys_are_said_to_be_too_many(tmp_path: Path, home: Path) -> None:
     with sshd.running(tmp_path / "sshd", "MaxAuthTries=2") as curt:
         names = [tmp_path / f"key{number}" for number in range(3)]
         for name in names:
@@ -191,7 +193,7 @@ def test_too_many_keys_are_said_to_be_too_many(tmp_path, home):
 
 
 @pytest.mark.parametrize("command", ["echo hello", "/usr/sbin/nologin", "cat >/dev/null"])
-def test_a_forced_command_is_told(server, command):
+def test_a_forced_command_is_told(server: Sshd, command: str) -> None:
     allowed = server.folder / "authorized_keys"
     allowed.write_text(f'command="{command}" {allowed.read_text()}')
     with SshTransport(spec_of(server)) as transport, pytest.raises(DeviceError, match="ran nothing") as caught:
@@ -203,7 +205,7 @@ def test_a_forced_command_is_told(server, command):
         assert "This account is currently not available" in caught.value.message
 
 
-def test_one_session_at_a_time_is_enough(tmp_path, home):
+def test_one_session_at_a_time_is_enough(tmp_path: Path, home: Path) -> None:
     """What follows closely on a session that was closed is refused by the server until it has freed that."""
     sent = tmp_path / "sent"
     sent.write_bytes(os.urandom(200_000))
@@ -219,7 +221,7 @@ def test_one_session_at_a_time_is_enough(tmp_path, home):
     assert (tmp_path / "back").read_bytes() == sent.read_bytes()
 
 
-def test_no_session_at_all_is_told_in_time(tmp_path, home, monkeypatch):
+def test_no_session_at_all_is_told_in_time(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgerig.devices.ssh.channel.FREED_WITHIN_S", 0.5)
     with (
         sshd.running(tmp_path / "sshd", "MaxSessions=0") as shut,

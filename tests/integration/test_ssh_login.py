@@ -17,10 +17,19 @@ import sshd
 from ports import held_port
 from processes import running, wait_for
 from ssh_device import jumping, spec_of, use_relay
+from sshd import Sshd
 
 from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.ssh import SshTransport
-from edgerig.errors import ConfigError, DeviceError, HostKeyMismatch, HostKeyUnknown, LoginRefused, Unreachable
+from edgerig.errors import (
+    ConfigError,
+    DeviceError,
+    EdgerigError,
+    HostKeyMismatch,
+    HostKeyUnknown,
+    LoginRefused,
+    Unreachable,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +37,7 @@ pytestmark = pytest.mark.integration
 # Host keys
 
 
-def test_an_unknown_host_key_is_refused_and_the_hint_accepts_it(server, tmp_path):
+def test_an_unknown_host_key_is_refused_and_the_hint_accepts_it(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "new folder" / "known hosts"
     with pytest.raises(HostKeyUnknown) as caught, SshTransport(spec_of(server, known_hosts=known)):
         pass
@@ -41,7 +50,7 @@ def test_an_unknown_host_key_is_refused_and_the_hint_accepts_it(server, tmp_path
         assert transport.run(["true"], 30).returncode == 0
 
 
-def test_a_changed_host_key_is_never_spoken_to(server, tmp_path):
+def test_a_changed_host_key_is_never_spoken_to(server: Sshd, tmp_path: Path) -> None:
     other = tmp_path / "other"
     sshd.make_key(other)
     server.known_hosts.unlink()
@@ -53,7 +62,7 @@ def test_a_changed_host_key_is_never_spoken_to(server, tmp_path):
     assert "Accepted" not in log and "Failed publickey" not in log
 
 
-def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server, tmp_path):
+def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server: Sshd, tmp_path: Path) -> None:
     """OpenSSH would show its ed25519 key first; the file knows the RSA key only."""
     rsa = tmp_path / "rsa"
     os.system(f"ssh-keygen -q -t rsa -b 2048 -N '' -f {rsa}")
@@ -67,17 +76,17 @@ def test_a_key_of_another_type_is_asked_for_when_that_one_is_known(server, tmp_p
 # Reaching it
 
 
-def test_nobody_listening_is_unreachable(server):
+def test_nobody_listening_is_unreachable(server: Sshd) -> None:
     with held_port() as port, pytest.raises(Unreachable, match="refused"), SshTransport(spec_of(server, port=port)):
         pass
 
 
-def test_a_name_that_does_not_resolve_is_unreachable(server):
+def test_a_name_that_does_not_resolve_is_unreachable(server: Sshd) -> None:
     with pytest.raises(Unreachable), SshTransport(spec_of(server, host="no-such-host.invalid")):
         pass
 
 
-def test_a_port_that_never_greets_is_unreachable_in_time(server, monkeypatch):
+def test_a_port_that_never_greets_is_unreachable_in_time(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgerig.devices.ssh.link.CONNECT_TIMEOUT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begin = time.monotonic()
@@ -86,8 +95,8 @@ def test_a_port_that_never_greets_is_unreachable_in_time(server, monkeypatch):
         assert time.monotonic() - begin < 15
 
 
-def test_a_port_that_talks_something_else_is_unreachable(server):
-    def answer(listener):
+def test_a_port_that_talks_something_else_is_unreachable(server: Sshd) -> None:
+    def answer(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             link, _ = listener.accept()
             link.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -99,7 +108,7 @@ def test_a_port_that_talks_something_else_is_unreachable(server):
             pass
 
 
-def test_a_refused_login_says_what_was_tried(server, tmp_path):
+def test_a_refused_login_says_what_was_tried(server: Sshd, tmp_path: Path) -> None:
     stranger = tmp_path / "stranger"
     sshd.make_key(stranger)
     with pytest.raises(LoginRefused, match="refused the login") as caught, SshTransport(spec_of(server, key=stranger)):
@@ -108,7 +117,7 @@ def test_a_refused_login_says_what_was_tried(server, tmp_path):
     assert "ssh-copy-id" in caught.value.hint
 
 
-def test_a_server_that_hangs_up_at_the_login_may_only_be_starting(tmp_path, home):
+def test_a_server_that_hangs_up_at_the_login_may_only_be_starting(tmp_path: Path, home: Path) -> None:
     """As pam_nologin(8) has it do until the system is up. Here it takes one try and no second."""
     with sshd.running(tmp_path / "sshd", "MaxAuthTries=1") as curt:
         stranger = tmp_path / "stranger"
@@ -117,14 +126,14 @@ def test_a_server_that_hangs_up_at_the_login_may_only_be_starting(tmp_path, home
             pass
 
 
-def test_an_encrypted_key_says_how_to_unlock_it(server, tmp_path):
+def test_an_encrypted_key_says_how_to_unlock_it(server: Sshd, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     os.system(f"ssh-keygen -q -t ed25519 -N secret -f {locked}")
     with pytest.raises(LoginRefused, match="ssh-add"), SshTransport(spec_of(server, key=locked)):
         pass
 
 
-def test_a_fido_key_is_noted_and_the_next_one_tried(server, home, tmp_path):
+def test_a_fido_key_is_noted_and_the_next_one_tried(server: Sshd, home: Path, tmp_path: Path) -> None:
     """A file as `ssh-keygen -t ed25519-sk` writes it (OpenSSH's PROTOCOL.key, PROTOCOL.u2f); ssh-keygen reads it."""
     hardware = tmp_path / "id_ed25519_sk"
     write_fido_key(hardware)
@@ -139,8 +148,8 @@ def test_a_fido_key_is_noted_and_the_next_one_tried(server, home, tmp_path):
         assert transport.run(["true"], 30).returncode == 0
 
 
-def write_fido_key(path):
-    def string(content):
+def write_fido_key(path: Path) -> None:
+    def string(content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + content
 
     public = string(b"sk-ssh-ed25519@openssh.com") + string(os.urandom(32)) + string(b"ssh:")
@@ -152,7 +161,7 @@ def write_fido_key(path):
     path.chmod(0o600)
 
 
-def test_a_key_of_the_agent_is_used(server, monkeypatch, tmp_path):
+def test_a_key_of_the_agent_is_used(server: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     socket_path = tmp_path / "agent"
     pid = os.popen(f"ssh-agent -a {socket_path} -s").read().split("SSH_AGENT_PID=")[1].split(";")[0]
     try:
@@ -164,7 +173,7 @@ def test_a_key_of_the_agent_is_used(server, monkeypatch, tmp_path):
         os.kill(int(pid), 15)
 
 
-def test_the_openssh_configuration_is_honoured(server, home, monkeypatch):
+def test_the_openssh_configuration_is_honoured(server: Sshd, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / ".ssh" / "config").write_text(
         f"Host board-alias\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.user}\n"
         f"  IdentityFile {server.client_key}\n  UserKnownHostsFile {server.known_hosts}\n"
@@ -173,7 +182,7 @@ def test_the_openssh_configuration_is_honoured(server, home, monkeypatch):
         assert transport.run(["id", "-un"], 30).stdout.decode().strip() == getpass.getuser()
 
 
-def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_path):
+def test_a_proxy_command_carries_the_link_and_ends_with_it(server: Sshd, home: Path, tmp_path: Path) -> None:
     use_relay(home, tmp_path)
     with SshTransport(spec_of(server)) as transport:
         assert transport.run(["echo", "through"], 30).stdout == b"through\n"
@@ -182,7 +191,7 @@ def test_a_proxy_command_carries_the_link_and_ends_with_it(server, home, tmp_pat
     wait_for(lambda: not running(pid))
 
 
-def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
+def test_a_jump_host_is_gone_through_and_its_key_enforced(server: Sshd, tmp_path: Path) -> None:
     with sshd.running(tmp_path / "jump") as jump:
         through = spec_of(server, proxy_jump=f"{jump.user}@127.0.0.1:{jump.port}")
         with pytest.raises(HostKeyUnknown, match=str(jump.port)), SshTransport(through):
@@ -201,18 +210,18 @@ def test_a_jump_host_is_gone_through_and_its_key_enforced(server, tmp_path):
                 pass
 
 
-def hinted(error):
+def hinted(error: EdgerigError) -> list[str]:
     """The command lines a hint gives; they must ask nobody, so there is no terminal."""
     return re.findall("`(ssh.*?)`", error.hint)
 
 
-def by_hand(command):
+def by_hand(command: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         ["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, start_new_session=True
     )
 
 
-def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path):
+def test_the_commands_of_a_refused_login_go_the_configured_way(server: Sshd, tmp_path: Path) -> None:
     """Through the jump host, with the device file's own key and known_hosts; once the login is put right they work."""
     allowed = server.folder / "authorized_keys"
     kept = allowed.read_text()
@@ -233,7 +242,7 @@ def test_the_commands_of_a_refused_login_go_the_configured_way(server, tmp_path)
         assert (jump.folder / "sshd.log").read_text().count("Accepted publickey") > logins
 
 
-def test_the_command_for_a_server_that_does_not_answer_goes_the_configured_way(server):
+def test_the_command_for_a_server_that_does_not_answer_goes_the_configured_way(server: Sshd) -> None:
     server.kill()
     with pytest.raises(Unreachable) as caught, SshTransport(spec_of(server)):
         pass
@@ -243,7 +252,7 @@ def test_the_command_for_a_server_that_does_not_answer_goes_the_configured_way(s
     assert by_hand(ssh).returncode == 0
 
 
-def test_jump_hosts_that_lead_back_to_themselves_are_a_config_error(server, home):
+def test_jump_hosts_that_lead_back_to_themselves_are_a_config_error(server: Sshd, home: Path) -> None:
     (home / ".ssh" / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
     with pytest.raises(ConfigError, match="jump hosts"), SshTransport(spec_of(server, host="a")):
         pass

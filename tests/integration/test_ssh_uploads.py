@@ -3,12 +3,14 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 import slow_link
 import sshd
 from processes import processes, wait_for
 from ssh_device import MB, parts, random_file, spec_of, trust_port
+from sshd import Sshd
 
 from edgerig.devices import content_store
 from edgerig.devices.ssh import SshTransport
@@ -17,7 +19,7 @@ from edgerig.errors import DeviceError
 pytestmark = pytest.mark.integration
 
 
-def test_an_upload_keeps_a_window_in_flight(server, tmp_path):
+def test_an_upload_keeps_a_window_in_flight(server: Sshd, tmp_path: Path) -> None:
     """With 50 ms added to each round trip, 8 MB in pieces of 32 KiB would take 12 s one at a time."""
     sent = random_file(tmp_path / "sent", 8 * MB)
     with slow_link.slow_link(server.port, round_trip_s=0.05) as link:
@@ -30,7 +32,7 @@ def test_an_upload_keeps_a_window_in_flight(server, tmp_path):
     assert (tmp_path / "arrived").read_bytes() == sent.read_bytes()
 
 
-def test_equal_content_is_not_sent_again(server, tmp_path):
+def test_equal_content_is_not_sent_again(server: Sshd, tmp_path: Path) -> None:
     sent = random_file(tmp_path / "sent", 5 * MB)
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
@@ -47,7 +49,7 @@ def test_equal_content_is_not_sent_again(server, tmp_path):
     assert (tmp_path / "three").read_bytes() == sent.read_bytes()
 
 
-def test_a_rotten_store_is_found_out_and_sent_again(server, tmp_path):
+def test_a_rotten_store_is_found_out_and_sent_again(server: Sshd, tmp_path: Path) -> None:
     sent = random_file(tmp_path / "sent", MB)
     with SshTransport(spec_of(server)) as transport:
         transport.push(sent, f"{tmp_path}/one")
@@ -59,7 +61,7 @@ def test_a_rotten_store_is_found_out_and_sent_again(server, tmp_path):
     assert kept.read_bytes() == sent.read_bytes()
 
 
-def test_a_full_disk_is_a_device_error_and_leaves_nothing(server, tmp_path):
+def test_a_full_disk_is_a_device_error_and_leaves_nothing(server: Sshd, tmp_path: Path) -> None:
     """`ulimit -f` bounds the size of any file the login may write, as a full disk does."""
     small = tmp_path / "small"
     small.write_text('#!/bin/sh\nulimit -f 2000\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
@@ -75,7 +77,7 @@ def test_a_full_disk_is_a_device_error_and_leaves_nothing(server, tmp_path):
     wait_for(lambda: parts(tmp_path) == [])
 
 
-def test_a_device_without_a_hashing_tool_is_read_back(server, tmp_path):
+def test_a_device_without_a_hashing_tool_is_read_back(server: Sshd, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool in ("sh", "env", "cat", "mv", "rm", "ln", "cp", "wc", "mkdir", "chmod", "touch", "sleep", "setsid"):
@@ -89,7 +91,7 @@ def test_a_device_without_a_hashing_tool_is_read_back(server, tmp_path):
     assert parts(tmp_path) == []
 
 
-def test_the_store_is_cleaned_of_what_was_used_longest_ago(server, tmp_path):
+def test_the_store_is_cleaned_of_what_was_used_longest_ago(server: Sshd, tmp_path: Path) -> None:
     with SshTransport(spec_of(server)) as transport:
         for index in range(4):
             transport.push(random_file(tmp_path / f"f{index}", 100_000), f"{tmp_path}/t{index}")
@@ -111,7 +113,7 @@ def test_the_store_is_cleaned_of_what_was_used_longest_ago(server, tmp_path):
                 assert link.carried < 30_000
 
 
-def test_a_push_leaves_no_watch_behind(server, tmp_path):
+def test_a_push_leaves_no_watch_behind(server: Sshd, tmp_path: Path) -> None:
     """What keeps the deadline on the device goes with the command, not with the deadline."""
     with SshTransport(spec_of(server)) as transport:
         for size in (10, MB, MB):

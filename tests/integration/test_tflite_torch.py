@@ -92,11 +92,13 @@ def source(module: nn.Module, inputs: np.ndarray) -> SourceModel:
         factory="model.py:create",
         no_accuracy_reason="a test",
         inputs=(
-            TensorSpec(
-                name="x",
-                shape=(1, *inputs.shape[1:]),
-                dtype=str(inputs.dtype),
-                layout="NCHW" if inputs.ndim == 4 else "any",
+            TensorSpec.model_validate(
+                {
+                    "name": "x",
+                    "shape": (1, *inputs.shape[1:]),
+                    "dtype": str(inputs.dtype),
+                    "layout": "NCHW" if inputs.ndim == 4 else "any",
+                }
             ),
         ),
         outputs=tuple(

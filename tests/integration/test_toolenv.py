@@ -45,7 +45,8 @@ def says(made: ToolEnvironment, module: str) -> str:
 
 
 def test_an_environment_is_made_once_and_said(tmp_path: Path) -> None:
-    wheels, said = [wheel(tmp_path, "tinytool", needs="tinydep"), wheel(tmp_path, "tinydep", "2.0")], []
+    wheels = [wheel(tmp_path, "tinytool", needs="tinydep"), wheel(tmp_path, "tinydep", "2.0")]
+    said: list[str] = []
     made = tool_environment("tiny", wheels, said.append)
     assert (says(made, "tinytool"), says(made, "tinydep")) == ("1.0", "2.0")
     assert subprocess.run([made.python, "-I", "-c", "import numpy"], capture_output=True, timeout=60).returncode == 1

@@ -1,9 +1,11 @@
 """`edgerig devices …` beside a sweep that is at work on the device: a real sshd, and a turn that is really held."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from ssh_device import spec_of
+from sshd import Sshd
 
 from edgerig.cli import devices
 from edgerig.devices.lease import DeviceLease
@@ -14,7 +16,9 @@ from edgerig.errors import DeviceBusy
 pytestmark = pytest.mark.integration
 
 
-def test_clean_leaves_a_device_alone_that_is_at_work_and_the_others_say_so(server, tmp_path, monkeypatch, capsys):
+def test_clean_leaves_a_device_alone_that_is_at_work_and_the_others_say_so(
+    server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     spec = spec_of(server, name="board", runtime="system", python=sys.executable)
     (tmp_path / "devices").mkdir()
     keys = ("host", "port", "user", "key", "known_hosts", "runtime", "python", "workdir")

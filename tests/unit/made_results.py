@@ -25,6 +25,8 @@ from edgerig.results import (
     Results,
     RunInfo,
     Verdict,
+    VerdictEvidence,
+    order,
 )
 
 FORMATS = {"tflite": "litert", "executorch": "executorch", "onnx": "onnxruntime"}
@@ -162,10 +164,14 @@ def _accuracy(recipe: str) -> Accuracy:
 
 def _verdict(emulated: bool, format_name: str) -> Verdict:
     if emulated:
-        return Verdict(label="emulated", evidence={}, advice="compare size and accuracy, not latency")
+        return Verdict(label="emulated", evidence=VerdictEvidence(), advice="compare size and accuracy, not latency")
     if format_name == "onnx":
-        return Verdict(label="noisy", evidence={"relative_half_width": 0.05}, advice="quiet the device & run longer")
-    return Verdict(label="stable", evidence={"relative_half_width": 0.004}, advice="the median is known to ±0.40%")
+        return Verdict(
+            label="noisy", evidence=VerdictEvidence(relative_half_width=0.05), advice="quiet the device & run longer"
+        )
+    return Verdict(
+        label="stable", evidence=VerdictEvidence(relative_half_width=0.004), advice="the median is known to ±0.40%"
+    )
 
 
 MODELS = {
@@ -224,6 +230,16 @@ def make_results(cells: tuple[CellResult, ...]) -> Results:
         models=MODELS,
         cells=cells,
     )
+
+
+def changed(cell: CellResult, **fields: object) -> CellResult:
+    return cell.model_copy(update=fields)
+
+
+def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
+    """Of one model on one device, in order; model 0 has an accuracy, device 1 is emulated."""
+    models, devices = list(dict.fromkeys(cell.model for cell in results.cells)), list(results.devices)
+    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (models[model], devices[device])]
 
 
 @pytest.fixture

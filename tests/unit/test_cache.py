@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -25,12 +27,12 @@ with temporary_folder(Path(sys.argv[1]), ".making-") as folder:
 """
 
 
-def age(path, seconds):
+def age(path: Path, seconds: float) -> None:
     then = time.time() - seconds
     os.utime(path, (then, then))
 
 
-def entry(root, name, size, seconds):
+def entry(root: Path, name: str, size: int, seconds: int) -> Path:
     folder = root / name
     folder.mkdir(parents=True)
     (folder / "file").write_bytes(os.urandom(size))
@@ -38,7 +40,7 @@ def entry(root, name, size, seconds):
     return folder
 
 
-def test_a_temporary_folder_goes_unless_it_was_renamed(tmp_path):
+def test_a_temporary_folder_goes_unless_it_was_renamed(tmp_path: Path) -> None:
     with temporary_folder(tmp_path / "kind", ".x-") as folder:
         (folder / "file").write_bytes(b"1")
     assert not folder.exists()
@@ -47,7 +49,7 @@ def test_a_temporary_folder_goes_unless_it_was_renamed(tmp_path):
     assert [path.name for path in (tmp_path / "kind").iterdir()] == ["made"]
 
 
-def test_what_a_killed_maker_left_is_removed_and_what_a_living_one_makes_is_not(tmp_path):
+def test_what_a_killed_maker_left_is_removed_and_what_a_living_one_makes_is_not(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", MAKER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as maker:
         left = tmp_path / os.path.basename(maker.stdout.readline().strip())
         age(left, 3600)
@@ -61,19 +63,22 @@ def test_what_a_killed_maker_left_is_removed_and_what_a_living_one_makes_is_not(
         assert not left.exists()
 
 
-def test_what_a_maker_left_a_moment_ago_goes_too(tmp_path):
+def test_what_a_maker_left_a_moment_ago_goes_too(tmp_path: Path) -> None:
     (tmp_path / ".making-left").mkdir()
     with temporary_folder(tmp_path, ".making-"):
         assert not (tmp_path / ".making-left").exists()
 
 
 @pytest.mark.parametrize("moment", ["open", "flock"])
-def test_a_folder_that_is_taken_for_left_before_it_is_locked_is_made_anew(tmp_path, monkeypatch, moment):
+def test_a_folder_that_is_taken_for_left_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     """Another maker looks at it in between: here, just before each of the two steps."""
-    module, seen = {"open": os, "flock": fcntl}[moment], []
+    module: ModuleType = {"open": os, "flock": fcntl}[moment]
+    seen: list[Path] = []
     real = getattr(module, moment)
 
-    def remove_first(*given):
+    def remove_first(*given: Any) -> Any:
         if not seen and [*tmp_path.iterdir()]:
             seen.append(next(tmp_path.iterdir()))
             seen[0].rmdir()
@@ -85,7 +90,7 @@ def test_a_folder_that_is_taken_for_left_before_it_is_locked_is_made_anew(tmp_pa
         assert folder.is_dir()
 
 
-def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path):
+def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path: Path) -> None:
     day = 86400
     old = entry(tmp_path, "artifact/old", 8192, 3 * day)
     middle = entry(tmp_path, "bundles/middle", 8192, 2 * day)
@@ -102,7 +107,7 @@ def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path)
     assert now.exists()
 
 
-def test_using_an_entry_saves_it(tmp_path):
+def test_using_an_entry_saves_it(tmp_path: Path) -> None:
     first = entry(tmp_path, "artifact/first", 4096, 90_000)
     second = entry(tmp_path, "artifact/second", 4096, 80_000)
     used(first)
@@ -110,7 +115,7 @@ def test_using_an_entry_saves_it(tmp_path):
     assert first.exists() and not second.exists()
 
 
-def test_a_single_file_is_an_entry_too(tmp_path):
+def test_a_single_file_is_an_entry_too(tmp_path: Path) -> None:
     (tmp_path / "native").mkdir()
     library = tmp_path / "native" / "lib.so"
     library.write_bytes(b"1")
@@ -128,7 +133,7 @@ cache.prune(Path(sys.argv[1]), 0)
 """
 
 
-def test_a_prune_that_is_killed_leaves_no_entry_in_part(tmp_path):
+def test_a_prune_that_is_killed_leaves_no_entry_in_part(tmp_path: Path) -> None:
     """Killed where the first file would be removed: the entry is out of sight by then."""
     old = entry(tmp_path, "bundles/old", 8192, 90_000)
     assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)]).returncode == -signal.SIGKILL
@@ -140,11 +145,11 @@ def test_a_prune_that_is_killed_leaves_no_entry_in_part(tmp_path):
 
 
 @pytest.mark.parametrize("nothing", ["", "none"])
-def test_an_empty_cache_has_nothing_to_prune(tmp_path, nothing):
+def test_an_empty_cache_has_nothing_to_prune(tmp_path: Path, nothing: str) -> None:
     assert prune(tmp_path / nothing, 0).removed == 0
 
 
-def test_what_others_put_beside_a_temporary_folder_is_left_and_not_waited_for(tmp_path):
+def test_what_others_put_beside_a_temporary_folder_is_left_and_not_waited_for(tmp_path: Path) -> None:
     """The folder may be /tmp, where anybody may make anything of any name."""
     old = time.time() - 10_000
     elsewhere = tmp_path / "elsewhere"
@@ -157,7 +162,7 @@ def test_what_others_put_beside_a_temporary_folder_is_left_and_not_waited_for(tm
         os.utime(path, (old, old), follow_symlinks=False)
     done = threading.Event()
 
-    def make():
+    def make() -> None:
         with temporary_folder(parent, "edgerig-x-"):
             done.set()
 

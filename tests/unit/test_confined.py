@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,10 @@ def test_what_is_no_regular_file_is_refused_without_waiting(root: Path, named: b
 
 def test_a_file_above_the_limit_is_refused(root: Path) -> None:
     assert read_named(root / "a" / "file", 6) == b"inside"
-    for read in (lambda: read_named(root / "a" / "file", 5), lambda: (Confined(root) / "a/file").read_bytes(5)):
+    reads: tuple[Callable[[], bytes], ...] = (
+        lambda: read_named(root / "a" / "file", 5),
+        lambda: (Confined(root) / "a/file").read_bytes(5),
+    )
+    for read in reads:
         with pytest.raises(OSError, match="larger than 5 bytes"):
             read()

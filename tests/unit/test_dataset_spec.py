@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,27 +15,27 @@ EXAMPLES = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", G
 MODEL = {"name": "m", "source": "onnx", "file": "m.onnx"}
 
 
-def dataset(**keys):
+def dataset(**keys: object) -> DatasetSpec:
     return parse(DatasetSpec, keys, "model.toml")
 
 
 @pytest.mark.parametrize("example", [each["dataset"] for each in EXAMPLES if "dataset" in each])
-def test_the_guides_datasets_are_understood(example):
+def test_the_guides_datasets_are_understood(example: dict[str, Any]) -> None:
     assert parse(DatasetSpec, example, "docs/datasets.md").kind in example
 
 
-def test_the_guide_has_every_kind():
+def test_the_guide_has_every_kind() -> None:
     found = {parse(DatasetSpec, each["dataset"], "guide").kind for each in EXAMPLES if "dataset" in each}
     assert found == {"npz", "factory", "images", "table", "audio"}
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if "metric" in each])
-def test_the_guides_metrics_are_understood(example):
+def test_the_guides_metrics_are_understood(example: dict[str, Any]) -> None:
     model = parse(ModelSpec, {**MODEL, "dataset": {"npz": "d.npz"}, **example}, "docs/datasets.md")
     assert model.metric == ("metric.py:score", "top1")
 
 
-def test_the_guides_defaults_for_sound_are_the_defaults():
+def test_the_guides_defaults_for_sound_are_the_defaults() -> None:
     (sound,) = [each["dataset"]["audio"] for each in EXAMPLES if "audio" in each.get("dataset", {})]
     folders = {"folder": sound["folder"], "calibration_folder": sound["calibration_folder"]}
     assert dataset(audio=sound) == dataset(audio=folders)
@@ -59,7 +60,7 @@ def test_the_guides_defaults_for_sound_are_the_defaults():
         ({"audio": {"folder": "x", "window_ms": 2000}}, "longer than the clip"),
     ],
 )
-def test_what_is_wrong_names_key_and_fix(keys, said):
+def test_what_is_wrong_names_key_and_fix(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         dataset(**keys)
     assert said in caught.value.message
@@ -75,12 +76,14 @@ def test_what_is_wrong_names_key_and_fix(keys, said):
         (["top1", "top1"], "class", "named twice"),
     ],
 )
-def test_a_metric_that_cannot_be_taken_of_the_labels_is_refused(metric, labels, said):
+def test_a_metric_that_cannot_be_taken_of_the_labels_is_refused(
+    metric: str | list[str], labels: str, said: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(ModelSpec, {**MODEL, "metric": metric, "dataset": {"npz": "d.npz", "labels": labels}}, "model.toml")
     assert said in caught.value.message
 
 
-def test_a_metric_needs_a_dataset():
+def test_a_metric_needs_a_dataset() -> None:
     with pytest.raises(ConfigError, match="needs a"):
         parse(ModelSpec, {**MODEL, "metric": "top1"}, "model.toml")

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from made_up import OWN_MODEL, TENSORS
 
 from edgerig.errors import ConfigError
 from edgerig.plan import make_plan
@@ -14,17 +15,10 @@ from edgerig.spec import ModelSpec, SweepSpec, load_models
 CONTENT = b"weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MODEL = f"""
-source = "torch"
-factory = "model.py:create"
-no_accuracy_reason = "a test"
+{OWN_MODEL}
 weights = "net.safetensors"
 weights_sha256 = "{SHA256}"
-[[inputs]]
-name = "x"
-shape = [1, 4]
-[[outputs]]
-name = "y"
-shape = [1, 2]
+{TENSORS}
 [[files]]
 name = "net.safetensors"
 url = "https://example.org/net.safetensors"

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,20 +9,20 @@ from edgerig.plan import Cell, cell_of, make_plan, unsupported_reason, variants
 from edgerig.spec import SweepSpec
 
 
-def ids(**sweep):
+def ids(**sweep: Any) -> list[str]:
     return [cell.id for cell in make_plan(SweepSpec(**sweep)).cells]
 
 
-def test_the_quickstart_has_a_cell_for_each_combination():
+def test_the_quickstart_has_a_cell_for_each_combination() -> None:
     found = ids()
     assert len(found) == len(set(found)) == 2 * 3 * 4
     assert found[0] == "digits_cnn-torch-tflite-fp32@local/t1"
 
 
-QUICK = {"models": ("digits_cnn",), "recipes": ("fp32",)}
+QUICK: dict[str, Any] = {"models": ("digits_cnn",), "recipes": ("fp32",)}
 
 
-def test_an_id_names_what_differs_from_the_default_and_nothing_else():
+def test_an_id_names_what_differs_from_the_default_and_nothing_else() -> None:
     found = ids(
         **QUICK, formats=("tflite", "onnx"), processors=((), (2, 3)), engine={"litert": {"xnnpack": (True, False)}}
     )
@@ -34,7 +36,7 @@ def test_an_id_names_what_differs_from_the_default_and_nothing_else():
     ]
 
 
-def test_an_option_set_to_its_default_makes_no_other_cell():
+def test_an_option_set_to_its_default_makes_no_other_cell() -> None:
     options = {"onnxruntime": {"intra_op_spinning": (True,), "graph_optimization_level": ("all", "basic", "basic")}}
     assert ids(**QUICK, formats=("onnx",), engine=options) == [
         "digits_cnn-torch-onnx-fp32@local/t1",
@@ -42,15 +44,15 @@ def test_an_option_set_to_its_default_makes_no_other_cell():
     ]
 
 
-def test_options_stand_in_an_id_in_one_order_whatever_theirs_in_the_file():
+def test_options_stand_in_an_id_in_one_order_whatever_theirs_in_the_file() -> None:
     given = {"intra_op_spinning": (False,), "graph_optimization_level": ("basic",)}
     backwards = dict(reversed(given.items()))
     (one,), (other,) = (ids(**QUICK, formats=("onnx",), engine={"onnxruntime": g}) for g in (given, backwards))
     assert one == other == "digits_cnn-torch-onnx-fp32@local/t1/graph_optimization_level=basic/intra_op_spinning=false"
 
 
-def test_no_raw_run_lies_in_anothers_folder():
-    options = {"litert": {"xnnpack": (True, False)}}
+def test_no_raw_run_lies_in_anothers_folder() -> None:
+    options: dict[str, Any] = {"litert": {"xnnpack": (True, False)}}
     cells = make_plan(SweepSpec(**QUICK, threads=(1, 2), processors=((), (0, 1)), engine=options)).cells
     folders = [Path(cell.raw) for cell in cells]
     assert folders[3] == Path("raw/digits_cnn-torch-tflite-fp32@local/t1,p0-1,xnnpack=false")
@@ -59,13 +61,13 @@ def test_no_raw_run_lies_in_anothers_folder():
     assert [cell_of(cell.raw) for cell in cells] == [cell.id for cell in cells]
 
 
-def test_an_accelerator_that_an_engine_lacks_is_unsupported_with_the_reason():
+def test_an_accelerator_that_an_engine_lacks_is_unsupported_with_the_reason() -> None:
     cells = make_plan(SweepSpec(**QUICK, accelerators=("cpu", "npu"), formats=("tflite",))).cells
     assert [cell.id.partition("@")[2] for cell in cells] == ["local/t1", "local/t1/npu"]
     assert [cell.unsupported for cell in cells] == ["", "LiteRT as edgerig has it runs on cpu, not on npu"]
 
 
-def test_globs_select_by_id():
+def test_globs_select_by_id() -> None:
     assert ids(select=("*-onnx-int8-*@local/t2",), threads=(1, 2)) == [
         f"{model}-torch-onnx-int8-{kind}@local/t2"
         for model in ("digits_cnn", "digits_vit")
@@ -73,39 +75,39 @@ def test_globs_select_by_id():
     ]
 
 
-def test_nothing_selected_says_how_to_see_the_ids():
+def test_nothing_selected_says_how_to_see_the_ids() -> None:
     with pytest.raises(NothingSelected) as caught:
         ids(select=("nothing*",))
     assert caught.value.exit_code == 3
     assert "edgerig plan" in caught.value.hint
 
 
-def test_naming_a_thing_twice_makes_no_second_cell():
+def test_naming_a_thing_twice_makes_no_second_cell() -> None:
     assert (
         len(ids(models=("digits_cnn", "digits_cnn"), formats=("onnx", "onnx"), recipes=("fp32",), threads=(1, 1))) == 1
     )
 
 
-def test_an_unsupported_combination_is_planned_with_its_reason():
+def test_an_unsupported_combination_is_planned_with_its_reason() -> None:
     cell = make_plan(SweepSpec(models=("digits_cnn",), formats=("executorch",), recipes=("int16x8",))).cells[0]
     assert cell.unsupported == unsupported_reason("torch", "executorch", "int16x8") != ""
 
 
-def test_a_format_not_built_from_a_source_says_so():
+def test_a_format_not_built_from_a_source_says_so() -> None:
     assert "onnx2torch" in unsupported_reason("onnx", "executorch", "fp32")
 
 
-def test_a_dataset_nobody_uses_is_refused(tmp_path):
+def test_a_dataset_nobody_uses_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="used by no model"):
         ids(models=("digits_cnn",), dataset=tmp_path / "d.npz")
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
     """Paths made on demand, in the working folder."""
     monkeypatch.chdir(tmp_path)
 
-    def made(*names):
+    def made(*names: str) -> set[str]:
         for name in names:
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_bytes(name.encode())
@@ -126,11 +128,13 @@ def files(tmp_path, monkeypatch):
         (("x" * 100 + ".onnx",), {"x" * 80 + "-onnx"}),
     ],
 )
-def test_files_get_names_of_their_own_out_of_their_paths(files, given, named):
+def test_files_get_names_of_their_own_out_of_their_paths(
+    files: Callable[..., set[str]], given: tuple[str, ...], named: set[str]
+) -> None:
     assert files(*given) == named
 
 
-def test_three_files_of_one_name_cannot_be_told_apart(files):
+def test_three_files_of_one_name_cannot_be_told_apart(files: Callable[..., set[str]]) -> None:
     with pytest.raises(ConfigError, match='two models are called "b-net-onnx"'):
         files("a/net.onnx", "b/net.onnx", "d/b/net.onnx")
 
@@ -145,20 +149,20 @@ def test_three_files_of_one_name_cannot_be_told_apart(files):
         ("net.onxx", "a model's file ends in"),
     ],
 )
-def test_another_kind_of_file_is_told_what_to_bring(name, said):
+def test_another_kind_of_file_is_told_what_to_bring(name: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         ids(models=(name,))
     assert said in caught.value.hint
 
 
-def test_a_variant_is_built_once_for_all_its_cells():
+def test_a_variant_is_built_once_for_all_its_cells() -> None:
     plan = make_plan(SweepSpec(models=("digits_cnn",), formats=("onnx",), recipes=("fp32", "fp16"), threads=(1, 2)))
     grouped = variants(plan.cells)
     assert [variant.recipe for variant in grouped] == ["fp32", "fp16"]
     assert all(len(cells) == 2 for cells in grouped.values())
 
 
-def test_unsupported_cells_are_not_built():
+def test_unsupported_cells_are_not_built() -> None:
     cell = Cell(
         model="m",
         source="torch",

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from processes import running, wait_for
@@ -15,22 +17,22 @@ from edgerig import process
 LEAVES_A_CHILD = "import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen({pid!r}, 'w').write(str(p.pid))"
 
 
-def python(code):
+def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
 @pytest.mark.parametrize("code", [0, 3, 255])
-def test_exit_codes_are_exact(code):
+def test_exit_codes_are_exact(code: int) -> None:
     assert process.run(python(f"raise SystemExit({code})"), timeout_s=30).returncode == code
 
 
-def test_a_signal_is_a_negative_code():
+def test_a_signal_is_a_negative_code() -> None:
     done = process.run(python("import os; os.kill(os.getpid(), 9)"), timeout_s=30)
     assert done.returncode == -signal.SIGKILL
     assert process.signal_name(done.returncode) == "SIGKILL"
 
 
-def test_both_streams_are_drained_together():
+def test_both_streams_are_drained_together() -> None:
     size = 8 * 2**20
     part = size // 128
     code = (
@@ -40,12 +42,12 @@ def test_both_streams_are_drained_together():
     assert (len(done.stdout), len(done.stderr)) == (size, size)
 
 
-def test_output_beyond_the_limit_is_dropped(monkeypatch):
+def test_output_beyond_the_limit_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "OUTPUT_LIMIT_BYTES", 1000)
     assert len(process.run(python("print('x' * 100000)"), timeout_s=30).stdout) == 1000
 
 
-def test_the_deadline_ends_the_child_and_its_children(tmp_path):
+def test_the_deadline_ends_the_child_and_its_children(tmp_path: Path) -> None:
     code = LEAVES_A_CHILD.format(pid=str(tmp_path / "pid")) + "\nimport time\ntime.sleep(60)"
     begin = time.monotonic()
     done = process.run(python(code), timeout_s=1.5)
@@ -54,19 +56,21 @@ def test_the_deadline_ends_the_child_and_its_children(tmp_path):
     wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
 
 
-def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path):
+def test_a_grandchild_does_not_outlive_a_normal_end(tmp_path: Path) -> None:
     code = LEAVES_A_CHILD.format(pid=str(tmp_path / "pid"))
     assert process.run(python(code), timeout_s=30).returncode == 0
     wait_for(lambda: not running(int((tmp_path / "pid").read_text())))
 
 
-def daemon(pid):
+def daemon(pid: Path) -> str:
     """A shell's words: a process out of the group's reach, which holds the pipes and writes its number to `pid`."""
     return f"setsid sh -c 'echo $$ >{pid}; exec sleep 300' & until [ -s {pid} ]; do :; done; echo said"
 
 
 @pytest.mark.parametrize(("then", "timed_out"), [("exit 3", False), ("sleep 300", True)])
-def test_a_daemon_that_holds_the_pipes_is_not_waited_for(tmp_path, monkeypatch, then, timed_out):
+def test_a_daemon_that_holds_the_pipes_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, timed_out: bool
+) -> None:
     monkeypatch.setattr(process, "AFTER_END_S", 0.5)
     begin = time.monotonic()
     try:
@@ -77,7 +81,7 @@ def test_a_daemon_that_holds_the_pipes_is_not_waited_for(tmp_path, monkeypatch, 
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
-def test_output_can_go_to_a_file(tmp_path):
+def test_output_can_go_to_a_file(tmp_path: Path) -> None:
     done = process.run(
         python("import sys; print('out'); sys.stderr.write('err')"), timeout_s=30, output=tmp_path / "log"
     )
@@ -85,12 +89,12 @@ def test_output_can_go_to_a_file(tmp_path):
     assert set((tmp_path / "log").read_text().split()) == {"out", "err"}
 
 
-def test_an_unknown_program_is_an_oserror():
+def test_an_unknown_program_is_an_oserror() -> None:
     with pytest.raises(FileNotFoundError):
         process.run(["/no/such/program"], timeout_s=5)
 
 
-def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
+def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path: Path) -> None:
     """The whole chain: a host killed by SIGKILL takes its runner with it."""
     child = (
         f"import os, time; from edgerig.ondevice import lifeline; lifeline.hold(); "
@@ -107,11 +111,11 @@ def test_a_child_with_a_lifeline_ends_when_we_are_killed(tmp_path):
     wait_for(lambda: not running(pid))
 
 
-def at_work(scope, work):
+def at_work(scope: process.Scope, work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
     """Does `work` in the scope beside the test; gives the thread and what it ended with."""
     ended = []
 
-    def inside():
+    def inside() -> None:
         with scope.entered():
             try:
                 ended.append(work())
@@ -123,7 +127,7 @@ def at_work(scope, work):
     return thread, ended
 
 
-def test_stopping_a_scope_ends_what_runs_in_it_and_refuses_what_comes():
+def test_stopping_a_scope_ends_what_runs_in_it_and_refuses_what_comes() -> None:
     scope, ends = process.Scope(), []
     child, child_ended = at_work(scope, lambda: process.run(["sleep", "60"], timeout_s=60))
     pause, pause_ended = at_work(scope, lambda: process.pause(60))
@@ -135,18 +139,25 @@ def test_stopping_a_scope_ends_what_runs_in_it_and_refuses_what_comes():
         thread.join(10)
     assert [type(end) for end in (*child_ended, *pause_ended)] == [process.Stopped] * 2
     assert (ends, time.monotonic() - begin < 10) == (["called"], True)
-    for refused in (lambda: process.run(["true"], timeout_s=5), process.check_not_stopping, lambda: process.pause(60)):
+    refusing: tuple[Callable[[], object], ...] = (
+        lambda: process.run(["true"], timeout_s=5),
+        process.check_not_stopping,
+        lambda: process.pause(60),
+    )
+    for refused in refusing:
         with scope.entered(), pytest.raises(process.Stopped):
             refused()
 
 
-def test_a_stopped_scope_stops_no_other():
+def test_a_stopped_scope_stops_no_other() -> None:
     stopped, other = process.Scope(), process.Scope()
     thread, ended = at_work(other, lambda: process.run(["sleep", "1"], timeout_s=60))
     wait_for(lambda: other.children)
     stopped.stop()
     thread.join(30)
-    assert ended[0].returncode == 0
+    (finished,) = ended
+    assert isinstance(finished, process.Finished)
+    assert finished.returncode == 0
     with stopped.entered():
         with other.entered():
             assert process.run(["true"], timeout_s=30).returncode == 0

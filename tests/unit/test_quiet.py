@@ -2,6 +2,9 @@
 
 import os
 import sys
+from pathlib import Path
+
+import pytest
 
 from edgerig import process, quiet
 from edgerig.build import spawn
@@ -10,7 +13,7 @@ from edgerig.devices.local import LocalTransport
 SHOW = "import os; print(sorted(os.environ))"
 
 
-def test_no_child_is_given_our_password(monkeypatch):
+def test_no_child_is_given_our_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGERIG_SSH_PASSWORD", "secret")
     monkeypatch.setenv("KEPT", "x")
     for env in (None, dict(os.environ), spawn.environment()):
@@ -21,13 +24,13 @@ def test_no_child_is_given_our_password(monkeypatch):
     assert os.environ["EDGERIG_SSH_PASSWORD"] == "secret"
 
 
-def test_every_child_is_kept_from_reporting_home():
+def test_every_child_is_kept_from_reporting_home() -> None:
     assert quiet.NO_TELEMETRY.items() <= spawn.environment().items()
     said = LocalTransport().run([sys.executable, "-c", SHOW], 60).stdout.decode()
     assert all(name in said for name in quiet.NO_TELEMETRY)
 
 
-def test_keras_settings_go_to_the_cache_where_there_are_none(monkeypatch, tmp_path):
+def test_keras_settings_go_to_the_cache_where_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("KERAS_HOME", *quiet.NO_TELEMETRY):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -14,7 +14,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_the_quickstart_is_what_no_file_means():
+def test_the_quickstart_is_what_no_file_means() -> None:
     sweep = spec.load_sweep(None, {})
     assert sweep.models == ("digits_cnn", "digits_vit")
     assert sweep.formats == ("tflite", "executorch", "onnx")
@@ -58,7 +58,7 @@ def test_the_quickstart_is_what_no_file_means():
         ),
     ],
 )
-def test_a_wrong_sweep_names_file_key_and_fix(tmp_path, text, said, hint):
+def test_a_wrong_sweep_names_file_key_and_fix(tmp_path: Path, text: str, said: str, hint: str) -> None:
     path = write(tmp_path / "sweep.toml", text)
     with pytest.raises(ConfigError) as caught:
         spec.load_sweep(path, {})
@@ -76,41 +76,41 @@ def test_a_wrong_sweep_names_file_key_and_fix(tmp_path, text, said, hint):
         ("processors = []", ((),)),
     ],
 )
-def test_processors_are_one_list_or_several(tmp_path, written, meant):
+def test_processors_are_one_list_or_several(tmp_path: Path, written: str, meant: tuple[tuple[int, ...], ...]) -> None:
     assert spec.load_sweep(write(tmp_path / "sweep.toml", written), {}).processors == meant
 
 
-def test_a_sweep_is_read_back_as_it_was_written(tmp_path):
+def test_a_sweep_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     engines = "[engine.litert]\nxnnpack = [true, false]\n[engine.onnxruntime]\nintra_op_spinning = false"
     sweep = spec.load_sweep(write(tmp_path / "sweep.toml", f"processors = [[], [1]]\n{engines}"), {})
     assert sweep.engine == {"litert": {"xnnpack": (True, False)}, "onnxruntime": {"intra_op_spinning": (False,)}}
     assert spec.SweepSpec.model_validate_json(sweep.model_dump_json()) == sweep
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         spec.load_sweep(tmp_path / "none.toml", {})
 
 
-def test_a_flag_changes_one_key_of_a_table(tmp_path):
+def test_a_flag_changes_one_key_of_a_table(tmp_path: Path) -> None:
     path = write(tmp_path / "sweep.toml", "[run]\nmin_runs = 7\nlimit = 3")
     sweep = spec.load_sweep(path, {"run": {"limit": 5}})
     assert (sweep.run.min_runs, sweep.run.limit) == (7, 5)
 
 
-def test_an_unknown_model_gets_the_nearest_name():
+def test_an_unknown_model_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
         spec.load_models("digits_cn")
     assert 'did you mean "digits_cnn"?' in caught.value.hint
 
 
-def test_an_unknown_device_gets_the_nearest_name():
+def test_an_unknown_device_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
         spec.load_device("locale")
     assert caught.value.hint.startswith('did you mean "local"? known: local, ')
 
 
-def test_the_users_own_models_come_first(tmp_path, monkeypatch):
+def test_the_users_own_models_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = write(
         tmp_path / "models/digits_cnn/model.toml",
         'description = "mine"\nsource = "torch"\nfactory = "m.py:create"\nno_accuracy_reason = "a test"\n'
@@ -142,7 +142,7 @@ MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshap
         ('name = "other"\nsource = "torch"', "needs exactly one of factory, file"),
     ],
 )
-def test_a_wrong_model_names_file_and_key(tmp_path, text, said):
+def test_a_wrong_model_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:
     path = write(tmp_path / "m1" / "model.toml", text)
     with pytest.raises(ConfigError) as caught:
         spec.load_models(str(tmp_path / "m1"))
@@ -150,7 +150,7 @@ def test_a_wrong_model_names_file_and_key(tmp_path, text, said):
     assert said in caught.value.message
 
 
-def test_a_ready_file_is_a_model(tmp_path):
+def test_a_ready_file_is_a_model(tmp_path: Path) -> None:
     file, data = write(tmp_path / "net.tflite", "x"), write(tmp_path / "d.npz", "x")
     model = spec.load_models(str(file), data)["tflite"]
     assert (model.source, model.file, model.metric, model.ready) == ("tflite", file.resolve(), ("top1",), True)
@@ -159,14 +159,14 @@ def test_a_ready_file_is_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["net.onnx", "d.npz"])
-def test_a_missing_ready_file_or_dataset_is_named(tmp_path, missing):
+def test_a_missing_ready_file_or_dataset_is_named(tmp_path: Path, missing: str) -> None:
     for name in {"net.onnx", "d.npz"} - {missing}:
         write(tmp_path / name, "x")
     with pytest.raises(ConfigError, match=missing):
         spec.load_models(str(tmp_path / "net.onnx"), tmp_path / "d.npz")
 
 
-def test_every_shipped_file_loads():
+def test_every_shipped_file_loads() -> None:
     assert all(m.folder.is_dir() for name in spec.known_models() for m in spec.load_models(name).values())
     assert all(spec.load_device(name).name == name for name in spec.known_devices())
 

@@ -43,29 +43,31 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-def test_every_file_of_tests_is_collected():
+def test_every_file_of_tests_is_collected() -> None:
     """pytest leaves out folders of some names (norecursedirs) without a word."""
     found = {line.removeprefix("file ") for line in python(LISTING).stdout.splitlines() if line.startswith("file ")}
     assert found == {str(path) for path in TESTS.rglob("test_*.py")}
 
 
-def test_every_file_of_tests_has_some():
+def test_every_file_of_tests_has_some() -> None:
     assert [path for path in TESTS.rglob("test_*.py") if "def test_" not in path.read_text(encoding="utf-8")] == []
 
 
-def test_unit_tests_are_collected_where_there_is_no_framework():
+def test_unit_tests_are_collected_where_there_is_no_framework() -> None:
     done = python(BLOCKED.format(names=FRAMEWORKS))
     assert done.returncode == 0, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("name", ["torch", "tensorflow"])
-def test_a_unit_test_cannot_import_a_framework(name):
+def test_a_unit_test_cannot_import_a_framework(name: str) -> None:
     with pytest.raises(ImportError):
         __import__(name)
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
-def test_what_is_missing_is_left_out_with_its_package_but_not_in_ci(ci, outcome, monkeypatch, tmp_path):
+def test_what_is_missing_is_left_out_with_its_package_but_not_in_ci(
+    ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     listed = tmp_path / "packages.txt"
     listed.write_text("# nobody has it\nno-such-package  no-such-program|nor-this\n")
     monkeypatch.setattr(needs, "LIST", listed)
@@ -76,7 +78,7 @@ def test_what_is_missing_is_left_out_with_its_package_but_not_in_ci(ci, outcome,
         needs.require("not-listed")
 
 
-def test_what_was_left_out_is_one_line():
+def test_what_was_left_out_is_one_line() -> None:
     reasons = [
         "Skipped: needs Debian's adb",
         "Skipped: needs Debian's qemu-user adb",
@@ -89,7 +91,7 @@ def test_what_was_left_out_is_one_line():
     assert needs.told(reasons[2:3]) == ""
 
 
-def test_every_test_that_the_page_names_is_there():
+def test_every_test_that_the_page_names_is_there() -> None:
     named = re.findall(r"`(tests/[\w/]+\.(?:py|txt))(?:::(\w+))?`", (ROOT / "docs" / "testing.md").read_text("utf-8"))
     assert len(named) > 40
     texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in named}
@@ -107,7 +109,7 @@ def tools(folder: Path, **scripts: str) -> str:
     return str(folder)
 
 
-def test_a_user_without_rights_is_told_the_package(tmp_path):
+def test_a_user_without_rights_is_told_the_package(tmp_path: Path) -> None:
     """Debian's Python as it comes: ensurepip, without which no environment is made, is another package."""
     bare = f'case $* in *ensurepip*|*base_prefix*) exit 1 ;; esac; exec {sys.executable} "$@"'
     called = {"apt-get": f": > {tmp_path}/called", "sudo": "exit 1", "id": "echo 1000"}
@@ -116,7 +118,7 @@ def test_a_user_without_rights_is_told_the_package(tmp_path):
     shutil.copytree(ROOT / ".ci", fresh / ".ci")
     (fresh / "tests").mkdir()
     shutil.copy(needs.LIST, fresh / "tests")
-    argv = [fresh / ".ci" / "setup", "touch", tmp_path / "ran"]
+    argv = [str(fresh / ".ci" / "setup"), "touch", str(tmp_path / "ran")]
     done = subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("sudo apt-get install python3-venv")

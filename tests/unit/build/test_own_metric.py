@@ -1,11 +1,15 @@
 """Metrics of the user's own run in a real child process; whatever they do costs their own figure only."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from edgerig.build.own_metric import KEPT, LOG, MetricRequest, read_own_metrics, take_own_metrics
 from edgerig.build.own_metric_worker import take
 from edgerig.errors import EdgerigError, ResultsError
+from edgerig.results import Accuracy
 from edgerig.spec import DatasetSpec, ModelSpec
 
 CODE = """
@@ -28,7 +32,7 @@ def unknown(outputs, labels): return {"value": 2.0, "valu": 3}
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "own.py").write_text(CODE)
     data, raw = tmp_path / "data", tmp_path / "raw"
     data.mkdir()
@@ -39,14 +43,19 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def taken(folders):
+def taken(folders: dict[str, Path]) -> Callable[..., dict[str, Accuracy]]:
     """Takes the named metrics, each in its process."""
 
-    def call(*names, timeout_s=60.0):
+    def call(*names: str, timeout_s: float = 60.0) -> dict[str, Accuracy]:
         metric = tuple(f"own.py:{name}" for name in names)
         place = folders["model_folder"]
         model = ModelSpec(
-            name="m", source="onnx", file="m.onnx", folder=place, metric=metric, dataset=DatasetSpec(npz="d.npz")
+            name="m",
+            source="onnx",
+            file=Path("m.onnx"),
+            folder=place,
+            metric=metric,
+            dataset=DatasetSpec(npz=Path("d.npz")),
         )
         take_own_metrics(model, folders["data"], folders["raw"], timeout_s)
         return read_own_metrics(folders["raw"])
@@ -54,7 +63,7 @@ def taken(folders):
     return call
 
 
-def test_a_float_and_per_sample_scores(taken, tmp_path):
+def test_a_float_and_per_sample_scores(taken: Callable[..., dict[str, Accuracy]], tmp_path: Path) -> None:
     found = taken("plain", "scored")
     plain, scored = found["own.py:plain"], found["own.py:scored"]
     assert (plain.value, plain.ci95, plain.samples, plain.unit) == (0.875, None, 8, "")
@@ -74,26 +83,26 @@ def test_a_float_and_per_sample_scores(taken, tmp_path):
         ("absent", 'has no function "absent"'),
     ],
 )
-def test_what_it_may_not_return(folders, name, said):
+def test_what_it_may_not_return(folders: dict[str, Path], name: str, said: str) -> None:
     with pytest.raises(EdgerigError) as caught:
         take(MetricRequest(metric=f"own.py:{name}", **folders))
     assert said in caught.value.message
     assert caught.value.hint
 
 
-def test_what_ends_badly_is_the_reason(taken):
+def test_what_ends_badly_is_the_reason(taken: Callable[..., dict[str, Accuracy]]) -> None:
     found = taken("raises", "aborts")
     assert "ZeroDivisionError" in found["own.py:raises"].reason
     assert "SIGABRT" in found["own.py:aborts"].reason
     assert all(each.value is None for each in found.values())
 
 
-def test_a_metric_that_hangs_is_killed(taken):
+def test_a_metric_that_hangs_is_killed(taken: Callable[..., dict[str, Accuracy]]) -> None:
     (found,) = taken("hangs", timeout_s=3.0).values()
     assert "deadline of 3 s" in found.reason
 
 
-def test_a_damaged_file_of_metrics_is_refused(tmp_path):
+def test_a_damaged_file_of_metrics_is_refused(tmp_path: Path) -> None:
     assert read_own_metrics(tmp_path) == {}
     (tmp_path / KEPT).write_text('{"own.py:x": {"value": "many"}}')
     with pytest.raises(ResultsError, match="damaged"):

@@ -1,6 +1,7 @@
 """The queue that several build processes take variants from, and when one more process is worth its start."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,12 @@ from edgerig.build.queue import Begun
 RECIPES = ("fp32", "fp16", "int8-dynamic", "int8-static")
 
 
-def test_a_variant_is_given_to_one_process_alone(tmp_path):
+def test_a_variant_is_given_to_one_process_alone(tmp_path: Path) -> None:
     recipes = [f"recipe-{number}" for number in range(200)]
     queue.fill(tmp_path, recipes)
     start, taken = threading.Barrier(4), {}
 
-    def take(process):
+    def take(process: str) -> None:
         start.wait()
         taken[process] = list(queue.take(tmp_path, recipes, process))
 
@@ -31,21 +32,21 @@ def test_a_variant_is_given_to_one_process_alone(tmp_path):
     assert queue.waiting(tmp_path) == set()
 
 
-def test_what_waits_is_not_known_before_the_queue_is_filled(tmp_path):
+def test_what_waits_is_not_known_before_the_queue_is_filled(tmp_path: Path) -> None:
     assert queue.waiting(tmp_path) is None
     assert list(queue.take(tmp_path, RECIPES, "p")) == []
     queue.fill(tmp_path, RECIPES[1:])
     assert queue.waiting(tmp_path) == set(RECIPES[1:])
 
 
-def test_a_variant_is_taken_when_it_is_asked_for_and_in_order(tmp_path):
+def test_a_variant_is_taken_when_it_is_asked_for_and_in_order(tmp_path: Path) -> None:
     queue.fill(tmp_path, RECIPES)
     first, second = (queue.take(tmp_path, RECIPES, process) for process in ("p", "q"))
     assert [next(first), next(second), next(first)] == ["fp32", "fp16", "int8-dynamic"]
     assert queue.waiting(tmp_path) == {"int8-static"}
 
 
-def test_a_variant_with_a_reply_has_ended(tmp_path):
+def test_a_variant_with_a_reply_has_ended(tmp_path: Path) -> None:
     queue.fill(tmp_path, RECIPES)
     taking = queue.take(tmp_path, RECIPES, "p")
     next(taking)
@@ -58,7 +59,7 @@ def test_a_variant_with_a_reply_has_ended(tmp_path):
     assert at_work.took_s is None
 
 
-def ran(*took_s, at_work_s=None, process="p"):
+def ran(*took_s: float, at_work_s: float | None = None, process: str = "p") -> tuple[Begun, ...]:
     """Variants of one process that took so long, and one that it has been at for so long."""
     ended = [Begun(f"r{number}", process, 60.0, took) for number, took in enumerate(took_s)]
     return (*ended, *([] if at_work_s is None else [Begun("now", process, at_work_s, None)]))
@@ -92,5 +93,7 @@ def ran(*took_s, at_work_s=None, process="p"):
         ),  # is for the one that starts
     ],
 )
-def test_one_more_is_worth_its_start_while_enough_is_left(seen, waiting, starting, apart, worth):
+def test_one_more_is_worth_its_start_while_enough_is_left(
+    seen: tuple[Begun, ...], waiting: int, starting: int, apart: bool, worth: bool
+) -> None:
     assert queue.worth_another(seen, waiting, starting, apart=apart) is worth

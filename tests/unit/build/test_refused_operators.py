@@ -26,11 +26,11 @@ FLEX = (
         ("out of memory", None),
     ],
 )  # fmt: skip
-def test_the_operator_is_found(words, named):
+def test_the_operator_is_found(words: str, named: str | None) -> None:
     assert refused(words) == named
 
 
-def test_only_what_names_an_operator_becomes_a_refusal():
+def test_only_what_names_an_operator_becomes_a_refusal() -> None:
     with pytest.raises(UnsupportedRecipe, match="cannot take TensorFlow's Erfinv"), naming_operators():
         raise RuntimeError(FLEX)
     with pytest.raises(RuntimeError, match="out of memory"), naming_operators():

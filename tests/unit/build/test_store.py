@@ -2,6 +2,7 @@ import json
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -15,25 +16,25 @@ class Kept(BaseModel):
     a: int
 
 
-def put(store, key, text="content", meta=None):
+def put(store: Store, key: str, text: str = "content") -> Path:
     with store.staging("artifact") as staged:
         (staged / "model.bin").write_text(text)
-        return store.commit("artifact", key, staged, meta or {"a": 1})
+        return store.commit("artifact", key, staged, {"a": 1})
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "cache")
 
 
-def test_what_was_committed_is_found(store):
+def test_what_was_committed_is_found(store: Store) -> None:
     folder = put(store, "k")
     assert store.find("artifact", "k") == folder
     assert store.meta("artifact", "k", Kept) == Kept(a=1)
     assert (folder / "model.bin").read_text() == "content"
 
 
-def test_an_entry_of_another_version_counts_as_absent_and_makes_room(store):
+def test_an_entry_of_another_version_counts_as_absent_and_makes_room(store: Store) -> None:
     class Other(BaseModel):
         b: int
 
@@ -42,12 +43,12 @@ def test_an_entry_of_another_version_counts_as_absent_and_makes_room(store):
     assert not folder.exists()
 
 
-def test_what_was_not_is_none(store):
+def test_what_was_not_is_none(store: Store) -> None:
     assert store.find("artifact", "k") is None
     assert store.meta("artifact", "k", Kept) is None
 
 
-def test_an_uncommitted_entry_leaves_nothing(store):
+def test_an_uncommitted_entry_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError), store.staging("artifact") as staged:
         (staged / "model.bin").write_text("half")
         raise RuntimeError
@@ -55,7 +56,7 @@ def test_an_uncommitted_entry_leaves_nothing(store):
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone", "entry"])
-def test_a_damaged_entry_is_never_served(store, damage):
+def test_a_damaged_entry_is_never_served(store: Store, damage: str) -> None:
     folder = put(store, "k")
     file = folder / "model.bin"
     match damage:
@@ -71,10 +72,15 @@ def test_a_damaged_entry_is_never_served(store, damage):
     assert put(store, "k", "again").joinpath("model.bin").read_text() == "again"
 
 
-def test_a_file_is_hashed_once_and_again_when_it_changed(store, monkeypatch):
+def test_a_file_is_hashed_once_and_again_when_it_changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = []
     known = stores.file_digest
-    monkeypatch.setattr(stores, "file_digest", lambda path: hashed.append(path.name) or known(path))
+
+    def digest(path: Path) -> str:
+        hashed.append(path.name)
+        return known(path)
+
+    monkeypatch.setattr(stores, "file_digest", digest)
     file = put(store, "k") / "model.bin"
     before = file.stat()
     assert hashed == ["model.bin"]  # by `commit`
@@ -86,17 +92,17 @@ def test_a_file_is_hashed_once_and_again_when_it_changed(store, monkeypatch):
     assert store.find("artifact", "k") is None
 
 
-def test_a_folder_without_its_entry_file_is_not_an_entry(store):
+def test_a_folder_without_its_entry_file_is_not_an_entry(store: Store) -> None:
     folder = put(store, "k")
     (folder / ENTRY).unlink()
     assert store.find("artifact", "k") is None
 
 
-def test_two_at_once_agree_on_one(store):
+def test_two_at_once_agree_on_one(store: Store) -> None:
     barrier = threading.Barrier(8)
     found = []
 
-    def build(number):
+    def build(number: int) -> None:
         barrier.wait()
         found.append(put(store, "k", f"by {number}"))
 
@@ -110,13 +116,13 @@ def test_two_at_once_agree_on_one(store):
     assert [path.name for path in (store.root / "artifact").iterdir()] == ["k"]
 
 
-def test_a_cache_that_cannot_be_made_is_said(tmp_path):
+def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
         Store(tmp_path / "file" / "cache")
     assert "EDGERIG_CACHE" in caught.value.hint
 
 
-def test_a_digest_does_not_depend_on_key_order():
+def test_a_digest_does_not_depend_on_key_order() -> None:
     assert digest({"a": 1, "b": [2]}) == digest(json.loads('{"b": [2], "a": 1}'))
     assert digest({"a": 1}) != digest({"a": 2})

@@ -4,23 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import made_apps
 import pytest
 from unit.cli.imported import imported
 
 
-def edgerig(*arguments):
+def edgerig(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edgerig", "check", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def written(path, content):
+def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
 
 
-def test_clean_files_end_with_0_failing_ones_with_10(tmp_path):
+def test_clean_files_end_with_0_failing_ones_with_10(tmp_path: Path) -> None:
     good = written(tmp_path / "good.so", made_apps.elf())
     bad = written(tmp_path / "bad.so", made_apps.elf(4096))
     assert edgerig(good).returncode == 0
@@ -30,7 +31,7 @@ def test_clean_files_end_with_0_failing_ones_with_10(tmp_path):
     assert "max-page-size=16384" in done.stdout
 
 
-def test_json_has_every_finding(tmp_path):
+def test_json_has_every_finding(tmp_path: Path) -> None:
     done = edgerig("--json", written(tmp_path / "a.so", made_apps.elf(4096)))
     (file,) = json.loads(done.stdout)["files"]
     assert (file["kind"], file["verdict"]) == ("shared library", "fails")
@@ -50,7 +51,7 @@ def test_json_has_every_finding(tmp_path):
         ("text.onnx", b"hello, this is text\n", "is no ONNX model"),
     ],
 )
-def test_wrong_files_end_with_2_and_what_to_do(tmp_path, name, content, said):
+def test_wrong_files_end_with_2_and_what_to_do(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
     path = tmp_path / name if content is None else written(tmp_path / name, content)
     done = edgerig(path)
     assert done.returncode == 2
@@ -58,13 +59,13 @@ def test_wrong_files_end_with_2_and_what_to_do(tmp_path, name, content, said):
     assert "Traceback" not in done.stderr
 
 
-def test_the_others_are_checked_when_one_is_missing(tmp_path):
+def test_the_others_are_checked_when_one_is_missing(tmp_path: Path) -> None:
     done = edgerig(tmp_path / "missing.so", written(tmp_path / "good.so", made_apps.elf()))
     assert done.returncode == 2
     assert "segments are aligned to 16 KB" in done.stdout
 
 
-def test_labels_are_written_into_a_new_file(tmp_path):
+def test_labels_are_written_into_a_new_file(tmp_path: Path) -> None:
     model = written(tmp_path / "a.tflite", made_apps.tflite())
     labels = written(tmp_path / "labels.txt", b"a\nb\nc\nd\n")
     before = model.read_bytes()
@@ -89,7 +90,7 @@ def test_labels_are_written_into_a_new_file(tmp_path):
         (["--runtime", "tflite"], "is not NAME=VERSION"),
     ],
 )
-def test_flags_that_do_not_go_together_write_nothing(tmp_path, flags, said):
+def test_flags_that_do_not_go_together_write_nothing(tmp_path: Path, flags: list[str], said: str) -> None:
     model = written(tmp_path / "a.tflite", made_apps.tflite())
     before = model.read_bytes()
     done = edgerig(model, *flags)
@@ -98,14 +99,14 @@ def test_flags_that_do_not_go_together_write_nothing(tmp_path, flags, said):
     assert model.read_bytes() == before
 
 
-def test_a_file_that_is_there_is_not_written_over(tmp_path):
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     model = written(tmp_path / "a.tflite", made_apps.tflite())
     done = edgerig(model, "--normalization", "1,1", "--out", model)
     assert done.returncode == 2
     assert "is there already" in done.stderr
 
 
-def test_it_imports_no_framework(tmp_path):
+def test_it_imports_no_framework(tmp_path: Path) -> None:
     """Nor numpy or flatbuffers: a light install has what it needs."""
     files = [
         written(tmp_path / "a.tflite", made_apps.tflite()),
@@ -116,7 +117,7 @@ def test_it_imports_no_framework(tmp_path):
     assert imported(["check", *map(str, files)], heavy) == "[]"
 
 
-def test_a_fifo_is_no_file_to_wait_for(tmp_path):
+def test_a_fifo_is_no_file_to_wait_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.so")
     done = edgerig(tmp_path / "a.so")
     assert done.returncode == 2

@@ -14,5 +14,5 @@ from edgerig.devices.kinds.adb import AdbDevice
         ({}, "adb:the only one"),
     ],
 )
-def test_the_address_of_an_adb_device_is_what_it_is_found_by(table, expected):
-    assert AdbDevice(name="phone", kind="adb", **table).address == expected
+def test_the_address_of_an_adb_device_is_what_it_is_found_by(table: dict[str, str], expected: str) -> None:
+    assert AdbDevice.model_validate({"name": "phone", "kind": "adb", **table}).address == expected

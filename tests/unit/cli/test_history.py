@@ -21,13 +21,13 @@ EMULATED = make_cell(
 )
 
 
-def edgerig(cwd, *arguments):
+def edgerig(cwd: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "edgerig", *map(str, arguments)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=cwd)
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """`reports/` with three runs; the last one is of 1.5 times the size."""
     for number in range(3):
         run = make_run(number, make_cell(size=1000 if number < 2 else 1500), FAILED, EMULATED, run=f"2026-0-{number}")
@@ -39,14 +39,14 @@ def folder(tmp_path) -> Path:
 
 
 @pytest.fixture
-def kept(folder) -> Path:
+def kept(folder: Path) -> Path:
     done = edgerig(folder, "history", "add", *sorted((folder / "reports").iterdir()))
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3
     return folder
 
 
-def test_a_trend_in_the_terminal_is_whole_in_a_pipe(kept):
+def test_a_trend_in_the_terminal_is_whole_in_a_pipe(kept: Path) -> None:
     done = edgerig(kept, "history", "digits_cnn", "--metric", "size_bytes")
     assert done.returncode == 0, done.stderr
     assert "+50.0 % at 2026-0-2: 1,000 → 1,500 bytes" in done.stdout
@@ -54,7 +54,7 @@ def test_a_trend_in_the_terminal_is_whole_in_a_pipe(kept):
     assert "\x1b[" not in done.stdout
 
 
-def test_json_is_alone_on_stdout_and_warnings_are_not(kept):
+def test_json_is_alone_on_stdout_and_warnings_are_not(kept: Path) -> None:
     (kept / "reports" / "history" / "torn.parquet").write_bytes(b"PAR1")
     done = edgerig(kept, "history", "show", "digits_cnn", "--metric", "instructions", "--json")
     told = json.loads(done.stdout)
@@ -63,7 +63,7 @@ def test_json_is_alone_on_stdout_and_warnings_are_not(kept):
     assert {s["cell"]: s["last"] for s in told["series"]}[EMULATED.id] == 9_000
 
 
-def test_the_page_is_written_where_it_was_asked_for(kept):
+def test_the_page_is_written_where_it_was_asked_for(kept: Path) -> None:
     done = edgerig(
         kept, "history", "digits_cnn", "--html", "out/history.html", "--cell", "*onnx*", "--cell", "*tflite*"
     )
@@ -82,20 +82,22 @@ def test_the_page_is_written_where_it_was_asked_for(kept):
         (["export", "nothing", "--to", "csv"], 2, "no such file"),
     ],
 )
-def test_wrong_input_ends_with_its_exit_code_and_no_traceback(folder, arguments, code, said):
+def test_wrong_input_ends_with_its_exit_code_and_no_traceback(
+    folder: Path, arguments: list[str], code: int, said: str
+) -> None:
     done = edgerig(folder, *arguments)
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_model_selects_nothing(kept):
+def test_an_unknown_model_selects_nothing(kept: Path) -> None:
     done = edgerig(kept, "history", "digits_cmn")
     assert done.returncode == 3
     assert "it knows digits_cnn" in done.stderr
 
 
-def test_a_run_that_cannot_be_read_keeps_the_others_out_too(folder):
+def test_a_run_that_cannot_be_read_keeps_the_others_out_too(folder: Path) -> None:
     """All are read before one is written: half an `add` would look like a whole one."""
     (folder / "reports" / "2026-0-2" / "results.json").write_text('{"schema_version": 2')
     done = edgerig(folder, "history", "add", *sorted((folder / "reports").iterdir()), "--to", "there")
@@ -103,7 +105,7 @@ def test_a_run_that_cannot_be_read_keeps_the_others_out_too(folder):
     assert not (folder / "there").exists()
 
 
-def test_exports_go_into_the_run_by_default_and_say_what_they_leave_out(folder):
+def test_exports_go_into_the_run_by_default_and_say_what_they_leave_out(folder: Path) -> None:
     run = folder / "reports" / "2026-0-0"
     for name, file in (("csv", "results.csv"), ("parquet", "results.parquet"), ("pytorch", "pytorch.json")):
         done = edgerig(folder, "export", run, "--to", name)
@@ -114,7 +116,7 @@ def test_exports_go_into_the_run_by_default_and_say_what_they_leave_out(folder):
     assert pq.read_table(run / "export" / "results.parquet").num_rows == 3
 
 
-def test_completion_offers_runs_models_cells_and_exports(folder, monkeypatch):
+def test_completion_offers_runs_models_cells_and_exports(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert completion.runs("") == [f"reports/2026-0-{number}" for number in (2, 1, 0)]
     assert completion.runs("reports/2026-0-1") == ["reports/2026-0-1"]
@@ -124,7 +126,9 @@ def test_completion_offers_runs_models_cells_and_exports(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [None, "not json", '{"cells": 3}', '{"cells": [{"x": 1}]}', "[]"])
-def test_completion_is_silent_whatever_is_wrong(tmp_path, monkeypatch, content):
+def test_completion_is_silent_whatever_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "reports" / "r").mkdir(parents=True)

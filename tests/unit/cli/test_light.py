@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.cli.imported import imported
@@ -25,7 +27,7 @@ HEAVY = {
 }
 
 
-def edgerig(*arguments, **options):
+def edgerig(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgerig", *arguments], capture_output=True, text=True, timeout=60, **options
     )
@@ -34,11 +36,11 @@ def edgerig(*arguments, **options):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["plan"], ["models"], ["formats"], ["recipes"], ["devices"], ["schema"]]
 )
-def test_no_framework_is_imported(arguments):
+def test_no_framework_is_imported(arguments: list[str]) -> None:
     assert imported(arguments, HEAVY) == "[]"
 
 
-def test_help_does_not_even_import_pydantic():
+def test_help_does_not_even_import_pydantic() -> None:
     code = (
         "import sys, edgerig.cli\nsys.argv=['edgerig', '--help']\n"
         "try:\n    edgerig.cli.main()\nexcept SystemExit:\n    pass\n"
@@ -48,14 +50,14 @@ def test_help_does_not_even_import_pydantic():
     assert done.stderr.strip() == "False"
 
 
-def test_plan_prints_ids_alone_on_stdout():
+def test_plan_prints_ids_alone_on_stdout() -> None:
     done = edgerig("plan", "--recipe", "fp32", "--recipe", "int16x8", "--model", "digits_cnn")
     assert done.returncode == 0
     assert all(line.endswith("@local/t1") for line in done.stdout.splitlines())
     assert "unsupported: digits_cnn-torch-executorch-int16x8@local/t1: " in done.stderr
 
 
-def test_flags_of_a_placement_change_one_key_of_the_file_each(tmp_path):
+def test_flags_of_a_placement_change_one_key_of_the_file_each(tmp_path: Path) -> None:
     """What the file says of another option of the same engine stays."""
     file = tmp_path / "sweep.toml"
     file.write_text(
@@ -74,7 +76,7 @@ def test_flags_of_a_placement_change_one_key_of_the_file_each(tmp_path):
     ]
 
 
-def test_schema_is_a_json_schema():
+def test_schema_is_a_json_schema() -> None:
     assert json.loads(edgerig("schema").stdout)["properties"]["schema_version"]
 
 
@@ -97,7 +99,7 @@ def test_schema_is_a_json_schema():
         (["plan", "--engine-option", "litert.xnnpack=0"], 2, "unknown value 0"),
     ],
 )
-def test_wrong_input_ends_with_its_exit_code_and_no_traceback(arguments, code, said):
+def test_wrong_input_ends_with_its_exit_code_and_no_traceback(arguments: list[str], code: int, said: str) -> None:
     done = edgerig(*arguments)
     assert done.returncode == code
     assert said in done.stderr

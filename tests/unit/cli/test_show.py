@@ -134,7 +134,7 @@ def test_limits_may_be_changed(run: Path) -> None:
 
 
 def test_agreement_and_relative_error_are_limits_as_well(tmp_path: Path) -> None:
-    unlabelled = {"accuracy": {"reason": "no labels"}}
+    unlabelled: dict[str, Any] = {"accuracy": {"reason": "no labels"}}
     cells = [
         cell("net", "tflite", recipe, size_bytes=2000, **unlabelled, **quicker(p50),
              parity={"relative_error": error, "agreement": share, "samples": 1000})

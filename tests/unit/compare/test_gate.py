@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from edgerig.compare.comparison import compare
@@ -12,15 +14,15 @@ from edgerig.spec.budget import Budget
 CELL = "net-torch-tflite-int8-static@rpi4/t1"
 
 
-def cell(**changes) -> CellSnapshot:
+def cell(**changes: object) -> CellSnapshot:
     latency = LatencySnapshot(
         p50_ms=1.0, p90_ms=1.1, p99_ms=2.0, process_p50_ms=(1.0, 1.0, 1.0), half_width=0.002, control_ms=0.1
     )
     accuracy = AccuracySnapshot(metric="top1", value=0.95, ci95=(0.93, 0.97), samples=540, dataset="d", wrong=(1,))
     known = {"device": "rpi4", "emulated": False, "status": "ok", "verdict": "stable", "size_bytes": 1000}
     agreeing = {"agreement": 0.93, "agreement_samples": 540}
-    return CellSnapshot(
-        **{**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **agreeing, **changes}
+    return CellSnapshot.model_validate(
+        {**known, "latency": latency, "accuracy": accuracy, "relative_error": 0.02, **agreeing, **changes}
     )
 
 
@@ -29,7 +31,7 @@ def run(**cells: CellSnapshot) -> Snapshot:
     return Snapshot(run="r", started="2026-01-01T00:00:00", devices={}, cells=named)
 
 
-def gate(new: Snapshot, base: Snapshot | None = None, **budget) -> GateResult:
+def gate(new: Snapshot, base: Snapshot | None = None, **budget: object) -> GateResult:
     rules = Budget.model_validate(budget)
     return judge_run(new, None if base is None else compare(base, new, rules.minimums), rules)
 
@@ -72,7 +74,7 @@ def test_a_failure_outweighs_what_is_inconclusive() -> None:
         (None, "ok", "pass", ""),
     ],
 )
-def test_a_cell_that_ran_before_must_run_now(base, new, outcome, said) -> None:
+def test_a_cell_that_ran_before_must_run_now(base: str | None, new: str | None, outcome: str, said: str) -> None:
     old = run(cell=cell(status=base)) if base else run()
     now = run(cell=cell(status=new, reasons={"status": "build: no memory"})) if new else run()
     found = gate(now, old)
@@ -106,7 +108,7 @@ def test_a_wrong_verdict_fails_without_any_baseline() -> None:
         ({"peak_memory_bytes": 10}, "inconclusive"),
     ],
 )
-def test_limits_hold_without_a_baseline(limit, outcome) -> None:
+def test_limits_hold_without_a_baseline(limit: dict[str, Any], outcome: str) -> None:
     found = gate(run(cell=cell()), cells=[{"match": "*", "limit": limit}])
     assert found.outcome == outcome
 
@@ -141,8 +143,9 @@ def test_the_later_block_wins_key_by_key() -> None:
         }
     )
     limits, minimums = rules.limits(CELL), rules.minimums(CELL)
-    assert (limits.size_bytes, limits.accuracy, minimums.size, minimums.latency) == (5, 0.9, 0.2, 0.05)
-    assert rules.limits("net-torch-tflite-fp32@rpi4/t1").size_bytes == 10
+    assert (limits.of("size_bytes"), limits.of("accuracy")) == (5, 0.9)
+    assert (minimums.least("size"), minimums.least("latency")) == (0.2, 0.05)
+    assert rules.limits("net-torch-tflite-fp32@rpi4/t1").of("size_bytes") == 10
 
 
 def test_a_limit_on_a_cell_that_does_not_run_never_passes_in_silence() -> None:
@@ -190,7 +193,7 @@ def test_a_floor_needs_an_interval_and_says_both() -> None:
 
 
 @pytest.mark.parametrize(("limit", "outcome"), [(989, "fail"), (1000, "inconclusive"), (1010, "pass")])
-def test_a_count_that_wanders_is_held_with_its_range(limit, outcome) -> None:
+def test_a_count_that_wanders_is_held_with_its_range(limit: int, outcome: str) -> None:
     counted = cell(instructions=1000, instructions_spread=10)
     found = gate(run(cell=counted), cells=[{"match": "*", "limit": {"instructions": limit}}])
     assert found.outcome == outcome

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from pydantic import ValidationError
+from unit.decide.decided import DEFAULT, decided, limited, timed, variant
+from unit.made_results import cells_of, changed
 
 from edgerig.decide import doubts
-from edgerig.decide.decision import Decision, compared, decide, decisions
+from edgerig.decide.decision import decisions
 from edgerig.measure.latency import interval_of
 from edgerig.results import (
     Accuracy,
-    CellResult,
     Cost,
     MedianInterval,
-    OutputParity,
-    Parity,
     Results,
     Verdict,
-    order,
+    VerdictEvidence,
     wording,
 )
 from edgerig.spec import SweepBudget
-
-DEFAULT = SweepBudget()
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
-
-
-def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
-    """Of one model on one device, in order; model 0 has an accuracy, device 1 is emulated."""
-    models, devices = list(dict.fromkeys(cell.model for cell in results.cells)), list(results.devices)
-    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (models[model], devices[device])]
-
-
-def decided(results: Results, cells: Sequence[CellResult], budget: SweepBudget = DEFAULT) -> Decision:
-    ((own, held_to),) = compared(results.model_copy(update={"cells": tuple(cells)}))
-    return decide(own, budget, held_to)
-
-
-def variant(cell: CellResult | None) -> str:
-    assert cell is not None
-    return wording.variant(cell)
-
-
-def timed(cell: CellResult, p50_ms: float, interval: tuple[float, float] | None = None, **fields: object) -> CellResult:
-    assert cell.latency is not None
-    label = fields.pop("label", "stable")
-    evidence = {} if interval is None else {"median_ci95_ms": list(interval)}
-    verdict = Verdict(label=label, evidence=evidence, advice="the median is known to ±9 % only")
-    return changed(cell, latency=cell.latency.model_copy(update={"p50_ms": p50_ms}), verdict=verdict, **fields)
 
 
 def test_the_fastest_within_the_budget_is_recommended(results: Results) -> None:
@@ -91,18 +58,18 @@ def test_a_wider_drop_lets_the_smaller_in(results: Results) -> None:
 
 def test_size_and_latency_limits_rule_out(results: Results) -> None:
     cells = cells_of(results, 0, 0)
-    small = decided(results, cells, SweepBudget(size_bytes=100_000))
+    small = decided(results, cells, limited(size_bytes=100_000))
     assert variant(small.pick) == "tflite int8-dynamic"
     assert "6 larger than 100 kB" in small.ruled_out
     assert "and at most 100 kB" in small.why
-    quick = decided(results, cells, SweepBudget(latency_p50_ms=0.013))
+    quick = decided(results, cells, limited(latency_p50_ms=0.013))
     assert variant(quick.pick) == "tflite fp16"
     assert quick.runner_up is None
     assert quick.why.startswith("The only variant within 1 point of fp32's 98.5 % and at most 13.0 µs")
 
 
 def test_nothing_fits_and_every_reason_is_counted(results: Results) -> None:
-    found = decided(results, cells_of(results, 0, 0), SweepBudget(size_bytes=10))
+    found = decided(results, cells_of(results, 0, 0), limited(size_bytes=10))
     assert (found.state, found.pick) == ("none", None)
     assert found.why == (
         "No variant can be recommended: 8 larger than 0.0100 kB, 2 losing more than 1 point, 1 unsupported, 1 failed."
@@ -110,7 +77,7 @@ def test_nothing_fits_and_every_reason_is_counted(results: Results) -> None:
 
 
 def test_a_cell_that_computes_something_else_is_never_recommended(results: Results) -> None:
-    wrong = Verdict(label="wrong", evidence={}, advice="do not ship")
+    wrong = Verdict(label="wrong", evidence=VerdictEvidence(), advice="do not ship")
     cells = [
         changed(cell, verdict=wrong) if cell.status == "ok" and cell.format == "tflite" else cell
         for cell in cells_of(results, 0, 0)
@@ -125,7 +92,7 @@ def test_the_accuracy_of_a_wrong_cell_is_no_bar(results: Results) -> None:
     wrong = changed(
         fp32,
         accuracy=Accuracy(metric="top1", value=1.0, samples=540),
-        verdict=Verdict(label="wrong", evidence={}, advice=""),
+        verdict=Verdict(label="wrong", evidence=VerdictEvidence(), advice=""),
     )
     assert variant(decided(results, [wrong, other]).pick) == "tflite fp16"
 
@@ -180,9 +147,9 @@ def test_a_fallback_is_recommended_with_its_advice(results: Results) -> None:
 
 def test_a_median_that_may_be_above_the_limit_is_cautioned(results: Results) -> None:
     cell = timed(cells_of(results, 0, 0)[0], 1.0, (0.9, 1.2))
-    found = decided(results, [cell], SweepBudget(latency_p50_ms=1.1))
+    found = decided(results, [cell], limited(latency_p50_ms=1.1))
     assert (found.state, found.cautions) == ("provisional", ("its median may be up to 1.20 ms, above the limit",))
-    assert decided(results, [cell], SweepBudget(latency_p50_ms=1.3)).state == "recommended"
+    assert decided(results, [cell], limited(latency_p50_ms=1.3)).state == "recommended"
 
 
 def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(results: Results) -> None:
@@ -192,7 +159,7 @@ def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(resul
     interval = interval_of((0.97, 1.0, 1.03), 0.0006)
     newer = changed(older, latency=older.latency.model_copy(update={"interval": interval}))
     assert doubts.median_interval(newer) == (interval.low_ms, interval.high_ms)
-    assert decided(results, [newer], SweepBudget(latency_p50_ms=1.05)).state == "provisional"
+    assert decided(results, [newer], limited(latency_p50_ms=1.05)).state == "provisional"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +170,9 @@ def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(resul
         (0.004, (-0.009, 0.001), "recommended"),
     ],
 )
-def test_a_loss_that_may_be_above_the_budget_is_provisional(results: Results, lost, ends, state) -> None:
+def test_a_loss_that_may_be_above_the_budget_is_provisional(
+    results: Results, lost: float, ends: tuple[float, float], state: str
+) -> None:
     fp32, other = cells_of(results, 0, 0)[:2]
     found = fp32.accuracy
     accuracy = found.model_copy(update={"value": (found.value or 0) - lost, "delta": -lost, "delta_ci95": ends})
@@ -212,14 +181,6 @@ def test_a_loss_that_may_be_above_the_budget_is_provisional(results: Results, lo
     told = [text for text in decision.cautions if "is open" in text]
     assert bool(told) == (state == "provisional")
     assert not told or "0.40 points of fp32's 98.5 %, 95 % interval -0.3 to 1.3 (540 samples)" in told[0]
-
-
-def test_an_agreement_of_few_samples_is_provisional(results: Results) -> None:
-    found = decided(results, agreeing(results, (1.0, 0.92)))
-    assert (variant(found.pick), found.state) == ("tflite fp16", "provisional")
-    assert (
-        "whether it agrees in at least 90 % is open: of other samples it may be 87.4 % (200 samples)" in found.cautions
-    )
 
 
 def test_an_emulated_device_is_ranked_by_instructions(results: Results) -> None:
@@ -257,7 +218,7 @@ def test_a_few_per_cent_of_instructions_do_not_outweigh_half_the_size(results: R
 
 
 def test_a_latency_limit_is_left_open_on_an_emulator(results: Results) -> None:
-    found = decided(results, cells_of(results, 0, 1), SweepBudget(latency_p50_ms=1e-9))
+    found = decided(results, cells_of(results, 0, 1), limited(latency_p50_ms=1e-9))
     assert found.state == "provisional"
     assert "whether it stays within 1.00e-06 µs only a real device can tell" in found.cautions
 
@@ -329,67 +290,12 @@ def test_the_order_of_cells_does_not_matter(results: Results) -> None:
 
 def test_damaged_evidence_is_no_interval(results: Results) -> None:
     cell = cells_of(results, 0, 0)[0]
-    for evidence in ({}, {"median_ci95_ms": None}):
+    for evidence in (VerdictEvidence(), VerdictEvidence(median_ci95_ms=None)):
         verdict = Verdict(label="stable", evidence=evidence, advice="")
         assert doubts.median_interval(changed(cell, verdict=verdict)) is None
     for damaged in (["a", "b"], [1]):
         with pytest.raises(ValidationError, match="median_ci95_ms"):
-            Verdict(label="stable", evidence={"median_ci95_ms": damaged}, advice="")
-
-
-def agreeing(results: Results, shares: Sequence[float | None], **fields: object) -> list[CellResult]:
-    """Cells without an accuracy, of these shares of agreement; the first is fp32, each is faster than the last."""
-    cells = [cell for cell in cells_of(results, 1, 0) if cell.status == "ok"]
-    return [
-        timed(cell, 2.0 - at, parity=Parity(relative_error=0.01, agreement=share, samples=200, **fields))
-        for at, (cell, share) in enumerate(zip(cells, shares, strict=False))
-    ]
-
-
-def test_where_there_is_no_accuracy_agreement_with_the_float_network_is_held_to_the_budget(results: Results) -> None:
-    found = decided(results, agreeing(results, (1.0, 0.899)))
-    assert (variant(found.pick), found.state) == ("tflite fp32", "recommended")
-    assert found.ruled_out == "1 agreeing with the float network in less than 90 % of the samples"
-    assert "with the float network's top class in at least 90 % of the samples" in found.why
-    assert found.cautions == (
-        "accuracy was not measured (no labelled data came with this file); it agrees with the float network in "
-        "100 % of 200 samples; its outputs differ from the source's by 0.010 (relative error)",
-        "if the outputs are no classes, their largest says nothing: budget.agreement = 0 leaves it out",
-    )
-    assert len(decided(results, agreeing(results, (1.0, 0.95))).cautions) == 1
-    off = decided(results, agreeing(results, (1.0, 0.2)), SweepBudget(agreement=0))
-    assert (variant(off.pick), off.state) == ("tflite fp16", "provisional")
-    assert variant(decided(results, agreeing(results, (1.0, 0.9))).pick) == "tflite fp16"
-    assert variant(decided(results, agreeing(results, (1.0, 0.899)), SweepBudget(agreement=0.5)).pick) == "tflite fp16"
-
-
-def test_agreement_is_not_asked_for_where_there_is_an_accuracy(results: Results) -> None:
-    fp32, other = cells_of(results, 0, 0)[:2]
-    low = timed(other, 0.001, parity=Parity(relative_error=0.01, agreement=0.2))
-    assert variant(decided(results, [fp32, low]).pick) == "tflite fp16"
-
-
-def test_what_has_no_agreement_where_others_have_is_ruled_out(results: Results) -> None:
-    assert decided(results, agreeing(results, (1.0, None))).ruled_out == "1 without an agreement to compare"
-
-
-def test_without_accuracy_and_agreement_the_pick_is_provisional_and_the_worst_output_named(results: Results) -> None:
-    outputs = tuple(OutputParity(name=name, compared="real", relative_error=0.76) for name in ("boxes", "scores"))
-    found = decided(results, agreeing(results, (None, None), worst="scores", outputs=outputs))
-    assert found.state == "provisional"
-    assert found.cautions[0].endswith('its output "scores" differs from the source\'s by 0.010 (relative error)')
-
-
-def test_the_relative_error_is_held_to_the_budget(results: Results) -> None:
-    fp32, faster = cells_of(results, 0, 0)[:2]
-    faster = timed(faster, 0.001, parity=Parity(relative_error=0.2))
-    assert variant(decided(results, [fp32, faster]).pick) == "tflite fp16"
-    strict = decided(results, [fp32, faster], SweepBudget(relative_error=0.1))
-    assert variant(strict.pick) == "tflite fp32"
-    assert strict.ruled_out == "1 with a relative error above 0.100"
-    assert "and at most a relative error of 0.100" in strict.why
-    unknown = decided(results, [fp32, changed(faster, parity=Parity(reason="NaN"))], SweepBudget(relative_error=0.1))
-    assert unknown.ruled_out == "1 without a relative error to compare"
+            Verdict.model_validate({"label": "stable", "evidence": {"median_ci95_ms": damaged}, "advice": ""})
 
 
 def test_a_build_that_saturates_is_cautioned(results: Results) -> None:

@@ -4,7 +4,7 @@ import itertools
 import random
 
 from edgerig.decide.pareto import dominated
-from edgerig.results import Accuracy, CellResult, Cost, Results, Verdict
+from edgerig.results import Accuracy, CellResult, Cost, Results, Verdict, VerdictEvidence
 
 
 def made(results: Results, at: int, cost: float, accuracy: float | None, size: int) -> CellResult:
@@ -42,7 +42,7 @@ def test_it_agrees_with_comparing_every_pair(results: Results) -> None:
     expected = {
         mine
         for (mine, ours), (_, theirs) in itertools.permutations(figures.items(), 2)
-        if theirs != ours and all(a <= b for a, b in zip(theirs, ours, strict=True))  # type: ignore[operator]
+        if theirs != ours and all(a <= b for a, b in zip(theirs, ours, strict=True))
     }
     assert set(dominated(cells)) == expected
 
@@ -54,5 +54,5 @@ def test_emulated_cells_are_held_by_instructions_and_wrong_ones_not_at_all(resul
     first = first.model_copy(update={"cost": Cost(instructions=10)})
     second = second.model_copy(update={"cost": Cost(instructions=20)})
     assert dominated([first, second]) == {"cell-1": "cell-0"}
-    wrong = first.model_copy(update={"verdict": Verdict(label="wrong", evidence={}, advice="")})
+    wrong = first.model_copy(update={"verdict": Verdict(label="wrong", evidence=VerdictEvidence(), advice="")})
     assert dominated([wrong, second]) == {}

@@ -10,14 +10,15 @@ from edgerig.decide.published import NOT_MEASURED, against_published, measured_t
 from edgerig.report.run import markdown
 from edgerig.report.run.json_results import render as render_json
 from edgerig.report.run.latest import latest
-from edgerig.results import Accuracy, CellResult, Results, Verdict
+from edgerig.results import Accuracy, CellResult, Results, Verdict, VerdictEvidence
 from edgerig.spec import PublicPage, PublishedFigure
 
 PAGE = PublicPage(title="a | page", url="https://example.org/<b>")
 
 
 def target(**more: object) -> PublishedFigure:
-    return PublishedFigure(what="target", metric="top1", value=90.0, unit="%", source=PAGE, **more)
+    known = {"what": "target", "metric": "top1", "value": 90.0, "unit": "%", "source": PAGE}
+    return PublishedFigure.model_validate({**known, **more})
 
 
 def cell(recipe: str, accuracy: float | None, size: int, **more: object) -> CellResult:
@@ -34,7 +35,7 @@ def cell(recipe: str, accuracy: float | None, size: int, **more: object) -> Cell
         "size_bytes": size,
         "accuracy": Accuracy(metric="top1", value=accuracy, samples=10),
     }
-    return CellResult(**{**known, **more})
+    return CellResult.model_validate({**known, **more})
 
 
 CELLS = [cell("fp32", 0.911, 1000), cell("int8-static", 0.905, 400)]
@@ -58,7 +59,7 @@ def test_a_figure_of_one_variant_is_held_against_that_one() -> None:
         [],
         [cell("fp32", None, 10)],
         [cell("fp32", 0.9, 10, status="failed")],
-        [cell("fp32", 0.1, 10, verdict=Verdict(label="wrong", evidence={}, advice=""))],
+        [cell("fp32", 0.1, 10, verdict=Verdict(label="wrong", evidence=VerdictEvidence(), advice=""))],
     ],
     ids=["no cell", "no accuracy", "failed", "wrong"],
 )

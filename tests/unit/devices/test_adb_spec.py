@@ -1,6 +1,8 @@
 """Addresses and device files of kind adb, and the words for a device that cannot be talked to."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,24 +25,24 @@ from edgerig.spec import PACKAGE, load_device, parse, read_toml
         ("adb:adb-R58M-x1y2._adb-tls-connect._tcp", "adb-R58M-x1y2._adb-tls-connect._tcp", None),
     ],
 )
-def test_an_address_is_a_device(address, serial, connect):
+def test_an_address_is_a_device(address: str, serial: str, connect: str | None) -> None:
     device = load_device(address)
     assert isinstance(device, AdbDevice)
     assert (device.serial, device.connect, device.emulated) == (serial, connect, False)
     assert re.fullmatch(r"adb_[A-Za-z0-9.-]+", device.name)
 
 
-def test_two_addresses_never_share_a_name():
+def test_two_addresses_never_share_a_name() -> None:
     serials = ["a:5555", "a-5555", "a_5555", "x" * 100, "x" * 99 + "y"]
     assert len({load_device(f"adb:{serial}").name for serial in serials}) == len(serials)
 
 
-def test_both_words_mean_the_same_device():
+def test_both_words_mean_the_same_device() -> None:
     assert load_device("adb:ABC") == load_device("android:ABC")
 
 
 @pytest.mark.parametrize("address", ["adb:", "adb:-s", "adb:a b", "adb:ä", "android:a\nb", "adb:../x"])
-def test_what_is_no_serial_is_refused(address):
+def test_what_is_no_serial_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="serial"):
         load_device(address)
 
@@ -48,12 +50,12 @@ def test_what_is_no_serial_is_refused(address):
 @pytest.mark.parametrize(
     "wrong", [{"connect": "phone"}, {"connect": "-x:1"}, {"workdir": "tmp"}, {"runtime": "system"}, {"port": 5555}]
 )
-def test_a_wrong_key_is_named(wrong):
+def test_a_wrong_key_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         parse(AdbDevice, {"name": "phone", "kind": "adb", **wrong}, "phone.toml")
 
 
-def test_the_example_is_a_device_also_with_its_comments_in_force(tmp_path):
+def test_the_example_is_a_device_also_with_its_comments_in_force(tmp_path: Path) -> None:
     example = PACKAGE.parent / "devices" / "android.example.toml"
     assert parse(AdbDevice, {"name": "phone", **read_toml(example)}, str(example)).workdir == "/data/local/tmp/edgerig"
     in_force = tmp_path / "phone.toml"
@@ -62,18 +64,18 @@ def test_the_example_is_a_device_also_with_its_comments_in_force(tmp_path):
 
 
 @pytest.mark.parametrize("state", [*REMEDIES, "no permissions (missing udev rules?); see [http://x]"])
-def test_every_state_has_its_remedy(state):
+def test_every_state_has_its_remedy(state: str) -> None:
     error = refusal("ABC", {"ABC": state})
     assert f"adb device ABC is {state}" in error.message
     assert error.hint
     assert "{" not in error.hint
 
 
-def test_a_state_nobody_knows_still_says_where_to_look():
+def test_a_state_nobody_knows_still_says_where_to_look() -> None:
     assert "adb devices" in refusal("ABC", {"ABC": "haunted"}).hint
 
 
-def test_a_stream_keeps_its_beginning_and_its_end(monkeypatch):
+def test_a_stream_keeps_its_beginning_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgerig.process.OUTPUT_LIMIT_BYTES", 4)
     stream = Captured()
     for piece in (b"abc", b"defgh", b"trailer"):

@@ -1,9 +1,12 @@
 """A bundle carried to another host: whole, the one that host would build, and nothing beside its folder."""
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from edgerig.errors import ConfigError, DeviceError
 
 
 @pytest.fixture
-def file(fake_parts, tmp_path, monkeypatch):
+def file(fake_parts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A bundle in a file, and a host with an empty cache that cannot build one."""
     monkeypatch.setattr(bundles.wheels, "wanted", lambda: ("numpy",))
     monkeypatch.setattr(bundles.wheels, "installed_version", lambda name: "1")
@@ -23,7 +26,7 @@ def file(fake_parts, tmp_path, monkeypatch):
     return tmp_path / "carried.tar"
 
 
-def changed(file, **contents):
+def changed(file: Path, **contents: bytes | None) -> None:
     """The file with other members; None leaves one out."""
     with tarfile.open(file) as tar:
         held = {name: tar.extractfile(name).read() for name in tar.getnames()}
@@ -38,12 +41,13 @@ def changed(file, **contents):
                 tar.addfile(member, io.BytesIO(content))
 
 
-def manifest_of(file):
+def manifest_of(file: Path) -> dict[str, Any]:
     with tarfile.open(file) as tar:
-        return json.loads(tar.extractfile("manifest.json").read())
+        manifest: dict[str, Any] = json.loads(tar.extractfile("manifest.json").read())
+    return manifest
 
 
-def archive_of(*members):
+def archive_of(*members: tarfile.TarInfo) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for member in members:
@@ -51,20 +55,20 @@ def archive_of(*members):
     return gzip.compress(packed.getvalue())
 
 
-def member(name, kind=tarfile.REGTYPE, to="", size=0, mode=0o644):
+def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0, mode: int = 0o644) -> tarfile.TarInfo:
     found = tarfile.TarInfo(name)
     found.type, found.linkname, found.size, found.mode = kind, to, size, mode
     return found
 
 
-def with_archive(file, content):
+def with_archive(file: Path, content: bytes) -> None:
     """The file with another archive, and a manifest that vouches for it."""
-    digest = bundles.hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     manifest = {**manifest_of(file), "archive_sha256": digest, "archive_bytes": len(content)}
     changed(file, archive=content, manifest_json=json.dumps(manifest).encode())
 
 
-def test_what_is_carried_is_found_where_it_could_not_be_built(file):
+def test_what_is_carried_is_found_where_it_could_not_be_built(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o644
     taken = carried.load(file)
     assert bundle("aarch64") == taken
@@ -75,7 +79,7 @@ def test_what_is_carried_is_found_where_it_could_not_be_built(file):
     assert left == set()
 
 
-def test_programs_stay_programs_and_links_links(file):
+def test_programs_stay_programs_and_links_links(file: Path) -> None:
     program, link = member("bin/run", size=3, mode=0o4755), member("bin/l", tarfile.SYMTYPE, "run")
     with_archive(file, archive_of(member("bin", tarfile.DIRTYPE, mode=0o755), program, link))
     root = carried.load(file).root
@@ -97,7 +101,9 @@ def test_programs_stay_programs_and_links_links(file):
         [member("out", tarfile.FIFOTYPE)],
     ],
 )
-def test_an_archive_that_reaches_out_of_its_folder_is_refused(file, tmp_path, bad):
+def test_an_archive_that_reaches_out_of_its_folder_is_refused(
+    file: Path, tmp_path: Path, bad: list[tarfile.TarInfo]
+) -> None:
     with_archive(file, archive_of(*bad))
     with pytest.raises(ConfigError, match="is no file, folder or link of a bundle"):
         carried.load(file)
@@ -114,13 +120,13 @@ def test_an_archive_that_reaches_out_of_its_folder_is_refused(file, tmp_path, ba
     ],
     ids=["files", "a file and a folder", "a link and a file", "a link and a folder"],
 )
-def test_of_two_members_in_one_place_none_is_written_over(file, twice):
+def test_of_two_members_in_one_place_none_is_written_over(file: Path, twice: list[tarfile.TarInfo]) -> None:
     with_archive(file, archive_of(*twice))
     with pytest.raises(ConfigError, match="two of its members"):
         carried.load(file)
 
 
-def test_an_archive_too_large_unpacked_is_refused(file, monkeypatch):
+def test_an_archive_too_large_unpacked_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carried, "UNPACKED_LIMIT_BYTES", 10_000)
     for members in ([member("a", size=10_000)], [member(f"{i}") for i in range(20)]):
         with_archive(file, archive_of(*members))
@@ -128,7 +134,7 @@ def test_an_archive_too_large_unpacked_is_refused(file, monkeypatch):
             carried.load(file)
 
 
-def test_the_file_that_was_asked_for_is_taken_even_over_another_of_its_key(file, tmp_path):
+def test_the_file_that_was_asked_for_is_taken_even_over_another_of_its_key(file: Path, tmp_path: Path) -> None:
     good = file.read_bytes()
     with_archive(file, archive_of(member("false", size=1)))
     assert (carried.load(file).root / "false").is_file()
@@ -136,7 +142,7 @@ def test_the_file_that_was_asked_for_is_taken_even_over_another_of_its_key(file,
     assert (carried.load(file).root / "file").read_text() == "x"
 
 
-def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path, file):
+def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path: Path, file: Path) -> None:
     (tmp_path / "text").write_text("no tar\n" * 1000)
     for name, said in (("text", "no whole bundle"), ("absent", "No such file"), (".", "is a folder")):
         with pytest.raises(ConfigError, match=said):
@@ -163,7 +169,7 @@ def test_a_file_that_is_no_bundle_says_how_one_is_made(tmp_path, file):
         ({"archive_sha256": "0" * 64}, "and 0000"),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_named(file, change, said):
+def test_a_manifest_that_does_not_fit_is_named(file: Path, change: dict[str, object], said: str) -> None:
     changed(file, manifest_json=json.dumps({**manifest_of(file), **change}).encode())
     with pytest.raises(ConfigError, match=said) as caught:
         carried.load(file)
@@ -171,20 +177,20 @@ def test_a_manifest_that_does_not_fit_is_named(file, change, said):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff", b"[" * 200_000])
-def test_a_manifest_that_is_none_is_named(file, content):
+def test_a_manifest_that_is_none_is_named(file: Path, content: bytes | None) -> None:
     changed(file, manifest_json=content)
     with pytest.raises(ConfigError, match=r"manifest\.json"):
         carried.load(file)
 
 
-def test_what_another_edgerig_built_is_refused(file, tmp_path, monkeypatch):
+def test_what_another_edgerig_built_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "builder.py").write_text("another")
     monkeypatch.setattr(bundles, "BUILDER", (str(tmp_path / "builder.py"),))
     with pytest.raises(ConfigError, match="another edgerig"):
         carried.load(file)
 
 
-def test_a_place_that_cannot_be_written_is_named(fake_parts, tmp_path):
+def test_a_place_that_cannot_be_written_is_named(fake_parts: list[int], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         carried.save(bundle("aarch64"), tmp_path / "none" / "file.tar")
     (tmp_path / "taken").mkdir()
@@ -193,7 +199,7 @@ def test_a_place_that_cannot_be_written_is_named(fake_parts, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_cache_that_does_not_take_it_is_named(file, tmp_path):
+def test_a_cache_that_does_not_take_it_is_named(file: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("a file")
     with pytest.raises(DeviceError, match="could not be kept"):
         carried.load(file)

@@ -13,16 +13,16 @@ drwxr-xr-x 2 1000 1000 4096 Nov 21 04:00 {"d" * 64}
 """
 
 
-def test_the_latest_used_stay_as_far_as_they_fit():
+def test_the_latest_used_stay_as_far_as_they_fit() -> None:
     assert split(LISTING, 10_000) == ([(A, 100), (B, 2000), (C, 30)], [])
     assert split(LISTING, 2_100) == ([(A, 100), (B, 2000)], [(C, 30)])
 
 
-def test_none_stays_only_for_being_small():
+def test_none_stays_only_for_being_small() -> None:
     assert split(LISTING, 200) == ([(A, 100)], [(B, 2000), (C, 30)])
 
 
-def test_nothing_of_others_is_ever_removed():
+def test_nothing_of_others_is_ever_removed() -> None:
     _, doomed = split(LISTING, 0)
     assert [name for name, _ in doomed] == [A, B, C]
     assert split("", 0) == ([], [])

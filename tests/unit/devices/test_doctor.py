@@ -4,6 +4,8 @@ real devices, in tests/integration/test_doctor.py."""
 import json
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.kinds.ssh import SshDevice
+from edgerig.spec import Device
 
 BUILDERS = ("apt-get", "dpkg-deb")
 LOCAL = LocalDevice(name="here", kind="local")
@@ -32,7 +35,7 @@ DEBIAN = UBUNTU.replace("noble", "trixie").replace("ubuntu", "debian")
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A Debian host with an empty cache; gives a function that installs programs."""
     monkeypatch.setenv("EDGERIG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -40,25 +43,25 @@ def host(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     apt_of(tmp_path, monkeypatch, DEBIAN)
 
-    def install(*programs):
+    def install(*programs: str) -> None:
         for program in programs:
             (tmp_path / "bin" / program).symlink_to(shutil.which("true", path=os.defpath))
 
     return install
 
 
-def apt_of(tmp_path, monkeypatch, sources):
+def apt_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
     read = debian.machine_sources
     (tmp_path / "etc" / "sources.list.d").mkdir(parents=True)
     (tmp_path / "etc" / "sources.list.d" / "system.sources").write_text(sources)
     monkeypatch.setattr(debian, "machine_sources", lambda etc: read(tmp_path / "etc"))
 
 
-def fixes(spec):
+def fixes(spec: Device) -> list[str]:
     return [finding.fix for finding in host_findings(spec) if not finding.ok]
 
 
-def keep_bundle(arch):
+def keep_bundle(arch: str) -> None:
     """As far as the cache can tell, the bundle for `arch` is built."""
     _, pointer = bundles.wanted(ARCHITECTURES[arch])
     folder = pointer.parent / f"key-{arch}"
@@ -69,7 +72,7 @@ def keep_bundle(arch):
 
 
 @pytest.mark.parametrize("spec", [LOCAL, EMULATED])
-def test_a_c_compiler_is_not_enough(host, monkeypatch, spec):
+def test_a_c_compiler_is_not_enough(host: Callable[..., None], monkeypatch: pytest.MonkeyPatch, spec: Device) -> None:
     host("gcc", "qemu-aarch64", "aarch64-linux-gnu-g++", *BUILDERS)
     assert fixes(spec) == ["sudo apt-get install g++"]
     host("clang++")
@@ -80,7 +83,7 @@ def test_a_c_compiler_is_not_enough(host, monkeypatch, spec):
     assert fixes(spec) == []
 
 
-def test_what_a_bundle_is_built_with_is_not_needed_once_it_is_built(host):
+def test_what_a_bundle_is_built_with_is_not_needed_once_it_is_built(host: Callable[..., None]) -> None:
     host("g++", "qemu-aarch64")
     assert fixes(EMULATED) == [debian.CARRY] * 3, "there is no apt to install anything with"
     assert fixes(SSH) == [debian.CARRY] * 2, "which compiler is known when the device has told its architecture"
@@ -94,7 +97,9 @@ def test_what_a_bundle_is_built_with_is_not_needed_once_it_is_built(host):
 
 
 @pytest.mark.parametrize("spec", [SSH, ADB, EMULATED])
-def test_apt_that_knows_no_debian_archive_is_named(host, tmp_path, monkeypatch, spec):
+def test_apt_that_knows_no_debian_archive_is_named(
+    host: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: Device
+) -> None:
     host("g++", "adb", "qemu-aarch64", "aarch64-linux-gnu-g++", *BUILDERS)
     assert fixes(spec) == []
     shutil.rmtree(tmp_path / "etc")
@@ -106,5 +111,5 @@ def test_apt_that_knows_no_debian_archive_is_named(host, tmp_path, monkeypatch, 
     assert "Debian container" in remedy
 
 
-def test_a_device_with_its_own_python_needs_no_bundle(host):
+def test_a_device_with_its_own_python_needs_no_bundle(host: Callable[..., None]) -> None:
     assert fixes(SSH.model_copy(update={"runtime": "system"})) == []

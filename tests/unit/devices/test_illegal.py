@@ -49,7 +49,7 @@ from edgerig.devices.illegal import explain, feature
         (0x00000000, None),  # udf #0
     ],
 )
-def test_an_arm64_instruction(word, wanted):
+def test_an_arm64_instruction(word: int, wanted: str | None) -> None:
     found = feature("aarch64", word.to_bytes(4, "little") + b"\0" * 12)
     assert (found and found.name) == wanted
 
@@ -69,12 +69,12 @@ def test_an_arm64_instruction(word, wanted):
         ("62", None),
     ],
 )
-def test_an_x86_instruction(code, wanted):
+def test_an_x86_instruction(code: str, wanted: str | None) -> None:
     found = feature("x86_64", bytes.fromhex(code))
     assert (found and found.name) == wanted
 
 
-def test_what_is_said():
+def test_what_is_said() -> None:
     sdot = bytes.fromhex("2094824e")
     assert "asimddp (dotprod), which the device's processor does not list" in explain("aarch64", sdot, ["neon"])
     assert "which the device lists" in explain("aarch64", sdot, ["neon", "dotprod"])

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +27,11 @@ time.sleep(600)
 """
 
 
-def turn_of(folder, run="r1", wait=False, tell=None):
+def turn_of(folder: Path, run: str = "r1", wait: bool = False, tell: Callable[[str], None] | None = None) -> LocalLease:
     return LocalLease(claim("local", run, "token", wait=wait, tell=tell), folder)
 
 
-def test_a_second_one_is_told_who_holds_it(tmp_path):
+def test_a_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
     first = turn_of(tmp_path)
     first.take()
     first.take()
@@ -41,7 +43,7 @@ def test_a_second_one_is_told_who_holds_it(tmp_path):
     second.release()
 
 
-def test_a_holder_that_is_killed_holds_nothing(tmp_path):
+def test_a_holder_that_is_killed_holds_nothing(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"taken\n"
         with pytest.raises(DeviceBusy):
@@ -50,15 +52,15 @@ def test_a_holder_that_is_killed_holds_nothing(tmp_path):
     turn_of(tmp_path, "r2").take()
 
 
-def test_whoever_waited_is_next(tmp_path):
+def test_whoever_waited_is_next(tmp_path: Path) -> None:
     """Not the one who just had it, however fast that asks again."""
     first, order, told, waits = turn_of(tmp_path, wait=True), [], [], threading.Event()
 
-    def tell(words):
+    def tell(words: str) -> None:
         told.append(words)
         waits.set()
 
-    def other():
+    def other() -> None:
         second = turn_of(tmp_path, "r2", wait=True, tell=tell)
         for _ in range(2):
             second.take()
@@ -80,7 +82,7 @@ def test_whoever_waited_is_next(tmp_path):
     assert len(told) == 1, "once a holder"
 
 
-def test_the_files_are_for_every_user(tmp_path):
+def test_the_files_are_for_every_user(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         turn_of(tmp_path).take()
@@ -91,7 +93,7 @@ def test_the_files_are_for_every_user(tmp_path):
 
 
 @pytest.mark.parametrize("name", [DOOR, ROOM])
-def test_no_link_is_followed_and_what_is_no_file_is_refused(tmp_path, name):
+def test_no_link_is_followed_and_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
     target = tmp_path / "target"
     target.write_text("precious")
     (tmp_path / name).symlink_to(target)
@@ -105,7 +107,7 @@ def test_no_link_is_followed_and_what_is_no_file_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("said", [b"", b"\xff\xfe{", b'{"run": "\x1b[31mred", "who": "x"}', b"[" * 10000])
-def test_what_a_stranger_wrote_there_is_not_trusted(tmp_path, said):
+def test_what_a_stranger_wrote_there_is_not_trusted(tmp_path: Path, said: bytes) -> None:
     first = turn_of(tmp_path)
     first.take()
     (tmp_path / ROOM).write_bytes(said)
@@ -114,7 +116,7 @@ def test_what_a_stranger_wrote_there_is_not_trusted(tmp_path, said):
     assert "\x1b" not in caught.value.message
 
 
-def test_a_file_that_was_removed_is_not_the_one_that_is_locked(tmp_path):
+def test_a_file_that_was_removed_is_not_the_one_that_is_locked(tmp_path: Path) -> None:
     """Nobody may hold a turn by a file that no other can find."""
     first = turn_of(tmp_path)
     first.take()
@@ -126,7 +128,7 @@ def test_a_file_that_was_removed_is_not_the_one_that_is_locked(tmp_path):
         first.take()
 
 
-def test_an_interrupted_sweep_does_not_wait(tmp_path):
+def test_an_interrupted_sweep_does_not_wait(tmp_path: Path) -> None:
     first, scope = turn_of(tmp_path), process.Scope()
     first.take()
     scope.stop()

@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgerig.devices import probe
 from edgerig.devices.local import LocalTransport
+from edgerig.results import DeviceRecord
 
 PI = b"""\
 arch=aarch64
@@ -34,11 +37,12 @@ python=Python 3.11.2
 """
 
 
-def record(output, **changes):
-    return probe.parse(output, **{"kind": "ssh", "emulated": False, "now": 1_700_000_000.0, **changes})
+def record(output: bytes, **changes: Any) -> DeviceRecord:
+    given: dict[str, Any] = {"kind": "ssh", "emulated": False, "now": 1_700_000_000.0}
+    return probe.parse(output, **{**given, **changes})
 
 
-def test_a_raspberry_pi():
+def test_a_raspberry_pi() -> None:
     found = record(PI)
     assert (found.kind, found.arch, found.cores, found.memory_bytes) == ("ssh", "aarch64", 4, 3884364 * 1024)
     assert found.cpu == "Raspberry Pi 4 Model B Rev 1.4"
@@ -60,13 +64,13 @@ def test_a_raspberry_pi():
     assert set(state["reasons"]) == {"battery", "oom_kills"}
 
 
-def test_a_phone_names_its_chip():
+def test_a_phone_names_its_chip() -> None:
     found = record(b"arch=aarch64\nandroid=14\nboard=Pixel 7\nsoc=GS201\nonline=0-7\nbattery=85 Charging\n")
     assert (found.cpu, found.os, found.cores) == ("GS201", "Android 14", 8)
     assert found.state.battery.model_dump() == {"percent": 85, "status": "Charging"}
 
 
-def test_a_device_that_says_nothing_has_a_reason_for_every_value():
+def test_a_device_that_says_nothing_has_a_reason_for_every_value() -> None:
     found = record(b"")
     for name in ("arch", "cpu", "cores", "memory_bytes", "os"):
         assert getattr(found, name) is None
@@ -92,7 +96,7 @@ def test_a_device_that_says_nothing_has_a_reason_for_every_value():
         b"\xff\xfe=\x00\x00",
     ],
 )
-def test_what_makes_no_sense_is_none(line):
+def test_what_makes_no_sense_is_none(line: bytes) -> None:
     found = record(line)
     key = line.partition(b"=")[0].decode("utf-8", "replace")
     name = {"online": "cores", "memory": "memory_bytes"}.get(key, key)
@@ -100,7 +104,7 @@ def test_what_makes_no_sense_is_none(line):
     assert found.state.temperatures_c is None
 
 
-def test_a_flood_is_bounded_and_texts_are_printable():
+def test_a_flood_is_bounded_and_texts_are_printable() -> None:
     found = record(b"os=\x1b[31m" + b"x" * 10_000 + b"\n" + b"temperature=1000 z\n" * 100_000)
     assert found.os is not None and len(found.os) <= probe.TEXT_LIMIT and found.os.isprintable()
     assert len(found.state.temperatures_c) <= probe.LIST_LIMIT
@@ -109,7 +113,7 @@ def test_a_flood_is_bounded_and_texts_are_printable():
 @pytest.mark.parametrize(
     "shell", [["sh"], ["bash", "--posix"], pytest.param(["busybox", "sh"], marks=pytest.mark.needs("busybox-static"))]
 )
-def test_the_script_runs_in_every_shell_without_a_complaint(shell, tmp_path):
+def test_the_script_runs_in_every_shell_without_a_complaint(shell: list[str], tmp_path: Path) -> None:
     argv = [*shell, "-c", probe.SCRIPT, "probe", str(tmp_path / "not" / "there"), "python3"]
     done = subprocess.run(argv, capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -119,14 +123,14 @@ def test_the_script_runs_in_every_shell_without_a_complaint(shell, tmp_path):
     assert re.fullmatch(r"3\.\d+\.\S+", found.state.python)
 
 
-def test_it_goes_over_any_transport():
+def test_it_goes_over_any_transport() -> None:
     with LocalTransport() as transport:
         found = probe.probe(transport, kind="local", emulated=True, workdir="/tmp")
     assert (found.kind, found.emulated) == ("local", True)
     assert abs(found.state.clock_offset_s) <= 5
 
 
-def test_the_kernels_count_of_what_its_oom_killer_ended():
+def test_the_kernels_count_of_what_its_oom_killer_ended() -> None:
     assert record(PI + b"oom_kills=3\n").state.oom_kills == 3
     assert record(PI + b"oom_kills=-1\n").state.oom_kills is None
     with LocalTransport() as transport:
@@ -151,12 +155,14 @@ def test_the_kernels_count_of_what_its_oom_killer_ended():
         (None, "sse4_1 avx2", None),
     ],
 )
-def test_8_bit_products_saturate_on_x86_without_vnni(arch, features, saturates):
+def test_8_bit_products_saturate_on_x86_without_vnni(
+    arch: str | None, features: str | None, saturates: bool | None
+) -> None:
     lines = [b"arch=" + arch.encode()] if arch else []
     lines += [b"features= " + features.encode()] if features else []
     assert record(b"\n".join(lines)).int8_saturates is saturates
 
 
-def test_this_machine_tells_whether_its_8_bit_products_saturate():
+def test_this_machine_tells_whether_its_8_bit_products_saturate() -> None:
     found = probe.probe(LocalTransport(), kind="local", emulated=False, workdir="/")
     assert found.int8_saturates is not None

@@ -5,6 +5,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from needs import require
@@ -16,7 +19,7 @@ SHELLS = {"sh": ["sh"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"
 
 
 @pytest.fixture(params=SHELLS)
-def start(request, tmp_path):
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a line under one shell, in a session of its own as a server does, with its input held open."""
     target = shutil.which(SHELLS[request.param][0])
     if target is None:
@@ -26,7 +29,9 @@ def start(request, tmp_path):
     (tmp_path / "sh").chmod(0o755)
     children = []
 
-    def begin(argv, timeout_s=30.0, session=True, **options):
+    def begin(
+        argv: Sequence[str], timeout_s: float = 30.0, session: bool = True, **options: Any
+    ) -> subprocess.Popen[bytes]:
         line = command_line(argv, token="token", timeout_s=timeout_s, **options)
         child = subprocess.Popen(
             ["/bin/sh", "-c", os.fsdecode(line)],
@@ -46,14 +51,14 @@ def start(request, tmp_path):
         child.wait()
 
 
-def end(child):
+def end(child: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     """What it wrote and how it ended, our end of its input closed only after that."""
     code = child.wait(20)
     child.stdin.close()
     return code, child.stdout.read(), child.stderr.read()
 
 
-def gone(pid):
+def gone(pid: int) -> bool:
     last = time.monotonic() + 10
     while time.monotonic() < last:
         try:
@@ -66,28 +71,28 @@ def gone(pid):
     return False
 
 
-def test_marker_output_and_exit_code(start):
+def test_marker_output_and_exit_code(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     code, out, err = end(start(["sh", "-c", "echo out; echo err >&2; exit 7"]))
     assert (code, out, err) == (7, b"token started\nout\n", b"token started\nerr\n")
 
 
-def test_a_signal_is_the_programs_own(start):
+def test_a_signal_is_the_programs_own(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     assert end(start(["sh", "-c", "kill -SEGV $$"]))[0] == -signal.SIGSEGV
 
 
-def test_a_missing_program_is_told_apart_from_exit_code_127(start):
+def test_a_missing_program_is_told_apart_from_exit_code_127(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     assert end(start(["no-such-program"]))[:2] == (127, b"token missing\n")
     assert end(start(["sh", "-c", "exit 127"]))[:2] == (127, b"token started\n")
 
 
-def test_the_environment_is_clean(start):
+def test_the_environment_is_clean(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     _, out, _ = end(start(["env"]))
     names = {line.partition(b"=")[0] for line in out.splitlines()}
     assert b"SECRET" not in names
     assert {b"PATH", b"HOME", b"LC_ALL"} <= names
 
 
-def test_the_end_of_input_ends_the_whole_group(start):
+def test_the_end_of_input_ends_the_whole_group(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     child = start(["sh", "-c", "sleep 300 & echo $!; wait"])
     assert child.stdout.readline() == b"token started\n"
     pid = int(child.stdout.readline())
@@ -96,7 +101,7 @@ def test_the_end_of_input_ends_the_whole_group(start):
     assert gone(pid)
 
 
-def test_the_group_is_our_own_even_where_the_server_gives_none(start):
+def test_the_group_is_our_own_even_where_the_server_gives_none(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     child = start(["sh", "-c", "sleep 300 & echo $!; wait"], session=False)
     child.stdout.readline()
     pid = int(child.stdout.readline())
@@ -106,7 +111,9 @@ def test_the_group_is_our_own_even_where_the_server_gives_none(start):
     assert gone(pid)
 
 
-def test_the_device_ends_a_command_by_its_own_clock(start, monkeypatch):
+def test_the_device_ends_a_command_by_its_own_clock(
+    start: Callable[..., subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("edgerig.devices.ssh.command.GRACE_S", 0.0)
     begin = time.monotonic()
     child = start(["sleep", "300"], timeout_s=1.0)
@@ -114,25 +121,25 @@ def test_the_device_ends_a_command_by_its_own_clock(start, monkeypatch):
     assert time.monotonic() - begin < 10
 
 
-def test_without_a_lifeline_the_program_has_its_input_alone(start):
+def test_without_a_lifeline_the_program_has_its_input_alone(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     child = start(["cat"], lifeline=False)
     out, _ = child.communicate(b"x" * 300_000, timeout=20)
     assert out == b"token started\n" + b"x" * 300_000
     assert child.returncode == 0
 
 
-def test_a_line_no_device_can_take_is_refused():
+def test_a_line_no_device_can_take_is_refused() -> None:
     with pytest.raises(DeviceError, match=str(LINE_LIMIT_BYTES)):
         command_line(["echo", "x" * 140_000], token="t", timeout_s=1)
 
 
 @pytest.mark.parametrize("argv", [[], ["echo", "a\0b"]])
-def test_what_no_command_can_be_is_a_value_error(argv):
+def test_what_no_command_can_be_is_a_value_error(argv: list[str]) -> None:
     with pytest.raises(ValueError):
         command_line(argv, token="t", timeout_s=1)
 
 
-def test_the_marker_is_found_in_any_pieces():
+def test_the_marker_is_found_in_any_pieces() -> None:
     stream = b"Welcome\ntoken started\nout\x00put"
     for size in range(1, len(stream) + 1):
         marked = Marked("token")
@@ -141,7 +148,7 @@ def test_the_marker_is_found_in_any_pieces():
         assert marked.state == "started"
 
 
-def test_endless_noise_is_not_kept():
+def test_endless_noise_is_not_kept() -> None:
     marked = Marked("token")
     for _ in range(100):
         assert marked.feed(b"n" * 10_000) == b""

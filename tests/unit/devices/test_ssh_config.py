@@ -1,7 +1,9 @@
 """Where a device is: its file, the address on the command line, and OpenSSH's configuration below both."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,22 +14,22 @@ from edgerig.spec import load_device, parse
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("edgerig.devices.ssh.config.SYSTEM_CONFIG", tmp_path / "system")
     (tmp_path / ".ssh").mkdir()
 
-    def write(text):
+    def write(text: str) -> None:
         (tmp_path / ".ssh" / "config").write_text(text)
 
     return write
 
 
-def device(**table):
+def device(**table: object) -> SshDevice:
     return parse(SshDevice, {"name": "d", "kind": "ssh", "host": "board", **table}, "d.toml")
 
 
-def test_without_any_configuration_the_defaults_are_sshs(config, tmp_path):
+def test_without_any_configuration_the_defaults_are_sshs(config: Callable[[str], None], tmp_path: Path) -> None:
     found = endpoint_of(device(user="pi"))
     assert (found.host, found.port, found.user, found.known_as) == ("board", 22, "pi", "board")
     assert found.known_hosts[0] == tmp_path / ".ssh" / "known_hosts"
@@ -35,7 +37,9 @@ def test_without_any_configuration_the_defaults_are_sshs(config, tmp_path):
     assert not found.only_keys and found.jump is None and found.proxy_command == ()
 
 
-def test_the_configuration_fills_what_the_device_file_leaves_open(config, tmp_path):
+def test_the_configuration_fills_what_the_device_file_leaves_open(
+    config: Callable[[str], None], tmp_path: Path
+) -> None:
     config(
         "Host board\n HostName 10.0.0.5\n Port 2222\n User pi\n IdentityFile ~/k1\n IdentityFile /k2\n"
         " IdentitiesOnly yes\n UserKnownHostsFile ~/kh1 /kh2\n"
@@ -47,7 +51,7 @@ def test_the_configuration_fills_what_the_device_file_leaves_open(config, tmp_pa
     assert found.known_hosts[:2] == (tmp_path / "kh1", Path("/kh2"))
 
 
-def test_the_device_file_wins(config, tmp_path):
+def test_the_device_file_wins(config: Callable[[str], None], tmp_path: Path) -> None:
     config("Host board\n HostName 10.0.0.5\n Port 2222\n User pi\n IdentityFile ~/k1\n UserKnownHostsFile ~/kh1\n")
     found = endpoint_of(device(port=22, user="me", key="~/own", known_hosts="~/own_hosts"))
     assert (found.host, found.port, found.user, found.known_as) == ("10.0.0.5", 22, "me", "10.0.0.5")
@@ -55,17 +59,17 @@ def test_the_device_file_wins(config, tmp_path):
     assert found.known_hosts == (tmp_path / "own_hosts",)
 
 
-def test_an_alias_for_the_host_key_is_honoured(config):
+def test_an_alias_for_the_host_key_is_honoured(config: Callable[[str], None]) -> None:
     config("Host board\n HostKeyAlias the-board\n")
     assert endpoint_of(device(port=2222)).known_as == "the-board"
 
 
-def test_a_proxy_command_gets_what_was_asked_for(config):
+def test_a_proxy_command_gets_what_was_asked_for(config: Callable[[str], None]) -> None:
     config("Host *\n HostName 10.0.0.5\n ProxyCommand relay '%h' %p %r\n")
     assert endpoint_of(device(port=2022, user="me")).proxy_command == ("relay", "10.0.0.5", "2022", "me")
 
 
-def test_jump_hosts_are_chained_in_order(config):
+def test_jump_hosts_are_chained_in_order(config: Callable[[str], None]) -> None:
     config("Host gate\n HostName 192.0.2.1\n User porter\n")
     found = endpoint_of(device(proxy_jump="gate,me@inner:2200"))
     assert found.jump is not None and found.jump.jump is not None
@@ -73,14 +77,14 @@ def test_jump_hosts_are_chained_in_order(config):
     assert (found.jump.jump.host, found.jump.jump.user, found.jump.jump.jump) == ("192.0.2.1", "porter", None)
 
 
-def test_a_configured_jump_can_be_switched_off(config):
+def test_a_configured_jump_can_be_switched_off(config: Callable[[str], None]) -> None:
     config("Host board\n ProxyJump gate\n")
     configured = endpoint_of(device()).jump
     assert configured is not None and configured.host == "gate"
     assert endpoint_of(device(proxy_jump="none")).jump is None
 
 
-def test_none_switches_a_proxy_command_off_too(config):
+def test_none_switches_a_proxy_command_off_too(config: Callable[[str], None]) -> None:
     config("Host board\n ProxyCommand relay %h\n")
     assert endpoint_of(device()).proxy_command == ("relay", "board")
     assert endpoint_of(device(proxy_jump="none")).proxy_command == ()
@@ -102,13 +106,15 @@ def test_none_switches_a_proxy_command_off_too(config):
         ),
     ],
 )
-def test_the_way_by_hand_is_the_alias_and_what_the_device_file_says(config, table, expected):
+def test_the_way_by_hand_is_the_alias_and_what_the_device_file_says(
+    config: Callable[[str], None], table: dict[str, Any], expected: str
+) -> None:
     config("Host board\n HostName 10.0.0.5\n Port 2022\n")
     assert endpoint_of(device(**table)).by_hand("ssh") == expected
 
 
 @pytest.mark.parametrize("text", ["Host board\n Port many\n", "nonsense\n", "Host board\n ProxyJump board\n"])
-def test_a_configuration_that_cannot_be_used_is_a_config_error(config, text):
+def test_a_configuration_that_cannot_be_used_is_a_config_error(config: Callable[[str], None], text: str) -> None:
     config(text)
     with pytest.raises(ConfigError):
         endpoint_of(device())
@@ -124,20 +130,20 @@ def test_a_configuration_that_cannot_be_used_is_a_config_error(config, text):
         ("board/", (None, "board", None)),
     ],
 )
-def test_addresses(address, expected):
+def test_addresses(address: str, expected: tuple[str | None, str, int | None]) -> None:
     assert split_ssh_address(address) == expected
 
 
 @pytest.mark.parametrize(
     "address", ["", "pi@", "pi:secret@board", "board:0", "board:99999", "board/path", "a@b@c", "::1"]
 )
-def test_what_is_no_address_is_refused_without_repeating_a_password(address):
+def test_what_is_no_address_is_refused_without_repeating_a_password(address: str) -> None:
     with pytest.raises(ConfigError) as caught:
         split_ssh_address(address)
     assert "secret" not in caught.value.message
 
 
-def test_an_address_is_a_device_with_a_name_of_its_own():
+def test_an_address_is_a_device_with_a_name_of_its_own() -> None:
     addresses = [
         "ssh://pi@board:2222",
         "ssh://board",
@@ -165,6 +171,6 @@ def test_an_address_is_a_device_with_a_name_of_its_own():
         {"password": "secret"},
     ],
 )
-def test_a_wrong_device_file_is_a_config_error_that_names_the_key(wrong):
+def test_a_wrong_device_file_is_a_config_error_that_names_the_key(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         device(**wrong)

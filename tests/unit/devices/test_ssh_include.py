@@ -4,6 +4,7 @@
 """
 
 import subprocess
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -16,14 +17,14 @@ from edgerig.errors import ConfigError
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("edgerig.devices.ssh.config.SYSTEM_CONFIG", tmp_path / "system")
     (tmp_path / ".ssh" / "conf.d").mkdir(parents=True)
     return tmp_path
 
 
-def write(home, **files):
+def write(home: Path, **files: str) -> Path:
     """`config` is ~/.ssh/config, the others stand in ~/.ssh/conf.d; `@` is that folder."""
     folder = home / ".ssh" / "conf.d"
     for name, text in files.items():
@@ -31,14 +32,14 @@ def write(home, **files):
     return home / ".ssh" / "config"
 
 
-def looked_up(path, host):
+def looked_up(path: Path, host: str) -> tuple[str, str]:
     config = paramiko.SSHConfig()
     config.parse(expanded(path))
     found = config.lookup(host)
     return str(found["hostname"]), str(found.get("port", 22))
 
 
-def told_by_ssh(path, host):
+def told_by_ssh(path: Path, host: str) -> tuple[str, str]:
     ssh = program("ssh", "openssh-client")
     done = subprocess.run([ssh, "-G", "-F", str(path), host], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -82,7 +83,7 @@ CASES = {
 
 @pytest.mark.parametrize("host", ["a", "b", "c"])
 @pytest.mark.parametrize("files", CASES.values(), ids=CASES.keys())
-def test_what_is_included_counts_as_for_ssh(home, files, host):
+def test_what_is_included_counts_as_for_ssh(home: Path, files: dict[str, str], host: str) -> None:
     path = write(home, **files)
     assert looked_up(path, host) == told_by_ssh(path, host)
 
@@ -90,26 +91,26 @@ def test_what_is_included_counts_as_for_ssh(home, files, host):
 @pytest.mark.parametrize(
     "line", ["Include conf.d/one", "Include ~/.ssh/conf.d/one", "Include conf.d/*", "Include @/one"]
 )
-def test_names_are_looked_up_beside_the_configuration(home, line):
+def test_names_are_looked_up_beside_the_configuration(home: Path, line: str) -> None:
     write(home, config=f"{line}\n", one="Host board\n HostName 10.0.0.5\n User pi\n")
     found = endpoint_of(SshDevice(name="d", kind="ssh", host="board"))
     assert (found.host, found.user) == ("10.0.0.5", "pi")
 
 
-def test_a_file_that_includes_itself_is_a_config_error(home):
+def test_a_file_that_includes_itself_is_a_config_error(home: Path) -> None:
     write(home, config="Include config\n")
     with pytest.raises(ConfigError, match=f"more than {DEEPEST} files deep"):
         endpoint_of(SshDevice(name="d", kind="ssh", host="board"))
 
 
-def test_as_deep_as_ssh_goes(home):
+def test_as_deep_as_ssh_goes(home: Path) -> None:
     chain = {f"f{number}": f"Include @/f{number + 1}\n" for number in range(1, DEEPEST)}
     path = write(home, config="Include @/f1\n", **chain, **{f"f{DEEPEST}": "Host a\n Port 77\n"})
     assert looked_up(path, "a") == told_by_ssh(path, "a") == ("a", "77")
 
 
 @pytest.mark.parametrize("line", ['Include "open', "Include"])
-def test_a_line_that_cannot_be_read_is_a_config_error(home, line):
+def test_a_line_that_cannot_be_read_is_a_config_error(home: Path, line: str) -> None:
     write(home, config=f"{line}\n")
     with pytest.raises(ConfigError, match="config"):
         endpoint_of(SshDevice(name="d", kind="ssh", host="board"))

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from edgerig.errors import DeviceError
 HEADER_BYTES = 110
 
 
-def members(data):
+def members(data: bytes) -> tuple[list[tuple[str, int, bytes]], bytes]:
     """What a cpio archive holds, read as the kernel reads it: (name, mode, content) up to its trailer, and the rest."""
-    found, at = [], 0
+    found: list[tuple[str, int, bytes]] = []
+    at = 0
     while True:
         assert data[at : at + 6] == b"070701"
         numbers = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
@@ -32,14 +34,14 @@ def members(data):
         found.append((name[:-1].decode(), numbers[1], data[content_at : content_at + size]))
 
 
-def test_an_archive_holds_files_and_folders_with_their_permissions():
+def test_an_archive_holds_files_and_folders_with_their_permissions() -> None:
     data = initrd.archive({"bin": Entry(None, 0o755), "bin/sh": Entry(b"#!odd", 0o755), "key": Entry(b"", 0o600)})
     found, rest = members(data)
     assert found == [("bin", 0o040755, b""), ("bin/sh", 0o100755, b"#!odd"), ("key", 0o100600, b"")]
     assert not rest.strip(b"\0")
 
 
-def test_archives_can_stand_one_after_the_other():
+def test_archives_can_stand_one_after_the_other() -> None:
     first, second = initrd.archive({"a": Entry(b"1")}), initrd.archive({"b": Entry(b"22")})
     assert len(first) % 4 == 0
     _, rest = members(first + second)
@@ -47,8 +49,8 @@ def test_archives_can_stand_one_after_the_other():
 
 
 @pytest.fixture
-def modules(tmp_path):
-    def make(**needs):
+def modules(tmp_path: Path) -> Callable[..., Path]:
+    def make(**needs: str) -> Path:
         for name, depends in needs.items():
             path = tmp_path / "kernel" / f"{name.replace('_', '-')}.ko"
             path.parent.mkdir(exist_ok=True)
@@ -58,11 +60,11 @@ def modules(tmp_path):
     return make
 
 
-def names(paths):
+def names(paths: list[Path]) -> list[str]:
     return [path.stem.replace("-", "_") for path in paths]
 
 
-def test_drivers_come_after_what_they_need_and_once(modules):
+def test_drivers_come_after_what_they_need_and_once(modules: Callable[..., Path]) -> None:
     folder = modules(virtio_net="virtio,failover", failover="", virtio="ring", ring="", virtio_rng="virtio")
     assert names(initrd.in_load_order(["virtio_net", "virtio_rng"], folder)) == [
         "ring",
@@ -73,18 +75,18 @@ def test_drivers_come_after_what_they_need_and_once(modules):
     ]
 
 
-def test_a_driver_built_into_the_kernel_is_not_loaded(modules):
+def test_a_driver_built_into_the_kernel_is_not_loaded(modules: Callable[..., Path]) -> None:
     folder = modules(virtio_blk="virtio")
     (folder / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio.ko\n")
     assert names(initrd.in_load_order(["virtio-blk", "ext4"], folder)) == ["virtio_blk"]
 
 
-def test_a_driver_the_kernel_lacks_is_named(modules):
+def test_a_driver_the_kernel_lacks_is_named(modules: Callable[..., Path]) -> None:
     with pytest.raises(DeviceError, match="no module virtio_blk"):
         initrd.in_load_order(["virtio_blk"], modules(virtio=""))
 
 
-def test_a_missing_tool_names_its_package(monkeypatch):
+def test_a_missing_tool_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DeviceError) as caught:
         vm_image.tool("no-such-program", "its-package")
@@ -92,7 +94,7 @@ def test_a_missing_tool_names_its_package(monkeypatch):
     assert caught.value.hint == "apt-get install its-package"
 
 
-def test_a_disk_holds_the_tree_and_takes_only_what_is_in_it(tmp_path):
+def test_a_disk_holds_the_tree_and_takes_only_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "tree" / "in").mkdir(parents=True)
     (tmp_path / "tree" / "in" / "file").write_bytes(b"content\n")
     disk = tmp_path / "disk, with a comma.ext4"
@@ -106,15 +108,15 @@ def test_a_disk_holds_the_tree_and_takes_only_what_is_in_it(tmp_path):
     assert "User:     0" in owner.stdout
 
 
-def test_a_disk_too_small_for_its_tree_is_an_error(tmp_path):
+def test_a_disk_too_small_for_its_tree_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "large").write_bytes(os.urandom(8 * 2**20))
     with pytest.raises(DeviceError, match="mke2fs ended with exit code"):
         vm_image.make_disk(tmp_path / "tree", tmp_path / "disk", 4, "label")
 
 
-def test_a_failed_making_leaves_nothing(tmp_path, monkeypatch):
-    def fail(*_):
+def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
         raise DeviceError("the archive is not reached")
 
     monkeypatch.setattr(debian, "download", fail)
@@ -123,10 +125,10 @@ def test_a_failed_making_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_image_there_is_not_made_again(tmp_path, monkeypatch):
+def test_an_image_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def make(folder):
+    def make(folder: Path) -> None:
         made.append(folder)
         folder.mkdir()
 
@@ -135,7 +137,7 @@ def test_an_image_there_is_not_made_again(tmp_path, monkeypatch):
     assert len(made) == 1
 
 
-def test_another_guest_is_another_image(tmp_path, monkeypatch):
+def test_another_guest_is_another_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vm_image, "_make", lambda folder: folder.mkdir(parents=True))
     first = vm_image.vm_image(tmp_path / "cache")
     guest = Path(shutil.copytree(vm_image.GUEST, tmp_path / "guest"))
@@ -145,11 +147,11 @@ def test_another_guest_is_another_image(tmp_path, monkeypatch):
     assert vm_image.vm_image(tmp_path / "cache") != first
 
 
-def leashed(folder, *command):
+def leashed(folder: Path, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-I", leash.__file__, str(folder), *command], stdin=subprocess.PIPE)
 
 
-def test_the_leash_passes_an_exit_code_on_and_leaves_the_folder(tmp_path):
+def test_the_leash_passes_an_exit_code_on_and_leaves_the_folder(tmp_path: Path) -> None:
     with leashed(tmp_path, "sh", "-c", "exit 7") as child:
         assert child.wait(20) == 7
     with leashed(tmp_path, "sh", "-c", "kill -9 $$") as child:
@@ -157,7 +159,7 @@ def test_the_leash_passes_an_exit_code_on_and_leaves_the_folder(tmp_path):
     assert tmp_path.is_dir()
 
 
-def test_the_leash_ends_its_command_when_let_go(tmp_path):
+def test_the_leash_ends_its_command_when_let_go(tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
     pid = folder.with_name("pid")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from unit.history.runs import make_cell, make_run
@@ -62,7 +63,7 @@ CHARGE = Figure(
 
 
 @pytest.fixture
-def charged(monkeypatch) -> None:
+def charged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "FIGURES", (*figures.FIGURES, CHARGE))
 
 
@@ -122,7 +123,7 @@ def test_no_two_rows_have_a_name_in_common() -> None:
         assert len(told) == len(set(told))
 
 
-def test_a_row_more_stands_in_every_report(charged, results: Results) -> None:
+def test_a_row_more_stands_in_every_report(charged: None, results: Results) -> None:
     first = results.cells[0]
     (row, *_) = csv.DictReader(io.StringIO(csv_results.render(results).decode(), newline=""))
     assert float(row["charge_uc"]) == _charge(first)
@@ -141,7 +142,7 @@ def test_a_row_more_stands_in_every_report(charged, results: Results) -> None:
     assert exported.of(first)["charge_uc"] == _charge(first)
 
 
-def test_a_figure_that_no_cell_has_is_no_column(charged, results: Results) -> None:
+def test_a_figure_that_no_cell_has_is_no_column(charged: None, results: Results) -> None:
     emulated = [cell for cell in results.cells if cell.emulated]
     assert "charge" not in [column["key"] for column in payload(emulated, ())["columns"]]
 
@@ -157,14 +158,17 @@ def grown(results: Results, factor: float) -> Snapshot:
 
 
 @pytest.mark.parametrize(("factor", "label"), [(1.0, "same"), (1.02, "same"), (1.1, "regressed"), (0.9, "improved")])
-def test_a_row_more_is_compared_by_its_interval(charged, results: Results, tmp_path, factor, label) -> None:
+def test_a_row_more_is_compared_by_its_interval(
+    charged: None, results: Results, tmp_path: Path, factor: float, label: str
+) -> None:
     assert CHARGE in kept()
     file = tmp_path / "baseline.toml"
     file.write_bytes(baseline.render(grown(results, 1.0)))
     assert "charge_uc_low = " in file.read_text()
     found = compare(baseline.read_baseline(file), grown(results, factor))
     change = next(each for each in found.cells[0].metrics if each.metric == "charge")
-    assert (change.label, change.effect) == (label, pytest.approx(factor - 1, abs=1e-3))
+    assert change.label == label
+    assert change.effect == pytest.approx(factor - 1, abs=1e-3)
     assert "| charge |" in comparison_markdown.render(found).decode() and b"charge" in comparison_html.render(found)
     emulated = next(cell for cell in found.cells if "alert" in cell.id and cell.metrics)
     told = next(each for each in emulated.metrics if each.metric == "charge")
@@ -172,7 +176,9 @@ def test_a_row_more_is_compared_by_its_interval(charged, results: Results, tmp_p
 
 
 @pytest.mark.parametrize(("allowed", "outcome"), [(1.002, "pass"), (1.0, "inconclusive"), (0.99, "fail")])
-def test_a_row_more_is_held_to_its_limit_by_gate_and_sweep(charged, results: Results, allowed, outcome) -> None:
+def test_a_row_more_is_held_to_its_limit_by_gate_and_sweep(
+    charged: None, results: Results, allowed: float, outcome: str
+) -> None:
     first = results.cells[0]
     limit = {"charge_uc": allowed * _charge(first)}
     budget = Budget.model_validate({"regression": {"charge": 0.2}, "cells": [{"match": first.id, "limit": limit}]})
@@ -188,7 +194,9 @@ def test_a_row_more_is_held_to_its_limit_by_gate_and_sweep(charged, results: Res
     assert ("taking more than" in decided.why) == (outcome == "fail")
 
 
-def test_a_row_more_is_followed_by_the_history_and_older_runs_have_none(charged, tmp_path, monkeypatch) -> None:
+def test_a_row_more_is_followed_by_the_history_and_older_runs_have_none(
+    charged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at = str(tmp_path)
     with monkeypatch.context() as before:
         before.setattr(figures, "FIGURES", figures.FIGURES[:-1])

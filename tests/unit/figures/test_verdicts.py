@@ -16,7 +16,7 @@ from edgerig.history.trends import ask
 from edgerig.measure.verdict import FINDINGS
 from edgerig.report.run import groups, html, markdown, parquet_results, view
 from edgerig.report.run.payload import payload
-from edgerig.results import CellResult, Results, Verdict, wording
+from edgerig.results import CellResult, Results, Verdict, VerdictEvidence, wording
 from edgerig.spec import SweepBudget
 from edgerig.spec.budget import Budget
 
@@ -39,7 +39,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def of(label: str, name: str = "fp32", p50: float = 1.0) -> CellResult:
     cell = make_cell(f"digits_cnn-torch-tflite-{name}@local/t1", p50=p50)
-    verdict = Verdict(label=label, evidence={}, advice=f"{label} indeed")
+    verdict = Verdict(label=label, evidence=VerdictEvidence(), advice=f"{label} indeed")
     return cell.model_copy(update={"recipe": name, "verdict": verdict})
 
 

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from unit.history.runs import make_cell, make_run
 
+from edgerig.results import CellResult, Results
+
 
 @pytest.fixture
-def run() -> Callable[..., Any]:
+def run() -> Callable[..., Results]:
     return make_run
 
 
 @pytest.fixture
-def cell() -> Callable[..., Any]:
+def cell() -> Callable[..., CellResult]:
     return make_cell

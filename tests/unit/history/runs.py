@@ -19,6 +19,7 @@ from edgerig.results import (
     Results,
     RunInfo,
     Verdict,
+    VerdictEvidence,
 )
 
 MODEL = "digits_cnn"
@@ -46,7 +47,11 @@ def make_cell(
         error = ErrorRecord(stage="run", kind="RunTimeout", message=failed, hint="")
         return CellResult(**known, status="failed", error=error)
     names = ("p50_ms", "p90_ms", "p99_ms", "mean_ms", "std_ms", "min_ms", "max_ms")
-    latency = None if p50 is None else Latency(**dict.fromkeys(names, p50), samples=100, warmup_runs=10)
+    latency = (
+        None
+        if p50 is None
+        else Latency.model_validate({**dict.fromkeys(names, p50), "samples": 100, "warmup_runs": 10})
+    )
     return CellResult(
         **known,
         status="ok",
@@ -59,7 +64,7 @@ def make_cell(
         if accuracy
         else Accuracy(reason="no labels"),
         cost=Cost(instructions=instructions, spread=0) if instructions else Cost(reason="not emulated"),
-        verdict=Verdict(label=label, evidence={}, advice="-"),
+        verdict=Verdict(label=label, evidence=VerdictEvidence(), advice="-"),
         engine=Engine(name="litert", runtime="LiteRT", version="2.3.0", threads=1),
     )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import duckdb
 import fsspec
@@ -13,10 +16,11 @@ import pytest
 from edgerig.errors import ConfigError, ResultsError
 from edgerig.history import store
 from edgerig.report.run import parquet_results
+from edgerig.results import CellResult, Results
 
 
 @pytest.fixture(params=["folder", "file://", "memory://"])
-def place(request, tmp_path):
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "memory://":
         yield "memory://edgerig-test/history"
         fsspec.filesystem("memory").rm("/edgerig-test", recursive=True)
@@ -24,7 +28,7 @@ def place(request, tmp_path):
         yield str(tmp_path / "deep" / "history") if request.param == "folder" else (tmp_path / "history").as_uri()
 
 
-def test_what_was_added_is_read_back_anywhere(place, run):
+def test_what_was_added_is_read_back_anywhere(place: str, run: Callable[..., Results]) -> None:
     for number in range(3):
         store.add(run(number), place)
     found = store.read(place)
@@ -34,7 +38,7 @@ def test_what_was_added_is_read_back_anywhere(place, run):
     assert found.rows.schema.equals(parquet_results.schema())
 
 
-def test_adding_again_changes_nothing_and_leaves_nothing_behind(place, run):
+def test_adding_again_changes_nothing_and_leaves_nothing_behind(place: str, run: Callable[..., Results]) -> None:
     file = store.add(run(1), place)
     files, root = fsspec.core.url_to_fs(place)
     before = files.cat_file(f"{root}/run-001.parquet")
@@ -43,7 +47,9 @@ def test_adding_again_changes_nothing_and_leaves_nothing_behind(place, run):
     assert files.cat_file(f"{root}/run-001.parquet") == before
 
 
-def test_a_resumed_run_replaces_its_first_half(tmp_path, run, cell):
+def test_a_resumed_run_replaces_its_first_half(
+    tmp_path: Path, run: Callable[..., Results], cell: Callable[..., CellResult]
+) -> None:
     store.add(run(1, cell()), str(tmp_path))
     store.add(run(1, cell(), cell("digits_cnn-torch-tflite-fp16@local/t1")), str(tmp_path))
     assert store.read(str(tmp_path)).rows.num_rows == 2
@@ -69,7 +75,9 @@ SINCE_1 = (
         ("other types", "column"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_and_the_others_count(tmp_path, run, content, said):
+def test_a_file_that_cannot_be_used_is_named_and_the_others_count(
+    tmp_path: Path, run: Callable[..., Results], content: bytes | str | None, said: str
+) -> None:
     good = store.add(run(1), str(tmp_path))
     bad = tmp_path / "run-002.parquet"
     table = parquet_results.table(run(2))
@@ -95,19 +103,26 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_count(tmp_path, run,
     assert os.path.exists(good)
 
 
-def test_an_older_schema_is_brought_up_step_by_step(tmp_path, run, monkeypatch):
+def test_an_older_schema_is_brought_up_step_by_step(
+    tmp_path: Path, run: Callable[..., Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file of this version once edgerig writes the version after the next: both steps run, in order."""
     store.add(run(1), str(tmp_path))
-    steps = []
+    steps: list[int] = []
     now = parquet_results.VERSION
-    later = {version: lambda table, step=version: steps.append(step) or table for version in (now, now + 1)}
+
+    def step(version: int, table: object) -> object:
+        steps.append(version)
+        return table
+
+    later = {version: partial(step, version) for version in (now, now + 1)}
     monkeypatch.setattr(parquet_results, "VERSION", now + 2)
     monkeypatch.setattr(parquet_results, "_MIGRATIONS", later)
     assert store.read(str(tmp_path)).runs == 1
     assert steps == [now, now + 1]
 
 
-def test_a_run_of_version_1_is_still_read(tmp_path, run):
+def test_a_run_of_version_1_is_still_read(tmp_path: Path, run: Callable[..., Results]) -> None:
     """What the first version did not have is null, and no figure of it is lost."""
     table = parquet_results.table(run(1)).drop_columns([*SINCE_1, "latency_p50_ci95_low_ms", "latency_p50_ci95_high_ms",
         "clock_control_ms", "core_control_ms", "memory_control_ms"])  # fmt: skip
@@ -121,7 +136,7 @@ def test_a_run_of_version_1_is_still_read(tmp_path, run):
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/absolute", "a/b", ".hidden", "..", "x" * 200, "<script>", "é\n"])
-def test_a_hostile_run_id_stays_in_its_folder(tmp_path, run, name):
+def test_a_hostile_run_id_stays_in_its_folder(tmp_path: Path, run: Callable[..., Results], name: str) -> None:
     place = tmp_path / "history"
     store.add(run(1, run=name), str(place))
     (file,) = place.iterdir()
@@ -134,7 +149,7 @@ def test_a_hostile_run_id_stays_in_its_folder(tmp_path, run, name):
     ("place", "said"),
     [("nosuch://x", "nosuch"), ("s3://bucket/x", "s3fs"), ("/proc/edgerig/history", "cannot be written")],
 )
-def test_a_place_that_cannot_be_used_says_why(run, place, said):
+def test_a_place_that_cannot_be_used_says_why(run: Callable[..., Results], place: str, said: str) -> None:
     if said == "s3fs":
         try:
             import s3fs  # noqa: F401
@@ -146,20 +161,20 @@ def test_a_place_that_cannot_be_used_says_why(run, place, said):
         store.add(run(1), place)
 
 
-def test_no_history_is_told_apart_from_an_empty_one(tmp_path):
+def test_no_history_is_told_apart_from_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such history"):
         store.read(str(tmp_path / "none"))
     assert store.read(str(tmp_path)).runs == 0
 
 
-def test_duckdb_alone_reads_the_folder(tmp_path, run):
+def test_duckdb_alone_reads_the_folder(tmp_path: Path, run: Callable[..., Results]) -> None:
     for number in range(2):
         store.add(run(number), str(tmp_path))
     sql = f"SELECT count(*), min(latency_p50_ms), any_value(tools['torch']) FROM '{tmp_path}/*.parquet'"
     assert duckdb.sql(sql).fetchall() == [(2, 1.0, "2.13.0")]
 
 
-def test_a_time_that_is_none_is_refused(run):
+def test_a_time_that_is_none_is_refused(run: Callable[..., Results]) -> None:
     wrong = run(1)
     wrong = wrong.model_copy(update={"run": wrong.run.model_copy(update={"started": "yesterday"})})
     with pytest.raises(ResultsError, match="yesterday"):

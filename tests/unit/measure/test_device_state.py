@@ -1,26 +1,28 @@
 """A cell's state from what the runner and the probes saw, and what of it says the device was throttled."""
 
+from typing import Any
+
 import pytest
 
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.raw import RawReading, RawState
 from edgerig.measure.throttling import signs, words
-from edgerig.results import CellState, DeviceRecord, Reading
+from edgerig.results import CellState, DeviceRecord, DeviceState, Reading
 
 
-def probed(**state):
-    return DeviceRecord(kind="adb", emulated=False, state=state)
+def probed(**state: object) -> DeviceRecord:
+    return DeviceRecord(kind="adb", emulated=False, state=DeviceState.model_validate(state))
 
 
-def at(ghz, most=1.8, **more):
+def at(ghz: float, most: float = 1.8, **more: Any) -> Reading:
     return Reading(frequency_khz=int(ghz * 1e6), max_frequency_khz=int(most * 1e6), **more)
 
 
-def state(*during, before=None, after=None):
+def state(*during: Reading, before: Reading | None = None, after: Reading | None = None) -> CellState:
     return CellState(before=before, during=during, after=after)
 
 
-def test_the_bits_are_those_of_the_documentation():
+def test_the_bits_are_those_of_the_documentation() -> None:
     assert words(0) == ()
     assert words(0x50005) == ("under-voltage", "throttled", "under-voltage has occurred", "throttling has occurred")
     assert words(0xF000F & ~0x50005) == (
@@ -31,7 +33,7 @@ def test_the_bits_are_those_of_the_documentation():
     )
 
 
-def test_the_runner_and_the_probes_complete_each_other():
+def test_the_runner_and_the_probes_complete_each_other() -> None:
     raw = RawState(
         before=RawReading(at_ns=0, load1=0.1, temperature_c=50, throttled_bits=0),
         during=[RawReading(at_ns=250_000_000, load1=0.4, temperature_c=70, throttled_bits=0x8)],
@@ -51,7 +53,7 @@ def test_the_runner_and_the_probes_complete_each_other():
     assert "temperature_c" not in found.reasons
 
 
-def test_without_the_runners_readings_the_probes_still_tell_and_every_gap_has_a_reason():
+def test_without_the_runners_readings_the_probes_still_tell_and_every_gap_has_a_reason() -> None:
     found = cell_state(RawState(reason="emulated"), probed(load1=1.5), probed(load1=2.5))
     assert (found.before.load1, found.during, found.after.load1) == (1.5, (), 2.5)
     assert found.reasons["during"] == "emulated"
@@ -59,7 +61,7 @@ def test_without_the_runners_readings_the_probes_still_tell_and_every_gap_has_a_
         assert (getattr(found.after, name) is None) <= bool(found.reasons.get(name)), name
 
 
-def test_nothing_seen_at_all_is_told():
+def test_nothing_seen_at_all_is_told() -> None:
     found = cell_state(RawState(), None, None)
     assert (found.before, found.during, found.after) == (None, (), None)
     assert set(found.reasons) == {*Reading.model_fields, "during"}
@@ -95,5 +97,5 @@ def test_nothing_seen_at_all_is_told():
         (state(before=Reading(thermal_status="none"), after=Reading(thermal_status=None)), []),
     ],
 )
-def test_what_says_that_a_device_was_throttled(found, said):
+def test_what_says_that_a_device_was_throttled(found: CellState, said: list[str]) -> None:
     assert signs(found) == said

@@ -3,8 +3,11 @@
 import json
 import random
 import struct
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edgerig.errors import RunError, UnparsableOutput
@@ -17,7 +20,7 @@ CELL = "m-torch-tflite-fp32@local/t1"
 TENSOR = {"name": "x", "shape": [1, 2], "dtype": "float32", "scale": 0.0, "zero_point": 0}
 
 
-def good():
+def good() -> dict[str, Any]:
     return {
         "schema": 1,
         "cell": CELL,
@@ -33,13 +36,15 @@ def good():
     }
 
 
-def write(folder, raw, samples=(1, 2, 3), output=((0.0, 1.0),)):
+def write(
+    folder: Path, raw: str | dict[str, Any], samples: npt.ArrayLike = (1, 2, 3), output: npt.ArrayLike = ((0.0, 1.0),)
+) -> None:
     (folder / "raw.json").write_text(raw if isinstance(raw, str) else json.dumps(raw))
     np.save(folder / "samples.npy", np.array(samples, dtype=np.int64))
     np.save(folder / "output_0.npy", np.array(output, dtype=np.float32))
 
 
-def test_a_whole_raw_run_is_read(tmp_path):
+def test_a_whole_raw_run_is_read(tmp_path: Path) -> None:
     write(tmp_path, good())
     raw = read_raw(tmp_path, CELL)
     assert raw.samples_ns.tolist() == [1, 2, 3]
@@ -71,7 +76,7 @@ def test_a_whole_raw_run_is_read(tmp_path):
         ({"state": {"reasons": {"x": "y" * 5000}}}, "state.reasons.x"),
     ],
 )
-def test_a_wrong_value_is_named(tmp_path, change, said):
+def test_a_wrong_value_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     write(tmp_path, good() | change)
     with pytest.raises(UnparsableOutput) as caught:
         read_raw(tmp_path, CELL)
@@ -80,19 +85,19 @@ def test_a_wrong_value_is_named(tmp_path, change, said):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 1}', "x" * 5000])
-def test_what_is_no_raw_run_is_refused(tmp_path, text):
+def test_what_is_no_raw_run_is_refused(tmp_path: Path, text: str) -> None:
     write(tmp_path, text)
     with pytest.raises(UnparsableOutput, match=r"raw\.json is not a raw run"):
         read_raw(tmp_path, CELL)
 
 
-def test_the_engines_own_words_are_passed_on(tmp_path):
+def test_the_engines_own_words_are_passed_on(tmp_path: Path) -> None:
     write(tmp_path, {"schema": 1, "error": {"type": "RuntimeError", "message": "0x20: no backend"}})
     with pytest.raises(RunError, match="RuntimeError: 0x20: no backend"):
         read_raw(tmp_path, CELL)
 
 
-def test_what_a_device_says_does_nothing_to_a_terminal(tmp_path):
+def test_what_a_device_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     engine = good()["engine"] | {"version": "1\x1b[2J\u202e", "notes": ["a\rb"]}
     write(tmp_path, good() | {"engine": engine})
     run = read_raw(tmp_path, CELL).run
@@ -103,14 +108,14 @@ def test_what_a_device_says_does_nothing_to_a_terminal(tmp_path):
 
 
 @pytest.mark.parametrize("samples", [(1, -2, 3), (1, 0, 3), (1, 2**62, 3)])
-def test_durations_no_clock_gives_are_refused(tmp_path, samples):
+def test_durations_no_clock_gives_are_refused(tmp_path: Path, samples: tuple[int, int, int]) -> None:
     """Every report divides by a latency."""
     write(tmp_path, good(), samples=samples)
     with pytest.raises(UnparsableOutput, match=f"durations from {min(samples)} to {max(samples)} ns"):
         read_raw(tmp_path, CELL)
 
 
-def test_foreign_arrays_are_refused(tmp_path):
+def test_foreign_arrays_are_refused(tmp_path: Path) -> None:
     write(tmp_path, good(), output=((0.0, 1.0, 2.0),))
     with pytest.raises(UnparsableOutput, match=r"output_0\.npy: dtype <f4 and shape \(1, 3\)"):
         read_raw(tmp_path, CELL)
@@ -153,7 +158,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_array_is_refused_before_it_is_loaded(tmp_path, content):
+def test_a_hostile_array_is_refused_before_it_is_loaded(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, good())
     (tmp_path / "output_0.npy").write_bytes(content)
     with pytest.raises(UnparsableOutput, match=r"output_0\.npy: ") as caught:
@@ -162,7 +167,7 @@ def test_a_hostile_array_is_refused_before_it_is_loaded(tmp_path, content):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_damaged_array_is_read_or_refused_and_nothing_else(tmp_path, seed):
+def test_a_damaged_array_is_read_or_refused_and_nothing_else(tmp_path: Path, seed: int) -> None:
     write(tmp_path, good())
     path, chance = tmp_path / "output_0.npy", random.Random(seed)
     whole, refused = path.read_bytes(), 0
@@ -178,7 +183,7 @@ def test_a_damaged_array_is_read_or_refused_and_nothing_else(tmp_path, seed):
     assert 0 < refused < 500
 
 
-def test_an_array_in_fortran_order_and_one_of_free_length_are_read(tmp_path):
+def test_an_array_in_fortran_order_and_one_of_free_length_are_read(tmp_path: Path) -> None:
     engine = good()["engine"] | {"outputs": [TENSOR | {"shape": [1, 2, -1]}]}
     write(tmp_path, good() | {"engine": engine})
     outputs = np.arange(24, dtype=np.float32).reshape(3, 2, 4)
@@ -186,14 +191,14 @@ def test_an_array_in_fortran_order_and_one_of_free_length_are_read(tmp_path):
     assert np.array_equal(read_raw(tmp_path, CELL).outputs[0], outputs)
 
 
-def test_a_pickled_array_is_never_loaded(tmp_path):
+def test_a_pickled_array_is_never_loaded(tmp_path: Path) -> None:
     write(tmp_path, good())
     np.save(tmp_path / "samples.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(UnparsableOutput, match=r"samples\.npy: dtype \|O"):
         read_raw(tmp_path, CELL)
 
 
-def test_a_cut_array_is_refused(tmp_path):
+def test_a_cut_array_is_refused(tmp_path: Path) -> None:
     write(tmp_path, good())
     whole = (tmp_path / "samples.npy").read_bytes()
     (tmp_path / "samples.npy").write_bytes(whole[:-4])
@@ -201,7 +206,7 @@ def test_a_cut_array_is_refused(tmp_path):
         read_raw(tmp_path, CELL)
 
 
-def test_a_raw_run_of_before_there_were_readings_still_reads(tmp_path):
+def test_a_raw_run_of_before_there_were_readings_still_reads(tmp_path: Path) -> None:
     write(tmp_path, good() | {"state": {"before": {"load1": 0.5, "memory_available_bytes": 10}, "after": {}}})
     state = read_raw(tmp_path, CELL).run.state
     assert (state.before.load1, state.during, state.after.load1) == (0.5, [], None)

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 
 from edgerig.measure.kernels import Kernels
@@ -27,7 +29,9 @@ UNKNOWN = Delegation(reason="the runtime does not tell")
         (True, 2, PART, WIDE, "emulated", "not latency"),
     ],
 )
-def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval, label, advice):
+def test_the_strongest_thing_to_be_said(
+    emulated: bool, in_force: int, delegation: Delegation, interval: MedianInterval | None, label: str, advice: str
+) -> None:
     found = judge(
         Seen(emulated=emulated, threads=1, threads_in_force=in_force, delegation=delegation, interval=interval)
     )
@@ -36,7 +40,7 @@ def test_the_strongest_thing_to_be_said(emulated, in_force, delegation, interval
 
 
 @pytest.mark.parametrize(("wrong", "label"), [("", "emulated"), ('output "y": relative error 1.1', "wrong")])
-def test_a_device_that_computes_something_else_is_found_out(wrong, label):
+def test_a_device_that_computes_something_else_is_found_out(wrong: str, label: str) -> None:
     kernels = Kernels(samples=16, error=0.2, tolerance=0.35, wrong=wrong)
     found = judge(Seen(emulated=True, threads=1, threads_in_force=1, delegation=WHOLE, interval=TIGHT, kernels=kernels))
     assert found.label == label
@@ -44,7 +48,7 @@ def test_a_device_that_computes_something_else_is_found_out(wrong, label):
     assert found.evidence.host_relative_error == 0.2
 
 
-def test_evidence_is_json_even_without_an_interval():
+def test_evidence_is_json_even_without_an_interval() -> None:
     evidence = judge(Seen(emulated=False, threads=1, threads_in_force=1, delegation=UNKNOWN, interval=NONE)).evidence
     assert evidence.undelegated_operators is None
 
@@ -58,7 +62,9 @@ def test_evidence_is_json_even_without_an_interval():
         (True, WHOLE, TIGHT, "emulated"),
     ],
 )
-def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, delegation, interval, label):
+def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(
+    emulated: bool, delegation: Delegation, interval: MedianInterval, label: str
+) -> None:
     found = judge(
         Seen(
             emulated=emulated,
@@ -78,7 +84,9 @@ def test_a_throttled_device_is_said_before_noise_and_after_a_fallback(emulated, 
     ("interval", "delegation", "label"),
     [(TIGHT, UNKNOWN, "saturates"), (WIDE, UNKNOWN, "noisy"), (TIGHT, PART, "fallback")],
 )
-def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(interval, delegation, label):
+def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(
+    interval: MedianInterval, delegation: Delegation, label: str
+) -> None:
     found = judge(
         Seen(emulated=False, threads=1, threads_in_force=1, delegation=delegation, interval=interval, saturates=True)
     )
@@ -91,7 +99,9 @@ def test_a_processor_whose_products_saturate_is_said_where_nothing_worse_is(inte
     ("processes", "label"),
     [((0.97, 1.0, 1.03), "noisy"), ((0.97, 1.0, 1.03, 0.97, 1.03), "noisy"), ((0.995, 1.0, 1.005) * 2, "stable")],
 )
-def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(processes, label):
+def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(
+    processes: tuple[float, ...], label: str
+) -> None:
     interval = interval_of(processes, 0.0006, 150)
     found = judge(Seen(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval))
     assert found.label == label
@@ -109,7 +119,14 @@ def test_processes_that_differ_are_not_stable_however_exact_each_of_them_is(proc
         (False, "all", False, WHOLE, TIGHT, "stable"),
     ],
 )
-def test_contended_data_is_never_stable(contended, counted, emulated, delegation, interval, label):
+def test_contended_data_is_never_stable(
+    contended: bool,
+    counted: Literal["all", "undisturbed", "unwaited"],
+    emulated: bool,
+    delegation: Delegation,
+    interval: MedianInterval,
+    label: str,
+) -> None:
     seen = Contention(
         contended=contended,
         found="its threads waited for a processor for 72% of the timed wall",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,14 +15,14 @@ from edgerig.ondevice.contention import COLUMNS, UNKNOWN, Watch
 MAIN = str(os.getpid())
 
 
-def write(root, path, text):
+def write(root: Path, path: str, text: str | None) -> None:
     file = root / "proc" / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> Path:
     write(tmp_path, f"self/task/{MAIN}/schedstat", "500 1000 3\n")
     write(tmp_path, "self/task/77/schedstat", "500 4000 9\n")
     write(tmp_path, "loadavg", "0.52 0.58 0.59 3/467 1234\n")
@@ -29,11 +30,11 @@ def files(tmp_path):
     return tmp_path
 
 
-def column(watch, name):
-    return watch.bursts()[:, COLUMNS.index(name)].tolist()
+def column(watch: Watch, name: str) -> list[int]:
+    return [int(value) for value in watch.bursts()[:, COLUMNS.index(name)]]
 
 
-def test_what_all_threads_waited_between_two_readings(files):
+def test_what_all_threads_waited_between_two_readings(files: Path) -> None:
     watch = Watch(str(files))
     watch.begin()
     watch.read(3)
@@ -51,7 +52,7 @@ def test_what_all_threads_waited_between_two_readings(files):
     assert [stretch["bursts"] for stretch in told["stretches"]] == [2]
 
 
-def test_a_thread_that_did_not_run_in_a_stretch_is_watched_no_longer(files):
+def test_a_thread_that_did_not_run_in_a_stretch_is_watched_no_longer(files: Path) -> None:
     watch = Watch(str(files))
     watch.begin()
     write(files, f"self/task/{MAIN}/schedstat", "900 1000 4\n")
@@ -74,7 +75,9 @@ def test_a_thread_that_did_not_run_in_a_stretch_is_watched_no_longer(files):
         ("stat", "cpu 1 2\n", "stretches", "does not tell"),
     ],
 )
-def test_what_a_kernel_does_not_tell_has_its_reason(files, path, text, name, reason):
+def test_what_a_kernel_does_not_tell_has_its_reason(
+    files: Path, path: str, text: str | None, name: str, reason: str
+) -> None:
     path = path.replace("MAIN", MAIN)  # not a parameter: pytest's processes must collect the same tests
     (files / "proc" / path).unlink()
     if text is not None:
@@ -90,14 +93,14 @@ def test_what_a_kernel_does_not_tell_has_its_reason(files, path, text, name, rea
     assert column(watch, "samples") == [1]
 
 
-def spin(seconds):
+def spin(seconds: float) -> None:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
 
 
 @pytest.mark.parametrize("call_s", [0.0001, 0.004])
-def test_every_sample_is_in_a_burst_and_the_reading_in_none(call_s):
+def test_every_sample_is_in_a_burst_and_the_reading_in_none(call_s: float) -> None:
     watch = Watch()
     samples = timing.steady(
         lambda: spin(call_s), min_runs=30, min_seconds=0.3, max_seconds=20, pause=lambda: None, watch=watch
@@ -111,7 +114,7 @@ def test_every_sample_is_in_a_burst_and_the_reading_in_none(call_s):
         assert set(bursts[:, 0]) == {1}
 
 
-def test_a_neighbour_on_the_same_processor_is_seen_to_take_it():
+def test_a_neighbour_on_the_same_processor_is_seen_to_take_it() -> None:
     """Two that want one processor: whatever else runs, we wait for the other."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})

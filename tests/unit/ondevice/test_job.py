@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,14 +26,14 @@ JOB = {
 }
 
 
-def test_a_job_is_read_back(tmp_path):
+def test_a_job_is_read_back(tmp_path: Path) -> None:
     write_json(str(tmp_path / "job.json"), JOB)
     assert read_job(str(tmp_path / "job.json")).artifact == "m.tflite"
     assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
 
 
 @pytest.mark.parametrize("change", [{"schema": 2}, {"extra": 1}, {"threads": None}])
-def test_another_job_is_refused(tmp_path, change):
+def test_another_job_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     job = JOB | change
     if change == {"threads": None}:
         del job["threads"]

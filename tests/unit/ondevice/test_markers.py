@@ -6,7 +6,7 @@ import os
 from edgerig.ondevice import markers
 
 
-def test_a_real_kernel_answers_no_marker_and_nothing_is_left_behind():
+def test_a_real_kernel_answers_no_marker_and_nothing_is_left_behind() -> None:
     open_before = set(os.listdir("/proc/self/fd"))
     called = []
     found = markers.count(lambda: called.append(1))

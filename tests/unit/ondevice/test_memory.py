@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from processes import running, wait_for
@@ -22,7 +24,7 @@ memory.measure_in_fork(exercise)
 
 
 @pytest.fixture(autouse=True)
-def held():
+def held() -> Iterator[None]:
     """The host's end of standard input: in a test, as in a runner, it is a pipe nobody writes to."""
     before, (reader, writer) = os.dup(0), os.pipe()
     os.dup2(reader, 0)
@@ -32,8 +34,8 @@ def held():
         os.close(end)
 
 
-def test_the_peak_includes_what_the_pass_allocated():
-    def exercise(runtime_imported):
+def test_the_peak_includes_what_the_pass_allocated() -> None:
+    def exercise(runtime_imported: Callable[[], object]) -> None:
         runtime_imported()
         bytearray(b"x" * 100_000_000)
 
@@ -42,25 +44,25 @@ def test_the_peak_includes_what_the_pass_allocated():
     assert "numpy" in found["includes"]
 
 
-def test_the_parent_is_not_touched():
+def test_the_parent_is_not_touched() -> None:
     memory.measure_in_fork(lambda ready: os.environ.__setitem__("EDGERIG_FORKED", "1"))
     assert "EDGERIG_FORKED" not in os.environ
 
 
-def test_a_failure_is_a_reason():
-    def exercise(_):
+def test_a_failure_is_a_reason() -> None:
+    def exercise(_: object) -> None:
         raise RuntimeError("no such file")
 
     assert memory.measure_in_fork(exercise) == {"reason": "the memory pass failed: RuntimeError: no such file"}
 
 
-def test_a_killed_pass_is_a_reason():
+def test_a_killed_pass_is_a_reason() -> None:
     found = memory.measure_in_fork(lambda _: os.kill(os.getpid(), 9))
     assert found == {"reason": "the memory pass was killed by signal 9"}
 
 
 @pytest.mark.parametrize("own_group", [True, False])
-def test_a_pass_that_hangs_ends_with_the_host(tmp_path, own_group):
+def test_a_pass_that_hangs_ends_with_the_host(tmp_path: Path, own_group: bool) -> None:
     told = tmp_path / "pid"
     runner = subprocess.Popen(
         [sys.executable, "-c", HANGS, str(told)], stdin=subprocess.PIPE, start_new_session=own_group
@@ -73,7 +75,7 @@ def test_a_pass_that_hangs_ends_with_the_host(tmp_path, own_group):
     wait_for(lambda: not running(hanging))
 
 
-def test_a_host_that_is_killed_takes_a_hanging_pass_with_it(tmp_path):
+def test_a_host_that_is_killed_takes_a_hanging_pass_with_it(tmp_path: Path) -> None:
     """The whole chain: `process.run`, the runner, its fork."""
     told = tmp_path / "pid"
     argv = f"[sys.executable, '-c', {HANGS!r}, {str(told)!r}]"

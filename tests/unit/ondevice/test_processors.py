@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ ALLOWED = sorted(os.sched_getaffinity(0))
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     """A file system in which this process is in the cgroup /a/b, with no limit yet."""
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("4:cpu:/x\n0::/a/b\n")
@@ -36,7 +37,9 @@ def root(tmp_path):
         ({"a/b": "1 0"}, 4),
     ],
 )
-def test_the_tightest_limit_counts(root, monkeypatch, limits, expected):
+def test_the_tightest_limit_counts(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, str], expected: int
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
     for group, text in limits.items():
         (root / "sys/fs/cgroup" / group / "cpu.max").write_text(text + "\n")
@@ -44,7 +47,7 @@ def test_the_tightest_limit_counts(root, monkeypatch, limits, expected):
 
 
 @pytest.mark.parametrize("groups", [None, "4:cpu:/x\n", "0::/../../elsewhere\n"])
-def test_without_a_cgroup_to_be_seen_the_affinity_counts(root, groups):
+def test_without_a_cgroup_to_be_seen_the_affinity_counts(root: Path, groups: str | None) -> None:
     (root / "sys/fs/cgroup/cpu.max").write_text("1000 100000\n")
     if groups is None:
         (root / "proc/self/cgroup").unlink()
@@ -53,7 +56,7 @@ def test_without_a_cgroup_to_be_seen_the_affinity_counts(root, groups):
     assert processors.available(str(root)) == len(ALLOWED)
 
 
-def test_the_affinity_of_this_process_counts():
+def test_the_affinity_of_this_process_counts() -> None:
     code = (
         "import os\nfrom edgerig.ondevice import processors\n"
         f"os.sched_setaffinity(0, [{ALLOWED[0]}])\nprint(processors.available('/nonexistent'))"
@@ -79,18 +82,18 @@ print(json.dumps(seen))
 """
 
 
-def kept(wanted):
+def kept(wanted: list[int]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", KEPT, json.dumps(wanted)], capture_output=True, text=True, timeout=60, check=False
     )
 
 
-def test_threads_and_children_keep_to_the_same_processors():
+def test_threads_and_children_keep_to_the_same_processors() -> None:
     done = kept(ALLOWED[:1])
     assert json.loads(done.stdout) == [ALLOWED[:1]] * 3, done.stderr
 
 
 @pytest.mark.parametrize("wanted", [[1023], [ALLOWED[0], 1023]])
-def test_processors_that_are_not_there_are_refused(wanted):
+def test_processors_that_are_not_there_are_refused(wanted: list[int]) -> None:
     named, there = ", ".join(map(str, wanted)), ", ".join(map(str, ALLOWED))
     assert f"refused: processors {named} were asked for; the runner may use {there}" in kept(wanted).stderr

@@ -2,20 +2,21 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from edgerig.ondevice.sensors import Sensors
 
 
-def write(root, files):
+def write(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
 
-def stat(cpu):
+def stat(cpu: int) -> str:
     """/proc/self/stat with a name that tries to look like fields; field 39 is the processor."""
     after_name = ["S", *(["7"] * 35), str(cpu), *(["0"] * 13)]
     return f"1234 (a ) 9 b) {' '.join(after_name)}\n"
@@ -33,7 +34,7 @@ PI = {
 }
 
 
-def test_this_machine_tells_what_it_has_and_why_it_lacks_the_rest():
+def test_this_machine_tells_what_it_has_and_why_it_lacks_the_rest() -> None:
     sensors = Sensors()
     found = sensors.read()
     assert found["load1"] >= 0
@@ -45,7 +46,7 @@ def test_this_machine_tells_what_it_has_and_why_it_lacks_the_rest():
     assert sensors.read()["at_ns"] - found["at_ns"] >= 10_000_000
 
 
-def test_a_raspberry_pi(tmp_path):
+def test_a_raspberry_pi(tmp_path: Path) -> None:
     write(tmp_path, PI)
     sensors = Sensors(str(tmp_path))
     found = sensors.read()
@@ -62,14 +63,14 @@ def test_a_raspberry_pi(tmp_path):
     assert sensors.reasons == {}
 
 
-def test_a_pi_whose_kernel_does_not_tell_is_asked_through_vcgencmd(tmp_path):
+def test_a_pi_whose_kernel_does_not_tell_is_asked_through_vcgencmd(tmp_path: Path) -> None:
     write(tmp_path, {"usr/bin/vcgencmd": '#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50005\n'})
     (tmp_path / "usr/bin/vcgencmd").chmod(0o755)
     assert Sensors(str(tmp_path)).read()["throttled_bits"] == 0x50005
 
 
 @pytest.mark.parametrize("said", ["exit 1", "echo VCHI initialization failed", "echo throttled=0xZZ"])
-def test_a_vcgencmd_that_does_not_answer_is_a_missing_value(tmp_path, said):
+def test_a_vcgencmd_that_does_not_answer_is_a_missing_value(tmp_path: Path, said: str) -> None:
     write(tmp_path, {"usr/bin/vcgencmd": f"#!/bin/sh\n{said}\n"})
     (tmp_path / "usr/bin/vcgencmd").chmod(0o755)
     sensors = Sensors(str(tmp_path))
@@ -77,7 +78,7 @@ def test_a_vcgencmd_that_does_not_answer_is_a_missing_value(tmp_path, said):
     assert sensors.reasons["throttled_bits"]
 
 
-def test_of_a_phones_many_zones_the_processors_hottest_counts(tmp_path):
+def test_of_a_phones_many_zones_the_processors_hottest_counts(tmp_path: Path) -> None:
     zones = {"battery": "31000", "cpu-1-0": "48200", "cpu-1-1": "52700", "chg-therm": "91000", "cpu-dead": "-273000"}
     for index, (kind, temp) in enumerate(zones.items()):
         folder = f"sys/class/thermal/thermal_zone{index}"
@@ -85,12 +86,12 @@ def test_of_a_phones_many_zones_the_processors_hottest_counts(tmp_path):
     assert Sensors(str(tmp_path)).read()["temperature_c"] == 52.7
 
 
-def test_where_no_zone_names_the_processor_all_are_asked(tmp_path):
+def test_where_no_zone_names_the_processor_all_are_asked(tmp_path: Path) -> None:
     write(tmp_path, {"sys/class/thermal/thermal_zone0/type": "acpitz", "sys/class/thermal/thermal_zone0/temp": "27800"})
     assert Sensors(str(tmp_path)).read()["temperature_c"] == 27.8
 
 
-def test_nothing_there_is_nothing_told(tmp_path):
+def test_nothing_there_is_nothing_told(tmp_path: Path) -> None:
     write(tmp_path, {"proc/meminfo": "\0garbage", "proc/loadavg": "soon"})
     sensors = Sensors(str(tmp_path))
     found = sensors.read()

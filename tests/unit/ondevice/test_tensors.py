@@ -82,7 +82,7 @@ def test_a_scalar_is_a_tensor_of_no_axes() -> None:
 def test_integers_never_pass_through_a_float(dtype: str) -> None:
     info, values = tensor(dtype), np.array([16_777_217, 2**53 + 1], np.dtype(dtype))
     assert quantize(values, info).tolist() == dequantize(values, info).tolist() == values.tolist()
-    assert exactly(values.astype(np.uint64), np.dtype("int64")).tolist() == values.tolist()  # type: ignore[union-attr]
+    assert exactly(values.astype(np.uint64), np.dtype("int64")).tolist() == values.tolist()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,7 +73,7 @@ def test_with_a_repository_to_look_at_files_are_links_to_it() -> None:
     assert told == "[w](https://example.org/edgerig/blob/HEAD/.ci/run)"
 
 
-def pages(entries: list[object]) -> set[str]:
+def pages(entries: list[Any]) -> set[str]:
     """Every page of a navigation."""
     found: set[str] = set()
     for entry in entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.project.hooks import ROOT, hook
@@ -24,7 +25,7 @@ def parts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("file", toml_keys.files(), ids=lambda file: file.title)
-def test_every_key_of_a_model_is_named(file) -> None:
+def test_every_key_of_a_model_is_named(file: Any) -> None:
     part = parts()[file.title]
     for number, (place, model) in enumerate(toml_keys.tables(file)):
         told = part.split(f"### `{place}`\n", 1)[-1] if number or file.above else part

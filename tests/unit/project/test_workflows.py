@@ -21,7 +21,8 @@ PINNED = re.compile(r"^[\w.-]+/[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})$")
 
 
 def parsed(file: Path) -> dict[Any, Any]:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    found: dict[Any, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
 
 
 def steps(workflow: dict[Any, Any]) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from unit.made_results import changed
 
 from edgerig.figures.numbers import duration
 from edgerig.report.run.columns import columns, every_column
-from edgerig.results import Accuracy, CellResult, Coverage, OutputParity, Parity, Results
+from edgerig.results import Accuracy, Coverage, OutputParity, Parity, Results
 
 BY_KEY = {column.key: column for column in every_column()}
 TOP5 = Accuracy(metric="top5", value=0.998, ci95=(0.99, 1.0), samples=540)
 MSE = Accuracy(metric="mse", value=0.0123, higher_is_better=False, unit="", samples=540)
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
 
 
 def test_emulated_latencies_have_no_place_in_the_order(results: Results) -> None:

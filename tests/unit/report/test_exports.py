@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
+import numpy.typing as npt
 import pytest
 from unit.history.runs import make_cell, make_run
 
@@ -24,7 +27,7 @@ RUN = make_run(1, PLAIN, EMULATED, FAILED, commit="c" * 40)
 TEXTS = {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}}
 
 
-def strict(required: tuple[str, ...], **properties):
+def strict(required: tuple[str, ...], **properties: object) -> dict[str, object]:
     return {"type": "object", "additionalProperties": False, "required": list(required), "properties": properties}
 
 
@@ -70,7 +73,7 @@ def reasons(done: exports.Export) -> dict[str, str]:
     return found
 
 
-def test_pytorch_records_follow_the_database_and_hold_no_emulated_time(tmp_path):
+def test_pytorch_records_follow_the_database_and_hold_no_emulated_time(tmp_path: Path) -> None:
     done = exports.write("pytorch", RUN, tmp_path, None)
     records = json.loads((tmp_path / "export" / "pytorch.json").read_text())
     jsonschema.validate(records, PYTORCH)
@@ -88,7 +91,7 @@ def test_pytorch_records_follow_the_database_and_hold_no_emulated_time(tmp_path)
     assert "instructions: not emulated" in reasons(done)[PLAIN.id]
 
 
-def raw_run(folder, cell: str, samples) -> None:
+def raw_run(folder: Path, cell: str, samples: npt.NDArray[Any]) -> None:
     folder.mkdir(parents=True)
     tensor = {"name": "y", "shape": [1, 2], "dtype": "float32"}
     engine = {"inputs": [tensor], "outputs": [tensor], "runtime": "LiteRT", "version": "2.3.0", "threads": 1}
@@ -102,7 +105,7 @@ def raw_run(folder, cell: str, samples) -> None:
     np.save(folder / "output_0.npy", np.zeros((3, 2), dtype="<f4"))
 
 
-def test_litert_files_have_the_tools_keys_and_its_percentiles(tmp_path):
+def test_litert_files_have_the_tools_keys_and_its_percentiles(tmp_path: Path) -> None:
     samples = np.arange(1, 101) * 1_000_000
     raw_run(tmp_path / "raw" / "one", PLAIN.id, samples)
     timed = PLAIN.model_copy(update={"raw": "raw/one"})
@@ -124,7 +127,7 @@ def test_litert_files_have_the_tools_keys_and_its_percentiles(tmp_path):
     }  # fmt: skip
 
 
-def test_litert_leaves_out_what_the_raw_samples_would_tell_when_they_are_gone(tmp_path):
+def test_litert_leaves_out_what_the_raw_samples_would_tell_when_they_are_gone(tmp_path: Path) -> None:
     gone = PLAIN.model_copy(update={"raw": "raw/gone"})
     done = exports.write("litert", make_run(1, gone), tmp_path, tmp_path / "out")
     told = json.loads(next((tmp_path / "out").iterdir()).read_text())
@@ -132,7 +135,7 @@ def test_litert_leaves_out_what_the_raw_samples_would_tell_when_they_are_gone(tm
     assert "raw.json cannot be read" in reasons(done)[PLAIN.id]
 
 
-def test_every_export_is_importable_by_its_row():
+def test_every_export_is_importable_by_its_row() -> None:
     from edgerig.registry import load_object
 
     for name, form in exports.EXPORTS.items():
@@ -140,7 +143,7 @@ def test_every_export_is_importable_by_its_row():
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet", "pytorch", "litert"])
-def test_a_place_that_cannot_be_written_says_so(tmp_path, name):
+def test_a_place_that_cannot_be_written_says_so(tmp_path: Path, name: str) -> None:
     from edgerig.errors import ResultsError
 
     (tmp_path / "file").write_text("")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import browser as chromium
 import pytest
 from lxml import etree
 
 from edgerig.compare.comparison import CellChange, Comparison, MetricChange
-from edgerig.compare.gate import Check, GateResult
+from edgerig.compare.gate import Check, GateResult, Outcome
 from edgerig.report.comparison import html as comparison_html
 from edgerig.report.comparison import markdown as comparison_markdown
 from edgerig.report.gate import annotations as gate_annotations
@@ -23,12 +24,12 @@ SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
 HOSTILE = "<script>alert(1)</script>|\x1b[31m\r\n::error::x % , : ]]> \ufffe `x`"
 
 
-def check(outcome: str, cell: str = "net@rpi4/t1", name: str = "size", message: str = "found") -> Check:
+def check(outcome: Outcome, cell: str = "net@rpi4/t1", name: str = "size", message: str = "found") -> Check:
     return Check(cell=cell, name=name, outcome=outcome, message=message)
 
 
-def result(*checks: Check, rule: str = "fail", outcome: str = "fail") -> GateResult:
-    return GateResult(run="new", base="old", rule=rule, outcome=outcome, checks=checks)
+def result(*checks: Check, outcome: Literal["pass", "fail", "inconclusive"] = "fail") -> GateResult:
+    return GateResult(run="new", base="old", rule="fail", outcome=outcome, checks=checks)
 
 
 EVERY = result(check("fail", HOSTILE, message=HOSTILE), check("inconclusive"), check("pass"), check("left out"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from unit.made_results import changed
+
 from edgerig.report.run import groups
-from edgerig.results import CellResult, Coverage, OutputParity, Parity, Results, Verdict, order
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
+from edgerig.results import Coverage, OutputParity, Parity, Results, Verdict, VerdictEvidence, order
 
 
 def test_warnings_and_reasons_are_grouped(results: Results) -> None:
@@ -25,7 +23,7 @@ def test_warnings_and_reasons_are_grouped(results: Results) -> None:
 def test_words_that_differ_in_their_figures_alone_are_one_group(results: Results) -> None:
     advice = ("known to ±3.2% only", "known to ±11% only", "too few samples")
     cells = [
-        changed(cell, verdict=Verdict(label="noisy", evidence={}, advice=text))
+        changed(cell, verdict=Verdict(label="noisy", evidence=VerdictEvidence(), advice=text))
         for cell, text in zip(results.cells[:3], advice, strict=True)
     ]
     found = [(group.text, len(group.cells)) for group in groups.warnings(cells)]
@@ -35,7 +33,7 @@ def test_words_that_differ_in_their_figures_alone_are_one_group(results: Results
 def test_the_gravest_warning_is_told_first(results: Results) -> None:
     labels = ("noisy", "emulated", "wrong", "fallback")
     cells = [
-        changed(cell, verdict=Verdict(label=label, evidence={}, advice="x"))
+        changed(cell, verdict=Verdict(label=label, evidence=VerdictEvidence(), advice="x"))
         for cell, label in zip(results.cells[:4], labels, strict=True)
     ]
     assert [group.title for group in groups.warnings(cells)] == ["wrong", "fallback", "noisy", "emulated"]

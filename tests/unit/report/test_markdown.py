@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from edgerig.report import markdown_text
 from edgerig.report.run import markdown
 from edgerig.report.run.columns import columns
 from edgerig.results import Results
@@ -69,4 +70,4 @@ def test_the_headline_and_the_command_are_given(results: Results) -> None:
     ],
 )
 def test_text_is_shown_literally(given: str, written: str) -> None:
-    assert markdown.text(given) == written
+    assert markdown_text.text(given) == written

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import browser as chromium
 import pytest
@@ -28,13 +29,13 @@ def with_twins(results: Results) -> Results:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Any]:
     with chromium.running() as found:
         yield found
 
 
 @pytest.fixture
-def opened(browser, results: Results, tmp_path: Path) -> Iterator[tuple[object, list[str]]]:
+def opened(browser: Any, results: Results, tmp_path: Path) -> Iterator[tuple[Any, list[str]]]:
     """The page at a phone's width, and everything that went wrong or was asked for since it was opened."""
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(results))
@@ -42,7 +43,8 @@ def opened(browser, results: Results, tmp_path: Path) -> Iterator[tuple[object, 
     page = browser.new_page(viewport={"width": 400, "height": 800})
     page.on("console", lambda message: events.append(message.text))
     page.on("pageerror", lambda error: events.append(str(error)))
-    page.on("dialog", lambda dialog: (events.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: events.append(dialog.message))
+    page.on("dialog", lambda dialog: dialog.dismiss())
     page.on("request", lambda request: events.append(request.url) if request.url != file.as_uri() else None)
     page.goto(file.as_uri())
     page.wait_for_selector("html[data-ready]")
@@ -56,18 +58,21 @@ def milliseconds(text: str) -> float:
     return float(number) / (1000 if unit == "µs" else 1)
 
 
-def shown(page, column: str) -> list[str]:
+def shown(page: Any, column: str) -> list[str]:
     """The texts of the table's column, top to bottom."""
-    return page.evaluate(
+    texts: list[str] = page.evaluate(
         """column => {
             const at = [...document.querySelectorAll('#table th')].findIndex(th => th.textContent === column);
             return [...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[at].textContent);
         }""",
         column,
     )
+    return texts
 
 
-def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(opened, results: Results) -> None:
+def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(
+    opened: tuple[Any, list[str]], results: Results
+) -> None:
     page, events = opened
     models = list(dict.fromkeys(cell.model for cell in results.cells))
     for model in models:
@@ -85,20 +90,20 @@ def test_plots_are_drawn_for_every_choice_and_nothing_is_fetched(opened, results
     assert events == []
 
 
-def test_no_plot_shows_an_emulated_latency(opened) -> None:
+def test_no_plot_shows_an_emulated_latency(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     page.select_option("#device", label=HOSTILE)
     assert page.text_content("#tradeoff .xtitle").startswith("million instructions")
     assert "An emulator's time is not drawn." in page.inner_text("#distribution-note")
 
 
-def test_dominated_variants_are_faint(opened) -> None:
+def test_dominated_variants_are_faint(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     opacities = page.evaluate("document.getElementById('tradeoff').data.flatMap(trace => trace.marker.opacity)")
     assert {0.3, 1} == set(opacities)
 
 
-def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened) -> None:
+def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened: tuple[Any, list[str]]) -> None:
     page, events = opened
     planned = shown(page, "p50")
     header = page.locator("#table th", has_text="p50")
@@ -119,7 +124,7 @@ def test_sorting_by_keyboard_keeps_what_is_not_comparable_last(opened) -> None:
     assert events == []
 
 
-def test_filters_combine_and_clear(opened) -> None:
+def test_filters_combine_and_clear(opened: tuple[Any, list[str]]) -> None:
     page, events = opened
     page.fill("#find", "ONNX int8")
     assert len(shown(page, "format")) == 8
@@ -135,7 +140,7 @@ def test_filters_combine_and_clear(opened) -> None:
     assert events == []
 
 
-def test_every_planned_cell_says_why_it_has_no_figures(opened) -> None:
+def test_every_planned_cell_says_why_it_has_no_figures(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     reasons = dict(zip(shown(page, "status"), shown(page, "reason or advice"), strict=True))
     assert reasons["failed"].startswith("build: converter said:")
@@ -143,7 +148,7 @@ def test_every_planned_cell_says_why_it_has_no_figures(opened) -> None:
     assert reasons["unsupported"] == "build: executorch lowers fp16 for Linear weights only"
 
 
-def test_a_click_on_a_point_finds_its_variant(opened) -> None:
+def test_a_click_on_a_point_finds_its_variant(opened: tuple[Any, list[str]]) -> None:
     page, events = opened
     # Plotly listens on a layer above its points: the click goes where the point is.
     box = page.evaluate("""() => {
@@ -162,7 +167,9 @@ def test_a_click_on_a_point_finds_its_variant(opened) -> None:
     assert events == []
 
 
-def test_buttons_lead_from_a_decision_to_its_plots_and_from_a_warning_to_its_cells(opened) -> None:
+def test_buttons_lead_from_a_decision_to_its_plots_and_from_a_warning_to_its_cells(
+    opened: tuple[Any, list[str]],
+) -> None:
     page, events = opened
     page.locator(f'button.show[data-device="{HOSTILE}"]').first.click()
     assert page.input_value("#device") == HOSTILE
@@ -173,7 +180,7 @@ def test_buttons_lead_from_a_decision_to_its_plots_and_from_a_warning_to_its_cel
     assert events == []
 
 
-def test_the_matrix_colours_within_a_row_and_names_what_did_not_run(opened) -> None:
+def test_the_matrix_colours_within_a_row_and_names_what_did_not_run(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     rows = page.evaluate(
         "[...document.querySelectorAll('#matrix tbody tr')].map(tr => [...tr.cells].map(td => td.textContent))"
@@ -189,7 +196,7 @@ def test_the_matrix_colours_within_a_row_and_names_what_did_not_run(opened) -> N
     assert shown(page, "status") == ["unsupported"]
 
 
-def test_a_printed_page_shows_every_cell_in_light_colours(opened) -> None:
+def test_a_printed_page_shows_every_cell_in_light_colours(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -217,7 +224,7 @@ def with_errors(results: Results) -> Results:
 
 
 @pytest.fixture
-def erring(browser, results: Results, tmp_path: Path) -> Iterator[object]:
+def erring(browser: Any, results: Results, tmp_path: Path) -> Iterator[Any]:
     file = tmp_path / "index.html"
     file.write_bytes(html_writer.render(with_errors(results)))
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -235,7 +242,9 @@ def erring(browser, results: Results, tmp_path: Path) -> Iterator[object]:
         ("relative error", "0.0100", "0.200"),
     ],
 )
-def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(erring, figure: str, best: str, worst: str) -> None:
+def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(
+    erring: Any, figure: str, best: str, worst: str
+) -> None:
     erring.select_option("#figure", label=figure)
     assert erring.locator("#matrix tbody td.best").all_inner_texts() == [best]
     deepest = erring.evaluate(
@@ -246,7 +255,7 @@ def test_the_matrix_outlines_the_best_whichever_way_a_figure_goes(erring, figure
     assert deepest == worst
 
 
-def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(erring, opened) -> None:
+def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(erring: Any, opened: tuple[Any, list[str]]) -> None:
     assert erring.text_content("#tradeoff .ytitle") == "mse (lower is better)"
     low, high = erring.evaluate("document.getElementById('tradeoff').layout.yaxis.range")
     assert low > high
@@ -256,7 +265,7 @@ def test_up_is_better_in_the_trade_off_whichever_way_a_metric_goes(erring, opene
     assert page.text_content("#tradeoff .ytitle") == "top1 %"
 
 
-def test_short_times_are_in_microseconds_on_axes_and_in_hovers(opened) -> None:
+def test_short_times_are_in_microseconds_on_axes_and_in_hovers(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     assert " µs" in page.locator("#tradeoff .xtick text").first.text_content()
     hovers = page.evaluate("document.getElementById('tradeoff').data.flatMap(trace => trace.hovertext)")
@@ -265,7 +274,7 @@ def test_short_times_are_in_microseconds_on_axes_and_in_hovers(opened) -> None:
     assert "p50 12.9 µs (" in marks[0]
 
 
-def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring) -> None:
+def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring: Any) -> None:
     rows = [row.split("\t") for row in erring.locator(".outputs tbody tr").all_inner_texts()]
     assert len(rows) == 8
     assert rows[7][1:] == ["scores (worst)", "0.200", "50.0 %", "channel 4 is 0.001 of the whole", "none"]
@@ -273,7 +282,7 @@ def test_outputs_stand_one_by_one_and_the_worst_is_marked(erring) -> None:
     assert "psnr\n1,000 dB" in erring.locator(".card .figures").first.inner_text()
 
 
-def test_columns_are_chosen_by_keyboard(opened) -> None:
+def test_columns_are_chosen_by_keyboard(opened: tuple[Any, list[str]]) -> None:
     page, events = opened
     headers = "[...document.querySelectorAll('#table th')].map(th => th.textContent)"
     usual = page.evaluate(headers)
@@ -299,19 +308,19 @@ def test_columns_are_chosen_by_keyboard(opened) -> None:
     assert events == []
 
 
-def test_the_usual_columns_fit_a_laptop(erring) -> None:
+def test_the_usual_columns_fit_a_laptop(erring: Any) -> None:
     assert erring.evaluate(
         "(table => table.scrollWidth <= table.parentElement.clientWidth)(document.getElementById('table'))"
     )
 
 
-def test_one_source_has_no_framework_view(opened) -> None:
+def test_one_source_has_no_framework_view(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     assert page.locator("#frameworks").count() == page.locator("nav a", has_text="Frameworks").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_accessible(browser, results: Results, tmp_path: Path, scheme: str) -> None:
+def test_the_page_is_accessible(browser: Any, results: Results, tmp_path: Path, scheme: str) -> None:
     """axe-core: no finding that is serious or critical, with the framework view, outputs and several metrics."""
     file = tmp_path / "index.html"
     twins = with_twins(results)
@@ -321,7 +330,7 @@ def test_the_page_is_accessible(browser, results: Results, tmp_path: Path, schem
     assert grave == [], json.dumps(grave, indent=1)
 
 
-def test_device_state_is_drawn_and_throttling_marked(browser, results: Results, tmp_path: Path) -> None:
+def test_device_state_is_drawn_and_throttling_marked(browser: Any, results: Results, tmp_path: Path) -> None:
     hot = Reading(temperature_c=80.0, frequency_khz=600_000, throttled=("throttled",))
     state = CellState(before=Reading(temperature_c=40.0, frequency_khz=1_500_000), during=(hot,), after=hot)
     first = results.cells[0].model_copy(update={"state": state})
@@ -338,7 +347,7 @@ def test_device_state_is_drawn_and_throttling_marked(browser, results: Results, 
     page.close()
 
 
-def test_many_cells_are_paged(browser, results: Results, tmp_path: Path) -> None:
+def test_many_cells_are_paged(browser: Any, results: Results, tmp_path: Path) -> None:
     many = [
         cell.model_copy(update={"id": f"{cell.id}{n}", "threads": n}) for n in range(1, 9) for cell in results.cells
     ]

@@ -132,7 +132,7 @@ def test_schema_1_is_migrated(tmp_path: Path, results: Results) -> None:
 
 def newer(file: Path, **more: Any) -> dict[str, Any]:
     """The document as a newer minor version might have written it: `more` in its first cell, a field elsewhere."""
-    document = json.loads(file.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     document |= {"schema_minor": SCHEMA_MINOR + 3, "signature": "0" * 64}
     document["cells"][0] |= {"stages": [{"name": "warm", "ms": 1.5}], "queue_ms": None, **more}
     document["cells"][0]["latency"]["p95_ms"] = 0.25
@@ -207,4 +207,4 @@ def test_what_no_version_would_have_written_is_refused(file: Path, more: dict[st
 
 def test_inside_edgerig_a_field_that_there_is_none_of_is_an_error(results: Results) -> None:
     with pytest.raises(ValueError, match="Extra inputs are not permitted: mode"):
-        type(results.run)(**results.run.model_dump(), mode="x")
+        type(results.run).model_validate({**results.run.model_dump(), "mode": "x"})

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
+from unit.made_results import changed
+
 from edgerig.report.run import view
-from edgerig.results import CellResult, Results
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
+from edgerig.results import Results
 
 
 def test_outcome_counts_every_status(results: Results) -> None:

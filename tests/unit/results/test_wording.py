@@ -1,21 +1,14 @@
 from __future__ import annotations
 
+from unit.made_results import cells_of, changed
+
 from edgerig.figures import metric
 from edgerig.figures.accuracy import interval
-from edgerig.results import Accuracy, CellResult, Results, Verdict, order, wording
-
-
-def cells_of(results: Results, model: int, device: int) -> list[CellResult]:
-    model_name, device_name = [record.model for record in results.models.values()][model], list(results.devices)[device]
-    return [cell for cell in order.ordered(results) if (cell.model, cell.device) == (model_name, device_name)]
-
-
-def changed(cell: CellResult, **fields: object) -> CellResult:
-    return cell.model_copy(update=fields)
+from edgerig.results import Accuracy, Results, Verdict, VerdictEvidence, wording
 
 
 def test_a_doubtful_latency_says_so(results: Results) -> None:
-    cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence={}, advice=""))
+    cell = changed(cells_of(results, 0, 0)[0], verdict=Verdict(label="noisy", evidence=VerdictEvidence(), advice=""))
     assert wording.described(cell) == "p50 13.1 µs (noisy), 155 kB, 98.5 % top1"
 
 

@@ -22,10 +22,10 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     )
     found = load_budget(file)
     assert found.inconclusive == "pass"
-    assert found.limits("a-int8@b").size_bytes == 100_000
-    assert found.minimums("a-int8@b").accuracy == 0.005
-    assert found.minimums("a-fp32@b").accuracy == 0.01
-    assert found.minimums("a-fp32@b").latency == 0.08
+    assert found.limits("a-int8@b").of("size_bytes") == 100_000
+    assert found.minimums("a-int8@b").least("accuracy") == 0.005
+    assert found.minimums("a-fp32@b").least("accuracy") == 0.01
+    assert found.minimums("a-fp32@b").least("latency") == 0.08
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from edgerig.results import (
     Results,
     RunInfo,
     Verdict,
+    VerdictEvidence,
 )
 from edgerig.sweep.observed import observe
 
@@ -36,7 +38,7 @@ SAMPLES = 40
 TENSOR = {"name": "logits", "shape": [1, 4], "dtype": "float32"}
 
 
-def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path):
+def test_a_cell_whose_times_say_nothing_is_compared_all_the_same(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     folders = (run / "raw" / CELL, *sorted((run / "raw" / CELL).glob("repeat-*")))
     for folder, samples in zip(folders, np.split(np.repeat([1, 10**12], [648, 552]), 3), strict=True):
@@ -77,7 +79,7 @@ def write_run(
     return folder
 
 
-def write_process(own: Path, samples: np.ndarray, beside: dict) -> None:
+def write_process(own: Path, samples: np.ndarray, beside: dict[str, Any]) -> None:
     """What one process of the cell leaves in its folder `own`: its samples (int64 (S,), ns) and its part of the run."""
     own.mkdir(parents=True)
     np.save(own / "samples.npy", samples)
@@ -114,7 +116,7 @@ def made_cell(latency: Latency, wrong: int) -> CellResult:
             "latency": latency,
             "accuracy": Accuracy(metric="top1", value=value, ci95=(value - 0.1, 1.0), samples=SAMPLES),
             "parity": Parity(relative_error=0.01, max_abs_error=0.1, samples=SAMPLES, disagreement_reason="fp32"),
-            "verdict": Verdict(label="stable", evidence={"relative_half_width": 0.001}, advice=""),
+            "verdict": Verdict(label="stable", evidence=VerdictEvidence(relative_half_width=0.001), advice=""),
             "raw": f"raw/{CELL}",
         }
     )
@@ -134,7 +136,7 @@ def made_results(run: str, cell: CellResult) -> Results:
     )
 
 
-def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict:
+def controls(machine: tuple[float, float, float] | None, generator: np.random.Generator) -> dict[str, Any]:
     if machine is None:
         return {"control_ns": [118_000, 118_100]}
     usual = {"clock_ns": 118_000, "core_ns": 200_000, "memory_ns": 4_000_000}
@@ -146,7 +148,7 @@ def controls(machine: tuple[float, float, float] | None, generator: np.random.Ge
     }
 
 
-def told(base: Path, new: Path, capsys) -> tuple[str, list[str]]:
+def told(base: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, list[str]]:
     """What `edgerig compare` prints: the label of the cell's latency, and the lines that hold for the machine."""
     gating.compare_runs(base, new, as_json=True, out=None)
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
@@ -157,7 +159,9 @@ def told(base: Path, new: Path, capsys) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["folder", "baseline"])
-def test_a_change_of_the_clock_is_no_change_of_the_build(tmp_path: Path, capsys, as_file: bool) -> None:
+def test_a_change_of_the_clock_is_no_change_of_the_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_file: bool
+) -> None:
     """Runs whose machine is between 10 % faster and slower: the same build is the same, one that is 10 % slower is not,
     and what happened is said in one line above the table."""
     base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0), seed=100)
@@ -176,7 +180,9 @@ def test_a_change_of_the_clock_is_no_change_of_the_build(tmp_path: Path, capsys,
             assert "latencies are corrected for it" in lines[0]
 
 
-def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_open(tmp_path: Path, capsys) -> None:
+def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = write_run(tmp_path / "base", processes=5, machine=(1.0, 1.0, 1.0))
     base, large = changed(base, size_bytes=40_000_000), {"size_bytes": 40_000_000}
     for number, machine in enumerate(((1.0, 1.0, 1.5), (1.0, 1.6, 1.2), (1.4, 1.4, 1.4))):
@@ -188,7 +194,9 @@ def test_a_neighbour_that_only_loads_the_memory_or_shares_the_core_leaves_it_ope
         assert (new / text).read_text().count("more than the 25%") == 1
 
 
-def test_a_baseline_of_before_there_were_controls_compares_as_it_did(run: Path, tmp_path: Path, capsys) -> None:
+def test_a_baseline_of_before_there_were_controls_compares_as_it_did(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "older.toml"
     text = baseline.render(observe(run)).decode()
     assert "[devices.local.speed" in text
@@ -206,7 +214,7 @@ def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run")
 
 
-def changed(run: Path, **fields) -> Path:
+def changed(run: Path, **fields: object) -> Path:
     document = json.loads((run / "results.json").read_text())
     document["cells"][0] |= fields
     (run / "results.json").write_text(json.dumps(document))
@@ -245,7 +253,7 @@ def test_results_alone_and_a_baseline_file_compare_too(run: Path, tmp_path: Path
         ({"threads": "many"}, r"cells\[0\].threads"),
     ],
 )
-def test_a_hostile_file_is_refused_with_its_place(run: Path, fields: dict, said: str) -> None:
+def test_a_hostile_file_is_refused_with_its_place(run: Path, fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ResultsError, match=said) as caught:
         observe(changed(run, **fields))
     assert caught.value.hint
@@ -303,15 +311,18 @@ def test_wherever_a_file_is_cut_or_altered_there_is_no_traceback(run: Path, tmp_
     assert refused > 300
 
 
-def gate(new: Path, base: Path, **environment: str) -> dict:
+def gate(new: Path, base: Path, **environment: str) -> dict[str, Any]:
     try:
         gating.gate_run(new, base, None, ["*"], None)
     except (GateFailed, GateInconclusive) as error:
         assert error.exit_code == json.loads((new / "verdict.json").read_text())["exit_code"]
-    return json.loads((new / "verdict.json").read_text())
+    verdict: dict[str, Any] = json.loads((new / "verdict.json").read_text())
+    return verdict
 
 
-def test_the_gate_writes_its_files_and_tells_github(run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_gate_writes_its_files_and_tells_github(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     slow = write_run(tmp_path / "slow", p50_ns=12_000)
     summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

@@ -1,6 +1,7 @@
 """Room for one more process that builds, read from a made file system."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ GIB = 2**30
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A quiet machine of 4 processors with 8 GiB free; this process is in the cgroup /a, with no limit."""
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(room, "BETWEEN_LOOKS_S", 0)
@@ -23,12 +24,14 @@ def root(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("running", "there"), [(1, True), (4, True), (5, False)])
-def test_threads_that_run_or_wait_take_processors_and_not_the_load_of_minutes(root, running, there):
+def test_threads_that_run_or_wait_take_processors_and_not_the_load_of_minutes(
+    root: Path, running: int, there: bool
+) -> None:
     (root / "proc/loadavg").write_text(f"0.00 0.00 0.00 {running}/345 4711\n")
     assert room.for_one_more(str(root)) is there
 
 
-def test_memory_that_is_not_there_is_no_room(root):
+def test_memory_that_is_not_there_is_no_room(root: Path) -> None:
     (root / "proc/meminfo").write_text(f"MemAvailable:    {GIB // 1024} kB\n")
     assert not room.for_one_more(str(root))
 
@@ -37,12 +40,14 @@ def test_memory_that_is_not_there_is_no_room(root):
     ("most", "used", "cached", "there"),
     [("max", 9, 0, True), (4 * GIB, GIB, 0, True), (4 * GIB, 3 * GIB, 0, False), (4 * GIB, 3 * GIB, 2 * GIB, True)],
 )
-def test_a_cgroups_limit_counts_without_what_it_caches(root, most, used, cached, there):
+def test_a_cgroups_limit_counts_without_what_it_caches(
+    root: Path, most: str | int, used: int, cached: int, there: bool
+) -> None:
     group = root / "sys/fs/cgroup/a"
     for name, text in (("max", most), ("current", used), ("stat", f"anon 1\ninactive_file {cached}\n")):
         (group / f"memory.{name}").write_text(f"{text}\n")
     assert room.for_one_more(str(root)) is there
 
 
-def test_what_is_not_told_is_no_hindrance(tmp_path):
+def test_what_is_not_told_is_no_hindrance(tmp_path: Path) -> None:
     assert room.for_one_more(str(tmp_path))

@@ -1,17 +1,22 @@
 """Folders of images: order, labels, decoding, and what is refused."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
-from unit.build.datasets.opened import fits, lay
+from unit.build.datasets.opened import Laid, fits, lay
 
+from edgerig.build.datasets.dataset import Fits
 from edgerig.errors import DatasetError
 
 RGB = fits((1, 3, 4, 6), classes=2, layout="NCHW")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """Two classes of two 6×4 images, each of one colour."""
     for name, colours in {"cat": [(255, 0, 0), (0, 255, 0)], "dog": [(0, 0, 255), (255, 255, 255)]}.items():
         (tmp_path / "val" / name).mkdir(parents=True)
@@ -20,24 +25,24 @@ def folder(tmp_path):
     return tmp_path
 
 
-def images(folder, wanted=RGB, dataset=None, **keys):
+def images(folder: Path, wanted: Fits = RGB, dataset: dict[str, Any] | None = None, **keys: object) -> Laid:
     return lay({"images": {"folder": "val", **keys}, **(dataset or {})}, folder, wanted)
 
 
-def test_subfolders_are_classes_in_order_of_name(folder):
+def test_subfolders_are_classes_in_order_of_name(folder: Path) -> None:
     data = images(folder)
     assert data.labels.tolist() == [0, 0, 1, 1]
     assert data.inputs[0].shape == (4, 3, 4, 6)
     assert data.inputs[0][:, :, 0, 0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]
 
 
-def test_named_classes_give_the_order(folder):
+def test_named_classes_give_the_order(folder: Path) -> None:
     assert images(folder, dataset={"classes": ["dog", "cat"]}).labels.tolist() == [0, 0, 1, 1]
     first = images(folder, dataset={"classes": ["dog", "cat"]}).inputs[0][0, :, 0, 0]
     assert first.tolist() == [0, 0, 1]
 
 
-def test_channels_last_grey_and_normalized(folder):
+def test_channels_last_grey_and_normalized(folder: Path) -> None:
     grey = images(folder, fits((1, 4, 6, 1), classes=2, layout="NHWC"), mean=0.5, std=0.25)
     assert grey.inputs[0].shape == (4, 4, 6, 1)
     assert grey.inputs[0][3].max() == pytest.approx(2.0)
@@ -47,18 +52,18 @@ def test_channels_last_grey_and_normalized(folder):
     assert flat.inputs[0].shape == (4, 4, 6)
 
 
-def test_a_ready_files_layout_follows_from_its_shape(folder):
+def test_a_ready_files_layout_follows_from_its_shape(folder: Path) -> None:
     assert images(folder, fits((1, 4, 6, 3), classes=2)).inputs[0][0, 0, 0].tolist() == [1, 0, 0]
     assert images(folder, fits((1, 3, 4, 6), classes=2)).inputs[0][0, :, 0, 0].tolist() == [1, 0, 0]
     assert images(folder, fits((1, 3, 4, 6), classes=2), colour="bgr").inputs[0][0, :, 0, 0].tolist() == [0, 0, 1]
 
 
-def test_channel_means_follow_the_colour(folder):
+def test_channel_means_follow_the_colour(folder: Path) -> None:
     data = images(folder, mean=[1, 0, 0], std=[1, 2, 4])
     assert data.inputs[0][3, :, 0, 0].tolist() == [0, 0.5, 0.25]
 
 
-def test_resize_and_crop(folder):
+def test_resize_and_crop(folder: Path) -> None:
     half = np.zeros((8, 16, 3), np.uint8)
     half[:, 8:] = 255
     for path in (folder / "val").rglob("*.png"):
@@ -72,7 +77,7 @@ def test_resize_and_crop(folder):
         images(folder, wanted, resize=4)
 
 
-def test_a_csv_names_files_and_labels(folder):
+def test_a_csv_names_files_and_labels(folder: Path) -> None:
     (folder / "val" / "labels.csv").write_text("file,label\ndog/1.png,dog\ncat/0.png,cat\n")
     data = images(folder)
     assert data.labels.tolist() == [1, 0]
@@ -83,7 +88,7 @@ def test_a_csv_names_files_and_labels(folder):
     assert values.labels.tolist() == [[1, 0.5]]
 
 
-def test_calibration_is_spread_over_another_folder(folder):
+def test_calibration_is_spread_over_another_folder(folder: Path) -> None:
     for name in ("cat", "dog"):
         (folder / "train" / name).mkdir(parents=True)
         for index in range(10):
@@ -96,7 +101,7 @@ def test_calibration_is_spread_over_another_folder(folder):
         images(folder, dataset={"calibration": 4}, calibration_folder="train")
 
 
-def test_a_list_sets_files_aside(folder):
+def test_a_list_sets_files_aside(folder: Path) -> None:
     (folder / "calibration.txt").write_text("cat/0.png\ndog/0.png\n")
     data = images(folder, calibration_list="calibration.txt")
     assert (data.labels.tolist(), len(data.calibration[0])) == ([0, 1], 2)
@@ -123,7 +128,9 @@ def test_a_list_sets_files_aside(folder):
         (lambda val: (val / "labels.csv").write_text("file,label\ncat/0.png,2\n"), "labels run from", "0…1"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_fix(folder, spoil, said, hint):
+def test_what_is_wrong_is_named_with_its_fix(
+    folder: Path, spoil: Callable[[Path], object], said: str, hint: str
+) -> None:
     (folder / "x.png").write_bytes((folder / "val" / "cat" / "0.png").read_bytes())
     spoil(folder / "val")
     with pytest.raises(DatasetError) as caught:
@@ -132,7 +139,7 @@ def test_what_is_wrong_is_named_with_its_fix(folder, spoil, said, hint):
     assert hint in caught.value.hint
 
 
-def test_missing_folders_and_unknown_classes(folder):
+def test_missing_folders_and_unknown_classes(folder: Path) -> None:
     with pytest.raises(DatasetError, match="no such folder"):
         lay({"images": {"folder": "nowhere"}}, folder, RGB)
     with pytest.raises(DatasetError, match=r'class "dog" is not among dataset\.classes'):
@@ -141,7 +148,7 @@ def test_missing_folders_and_unknown_classes(folder):
         images(folder, colour="grey")
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(folder):
+def test_a_picture_that_would_fill_the_memory_is_refused(folder: Path) -> None:
     Image.new("1", (20000, 5000)).save(folder / "val" / "cat" / "0.png")
     with pytest.raises(DatasetError, match="DecompressionBomb"):
         images(folder, resize=[4, 6])
