@@ -1,7 +1,9 @@
 """Room for one more process that builds, read from a made file system."""
 
 import os
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from edgerig.sweep import room
@@ -18,8 +20,12 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "sys/fs/cgroup/a").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/a\n")
     (tmp_path / "proc/loadavg").write_text("9.00 9.00 9.00 1/345 4711\n")
-    (tmp_path / "proc/meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:    {8 * GIB // 1024} kB\n")
+    has(8 * GIB, monkeypatch)
     return tmp_path
+
+
+def has(available, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
 
 
 @pytest.mark.parametrize(("running", "there"), [(1, True), (4, True), (5, False)])
@@ -28,8 +34,16 @@ def test_threads_that_run_or_wait_take_processors_and_not_the_load_of_minutes(ro
     assert room.for_one_more(str(root)) is there
 
 
-def test_memory_that_is_not_there_is_no_room(root):
-    (root / "proc/meminfo").write_text(f"MemAvailable:    {GIB // 1024} kB\n")
+@pytest.mark.parametrize(("percent", "there"), [(0.0, True), (75.0, True), (100.0, False)])
+def test_without_proc_the_busy_processors_are_as_many_threads(tmp_path, monkeypatch, percent, there):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: percent)
+    has(8 * GIB, monkeypatch)
+    assert room.for_one_more(str(tmp_path)) is there
+
+
+def test_memory_that_is_not_there_is_no_room(root, monkeypatch):
+    has(GIB, monkeypatch)
     assert not room.for_one_more(str(root))
 
 
@@ -44,5 +58,11 @@ def test_a_cgroups_limit_counts_without_what_it_caches(root, most, used, cached,
     assert room.for_one_more(str(root)) is there
 
 
-def test_what_is_not_told_is_no_hindrance(tmp_path):
+def test_what_is_not_told_is_no_hindrance(tmp_path, monkeypatch):
+    (tmp_path / "proc").mkdir()
+
+    def silent():
+        raise RuntimeError("psutil: no such figure here")
+
+    monkeypatch.setattr(psutil, "virtual_memory", silent)
     assert room.for_one_more(str(tmp_path))
