@@ -16,8 +16,6 @@ from edgerig.build.store import Store
 from edgerig.plan import Cell, Plan, variants
 from edgerig.spec import ModelSpec, kind_of, load_engines, load_formats, load_sources
 
-_LISTED = 3
-
 
 @dataclass(frozen=True)
 class _Need:
@@ -31,9 +29,8 @@ def check_installed(plan: Plan, cells: Sequence[Cell], store: Store) -> None:
     needs = [*_of_builds(plan, wanted, store), *_of_this_machine(plan, wanted)]
     absent = extras.missing(name for need in needs for name in need.distributions)
     if absent:
-        whats = [need.what for need in needs if set(need.distributions) & set(absent)]
-        listed = ", ".join(whats[:_LISTED]) + (f" and {len(whats) - _LISTED} more" if len(whats) > _LISTED else "")
-        raise extras.refusal(absent, listed)
+        first, *others = [need.what for need in needs if set(need.distributions) & set(absent)]
+        raise extras.refusal(absent, f"{first} (and {len(others)} more such steps)" if others else first)
 
 
 def _of_builds(plan: Plan, cells: tuple[Cell, ...], store: Store) -> Iterator[_Need]:

@@ -14,7 +14,8 @@ from e2e.wheel import wheel as wheel
 
 pytestmark = pytest.mark.e2e
 
-LARGEST_MB = 250
+LARGEST_MB = 200
+"""Of what is installed, without pip and without bytecode, which add some 45 MB: the goal is 250 MB with both."""
 HEAVY = ("torch", "tensorflow", "executorch", "onnx", "onnxruntime", "ai_edge_litert", "scipy", "pyarrow", "plotly")
 SWEEP = f'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["fp32"]\n{QUICK}'
 
@@ -33,10 +34,10 @@ class Light(NamedTuple):
 def installed(wheel, tmp_path_factory) -> Path:
     """Its Python."""
     folder = tmp_path_factory.mktemp("light")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=300)
     python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", str(wheel)]
-    subprocess.run(install, check=True, timeout=600)
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", str(wheel)], check=True, timeout=600)
     return python
 
 
@@ -56,18 +57,19 @@ def test_light_commands_work_on_a_run_and_others_name_their_extra(light, edgerig
     swept = edgerig("sweep", edgerig.sweep_file(SWEEP))
     assert swept.code == 0, swept.err
     run = str(swept.run)
-    for words in (
-        ["plan"],
-        ["devices"],
-        ["models", "show", "digits_cnn"],
-        ["show", run],
-        ["report", run],
-        ["gate", run, "--baseline", run],
-        ["history", "add", run, "--to", "history"],
-        ["export", run, "--to", "csv"],
+    for codes, *words in (
+        ({0}, "plan"),
+        ({0}, "devices"),
+        ({0}, "models", "show", "digits_cnn"),
+        ({0, 1}, "show", run),  # a busy machine's latency may allow no recommendation,
+        ({0}, "report", run),
+        ({0, 8}, "gate", run, "--baseline", run),  # nor a comparison
+        ({0}, "history", "add", run, "--to", "history"),
+        ({0}, "export", run, "--to", "csv"),
     ):
         done = light(*words)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        assert done.returncode in codes, (words, done.stdout, done.stderr)
+        assert "error: " not in done.stderr
     (kept,) = (light.folder / "history").iterdir()
     assert kept.name == f"{swept.run.name}.json"
     trend = edgerig("history", "digits_cnn", "--at", str(light.folder / "history"))
