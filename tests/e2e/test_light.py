@@ -69,7 +69,7 @@ def test_light_commands_work_on_a_run_and_others_name_their_extra(light, edgerig
     ):
         done = light(*words)
         assert done.returncode in codes, (words, done.stdout, done.stderr)
-        assert "error: " not in done.stderr
+        assert "edgerig[" not in done.stderr
     (kept,) = (light.folder / "history").iterdir()
     assert kept.name == f"{swept.run.name}.json"
     trend = edgerig("history", "digits_cnn", "--at", str(light.folder / "history"))
