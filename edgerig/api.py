@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from edgerig.errors import ConfigError, EdgerigError, NothingSelected, foreseen
 
 if TYPE_CHECKING:
+    from edgerig.build.store import Store
     from edgerig.compare.comparison import Comparison
     from edgerig.compare.gate import GateResult
     from edgerig.compare.snapshot import Snapshot
@@ -108,9 +109,10 @@ def sweep(
     another sweep is at work on raises DeviceBusy instead of being waited for. `command` is what the run says it was
     made by.
 
-    Raises ConfigError for a folder that cannot be written, ResultsError for one that is no run's and for a report that
-    cannot be written, NotKept when the disk is full. What was measured is kept, then and after KeyboardInterrupt: the
-    folder can be given again.
+    Raises NotInstalled, before anything is written, when something is to be built or run here whose packages are not
+    installed; ConfigError for a folder that cannot be written, ResultsError for one that is no run's and for a report
+    that cannot be written, NotKept when the disk is full. What was measured is kept, then and after KeyboardInterrupt:
+    the folder can be given again.
     """
     from edgerig.build.store import Store
     from edgerig.cache import cache_root
@@ -118,10 +120,11 @@ def sweep(
     from edgerig.sweep.conclude import conclude
     from edgerig.sweep.engine import run_sweep
 
-    listener, run = observer or Observer(), _folder(what, command)
+    store = Store(cache_root())
+    listener, run = observer or Observer(), _folder(what, command, store)
     listener.planned(run.path, len(run.file.plan.cells), len(run.outcomes()))
     try:
-        run_sweep(run, Store(cache_root()), listener.progressed, wait=wait)
+        run_sweep(run, store, listener.progressed, wait=wait)
     except KeyboardInterrupt:
         listener.interrupted(run.path)
         write_all(conclude(run), run.path)
@@ -203,13 +206,18 @@ def gate(
     return Gated(judge_run(run, found, rules), found, run.started)
 
 
-def _folder(what: Plan | Place, command: Sequence[str]) -> RunFolder:
-    """A new run's for a plan, else the one that is named."""
+def _folder(what: Plan | Place, command: Sequence[str], store: Store) -> RunFolder:
+    """A new run's for a plan, else the one that is named. Raises NotInstalled where its cells need what is not here."""
     from edgerig.sweep.environment import environment
+    from edgerig.sweep.needs import check_installed
     from edgerig.sweep.run_folder import RunFolder
 
     if isinstance(what, str | os.PathLike):
-        return RunFolder.open_to_write(Path(what))
+        folder = RunFolder.open_to_write(Path(what))
+        done = folder.outcomes()
+        check_installed(folder.file.plan, [cell for cell in folder.file.plan.cells if cell.id not in done], store)
+        return folder
+    check_installed(what, what.cells, store)
     return RunFolder.create(what, environment(), list(command))
 
 

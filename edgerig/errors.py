@@ -4,6 +4,7 @@
     ├── ConfigError              2   a TOML file, a flag or a name is wrong
     │   ├── DatasetError         2   the evaluation data cannot be used
     │   ├── NotKept              2   this machine's disk is full, or the run's folder is gone: it ends a sweep
+    │   ├── NotInstalled         2   a package is missing that an extra of edgerig brings
     │   └── ResultsError         2   a run's folder or results file cannot be read
     ├── NothingSelected          3   the selection leaves no cell
     ├── BuildError               4   a variant could not be built
@@ -72,6 +73,10 @@ class DatasetError(ConfigError):
 
 
 class NotKept(ConfigError):
+    pass
+
+
+class NotInstalled(ConfigError):
     pass
 
 

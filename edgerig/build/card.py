@@ -82,13 +82,13 @@ def network_facts(model: ModelSpec) -> NetworkFacts:
     return reply.facts
 
 
-def uncounted(model: ModelSpec) -> NetworkFacts:
-    """What is known of a model whose files are absent."""
+def uncounted(model: ModelSpec, reason: str) -> NetworkFacts:
+    """What is known of a model that cannot be loaded, for the `reason`."""
     return NetworkFacts(
         parameters=None,
         statistics=None,
         macs=None,
-        reason=f"its files are absent: edgerig models fetch {model.name}",
+        reason=reason,
         layers={},
         inputs=model.inputs,
         outputs=model.outputs,

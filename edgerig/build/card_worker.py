@@ -7,10 +7,11 @@ import sys
 import traceback
 from pathlib import Path
 
+from edgerig import extras
 from edgerig.build.card import CardReply
 from edgerig.build.counting import count
 from edgerig.build.request import Failure
-from edgerig.errors import EdgerigError
+from edgerig.errors import BuildError, EdgerigError
 from edgerig.ondevice import lifeline
 from edgerig.spec import ModelSpec
 
@@ -23,6 +24,10 @@ def main() -> None:
         reply = CardReply(facts=count(model))
     except EdgerigError as error:
         reply = CardReply(failure=Failure.of(error))
+    except ImportError as error:
+        traceback.print_exc()
+        told = extras.of(error) or BuildError(f"{type(error).__name__}: {error}"[:2000])
+        reply = CardReply(failure=Failure.of(told))
     except Exception as error:  # a framework may raise anything
         traceback.print_exc()
         failure = Failure(kind="BuildError", message=f"{type(error).__name__}: {error}"[:2000], hint="")

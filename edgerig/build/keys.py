@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import glob
-import importlib.metadata
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from edgerig.build import datasets
 from edgerig.build.store import digest, file_digest
+from edgerig.build.versions import version
 from edgerig.errors import ConfigError
 from edgerig.registry import code_elsewhere
 from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_engines, load_formats, load_sources
 
 BUILD = PACKAGE / "build"
-
-
-@cache
-def version(distribution: str) -> str:
-    """The installed version of `distribution`, "absent" when it is not installed."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
 
 
 def code(spec: ModelSpec) -> dict[str, str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
-
 from edgerig.errors import BuildError
 
 ONE_FILE = "save the model as one file: onnx.save(onnx.load(…), …)"
@@ -13,6 +11,8 @@ ONE_FILE = "save the model as one file: onnx.save(onnx.load(…), …)"
 
 def external_files(path: Path) -> list[str]:
     """The names, relative to the file's folder, sorted. Raises BuildError when it is no ONNX file."""
+    import onnx  # a .tflite file asks for none of it
+
     try:
         graph = onnx.load(path, load_external_data=False).graph
     except Exception as error:  # protobuf raises its own kinds on a broken file

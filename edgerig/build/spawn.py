@@ -14,20 +14,20 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from edgerig import process
-from edgerig.build import keys, queue
+from edgerig.build import datasets, keys, queue, versions
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.cache import temporary_folder
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord
-from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes, unknown
+from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes, load_sources, unknown
 
 START_LOG = "start.log"
 """What a build's process said before its first variant: kept only when there was something."""
@@ -48,15 +48,20 @@ class BuildOutcome(Strict):
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: Path) -> Prepared:
     """The model's data and reference outputs, from the store or made now. Raises EdgerigError."""
-    data_key = keys.data_key(model, seed)
-    found = _prepared(model, data_key, store)
+    found = prepared(model, seed, store)
     if found is not None:
         return found
+    data_key = keys.data_key(model, seed)
     request = PrepareRequest(model=model, seed=seed, store=store.root, data_key=data_key, timeout_s=timeout_s)
     reply = _run(request, ["prepare"], logs)["prepare"]
     if reply.prepared is None:
         raise _failure(reply).error()
     return _prepared(model, data_key, store) or reply.prepared
+
+
+def prepared(model: ModelSpec, seed: int, store: Store) -> Prepared | None:
+    """What `prepare` finds in the store, None where it would have to be made. Raises EdgerigError."""
+    return _prepared(model, keys.data_key(model, seed), store)
 
 
 def _prepared(model: ModelSpec, data_key: str, store: Store) -> Prepared | None:
@@ -91,7 +96,7 @@ def build_variants(
     """
     if format_name not in load_formats():  # of a run that was planned where there was one
         raise unknown("format", format_name, load_formats())
-    complete = {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
+    complete = _complete(format_name, options)
     wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
     found = {recipe: store.meta("artifact", key, BuiltVariant) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
@@ -116,6 +121,25 @@ def build_variants(
         missing = {recipe: key for recipe, key in missing.items() if recipe in left}
     done = [recipe for recipe in recipes if recipe in replies or (found[recipe] is not None and not joins)]
     return [_outcome(recipe, wanted[recipe], found[recipe], replies.get(recipe), logs) for recipe in done]
+
+
+def all_built(
+    model: ModelSpec,
+    format_name: FormatName,
+    recipes: Iterable[str],
+    options: Mapping[str, str],
+    prepared: Prepared,
+    store: Store,
+) -> bool:
+    """Does the store have each of these variants? Raises ConfigError."""
+    complete = _complete(format_name, options)
+    wanted = (_key(model, format_name, recipe, complete, prepared) for recipe in recipes)
+    return all(store.meta("artifact", key, BuiltVariant) is not None for key in wanted)
+
+
+def _complete(format_name: FormatName, options: Mapping[str, str]) -> dict[str, str]:
+    """The options with their defaults."""
+    return {name: values[0] for name, values in load_formats()[format_name].options.items()} | dict(options)
 
 
 def _copy_logs(cached: Mapping[str, str], store: Store, logs: Path) -> None:
@@ -180,6 +204,7 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
     """One build process over `names`, or what it gets of them; the replies it gave, and a failure for the one it died
     at."""
     logs.mkdir(parents=True, exist_ok=True)
+    versions.remember(request.store, _tools())
     above = Path(tempfile.gettempdir()) if isinstance(request, PrepareRequest) else request.queue
     with temporary_folder(above, f"edgerig-{request.op}-process-") as folder:
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
@@ -201,6 +226,15 @@ def _run(request: PrepareRequest | BuildRequest, names: list[str], logs: Path) -
             if log.name != START_LOG or (log.stat().st_size and begun):
                 shutil.move(log, logs / log.name)
     return replies
+
+
+def _tools() -> Iterator[str]:
+    """Every distribution whose version is part of some key."""
+    for row in load_formats().values():
+        yield from row.tools
+    for source in load_sources().values():
+        yield from source.distributions
+    yield from datasets.DECODERS.values()
 
 
 def _begun(request: BuildRequest, names: list[str], process: str) -> list[str]:

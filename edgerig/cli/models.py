@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from edgerig import spec
+from edgerig import extras, spec
 from edgerig.cli.say import print_table, say, table, tell_program
 from edgerig.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgerig.build.card import NetworkFacts
 
 OWN = "own"
 FETCHED = "fetched"
@@ -39,7 +43,6 @@ def fetch(name: str, mirror: Path | None) -> None:
 
 
 def show(name: str, source: str | None, as_json: bool) -> None:
-    from edgerig.build.card import network_facts, uncounted
     from edgerig.cli.card import Card, print_card
     from edgerig.report.run.latest import latest
 
@@ -47,12 +50,22 @@ def show(name: str, source: str | None, as_json: bool) -> None:
     model = next((each for each in offered.values() if source in (None, each.source)), None)
     if model is None:
         raise ConfigError(f'model "{name}" has no source "{source}"', hint=f"it has: {', '.join(offered)}")
-    facts = network_facts(model) if _files(model) in (OWN, FETCHED) else uncounted(model)
-    card = Card(model, list(offered), facts, latest(Path("reports"), model.name), data_of(model))
+    card = Card(model, list(offered), _facts(model), latest(Path("reports"), model.name), data_of(model))
     if as_json:
         tell_program(card.json())
     else:
         print_card(card)
+
+
+def _facts(model: spec.ModelSpec) -> NetworkFacts:
+    """What is counted of the network, or why nothing is."""
+    from edgerig.build.card import network_facts, uncounted
+
+    if _files(model) not in (OWN, FETCHED):
+        return uncounted(model, f"its files are absent: edgerig models fetch {model.name}")
+    if absent := extras.missing(spec.load_sources()[model.source].distributions):
+        return uncounted(model, f"{absent[0]} is not installed: {extras.install(absent)}")
+    return network_facts(model)
 
 
 def data_of(model: spec.ModelSpec) -> str:

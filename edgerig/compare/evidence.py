@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from edgerig.compare.machine import Shift, reach
 from edgerig.compare.snapshot import LatencySnapshot
 from edgerig.measure.delta import paired_interval
+from edgerig.measure.distributions import binomial_half, normal_tail, student_tail
 from edgerig.measure.latency import between, half_of, resampled_logs, trimmed
 from edgerig.measure.sharing import SLOWED
 
@@ -50,7 +50,7 @@ def latency_ratio(
         half = math.hypot(half, (math.log1p(clock.high) - math.log1p(clock.low)) / 2)
         below, above = reach(machine, size_bytes, base.p50_ms, own_core(base, new))
     statistic = abs(centre) / (half / quantile)
-    p = 2 * float(special.stdtr(freedom, -statistic) if freedom else special.ndtr(-statistic))
+    p = 2 * (student_tail(freedom, statistic) if freedom else normal_tail(statistic))
     return Difference(math.expm1(centre), math.expm1(centre - half - below), math.expm1(centre + half + above), p)
 
 
@@ -83,7 +83,7 @@ def paired_accuracy(base_wrong: tuple[int, ...], new_wrong: tuple[int, ...], sam
     binomial test of the discordant pairs). The interval is that of paired proportions (`measure/delta.py`).
     """
     lost, gained = len(set(new_wrong) - set(base_wrong)), len(set(base_wrong) - set(new_wrong))
-    p = min(1.0, 2 * float(special.bdtr(min(lost, gained), lost + gained, 0.5)))
+    p = min(1.0, 2 * binomial_half(min(lost, gained), lost + gained))
     return Difference((gained - lost) / samples, *paired_interval(gained, lost, samples), p)
 
 

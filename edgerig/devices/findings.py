@@ -9,11 +9,12 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 
+from edgerig import extras
 from edgerig.devices.bundle import cached, debian
 from edgerig.devices.bundle.userland import SUITE, Architecture
 from edgerig.devices.native import find_compiler
 from edgerig.errors import DeviceError
-from edgerig.spec import Program
+from edgerig.spec import Device, Program, load_engines
 
 BUILDERS = (
     Program("apt-get", "apt", "the bundle's Debian packages"),
@@ -58,6 +59,16 @@ def _builder(need: Program) -> Finding:
     """Where there is no apt to install it with, the bundle comes from elsewhere."""
     found = of_program(need)
     return found if found.ok or shutil.which("apt-get") else replace(found, fix=debian.CARRY)
+
+
+def of_runtimes(spec: Device) -> list[Finding]:
+    """Those that this machine's own cells run, installed beside edgerig."""
+    found = []
+    for engine in load_engines().values():
+        absent = extras.missing(engine.distributions)
+        fix = extras.install(absent) if absent else ""
+        found.append(Finding(f"{engine.runtime}: cells of this machine", not absent, fix))
+    return found
 
 
 def of_program(need: Program) -> Finding:

@@ -1,4 +1,7 @@
-"""The history's files: `<run-id>.parquet`, in a folder or at any fsspec URL (s3://, gs://, sftp://, memory://, …)."""
+"""The history's files: `<run-id>.parquet`, in a folder or at any fsspec URL (s3://, gs://, sftp://, memory://, …).
+
+Where nothing installed writes Parquet, a run is kept as its results.json, `<run-id>.json`, which is read as well.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,35 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import fsspec
-import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
+from edgerig import extras
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError, EdgerigError, ResultsError
-from edgerig.report.run import parquet_results
+from edgerig.report.run import json_results
+from edgerig.report.run.read import results_of
 from edgerig.results import Results
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FOLDER = "history"
 """Beside the runs, in the folder `--out` names."""
 _READERS = 8
 LARGEST = 64 * 2**20
-"""Of a file, in bytes; a cell takes some hundred."""
+"""Of a file, in bytes; a cell takes some hundred, in JSON some thousand."""
+WRITES = ("pyarrow",)
+READS = ("pyarrow", "duckdb")
+"""The distributions that trends take, of the extra `history`."""
+_PARQUET, _JSON = ".parquet", ".json"
 
 
 @dataclass(frozen=True)
@@ -47,10 +59,10 @@ def add(results: Results, at: str) -> str:
 
     The file appears whole or not at all, under the run's name: adding a run again replaces it. Raises ConfigError.
     """
-    content = parquet_results.render(results)
+    content, suffix = _rendered(results)
     files, root = _open(at)
     # Dots in front would hide the file, and a slash would lead elsewhere.
-    name = re.sub(r"^\.", "%2E", quote(results.run.id, safe="")) + ".parquet"
+    name = re.sub(r"^\.", "%2E", quote(results.run.id, safe="")) + suffix
     target, temporary = f"{root}/{name}", f"{root}/.{name}.{secrets.token_hex(4)}.tmp"
     try:
         if _is_local(files):
@@ -67,8 +79,13 @@ def add(results: Results, at: str) -> str:
 def read(at: str) -> History:
     """The runs in the history at `at`. A file that cannot be read is left out and named in `warnings`.
 
-    Raises ConfigError when there is no history at all or it cannot be listed.
+    Raises ConfigError when there is no history at all or it cannot be listed, NotInstalled without `READS`.
     """
+    extras.require(READS, "to read a history")
+    import pyarrow as pa
+
+    from edgerig.report.run import parquet_results
+
     files, root = _open(at)
     try:
         if not files.exists(root):
@@ -76,7 +93,7 @@ def read(at: str) -> History:
                 f"{at}: no such history",
                 hint="every finished sweep writes to OUT/history; `edgerig history add RUN --to PLACE` adds to another",
             )
-        found = sorted(path for path in files.ls(root, detail=False) if _is_a_run(path))
+        found = _runs(files.ls(root, detail=False))
     except EdgerigError:
         raise
     except Exception as error:  # as above
@@ -89,15 +106,33 @@ def read(at: str) -> History:
     return History(rows, len(tables), warnings)
 
 
-def _is_a_run(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith(".parquet") and not name.startswith(".")
+def _rendered(results: Results) -> tuple[bytes, str]:
+    """What is kept of the run, and the file's suffix."""
+    if extras.missing(WRITES):
+        return json_results.render(results), _JSON
+    from edgerig.report.run import parquet_results
+
+    return parquet_results.render(results), _PARQUET
+
+
+def _runs(paths: Iterable[str]) -> list[str]:
+    """Those of the files that are runs, each once: of one kept in both forms its Parquet."""
+    names = sorted(path for path in paths if not path.rsplit("/", 1)[-1].startswith("."))
+    tables = [path for path in names if path.endswith(_PARQUET)]
+    known = {path.removesuffix(_PARQUET) for path in tables}
+    documents = [path for path in names if path.endswith(_JSON) and path.removesuffix(_JSON) not in known]
+    return sorted(tables + documents)
 
 
 def _read_one(files: Any, path: str) -> pa.Table | str:
     """The file's rows, or why there are none."""
+    from edgerig.report.run import parquet_results
+
     try:
-        return parquet_results.parsed(_content(files, path), path)
+        content = _content(files, path)
+        if path.endswith(_JSON):
+            return parquet_results.checked(parquet_results.table(results_of(content, Path(path))), path)
+        return parquet_results.parsed(content, path)
     except ResultsError as error:
         return f"{error.message} ({error.hint})"
     except Exception as error:  # one file out of reach must not hide the others

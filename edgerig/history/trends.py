@@ -5,17 +5,19 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 
 from edgerig.errors import NothingSelected
 from edgerig.history import changes
 from edgerig.history.machine import Correction, corrections
 from edgerig.history.metrics import Metric, Row, metrics
 from edgerig.history.store import History
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 TRENDS_SCHEMA = 1
 """Of `as_json`."""
@@ -148,15 +150,22 @@ def as_json(found: Trends) -> dict[str, Any]:
 
 
 def _rows(rows: pa.Table, model: str) -> list[Row]:
-    with duckdb.connect() as database:
-        database.register("runs", rows)
+    with _database(rows) as database:
         found: list[Row] = database.sql(_LATEST, params={"model": model}).to_arrow_table().to_pylist()
     return found
 
 
+def _database(rows: pa.Table) -> duckdb.DuckDBPyConnection:
+    """The rows as the table `runs`."""
+    import duckdb  # of the extra that reading the history has asked for
+
+    database = duckdb.connect()
+    database.register("runs", rows)
+    return database
+
+
 def _known(rows: pa.Table) -> list[str]:
-    with duckdb.connect() as database:
-        database.register("runs", rows)
+    with _database(rows) as database:
         return [row[0] for row in database.execute("SELECT DISTINCT model FROM runs ORDER BY model").fetchall()]
 
 

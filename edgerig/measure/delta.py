@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy.typing as npt
 
+from edgerig.measure.distributions import Z95
 from edgerig.measure.error import Outputs
 from edgerig.results import Accuracy
-
-_Z = 1.959963984540054
-"""The normal distribution's 97.5 % point."""
 
 
 def with_delta(
@@ -50,5 +48,5 @@ def paired_interval(gained: int, lost: int, samples: int) -> tuple[float, float]
     size = samples + 2
     plus, minus = (gained + 1) / size, (lost + 1) / size
     centre = plus - minus
-    half = _Z * math.sqrt((plus + minus - centre**2) / size)
+    half = Z95 * math.sqrt((plus + minus - centre**2) / size)
     return max(-1.0, centre - half), min(1.0, centre + half)

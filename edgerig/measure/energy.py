@@ -10,8 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from scipy import special
-
+from edgerig.measure.distributions import student_quantile
 from edgerig.measure.raw import RawEnergy
 from edgerig.results import Contention, Energy
 
@@ -65,8 +64,7 @@ def _interval(value: float, processes: Sequence[float]) -> tuple[float, float] |
     """The 95 % interval around `value`: Student's t over the processes (Student, Biometrika 6(1), 1908)."""
     if len(processes) < LEAST_PROCESSES:
         return None
-    quantile = float(special.stdtrit(len(processes) - 1, 0.975))
-    half = quantile * statistics.stdev(processes) / math.sqrt(len(processes))
+    half = student_quantile(len(processes) - 1) * statistics.stdev(processes) / math.sqrt(len(processes))
     return value - half, value + half
 
 

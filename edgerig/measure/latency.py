@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from edgerig.measure.distributions import Z95, student_quantile
 from edgerig.measure.raw import RawControls
 from edgerig.results import QUANTILE_LEVELS, Controls, Latency, MedianInterval
 
@@ -138,10 +138,9 @@ def interval_of(process_p50_ms: Sequence[float], within: float, blocks: int = 0)
 def between(squares_: float, freedom: int, floor: float = BETWEEN_FLOOR) -> tuple[float, float]:
     """(standard deviation of a process' log median, the quantile that makes 95 % of it), of the sum of `squares_` and
     its degrees of freedom. (Student, Biometrika 6(1), 1908; the normal distribution's where there are none.)"""
-    upper = (1 + CONFIDENCE) / 2
     if not freedom:
-        return BETWEEN_ASSUMED, float(special.ndtri(upper))
-    return max(math.sqrt(squares_ / freedom), floor), float(special.stdtrit(freedom, upper))
+        return BETWEEN_ASSUMED, Z95
+    return max(math.sqrt(squares_ / freedom), floor), student_quantile(freedom)
 
 
 @dataclass(frozen=True)

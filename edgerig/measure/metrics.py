@@ -5,7 +5,7 @@ interval of Newcombe's method 5 (Statistics in Medicine 25, 2006, 559-573), whic
 does not shrink to nothing on perfectly separated data; for means and ratios over samples the percentile bootstrap
 (Efron & Tibshirani 1993, 13.3) of `RESAMPLES` resamples of the samples, seeded.
 
-Which there are, and what each number means: `spec/metric.py`. Pure; imports numpy and SciPy only. Arrays may be
+Which there are, and what each number means: `spec/metric.py`. Pure; imports numpy alone. Arrays may be
 memory-mapped and are gone through a piece at a time.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from edgerig.measure.distributions import Z95
 from edgerig.measure.error import Outputs
 from edgerig.npy import samples_a_piece
 from edgerig.registry import load_object
@@ -29,7 +29,6 @@ from edgerig.spec import load_metrics
 Scores = npt.NDArray[np.float64]
 RESAMPLES = 2000
 STEP = 1e-12
-Z95 = float(special.ndtri(0.975))
 
 
 class Unmeasurable(Exception):
@@ -125,13 +124,11 @@ def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
 
     Interval: all θ with |θ̂ - θ| ≤ z √V(θ), V(θ) = θ(1-θ)(1 + N(1-θ)/(2-θ) + Nθ/(1+θ)) / (m n), N = (m+n)/2 - 1.
     """
-    from scipy import optimize, stats  # half a second that a sweep without such a metric need not wait
-
     positive = np.asarray(labels) == 1
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:
         raise Unmeasurable(f"a ROC curve needs samples of both labels, there are {m} of 1 and {n} of 0")
-    ranks = stats.rankdata(scores)
+    ranks = _ranks(scores)
     found = float((ranks[positive].sum() - m * (m + 1) / 2) / (m * n))
     beyond = (m + n) / 2 - 1
 
@@ -140,9 +137,28 @@ def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
         return (found - theta) ** 2 - Z95**2 * spread / (m * n)
 
     # V is 0 at both ends, where an area of 0 or 1 would be taken for its own bound: step off it.
-    low = 0.0 if found == 0 else float(optimize.brentq(gap, 0.0, found - STEP))
-    high = 1.0 if found == 1 else float(optimize.brentq(gap, found + STEP, 1.0))
+    low = 0.0 if found == 0 else _root(gap, found - STEP, 0.0)
+    high = 1.0 if found == 1 else _root(gap, found + STEP, 1.0)
     return found, (low, high)
+
+
+def _ranks(scores: Scores) -> Scores:
+    """From 1, in ascending order; equal scores share the mean of theirs."""
+    _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = counts.cumsum()
+    ranks: Scores = (last - (counts - 1) / 2)[which]
+    return ranks
+
+
+def _root(function: Callable[[float], float], below: float, above: float) -> float:
+    """Where `function` changes its sign between its two arguments, at the first of which it is not above 0; by
+    bisection, to the last place."""
+    while (middle := (below + above) / 2) not in (below, above):
+        if function(middle) > 0:
+            above = middle
+        else:
+            below = middle
+    return above
 
 
 def mse(evidence: Evidence) -> tuple[float, Interval]:

@@ -1,6 +1,7 @@
 """The processors this process may use: how many there are, and keeping to some of them.
 
-sched_getaffinity(2)               those the kernel may place it on (taskset, cpusets)
+sched_getaffinity(2)               those the kernel may place it on (taskset, cpusets); Linux alone has it: elsewhere
+                                   all of them count, and none can be kept to
 cpu.max of its cgroup and those    "MAX PERIOD" in microseconds, or "max": the processor time it may take in a
 above (cgroups(7); kernel:         period, all its threads together
 admin-guide/cgroup-v2.rst)
@@ -18,7 +19,7 @@ def available(root: str = "/") -> int:
     """How many threads can run at once, at least 1: the processors of this thread's affinity, no more than its cgroups'
     bandwidth keeps busy, rounded up as the JVM rounds it. `root` is the file system's."""
     quotas = [math.ceil(quota) for quota in _quotas(root)]
-    return max(1, min([len(os.sched_getaffinity(0)), *quotas]))
+    return max(1, min([len(_allowed()), *quotas]))
 
 
 def keep_to(processors: Sequence[int]) -> None:
@@ -26,13 +27,21 @@ def keep_to(processors: Sequence[int]) -> None:
 
     Raises ValueError unless all of them are there: the kernel takes those that are and says nothing of the others.
     """
-    allowed = os.sched_getaffinity(0)
+    if not hasattr(os, "sched_setaffinity"):
+        raise ValueError(f"processors {_listed(set(processors))} were asked for; this system keeps nobody to some")
+    allowed = _allowed()
     wanted = set(processors)
     with contextlib.suppress(OSError):  # EINVAL where there is none of them; what is in force is looked at below
         os.sched_setaffinity(0, wanted)
     if os.sched_getaffinity(0) != wanted:
         named, there = _listed(wanted), _listed(allowed)
         raise ValueError(f"processors {named} were asked for; the runner may use {there}")
+
+
+def _allowed() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def _listed(processors: set[int]) -> str:

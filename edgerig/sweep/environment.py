@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 
 from edgerig import __version__, process
-from edgerig.build.keys import version
+from edgerig.build.versions import version
 from edgerig.devices.host import cpu_model, governor, memory_bytes
 from edgerig.ondevice import processors
 from edgerig.results import Environment, HostInfo
 from edgerig.spec import load_formats, on_device
 
-OWN_TOOLS = ("scipy", "distributed")
+OWN_TOOLS = ("distributed",)
 """What decides figures beside the formats' and the engines' distributions."""
 
 

@@ -1,7 +1,8 @@
 """Is there room on this machine for one more process that builds: a processor that nobody waits for, and memory?
 
-/proc/loadavg               its fourth field begins with how many threads run or wait to run (proc(5))
-/proc/meminfo               MemAvailable, what is to be had without swapping (proc(5))
+/proc/loadavg               its fourth field begins with how many threads run or wait to run (proc(5)); psutil has no
+                            such figure. Without /proc it is as many as there were busy processors meanwhile
+psutil.virtual_memory()     `available`, what is to be had without swapping (of Linux, MemAvailable in /proc/meminfo)
 memory.max, memory.current  of this process' cgroup and of those above it; of what is in use, inactive_file in
                             memory.stat is cached files and given back on demand (kernel: admin-guide/cgroup-v2.rst)
 """
@@ -15,6 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from edgerig.ondevice import processors
 
 BUILD_BYTES = 2 * 2**30
@@ -24,12 +27,14 @@ LOOKS, BETWEEN_LOOKS_S = 3, 0.02
 
 
 def for_one_more(root: str = "/") -> bool:
-    """`root` is the file system's. What the system does not tell is no hindrance."""
+    """`root` is the file system's, of Linux. What the system does not tell is no hindrance."""
     return _running(root) <= (os.cpu_count() or 1) and min(_free_bytes(root), default=BUILD_BYTES) >= BUILD_BYTES
 
 
 def _running(root: str) -> int:
     """Threads of the whole machine that run or wait to run, this one among them."""
+    if not Path(root, "proc").is_dir():
+        return 1 + round(psutil.cpu_percent(LOOKS * BETWEEN_LOOKS_S) / 100 * (os.cpu_count() or 1))
     found = []
     for look in range(LOOKS):
         time.sleep(BETWEEN_LOOKS_S if look else 0)
@@ -40,8 +45,8 @@ def _running(root: str) -> int:
 
 def _free_bytes(root: str) -> Iterator[int]:
     """Of the machine, and of each cgroup that has a limit."""
-    if said := re.search(r"^MemAvailable:\s+(\d+) kB", _read(Path(root, "proc/meminfo")), re.MULTILINE):
-        yield int(said[1]) * 1024
+    with contextlib.suppress(OSError, RuntimeError):
+        yield int(psutil.virtual_memory().available)
     for folder in processors.cgroups(root):
         said = re.search(r"^inactive_file (\d+)", _read(Path(folder, "memory.stat")), re.MULTILINE)
         with contextlib.suppress(ValueError):  # "max": it has no limit

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy.typing as npt
+import psutil
 from pydantic import Field, ValidationError, model_validator
 
 from edgerig.build.request import Prepared
@@ -345,8 +346,8 @@ class Journal:
                 return
         hint = GONE_HINT
         if ours.st_nlink:
-            now = Path(os.readlink(f"/proc/self/fd/{self._file.fileno()}")).parent
-            hint = f"it is at {now} now; go on with: edgerig sweep --resume {now}"
+            now = _place_of(self._file.fileno())
+            hint = f"it is at {now} now; go on with: edgerig sweep --resume {now}" if now else GONE_HINT
         raise NotKept(f"{self._folder}: {GONE}", hint=hint)
 
     def _end_torn_line(self) -> None:
@@ -354,3 +355,10 @@ class Journal:
         self._file.seek(0)
         whole = self._file.readall()
         self._file.truncate(whole.rfind(b"\n") + 1)
+
+
+def _place_of(descriptor: int) -> Path | None:
+    """The folder that an open file of ours is in now, as far as the system tells."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return next((Path(file.path).parent for file in psutil.Process().open_files() if file.fd == descriptor), None)
+    return None

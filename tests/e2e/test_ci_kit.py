@@ -19,13 +19,13 @@ pytestmark = pytest.mark.e2e
 
 
 def github_steps() -> dict[str, str]:
-    workflow = yaml.safe_load((KIT / "github-actions.yml").read_text())
-    return {step["name"]: step["run"] for step in workflow["jobs"]["sweep"]["steps"] if "run" in step}
+    jobs = yaml.safe_load((KIT / "github-actions.yml").read_text())["jobs"]
+    return {step["name"]: step["run"] for name in ("sweep", "gate") for step in jobs[name]["steps"] if "run" in step}
 
 
 def gitlab_lines() -> list[str]:
-    lines: list[str] = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["script"]
-    return lines
+    jobs = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())
+    return [line for name in ("edge-sweep", "edge") for line in jobs[name]["script"]]
 
 
 def test_both_files_run_the_same_two_commands() -> None:
@@ -34,12 +34,28 @@ def test_both_files_run_the_same_two_commands() -> None:
 
 
 def test_what_they_keep_and_upload_is_what_is_written() -> None:
-    steps = yaml.safe_load((KIT / "github-actions.yml").read_text())["jobs"]["sweep"]["steps"]
+    jobs = yaml.safe_load((KIT / "github-actions.yml").read_text())["jobs"]
+    steps, gating = jobs["sweep"]["steps"], jobs["gate"]["steps"]
     cache = next(step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@"))
     assert f"EDGERIG_CACHE=$PWD/{cache['path']}" in github_steps()["Install"]
-    upload = next(step for step in steps if step.get("uses", "").startswith("actions/upload-artifact@"))
+    handed = next(step["with"] for step in steps if step.get("uses", "").startswith("actions/upload-artifact@"))
+    taken = next(step["with"] for step in gating if step.get("uses", "").startswith("actions/download-artifact@"))
+    assert handed == taken == {"name": "edge-run", "path": "reports"}
+    upload = next(step for step in gating if step.get("uses", "").startswith("actions/upload-artifact@"))
     assert (upload["if"], upload["with"]["path"]) == ("always()", "reports")
-    assert yaml.safe_load((KIT / "gitlab-ci.yml").read_text())["edge"]["artifacts"]["when"] == "always"
+    gitlab = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())
+    assert gitlab["edge"]["artifacts"]["when"] == "always"
+    assert gitlab["edge-sweep"]["artifacts"]["paths"] == ["reports/"]
+
+
+def test_what_only_gates_installs_no_converter() -> None:
+    jobs = yaml.safe_load((KIT / "github-actions.yml").read_text())["jobs"]
+    gitlab = yaml.safe_load((KIT / "gitlab-ci.yml").read_text())
+    sweeping = [step["run"] for step in jobs["sweep"]["steps"] if step.get("name") == "Install"]
+    gating = [step["run"] for step in jobs["gate"]["steps"] if "Install" in step.get("name", "")]
+    assert gating == gitlab["edge"]["before_script"] == ["pip install edgerig"]
+    assert "pip install 'edgerig[build]'" in sweeping[0]
+    assert "/opt/edgerig/bin/pip install 'edgerig[build]'" in gitlab["edge-sweep"]["before_script"]
 
 
 @pytest.fixture(scope="module")

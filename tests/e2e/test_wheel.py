@@ -7,19 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from e2e.wheel import ROOT
+from e2e.wheel import wheel as wheel
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(out), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300)
-    (file,) = out.glob("*.whl")
-    return file
 
 
 def test_the_wheel_carries_models_devices_and_data_files(wheel: Path) -> None:

@@ -7,13 +7,13 @@ depends on.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edgerig.build.datasets.dataset import Dataset, Fits
 from edgerig.build.store import file_digest
+from edgerig.build.versions import version
 from edgerig.errors import DatasetError
 from edgerig.registry import load_object
 from edgerig.spec import DatasetSpec
@@ -54,7 +54,7 @@ def content(spec: DatasetSpec, located: Callable[[Path], Path]) -> dict[str, Any
     """
     return {
         "spec": spec.model_dump(mode="json", exclude={"max_gib"}),
-        "decoder": importlib.metadata.version(DECODERS[spec.kind]),
+        "decoder": version(DECODERS[spec.kind]),
         "files": {str(path): _content(located(path)) for path in _paths(spec)},
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgerig import process
+from edgerig import extras, process
 from edgerig.errors import DeviceError
 from edgerig.spec import EngineSpec, load_engines
 
@@ -56,10 +56,13 @@ def useless() -> tuple[str, ...]:
 
 
 def installed_version(name: str) -> str:
-    """The version of the distribution `name` here, without a local part. Raises DeviceError."""
+    """The version of the distribution `name` here, without a local part; where it is not installed, the one that
+    edgerig's own metadata pins. Raises DeviceError."""
     try:
         return importlib.metadata.version(name).partition("+")[0]
     except importlib.metadata.PackageNotFoundError as error:
+        if version := extras.pinned(name):
+            return version
         raise DeviceError(
             f"{name} is not installed here: which version should run on the device?",
             hint=f'"{sys.executable} -m pip install {name}"',

@@ -20,5 +20,6 @@ KIND = DeviceKind(
     spec=LocalDevice,
     opens="edgerig.devices.local:open_local",
     shares="machine",
+    asks="edgerig.devices.findings:of_runtimes",
     compiles="the torch-free ExecuTorch runner of this machine",
 )

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from edgerig import extras
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError
 from edgerig.report.exports import Export, figures
 from edgerig.results import CellResult, Results
 
-_EXTRA = "python3 -m pip install 'edgerig[mlflow]'"
+_NEEDS = ("mlflow-skinny", "sqlalchemy", "alembic")
 _RUN, _CELL, _KEY = "edgerig.run", "edgerig.cell", "edgerig.key"
 
 
@@ -26,7 +27,7 @@ def write(results: Results, run: Path, file: Confined) -> Export:
         import mlflow
         import sqlalchemy  # noqa: F401  mlflow-skinny leaves it out and says so late
     except ImportError as error:
-        raise ConfigError(f"MLflow cannot be imported: {error}", hint=_EXTRA) from error
+        raise ConfigError(f"MLflow cannot be imported: {error}", hint=extras.install(_NEEDS)) from error
     store = f"sqlite:///{out.resolve()}"
     ran = [cell for cell in results.cells if cell.status == "ok"]
     try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgerig import extras
 from edgerig.confined import Confined
 from edgerig.report.exports import Export
 from edgerig.report.files import replace_file
-from edgerig.report.run import parquet_results
 from edgerig.results import Results
 
 
 def write(results: Results, run: Path, out: Confined) -> Export:
+    extras.require(("pyarrow",), "to export Parquet")
+    from edgerig.report.run import parquet_results
+
     return Export((str(replace_file(out, parquet_results.render(results))),))

@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from edgerig import extras
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError
 from edgerig.report.exports import Export, figures
@@ -23,18 +26,15 @@ def write(results: Results, run: Path, folder: Confined) -> Export:
     """One TensorBoard run a cell that ran, under `folder`. Raises ConfigError, as when TensorBoard is not installed."""
     out = _own(folder)
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from edgerig.report.exports import tensorboard_events as events
     except ImportError as error:
-        raise ConfigError(
-            f"TensorBoard cannot be imported: {error}", hint="python3 -m pip install 'edgerig[tensorboard]'"
-        ) from error
+        raise ConfigError(f"TensorBoard cannot be imported: {error}", hint=extras.install(["tensorboard"])) from error
     ran = [cell for cell in results.cells if cell.status == "ok"]
     started = datetime.fromisoformat(results.run.started).timestamp()
     try:
         _emptied(out)
         for cell in ran:
-            with SummaryWriter(str(out / _folder(cell.id))) as writer:
-                _write_cell(writer, results, cell, started)
+            events.write(out / _folder(cell.id), _values(results, cell), started)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror or error}", hint="give another --out") from error
     return Export((str(out),), figures.left_out(results))
@@ -52,20 +52,15 @@ def _own(folder: Confined) -> Path:
         ) from error
 
 
-def _write_cell(writer: object, results: Results, cell: CellResult, started: float) -> None:
+def _values(results: Results, cell: CellResult) -> Iterator[Any]:
     """Tags are the figures' names, so that TensorBoard draws the cells of a figure in one chart."""
-    from torch.utils.tensorboard.summary import hparams
+    from edgerig.report.exports import tensorboard_events as events
 
     found = figures.of(cell)
-    for name, value in found.items():
-        writer.add_scalar(name, value, 0, walltime=started)  # type: ignore[attr-defined]
-    experiment, begin, end = hparams({**figures.facts(cell), "run": results.run.id}, found)
-    # add_hparams would write these into a run of its own beside the scalars'.
-    for summary in (experiment, begin, end):
-        writer.file_writer.add_summary(summary, walltime=started)  # type: ignore[attr-defined]
-    said = figures.absent(cell)
-    if said:
-        writer.add_text("not measured", "\n".join(f"- {line}" for line in said), 0, walltime=started)  # type: ignore[attr-defined]
+    yield from (events.scalar(name, value) for name, value in found.items())
+    yield from events.hyperparameters({**figures.facts(cell), "run": results.run.id}, found)
+    if said := figures.absent(cell):
+        yield events.text("not measured", "\n".join(f"- {line}" for line in said))
 
 
 def _emptied(out: Path) -> None:

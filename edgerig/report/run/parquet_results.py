@@ -151,6 +151,16 @@ def _migrated(found: pa.Table, version: int, name: str, hint: str) -> pa.Table:
         raise ResultsError(f"{name}: {_first_line(error)}", hint=hint) from error
 
 
+def checked(found: pa.Table, name: str) -> pa.Table:
+    """A table of `schema()` that was made of a results.json, in which anything may stand. Raises ResultsError."""
+    try:
+        return _checked(found)
+    except (pa.ArrowException, ValueError) as error:
+        raise ResultsError(
+            f"{name}: {_first_line(error)}", hint="remove it, or write it anew: edgerig report"
+        ) from error
+
+
 def _check_size(found: pq.FileMetaData) -> None:
     """A few bytes may stand for any number of rows. Raises ValueError."""
     size = sum(found.row_group(index).total_byte_size for index in range(found.num_row_groups))

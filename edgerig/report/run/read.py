@@ -29,6 +29,11 @@ def read_results(path: Path) -> Results:
     the schema says.
     """
     file, content = _content(path)
+    return results_of(content, file)
+
+
+def results_of(content: bytes, file: Path) -> Results:
+    """The results in a results.json's bytes, of the `file` that errors name. Raises as `read_results` does."""
     document = _document(file, _decoded(file, content))
     document = _migrated(file, document)
     context = NEWER if newer_minor(document["schema_minor"]) else None

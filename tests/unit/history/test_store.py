@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from edgerig.errors import ConfigError, ResultsError
+from edgerig import extras
+from edgerig.errors import ConfigError, NotInstalled, ResultsError
 from edgerig.history import store
 from edgerig.report.run import parquet_results
 from edgerig.results import CellResult, Results
@@ -179,3 +180,44 @@ def test_a_time_that_is_none_is_refused(run: Callable[..., Results]) -> None:
     wrong = wrong.model_copy(update={"run": wrong.run.model_copy(update={"started": "yesterday"})})
     with pytest.raises(ResultsError, match="yesterday"):
         parquet_results.render(wrong)
+
+
+@pytest.fixture
+def without_parquet(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Gives a function that installs it."""
+    monkeypatch.setattr(extras, "installed", lambda name: name not in store.READS)
+    monkeypatch.setattr(extras, "extras", lambda: {"history": frozenset(store.READS)})
+    return lambda: monkeypatch.setattr(extras, "installed", lambda name: True)
+
+
+def test_without_parquet_a_run_is_kept_as_its_results_and_read_later(
+    place: str, run: Callable[..., Results], without_parquet: Callable[[], None]
+) -> None:
+    assert store.add(run(1), place).endswith("/run-001.json")
+    with pytest.raises(NotInstalled) as told:
+        store.read(place)
+    assert told.value.hint == "pip install 'edgerig[history]'"
+    without_parquet()
+    store.add(run(2), place)
+    found = store.read(place)
+    assert (found.runs, found.warnings) == (2, ())
+    assert found.rows.equals(pa.concat_tables([parquet_results.table(run(1)), parquet_results.table(run(2))]))
+
+
+def test_a_run_kept_in_both_forms_counts_once(
+    tmp_path: Path, run: Callable[..., Results], cell: Callable[..., CellResult], without_parquet: Callable[[], None]
+) -> None:
+    store.add(run(1), str(tmp_path))
+    without_parquet()
+    store.add(run(1, cell(), cell("digits_cnn-torch-tflite-fp16@local/t1")), str(tmp_path))
+    found = store.read(str(tmp_path))
+    assert (found.runs, found.rows.num_rows) == (1, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"schema_version": 3}', b"\xff"])
+def test_a_damaged_results_file_hides_no_other(tmp_path: Path, run: Callable[..., Results], content: bytes) -> None:
+    store.add(run(1), str(tmp_path))
+    (tmp_path / "broken.json").write_bytes(content)
+    found = store.read(str(tmp_path))
+    assert found.runs == 1
+    assert "broken.json" in found.warnings[0]

@@ -10,7 +10,7 @@ import pytest
 
 from edgerig.ondevice import processors
 
-ALLOWED = sorted(os.sched_getaffinity(0))
+ALLOWED = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
 @pytest.fixture
@@ -97,3 +97,15 @@ def test_threads_and_children_keep_to_the_same_processors() -> None:
 def test_processors_that_are_not_there_are_refused(wanted: list[int]) -> None:
     named, there = ", ".join(map(str, wanted)), ", ".join(map(str, ALLOWED))
     assert f"refused: processors {named} were asked for; the runner may use {there}" in kept(wanted).stderr
+
+
+def test_where_the_system_tells_no_affinity_all_processors_count_and_none_can_be_kept_to(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert processors.available(str(root)) == 3
+    with pytest.raises(ValueError, match="keeps nobody to some"):
+        processors.keep_to([0])

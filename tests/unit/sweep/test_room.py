@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from edgerig.sweep import room
@@ -19,8 +21,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "sys/fs/cgroup/a").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/a\n")
     (tmp_path / "proc/loadavg").write_text("9.00 9.00 9.00 1/345 4711\n")
-    (tmp_path / "proc/meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:    {8 * GIB // 1024} kB\n")
+    has(8 * GIB, monkeypatch)
     return tmp_path
+
+
+def has(available: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
 
 
 @pytest.mark.parametrize(("running", "there"), [(1, True), (4, True), (5, False)])
@@ -31,8 +37,18 @@ def test_threads_that_run_or_wait_take_processors_and_not_the_load_of_minutes(
     assert room.for_one_more(str(root)) is there
 
 
-def test_memory_that_is_not_there_is_no_room(root: Path) -> None:
-    (root / "proc/meminfo").write_text(f"MemAvailable:    {GIB // 1024} kB\n")
+@pytest.mark.parametrize(("percent", "there"), [(0.0, True), (75.0, True), (100.0, False)])
+def test_without_proc_the_busy_processors_are_as_many_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percent: float, there: bool
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: percent)
+    has(8 * GIB, monkeypatch)
+    assert room.for_one_more(str(tmp_path)) is there
+
+
+def test_memory_that_is_not_there_is_no_room(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has(GIB, monkeypatch)
     assert not room.for_one_more(str(root))
 
 
@@ -49,5 +65,11 @@ def test_a_cgroups_limit_counts_without_what_it_caches(
     assert room.for_one_more(str(root)) is there
 
 
-def test_what_is_not_told_is_no_hindrance(tmp_path: Path) -> None:
+def test_what_is_not_told_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proc").mkdir()
+
+    def silent() -> None:
+        raise RuntimeError("psutil: no such figure here")
+
+    monkeypatch.setattr(psutil, "virtual_memory", silent)
     assert room.for_one_more(str(tmp_path))
