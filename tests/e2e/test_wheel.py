@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.devices.bundle.wheels import installed_version
+from edgerig.devices.runner_recipe import COMPILERS, shipped_name
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(out), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300)
+    subprocess.run(build, check=True, timeout=900)
     (file,) = out.glob("*.whl")
     return file
 
@@ -33,6 +36,15 @@ def test_the_wheel_carries_models_devices_and_data_files(wheel):
         "edgerig/ondevice/native/executorch_runner.cc",
     } <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+@pytest.mark.needs("g++", "g++-aarch64-linux-gnu")
+def test_the_wheel_brings_runners_that_fit_and_fits_every_platform(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    version = installed_version("executorch")
+    for machine in COMPILERS:
+        assert f"edgerig/shipped/native/{shipped_name(machine, version)}" in names
+    assert wheel.name.endswith("-py3-none-any.whl")
 
 
 def test_the_example_is_typed_by_the_installed_package(wheel, tmp_path):

@@ -19,7 +19,7 @@ from edgerig.devices.kinds.ssh import SshDevice
 BUILDERS = ("apt-get", "dpkg-deb")
 LOCAL = LocalDevice(name="here", kind="local")
 EMULATED = QemuUserDevice(name="pi", kind="qemu-user", cpu="cortex-a72")
-SSH = SshDevice(name="board", kind="ssh", host="board.invalid")
+SSH = SshDevice(name="board", kind="ssh", host="board.invalid", runtime="bundle")
 ADB = AdbDevice(name="phone", kind="adb")
 UBUNTU = """\
 Types: deb
@@ -108,3 +108,11 @@ def test_apt_that_knows_no_debian_archive_is_named(host, tmp_path, monkeypatch, 
 
 def test_a_device_with_its_own_python_needs_no_bundle(host):
     assert fixes(SSH.model_copy(update={"runtime": "system"})) == []
+
+
+@pytest.mark.parametrize("runtime", [None, "wheels"])
+def test_one_that_may_get_wheels_needs_no_more_than_pip(host, monkeypatch, runtime):
+    spec = SSH.model_copy(update={"runtime": runtime})
+    assert fixes(spec) == []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert [fix.endswith(" -m ensurepip") for fix in fixes(spec)] == [True]
