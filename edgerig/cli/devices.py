@@ -17,7 +17,7 @@ from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import ConfigError
 from edgerig.results import DeviceRecord
-from edgerig.spec import RemoteDevice
+from edgerig.spec import Device, RemoteDevice
 
 
 def listing() -> None:
@@ -55,33 +55,52 @@ def probe(name: str, as_json: bool) -> None:
     print_table(shown)
 
 
-def provision(name: str) -> None:
+def provision(name: str, source: Path | None) -> None:
     device = spec.load_device(name)
     begin = time.monotonic()
+    if source is not None:
+        _take_wheels(name, device, source)
     with open_device(device, _claim(name, wait=True)) as opened:
         say(f"{name} is ready after {time.monotonic() - begin:.1f} s")
         for what, (value, why) in opened.facts().items():
             say(f"{what}: {why if value is None else value}")
 
 
-def bundle(arch: str | None, to: Path | None, source: Path | None) -> None:
-    from edgerig.devices import bundle as bundles
-    from edgerig.devices.bundle import carried
+def _take_wheels(name: str, device: Device, source: Path) -> None:
+    """Lays out what the device gets from the wheels in the folder `source` alone; sweeps find it in the cache."""
+    from edgerig.devices.brought import chosen
 
-    if (arch is None) == (source is None) or (to is not None and source is not None):
+    if not isinstance(device, RemoteDevice) or device.own_python:
+        raise ConfigError(f"{name} gets no wheels", hint="--from is for devices that wheels are brought to")
+    if not source.is_dir():
+        raise ConfigError(f"{source} is no folder", hint="--from FOLDER: where the runtimes' wheels are")
+    with transport_to(device) as transport:
+        chosen(device, transport, transport.prepare()).make(source)
+
+
+def bundle(arch: str | None, to: Path | None, source: Path | None, wheel: bool) -> None:
+    from edgerig.devices import bundle as bundles
+    from edgerig.devices.bundle import carried, packaged
+
+    if (arch is None) == (source is None) or ((to is not None or wheel) and source is not None):
         raise ConfigError(
             "a bundle is built for an architecture or taken from a file",
-            hint="edgerig devices bundle aarch64 [--to FILE], or edgerig devices bundle --from FILE",
+            hint="edgerig devices bundle aarch64 [--to FILE | --wheel], or edgerig devices bundle --from FILE",
         )
-    if to is not None and to.is_dir():
+    if wheel and to is not None and not to.is_dir():
+        raise ConfigError(f"{to} is no folder", hint="with --wheel, --to names the folder the wheel is written to")
+    if to is not None and to.is_dir() and not wheel:
         raise ConfigError(f"{to} is a folder", hint="name the file to write with --to")
     found = carried.load(source) if source else bundles.bundle(arch or "")
-    if to:
+    if to and not wheel:
         carried.save(found, to)
     manifest = found.manifest
     say(f"bundle {found.key} for {found.architecture.name}, {manifest['archive_bytes'] / 1e6:.1f} MB to push")
-    say("with " + ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in manifest["wheels"]))
-    if to:
+    say("with " + ", ".join(f"{each['name']} {each['version']}" for each in manifest["wheels"]))
+    if wheel:
+        written = packaged.save(found, to or Path())
+        say(f"written to {written}, {written.stat().st_size / 1e6:.1f} MB: pip install {written.name}")
+    elif to:
         say(f"written to {to}: edgerig devices bundle --from {to.name}")
 
 
@@ -111,7 +130,7 @@ def doctor(name: str | None) -> None:
 
 
 def clean(name: str, keep_mib: int) -> None:
-    from edgerig.devices.bundle import cached
+    from edgerig.devices.brought import chosen
     from edgerig.devices.bundle.provision import tidy
     from edgerig.devices.content_store import clean as clean_store
     from edgerig.devices.lease import in_turn
@@ -121,7 +140,8 @@ def clean(name: str, keep_mib: int) -> None:
         say(f"{name} keeps nothing between sweeps; what was built for it on this machine: edgerig clean --keep-gib 0")
         return
     with transport_to(device) as transport, in_turn(transport, device.workdir, _claim(name, wait=False)) as turn:
-        current = None if device.own_python else cached(turn.transport.probe().arch)
+        arch = turn.transport.probe().arch or ""
+        current = None if device.own_python else chosen(device, turn.transport, arch).cached()
         cleaned = clean_store(turn.transport, device.workdir, keep_mib * 2**20)
         bundles, bundle_bytes = tidy(turn.transport, device.workdir, current.key if current else "")
     removed, kept = (cleaned.removed_bytes + bundle_bytes) / 2**20, cleaned.kept_bytes / 2**20

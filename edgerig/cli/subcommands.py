@@ -91,11 +91,16 @@ def probe(
 
 
 @devices_app.command()
-def provision(name: DeviceName) -> None:
-    """Build the device's bundle and bring it there; nothing is pushed when it is already there."""
+def provision(
+    name: DeviceName,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A folder of the runtimes' wheels: nothing is downloaded.")
+    ] = None,
+) -> None:
+    """Make what runs on the device, wheels or a bundle, and bring it there; nothing is pushed when it is there."""
     from edgerig.cli import devices as commands
 
-    commands.provision(name)
+    commands.provision(name, source)
 
 
 @devices_app.command()
@@ -103,11 +108,14 @@ def bundle(
     arch: Annotated[str | None, typer.Argument(help="aarch64 or x86_64.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write it to this file, for another host.")] = None,
     source: Annotated[Path | None, typer.Option("--from", help="Take it from such a file instead.")] = None,
+    wheel: Annotated[
+        bool, typer.Option("--wheel", help="Write it as a package for pip, into the folder --to.")
+    ] = False,
 ) -> None:
     """Build what runs on a device, or carry it from a host that can build it to one that cannot."""
     from edgerig.cli import devices as commands
 
-    commands.bundle(arch, to, source)
+    commands.bundle(arch, to, source, wheel)
 
 
 @devices_app.command()

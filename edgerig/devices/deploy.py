@@ -71,9 +71,13 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
 
 
 def _asked(device: PosixDevice, job: CellJob) -> Job:
-    """What the runner is told of the job."""
+    """What the runner is told of the job. Raises RunError when nothing of the device's can run it."""
     artifact, placement, share = job.artifact, job.placement, job.settings.share()
     engine = load_engines()[artifact.engine]
+    if engine.native and device.executorch_library is None and device.library_remedy:
+        raise RunError(
+            f"{job.cell}: nothing on the device can run it: {device.library_reason}", hint=device.library_remedy
+        )
     library = {engine.native: device.executorch_library} if engine.native else {}
     return Job(
         cell=job.cell,

@@ -3,9 +3,10 @@ run afterwards. Devices with a POSIX shell share one way, the runner under a Pyt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Lease, NoLease
@@ -41,6 +42,13 @@ Fact = tuple[str | None, str]
 COUNTED = "guest instructions"
 
 
+def with_facts(record: DeviceRecord, facts: Mapping[str, Fact]) -> DeviceRecord:
+    """The record, its state telling the facts too, with the reasons of those that are none."""
+    known = {name: value for name, (value, _) in facts.items()}
+    reasons = record.state.reasons | {name: why for name, (value, why) in facts.items() if value is None}
+    return record.model_copy(update={"state": record.state.model_copy(update={**known, "reasons": reasons})})
+
+
 class OpenDevice(Protocol):
     """What every open device can do."""
 
@@ -65,16 +73,36 @@ class OpenDevice(Protocol):
 
 
 @dataclass(frozen=True)
+class Runtime:
+    """What runs the jobs on a device that stands by itself: its own Python and packages (`system`), its own Python with
+    the runtimes' `wheels`, or a `bundle` of Python and all; the latter two by their `key`. `no_wheels` says why a
+    device that might have got wheels got a bundle."""
+
+    name: Literal["system", "wheels", "bundle"]
+    key: str = ""
+    no_wheels: str = ""
+
+    def facts(self) -> dict[str, Fact]:
+        """For a probe's record."""
+        told: dict[str, Fact] = {"runtime": (self.name, "")}
+        if self.key:
+            told[self.name] = (self.key, "")
+        return told | ({"wheels": (None, self.no_wheels)} if self.no_wheels else {})
+
+
+@dataclass(frozen=True)
 class PosixDevice:
     """A device with a POSIX `sh`: a transport, a folder of ours there, and a Python with the runtimes.
 
     `python` is the command that starts Python 3.11+ with numpy and the runtimes; it is given a script's path.
-    `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason.
+    `executorch_library` is the path of the torch-free ExecuTorch runner there, or None with the reason;
+    `library_remedy` is what brings it, where nothing else there could run ExecuTorch (its wheel's binding needs torch).
     `no_instructions` says why guest instructions cannot be counted there; "" where `python` runs under the counter,
     None where nothing could count them.
     `no_state` says why the runner can read nothing of the device's state; "" where it can.
     `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
+    `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
     """
 
     transport: Transport
@@ -82,14 +110,17 @@ class PosixDevice:
     python: tuple[str, ...]
     executorch_library: str | None
     library_reason: str = ""
+    library_remedy: str = ""
     no_instructions: str | None = None
     no_state: str = ""
     left: list[str] = field(default_factory=list, compare=False)
     lease: Lease = field(default_factory=NoLease, compare=False)
     run: str = ""
+    runtime: Runtime | None = None
 
     def probe(self) -> DeviceRecord:
-        return self.transport.probe()
+        record = self.transport.probe()
+        return record if self.runtime is None else with_facts(record, self.runtime.facts())
 
     def execute(self, job: CellJob) -> None:
         from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
@@ -99,6 +130,7 @@ class PosixDevice:
     def facts(self) -> dict[str, Fact]:
         counted: Fact = ("counted" if self.no_instructions == "" else None, self.no_instructions or "")
         return {
+            **(self.runtime.facts() if self.runtime else {}),
             "workdir": (self.workdir, ""),
             "python": (" ".join(self.python), ""),
             "ExecuTorch's runner": (self.executorch_library, self.library_reason),

@@ -8,10 +8,12 @@ from __future__ import annotations
 import shlex
 
 from edgerig.devices import open_device, transport_to
-from edgerig.devices.bundle import cached
+from edgerig.devices.brought import chosen
+from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import SPACE_MB, is_provisioned
 from edgerig.devices.bundle.userland import ARCHITECTURES
-from edgerig.devices.findings import Finding, of_builders, of_bundle, of_compiler, of_program
+from edgerig.devices.bundle.wheel_set import WheelSet
+from edgerig.devices.findings import Finding, of_builders, of_bundle, of_compiler, of_pip, of_program, of_runner
 from edgerig.devices.installed import versions_of
 from edgerig.devices.lease import holder_of
 from edgerig.devices.transport import RemoteTransport
@@ -42,8 +44,11 @@ def host_findings(spec: Device) -> list[Finding]:
         found += load_object(kind.asks)(spec)
     if kind.bundled:
         found += of_bundle(ARCHITECTURES[spec.arch])
-    elif isinstance(spec, RemoteDevice) and not spec.own_python and not any(map(cached, ARCHITECTURES)):
-        found += of_builders()
+    elif isinstance(spec, RemoteDevice) and not spec.own_python:
+        if spec.wheels != "never":  # whether a bundle is needed is known when the device has told of its Python
+            found.append(of_pip())
+        elif not any(map(cached, ARCHITECTURES)):
+            found += of_builders()
     return found
 
 
@@ -75,9 +80,9 @@ def _of_remote(spec: RemoteDevice, called: str) -> list[Finding]:
             remedy = kind_of(spec).no_bundle
             found.append(Finding(f"architecture {record.arch}: no bundle is made for it", False, remedy))
         else:
-            found += of_bundle(ARCHITECTURES[record.arch])
-            built = cached(record.arch)
-            if built is None or not is_provisioned(transport, spec.workdir, built.key):
+            brings, made = _brought(spec, transport, record.arch)
+            found += brings
+            if made is None or not is_provisioned(transport, spec.workdir, made.key):
                 needed_mb += SPACE_MB
     remedy = f"edgerig devices clean {shlex.quote(called)}, or free space in {spec.workdir} on the device"
     return [*found, *_space(record, needed_mb, remedy)]
@@ -105,6 +110,29 @@ def _workdir(spec: RemoteDevice, transport: RemoteTransport) -> Finding:
 def _in_use(spec: RemoteDevice, transport: RemoteTransport) -> list[Finding]:
     held = holder_of(transport, spec.workdir)
     return [Finding(f"{held.words()}: a sweep waits for its turn", True)] if held else []
+
+
+def _brought(
+    spec: RemoteDevice, transport: RemoteTransport, arch: str
+) -> tuple[list[Finding], Bundle | WheelSet | None]:
+    """What this host needs to make what is brought there, and that, if it is made."""
+    try:
+        choice = chosen(spec, transport, arch)
+    except DeviceError as error:
+        return [Finding(error.message, False, error.hint)], None
+    made = choice.cached()
+    if choice.python is None:
+        why = [Finding(f"a bundle is brought: {choice.no_wheels}", True)] if choice.no_wheels else []
+        return [*why, *of_bundle(ARCHITECTURES[arch])], made
+    if not isinstance(made, WheelSet):
+        return [
+            Finding(f"wheels are brought, for {choice.python}", True),
+            of_pip(),
+            of_runner(ARCHITECTURES[arch]),
+        ], None
+    if made.no_runner:
+        return [of_runner(ARCHITECTURES[arch])], made
+    return [Finding(f"the wheels for {choice.python} are there", True)], made
 
 
 def _own_python(spec: RemoteDevice, transport: RemoteTransport) -> list[Finding]:

@@ -10,10 +10,11 @@ import sys
 from dataclasses import dataclass, replace
 
 from edgerig import extras
-from edgerig.devices.bundle import cached, debian
+from edgerig.devices.bundle import cached, debian, packaged
 from edgerig.devices.bundle.userland import SUITE, Architecture
-from edgerig.devices.native import find_compiler
-from edgerig.errors import DeviceError
+from edgerig.devices.bundle.wheels import installed_version
+from edgerig.devices.native import find_compiler, shipped_runner
+from edgerig.errors import ConfigError, DeviceError
 from edgerig.spec import Device, Program, load_engines
 
 BUILDERS = (
@@ -35,10 +36,25 @@ def of_bundle(architecture: Architecture) -> list[Finding]:
     """Its builder's needs, unless it is built."""
     if cached(architecture.name):
         return [Finding(f"the bundle for {architecture.name} is built", True)]
-    compiler = Program(
-        architecture.compiler, architecture.compiler_package, f"the ExecuTorch runner of {architecture.name}"
-    )
-    return [*of_builders(), _builder(compiler)]
+    try:
+        if packaged.installed(architecture.name):
+            return [Finding(f"a package with the bundle for {architecture.name} is installed", True)]
+    except ConfigError as error:  # a package of somebody's: what the bundle is built with is still worth telling
+        return [Finding(error.message, False, error.hint), *of_builders(), of_runner(architecture)]
+    return [*of_builders(), of_runner(architecture)]
+
+
+def of_runner(architecture: Architecture) -> Finding:
+    """The ExecuTorch runner for devices: edgerig's wheel has it, else a compiler makes it."""
+    what = f"the ExecuTorch runner of {architecture.name}"
+    if shipped_runner(architecture.name, installed_version("executorch")):
+        return Finding(f"{what} came with edgerig", True)
+    return _builder(Program(architecture.compiler, architecture.compiler_package, what))
+
+
+def of_pip() -> Finding:
+    found = importlib.util.find_spec("pip") is not None
+    return Finding("pip: the runtimes' wheels", found, "" if found else f"{shlex.quote(sys.executable)} -m ensurepip")
 
 
 def of_builders() -> list[Finding]:
@@ -47,11 +63,10 @@ def of_builders() -> list[Finding]:
         archive = Finding("apt's sources: Debian's archive", True)
     except DeviceError as error:
         archive = Finding(error.message, False, error.hint)
-    pip = importlib.util.find_spec("pip") is not None
     return [
         *map(_builder, BUILDERS),
         archive,
-        Finding("pip: the bundle's wheels", pip, "" if pip else f"{shlex.quote(sys.executable)} -m ensurepip"),
+        of_pip(),
     ]
 
 

@@ -8,9 +8,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from edgerig.devices import open_device, transport_to
+from edgerig.devices.brought import chosen
 from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import is_provisioned
-from edgerig.devices.device import COUNTED, Fact, PosixDevice
+from edgerig.devices.bundle.wheel_set import WheelSet
+from edgerig.devices.device import COUNTED, Fact, PosixDevice, Runtime, with_facts
 from edgerig.devices.lease import holder_of
 from edgerig.devices.transport import RemoteTransport, Transport
 from edgerig.errors import DeviceError
@@ -33,7 +35,7 @@ Facts = dict[str, Fact]
 
 def described(spec: Device, called: str) -> DeviceRecord:
     """The probe's record, its state with what a job would run with: each distribution an engine needs, and the `bundle`
-    they are in where it is one.
+    or the `wheels` they are in where it is one of these.
 
     `called` is the device's name on the command line, for the reasons. Raises DeviceError.
     """
@@ -41,8 +43,8 @@ def described(spec: Device, called: str) -> DeviceRecord:
         with transport_to(spec) as transport:
             record = _with_holder(transport.probe(), transport, spec.workdir)
             if spec.own_python:
-                return _with(record, _of_python(transport, spec.own_python))
-            return _with(record, _on_device(spec, transport, record.arch, called))
+                return with_facts(record, Runtime("system").facts() | _of_python(transport, spec.own_python))
+            return with_facts(record, _on_device(spec, transport, record.arch, called))
     with open_device(spec) as opened:
         record, found = opened.probe(), opened.facts()
         if kind_of(spec).bundled:
@@ -51,7 +53,7 @@ def described(spec: Device, called: str) -> DeviceRecord:
             facts = _of_python(opened.transport, opened.python) if isinstance(opened, PosixDevice) else {}
     if COUNTED in found:
         facts["guest_instructions"] = found[COUNTED]
-    return _with(record, facts)
+    return with_facts(record, facts)
 
 
 def _with_holder(record: DeviceRecord, transport: RemoteTransport, workdir: str) -> DeviceRecord:
@@ -86,23 +88,28 @@ def _of_python(transport: Transport, python: Sequence[str]) -> Facts:
 
 
 def _on_device(spec: RemoteDevice, transport: RemoteTransport, arch: str | None, called: str) -> Facts:
-    built = cached(arch)
+    found = chosen(spec, transport, arch or "")
+    built = found.cached()
+    command = f"edgerig devices provision {shlex.quote(called)}"
     if built is not None and is_provisioned(transport, spec.workdir, built.key):
-        return _of_bundle(built, "")
-    where = "not brought to the device yet" if built else f"not built for {arch} on this host"
-    return _of_bundle(None, f"{where}: edgerig devices provision {shlex.quote(called)}")
+        why = ""
+    else:
+        where = "not brought to the device yet" if built else f"not built for {found.python or arch} on this host"
+        built, why = None, f"{where}: {command}"
+    told = Runtime("wheels" if found.python else "bundle", no_wheels=found.no_wheels).facts()
+    if found.python is None:
+        return {**told, **_of_bundle(built, why)}
+    no_runner = built.no_runner if isinstance(built, WheelSet) else ""
+    return {**told, "wheels": (built.key if built else None, why), **_versions(built, no_runner or why)}
 
 
-def _of_bundle(found: Bundle | None, why: str) -> Facts:
+def _of_bundle(found: Bundle | WheelSet | None, why: str) -> Facts:
+    return {"bundle": (found.key if found else None, why), **_versions(found, why)}
+
+
+def _versions(found: Bundle | WheelSet | None, why: str) -> Facts:
     held = {wheel["name"]: wheel["version"] for wheel in found.manifest["wheels"]} if found else {}
-    versions = {name: (held.get(name), why or "not in the bundle") for name in on_device()}
-    return {"bundle": (found.key if found else None, why), **versions}
-
-
-def _with(record: DeviceRecord, facts: Facts) -> DeviceRecord:
-    known = {name: value for name, (value, _) in facts.items()}
-    reasons = record.state.reasons | {name: why for name, (value, why) in facts.items() if value is None}
-    return _state_with(record, {**known, "reasons": reasons})
+    return {name: (held.get(name), why or "not in the bundle") for name in on_device()}
 
 
 def _state_with(record: DeviceRecord, more: Mapping[str, object]) -> DeviceRecord:

@@ -1,16 +1,18 @@
-"""Compiling the rig's native parts on this host; above all the ExecuTorch runner, with which a `.pte` runs without
-torch in the measured process.
+"""The rig's native parts; above all the ExecuTorch runner, with which a `.pte` runs without torch in the measured
+process. edgerig's wheel has it built (`hatch_build.py`); where none fits it is compiled on this host.
 
-A library is kept under a name made of everything it depends on, so a change in any of it compiles anew and nothing
-is ever overwritten by something else.
+What is compiled is kept under a name made of everything it depends on, so a change in any of it compiles anew and
+nothing is ever overwritten by something else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,16 +21,13 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.cache import temporary_folder, used
+from edgerig.devices import runner_recipe
 
-SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
+SHIPPED = Path(__file__).resolve().parent.parent / "shipped" / "native"
+"""Where edgerig's wheel has its runners; a checkout has none."""
+SHIPPED_COMPILER = "shipped with edgerig"
+WHAT = "the ExecuTorch runner"
 COMPILERS = ("g++", "c++", "clang++")
-LIBRARIES = (
-    "executorch",
-    "executorch_backend_xnnpack",
-    "executorch_kernels_optimized",
-    "executorch_kernels_quantized",
-    "executorch_threadpool",
-)
 COMPILE_DEADLINE_S = 120.0
 VERSION_DEADLINE_S = 20.0
 STDERR_TAIL = 2000
@@ -58,25 +57,70 @@ class _CompilerError(Exception):
 
 
 def executorch_runner(cache: Path, compiler: Sequence[str] | None = None) -> NativeLibrary:
-    """The runner as a shared library under `cache`, compiled if it is not there yet.
+    """The runner of this machine: the shipped one, else one under `cache`, compiled if it is not there yet.
 
-    `compiler` is the compiler's command with leading arguments; None takes CXX from the environment, else the first
-    of `COMPILERS` on the path. It must use libstdc++, as ExecuTorch's prebuilt libraries do. Never raises for a host
-    that cannot compile: the reason is in the answer.
+    `compiler` is the compiler's command with leading arguments, whose runner alone is wanted then; None takes CXX from
+    the environment, else the first of `COMPILERS` on the path. It must use libstdc++, as ExecuTorch's prebuilt
+    libraries do. Never raises for a host that cannot compile: the reason is in the answer.
     """
     wheel = _find_wheel()
     if wheel is None:
         return NativeLibrary(None, NO_WHEEL)
-    flags, link = _flags(wheel, str(wheel.folder / "lib"))
-    return compiled("the ExecuTorch runner", cache / "libedgerig_executorch", SOURCE, flags, link, compiler)
+    shipped = shipped_runner(platform.machine(), wheel.version) if compiler is None else None
+    if shipped is not None:
+        return _beside_libraries(shipped, wheel.folder, cache)
+    flags, link = runner_recipe.flags(wheel.folder, wheel.version, str(wheel.folder / "lib"))
+    return compiled(WHAT, cache / "libedgerig_executorch", runner_recipe.SOURCE, flags, link, compiler)
 
 
-def executorch_runner_for(wheel: Path, version: str, cache: Path, compiler: Sequence[str]) -> NativeLibrary:
-    """The runner for another machine, under `cache`: compiled by a cross compiler against `wheel`, the unpacked
-    executorch package for that machine. It looks for ExecuTorch's libraries beside itself.
+def executorch_runner_for(machine: str, wheel: Path, version: str, cache: Path) -> NativeLibrary:
+    """The runner for another `machine` (its kernel's name), which looks for ExecuTorch's libraries beside itself: the
+    shipped one, else one under `cache`, compiled against `wheel`, the unpacked executorch package for that machine.
     """
-    flags, link = _flags(_Wheel(wheel, version), "$ORIGIN")
-    return compiled("the ExecuTorch runner", cache / "libedgerig_executorch", SOURCE, flags, link, compiler)
+    shipped = shipped_runner(machine, version)
+    if shipped is not None:
+        return NativeLibrary(shipped, compiler=SHIPPED_COMPILER)
+    compiler = shutil.which(runner_recipe.COMPILERS[machine])
+    if compiler is None:
+        return NativeLibrary(None, f"{runner_recipe.COMPILERS[machine]} is not installed, and edgerig came without it")
+    flags, link = runner_recipe.flags(wheel, version, runner_recipe.BESIDE)
+    return compiled(WHAT, cache / "libedgerig_executorch", runner_recipe.SOURCE, flags, link, [compiler])
+
+
+def can_have_runner(machine: str, version: str) -> bool:
+    """Whether `executorch_runner_for` has a shipped one or a compiler."""
+    return shipped_runner(machine, version) is not None or shutil.which(runner_recipe.COMPILERS[machine]) is not None
+
+
+def shipped_runner(machine: str, version: str) -> Path | None:
+    """The runner that came with edgerig for this machine and version of executorch; None where none fits."""
+    file = SHIPPED / runner_recipe.shipped_name(machine, version)
+    return file if file.is_file() else None
+
+
+def _beside_libraries(shipped: Path, wheel: Path, cache: Path) -> NativeLibrary:
+    """A copy of the `shipped` runner in a folder under `cache`, with links to the libraries of `wheel`: it looks for
+    them there. Any failure is a reason."""
+    key = hashlib.sha256(f"{shipped.name}\0{wheel}".encode()).hexdigest()[:16]
+    folder = cache / f"executorch-{key}"
+    found = folder / "libedgerig_executorch.so"
+    try:
+        if not found.is_file():
+            with temporary_folder(cache, ".link-") as work:
+                made = work / "made"
+                made.mkdir()
+                shutil.copyfile(shipped, made / found.name)
+                for name in runner_recipe.LIBRARIES:
+                    there = runner_recipe.library(wheel, name)
+                    (made / there.name).symlink_to(there)
+                with contextlib.suppress(OSError):  # another process was first: the next line tells
+                    os.rename(made, folder)
+        if not found.is_file():
+            return NativeLibrary(None, f"{WHAT} was not laid out in {folder}")
+        used(folder)
+    except OSError as error:
+        return NativeLibrary(None, f"{WHAT} was not laid out: {error}")
+    return NativeLibrary(found, compiler=SHIPPED_COMPILER)
 
 
 def compiled(
@@ -125,46 +169,9 @@ def _find_wheel() -> _Wheel | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     for folder in map(Path, spec.submodule_search_locations):
-        if all(_shared(folder, name).is_file() for name in LIBRARIES):
+        if all(runner_recipe.library(folder, name).is_file() for name in runner_recipe.LIBRARIES):
             return _Wheel(folder, version)
     return None
-
-
-def _shared(folder: Path, name: str) -> Path:
-    return folder / "lib" / f"lib{name}.so"
-
-
-def _flags(wheel: _Wheel, libraries_at: str) -> tuple[list[str], list[str]]:
-    """Compiler flags and, to follow the source, linker flags, as in the wheel's own executorch-config.cmake.
-
-    `libraries_at` is the folder the wheel's libraries are looked for at run time. The kernel and backend libraries
-    register themselves when loaded and export nothing the runner calls, hence --no-as-needed.
-    """
-    include = wheel.folder / "include"
-    compile_flags = [
-        "-std=c++17",
-        "-O2",
-        "-fPIC",
-        "-shared",
-        "-fvisibility=hidden",
-        "-DC10_USING_CUSTOM_GENERATED_MACROS",
-        f'-DEDGERIG_EXECUTORCH_VERSION="{wheel.version}"',
-        "-isystem",
-        str(include),
-        "-isystem",
-        str(include / "executorch/runtime/core/portable_type/c10"),
-    ]
-    libraries = [str(_shared(wheel.folder, name)) for name in LIBRARIES]
-    link_flags = [
-        "-Wl,--no-undefined",
-        "-Wl,--no-as-needed",
-        *libraries,
-        "-Xlinker",
-        "-rpath",
-        "-Xlinker",
-        libraries_at,
-    ]
-    return compile_flags, link_flags
 
 
 def _key(source: Path, parts: Sequence[str]) -> str:

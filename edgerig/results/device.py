@@ -47,7 +47,11 @@ class DeviceState(Sparse):
     maker: str | None = None
     sdk: int | None = None
     thermal_status: str | None = Field(default=None, description="Android's, from none to shutdown")
+    runtime: str | None = Field(
+        default=None, description="what runs the jobs: the device's own packages (system), wheels, or a bundle"
+    )
     bundle: str | None = None
+    wheels: str | None = Field(default=None, description="the set of wheels brought for the device's own Python")
     guest_instructions: str | None = None
     turn: str | None = Field(default=None, description="who works on the device")
     reasons: dict[str, str] = Field(default={})

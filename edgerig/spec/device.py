@@ -54,8 +54,17 @@ class RemoteDevice(Device):
 
     @property
     def own_python(self) -> tuple[str, ...]:
-        """The command of the Python there that runs the jobs; () where a bundle is brought along."""
+        """The command of the Python there that runs the jobs with the packages it has; () where these are brought."""
         return ()
+
+    @property
+    def wheels(self) -> Literal["always", "where possible", "never"]:
+        """Whether the runtimes' wheels are brought for the device's own Python, `wheel_python`, instead of a bundle."""
+        return "never"
+
+    @property
+    def wheel_python(self) -> str:
+        return "python3"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ import pytest
 from e2e.wheel import ROOT
 from e2e.wheel import wheel as wheel
 
+from edgerig.devices.bundle.wheels import installed_version
+from edgerig.devices.runner_recipe import COMPILERS, shipped_name
+
 pytestmark = pytest.mark.e2e
 
 
@@ -24,6 +27,15 @@ def test_the_wheel_carries_models_devices_and_data_files(wheel: Path) -> None:
         "edgerig/ondevice/native/executorch_runner.cc",
     } <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+@pytest.mark.needs("g++", "g++-aarch64-linux-gnu")
+def test_the_wheel_brings_runners_that_fit_and_fits_every_platform(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    version = installed_version("executorch")
+    for machine in COMPILERS:
+        assert f"edgerig/shipped/native/{shipped_name(machine, version)}" in names
+    assert wheel.name.endswith("-py3-none-any.whl")
 
 
 def test_the_example_is_typed_by_the_installed_package(wheel: Path, tmp_path: Path) -> None:

@@ -89,12 +89,12 @@ def without(folder: Path, program: str) -> str:
 def test_the_compiler_of_the_devices_architecture_is_asked_for(
     server: sshd.Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: None
 ) -> None:
-    wanted = ARCHITECTURES[NATIVE]
-    assert amiss(spec_of(server)) == {}
+    wanted, spec = ARCHITECTURES[NATIVE], spec_of(server, runtime="bundle")
+    assert amiss(spec) == {}
     monkeypatch.setenv("PATH", without(tmp_path / "bin", wanted.compiler))
-    found = amiss(spec_of(server))
+    found = amiss(spec)
     assert list(found.values()) == [f"sudo apt-get install {wanted.compiler_package}"]
-    with pytest.raises(DeviceError, match="is not installed") as caught, open_device(spec_of(server)):
+    with pytest.raises(DeviceError, match="is not installed") as caught, open_device(spec):
         pass
     assert wanted.compiler_package in caught.value.hint
 
@@ -155,24 +155,25 @@ def test_space_is_asked_for_what_is_still_to_be_brought(tmp_path: Path, empty_ca
     row = "echo head; echo /dev/x 9000000 8800000 200000 98% /"
     with sshd.running(tmp_path / "sshd", f"SetEnv=PATH={tools(tmp_path / 'bin', df=row)}") as server:
         keep_bundle(NATIVE, "0" * 16)
-        assert amiss(spec_of(server)) == {
+        spec = spec_of(server, runtime="bundle")
+        assert amiss(spec) == {
             "205 MB free, 350 MB are needed": (
                 f"edgerig devices clean board, or free space in {server.folder / 'work'} on the device"
             )
         }
-        reason = described(spec_of(server), "board").state.reasons["numpy"]
+        reason = described(spec, "board").state.reasons["numpy"]
         assert reason == "not brought to the device yet: edgerig devices provision board"
         there = server.folder / "work" / "bundles" / ("0" * 16)
         there.mkdir(parents=True)
         (there / "complete").write_text("0" * 16)
-        assert amiss(spec_of(server)) == {}
-        state = described(spec_of(server), "board").state.model_dump()
+        assert amiss(spec) == {}
+        state = described(spec, "board").state.model_dump()
         assert (state["bundle"], state["numpy"], state["executorch"]) == ("0" * 16, "1.0", "1.3")
         assert amiss(spec_of(server, runtime="system", python=sys.executable)) == {}
 
 
 def test_a_bundle_that_is_built_nowhere_has_no_versions_to_tell(server: sshd.Sshd, empty_cache: None) -> None:
-    reasons = described(spec_of(server), "ssh://me@board:22").state.reasons
+    reasons = described(spec_of(server, runtime="bundle"), "ssh://me@board:22").state.reasons
     said = f"not built for {NATIVE} on this host: edgerig devices provision ssh://me@board:22"
     assert {reasons[name] for name in ("bundle", *DISTRIBUTIONS)} == {said}
 
@@ -248,7 +249,7 @@ def test_clean_removes_stored_files_and_old_bundles(
     capsys: pytest.CaptureFixture[str],
     empty_cache: None,
 ) -> None:
-    spec = spec_of(server)
+    spec = spec_of(server, runtime="bundle")
     keep_bundle(NATIVE, "0" * 16)
     for key in ("0" * 16, "1" * 16):
         there = Path(spec.workdir) / "bundles" / key

@@ -309,8 +309,8 @@ def test_a_workdir_that_cannot_be_made_is_a_device_error(server: Sshd) -> None:
 
 
 def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
-    """A device with nothing but a kernel of this architecture, as `runtime = "bundle"`, the default, takes it to be."""
-    spec = spec_of(server)
+    """A device with nothing but a kernel of this architecture, as `runtime = "bundle"` takes it to be."""
+    spec = spec_of(server, runtime="bundle")
     code = "import os, sys, numpy, onnxruntime, ai_edge_litert.interpreter; print(sys.prefix); print(*os.environ)"
     with posix_device.opened(spec) as device:
         assert device.executorch_library.startswith(f"{spec.workdir}/bundles/")
@@ -323,7 +323,7 @@ def test_a_bundle_is_brought_over_ssh_and_brought_once(server: Sshd) -> None:
     assert len(bundles) == 1 and not bundles[0].startswith(".")
     with slow_link.slow_link(server.port) as link:
         trust_port(server, link.port)
-        with posix_device.opened(spec_of(server, port=link.port)) as again:
+        with posix_device.opened(spec_of(server, port=link.port, runtime="bundle")) as again:
             assert again.python == device.python
         assert link.carried < MB, "asked for, and found there"
     assert sorted(os.listdir(f"{spec.workdir}/bundles")) == bundles

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 
 from edgerig.cache import temporary_folder
 from edgerig.confined import open_named
-from edgerig.devices.bundle import Bundle, architecture, content_key, keep, locked, wanted
+from edgerig.devices.bundle import Bundle, architecture, content_key, kept, wanted
 from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture
 from edgerig.errors import ConfigError, DeviceError
 from edgerig.spec import Strict
@@ -158,7 +158,7 @@ def _refuse_another(file: Path, manifest: dict[str, Any], versions: dict[str, st
 
 def _take(tar: tarfile.TarFile, manifest: dict[str, Any], target: Architecture, pointer: Path, file: Path) -> Bundle:
     pointer.parent.mkdir(parents=True, exist_ok=True)
-    with locked(pointer.with_name(f"{target.name}.lock")), temporary_folder(pointer.parent, ".build-") as work:
+    with kept.locked(pointer.with_name(f"{target.name}.lock")), temporary_folder(pointer.parent, ".build-") as work:
         made = work / "bundle"
         made.mkdir()
         with (made / ARCHIVE).open("wb") as archive:
@@ -173,7 +173,8 @@ def _take(tar: tarfile.TarFile, manifest: dict[str, Any], target: Architecture, 
             )
         _unpack(made / ARCHIVE, made / "root")
         _set_aside(pointer.parent / manifest["key"], digest, work / "old")
-        return keep(target, made, manifest, pointer)
+        whole = kept.keep(made, manifest, pointer)
+        return Bundle(target, whole.key, whole.folder, whole.manifest)
 
 
 def _set_aside(folder: Path, digest: str, aside: Path) -> None:

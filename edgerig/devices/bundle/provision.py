@@ -1,11 +1,12 @@
-"""Bringing the bundle to a device, over whatever transport reaches it, and once only.
+"""Bringing a bundle, or a set of wheels, to a device, over whatever transport reaches it, and once only.
 
-    <workdir>/bundles/<key>/       the bundle, `complete` in it: its time is when it was last used
+    <workdir>/bundles/<key>/       the bundle or the set, `complete` in it: its time is when it was last used
                       .new-*/      one on its way in or out; removed at the end, or by `tidy` when its host died
 
 A bundle is pushed as one archive beside a static busybox of the device's architecture, which unpacks it: the device
-needs a kernel and a file system, no tar, no gzip and no Python. It is checked by being started, and gets its name by
-a rename as the very last step: what has the name is whole. Two hosts may provision at once; the first to finish wins.
+needs a kernel and a file system, no tar, no gzip and no Python. A set of wheels is unpacked by the Python it is for.
+Each is checked by being started, and gets its name by a rename as the very last step: what has the name is whole. Two
+hosts may provision at once; the first to finish wins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections.abc import Iterator, Sequence
 
 from edgerig import process
 from edgerig.devices.bundle import Bundle, bundle
-from edgerig.devices.device import PosixDevice
+from edgerig.devices.bundle.wheel_set import PACKAGES, WheelSet
+from edgerig.devices.device import PosixDevice, Runtime
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.process import Finished
@@ -49,15 +51,30 @@ except OSError:
         raise
 print("ready", key)
 """
+# Run by the device's own Python: what arrived is what was sent, then it is unpacked. This host packed it; "data"
+# (PEP 706) is for Pythons that ask which filter is meant.
+_UNPACK = """\
+import hashlib, sys, tarfile
+archive, root, sent = sys.argv[1:]
+with open(archive, "rb") as file:
+    found = hashlib.file_digest(file, "sha256").hexdigest()
+if found != sent:
+    print("changed", found)
+    sys.exit()
+with tarfile.open(archive, "r:gz") as packed:
+    packed.extractall(root, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+print("unpacked")
+"""
 # $1 the bundles' folder, $2 the key to keep, $3 and $4 after how many minutes what is on its way, and a bundle, may go.
-# What has a key for its name is whole, so the name goes first. Of a process /proc tells which program it is.
+# What has a key for its name is whole, so the name goes first. Of a process /proc tells which files it has mapped, its
+# program and its libraries among them (proc(5)).
 _TIDY = """\
 cd "$1" 2>/dev/null || exit 0
 find . -maxdepth 1 -name '.new-*' -type d -mmin "+$3" -exec rm -rf {} \\;
-here=$(pwd -P); running=$(ls -l /proc/[0-9]*/exe 2>/dev/null)
+here=$(pwd -P)
 for b in *; do
   [ "$b" != "$2" ] && [ -n "$(find "$b/complete" -mmin "+$4" 2>/dev/null)" ] || continue
-  case $running in *" -> $here/$b/"*) continue ;; esac
+  grep -qsF " $here/$b/" /proc/[0-9]*/maps && continue
   s=$(du -sk "$b")
   mv "$b" ".new-$$-$b" && rm -rf ".new-$$-$b" && echo "removed ${s%%[!0-9]*}"
 done
@@ -77,15 +94,34 @@ def provision(transport: Transport, workdir: str, arch: str) -> PosixDevice:
     root = f"{workdir}/bundles/{found.key}"
     python = found.python(root)
     if not is_provisioned(transport, workdir, found.key):
-        with contextlib.suppress(DeviceError):  # what cannot be removed is no reason to bring nothing
-            tidy(transport, workdir, found.key)
-        _bring(transport, found, f"{workdir}/bundles", root)
+        with _room_for(transport, workdir, found.key) as new:
+            _bring(transport, found, new, root)
     return PosixDevice(
         transport=transport,
         workdir=workdir,
         # The device's own environment (a preloaded library, say) has no say in a measurement.
         python=(f"{root}/bin/busybox", "env", "-i", *python),
         executorch_library=found.executorch_library(root),
+        runtime=Runtime("bundle", found.key),
+    )
+
+
+def provision_wheels(transport: Transport, workdir: str, found: WheelSet) -> PosixDevice:
+    """The device behind `transport` with the set in its folder `workdir`, pushed if it is not there. Raises
+    DeviceError."""
+    root = f"{workdir}/bundles/{found.key}"
+    python = found.python(root)
+    if not is_provisioned(transport, workdir, found.key):
+        with _room_for(transport, workdir, found.key) as new:
+            _bring_wheels(transport, found, new, root)
+    return PosixDevice(
+        transport=transport,
+        workdir=workdir,
+        python=python,
+        executorch_library=found.executorch_library(root),
+        library_reason=found.no_runner,
+        library_remedy=found.remedy if found.no_runner else "",
+        runtime=Runtime("wheels", found.key),
     )
 
 
@@ -105,32 +141,55 @@ def is_provisioned(transport: Transport, workdir: str, key: str) -> bool:
     return said.returncode == 0 and said.stdout.decode("ascii", "replace").strip() == key
 
 
-def _bring(transport: Transport, found: Bundle, bundles: str, root: str) -> None:
-    """Pushes, unpacks, starts and names the bundle. Raises DeviceError, leaving nothing of this attempt behind."""
-    with _folder(transport, bundles) as new:
-        busybox, archive = f"{new}/busybox", f"{new}/archive.tar.gz"
-        transport.push(found.busybox, busybox)
-        _do(transport, ["chmod", "755", busybox], "made runnable")
-        transport.push(found.archive, archive)
-        digest = _do(transport, [busybox, "sha256sum", archive], "read back", UNPACK_TIMEOUT_S).stdout[:64]
-        if digest.decode("ascii", "replace") != found.manifest["archive_sha256"]:
-            raise DeployMismatch(
-                f"the bundle arrived with sha256 {digest.decode('ascii', 'replace')}, "
-                f"{found.manifest['archive_sha256']} was sent",
-                hint="try again; if it repeats, the device's storage is failing",
-            )
-        _do(transport, [busybox, "mkdir", f"{new}/root"], "unpacked")
-        _do(transport, [busybox, "tar", "-xzf", archive, "-C", f"{new}/root"], "unpacked", UNPACK_TIMEOUT_S)
-        finish = [*found.python(f"{new}/root"), "-c", _FINISH, f"{new}/root", root, found.key]
-        said = _do(transport, finish, "started", START_TIMEOUT_S).stdout
-        if said.decode("ascii", "replace").strip() != f"ready {found.key}":
-            raise DeviceError(f"the bundle's Python said {said[:SAID_LIMIT]!r} instead of being ready")
+def _bring(transport: Transport, found: Bundle, new: str, root: str) -> None:
+    """Pushes, unpacks, starts and names the bundle, by way of the folder `new`. Raises DeviceError."""
+    busybox, archive = f"{new}/busybox", f"{new}/archive.tar.gz"
+    transport.push(found.busybox, busybox)
+    _do(transport, ["chmod", "755", busybox], "made runnable")
+    transport.push(found.archive, archive)
+    digest = _do(transport, [busybox, "sha256sum", archive], "read back", UNPACK_TIMEOUT_S).stdout[:64]
+    _refuse_changed(digest.decode("ascii", "replace"), found.manifest["archive_sha256"])
+    _do(transport, [busybox, "mkdir", f"{new}/root"], "unpacked")
+    _do(transport, [busybox, "tar", "-xzf", archive, "-C", f"{new}/root"], "unpacked", UNPACK_TIMEOUT_S)
+    _finish(transport, found.python(f"{new}/root"), f"{new}/root", root, found.key)
+
+
+def _bring_wheels(transport: Transport, found: WheelSet, new: str, root: str) -> None:
+    """Pushes, unpacks, compiles where this host could not, starts and names the set. Raises DeviceError."""
+    python, archive = [found.own.executable, "-I"], f"{new}/archive.tar.gz"
+    transport.push(found.archive, archive)
+    unpack = [*python, "-c", _UNPACK, archive, f"{new}/root", found.manifest["archive_sha256"]]
+    said = _do(transport, unpack, "unpacked", UNPACK_TIMEOUT_S).stdout.decode("ascii", "replace").split()
+    if said[:1] == ["changed"]:
+        _refuse_changed(said[-1], found.manifest["archive_sha256"])
+    if not found.manifest["python_compiled"]:
+        # Without it every start takes longer; that it fails (a module for a newer Python, say) costs no more than that.
+        compileall = [*python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        transport.run([*compileall, f"{new}/root/{PACKAGES}"], UNPACK_TIMEOUT_S)
+    _finish(transport, found.python(f"{new}/root"), f"{new}/root", root, found.key)
+
+
+def _refuse_changed(arrived: str, sent: str) -> None:
+    if arrived != sent:
+        raise DeployMismatch(
+            f"the bundle arrived with sha256 {arrived}, {sent} was sent",
+            hint="try again; if it repeats, the device's storage is failing",
+        )
+
+
+def _finish(transport: Transport, python: Sequence[str], new: str, root: str, key: str) -> None:
+    """Starts what stands at `new` and gives it its name. Raises DeviceError."""
+    said = _do(transport, [*python, "-c", _FINISH, new, root, key], "started", START_TIMEOUT_S).stdout
+    if said.decode("ascii", "replace").strip() != f"ready {key}":
+        raise DeviceError(f"the bundle's Python said {said[:SAID_LIMIT]!r} instead of being ready")
 
 
 @contextlib.contextmanager
-def _folder(transport: Transport, bundles: str) -> Iterator[str]:
-    """A fresh folder for a bundle on its way, removed at the end whatever happened."""
-    new = f"{bundles}/.new-{secrets.token_hex(6)}"
+def _room_for(transport: Transport, workdir: str, key: str) -> Iterator[str]:
+    """A fresh folder for what is on its way, removed at the end whatever happened; what is in the way goes before."""
+    with contextlib.suppress(DeviceError):  # what cannot be removed is no reason to bring nothing
+        tidy(transport, workdir, key)
+    new = f"{workdir}/bundles/.new-{secrets.token_hex(6)}"
     _do(transport, ["mkdir", "-p", new], "given a folder")
     try:
         yield new

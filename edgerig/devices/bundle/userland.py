@@ -19,7 +19,8 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.devices.bundle import debian, wheels
-from edgerig.devices.native import LIBRARIES, executorch_runner_for
+from edgerig.devices.native import executorch_runner_for, shipped_runner
+from edgerig.devices.runner_recipe import COMPILERS, LIBRARIES, library
 from edgerig.errors import DeviceError
 
 SUITE, PYTHON = "bookworm", "3.11"
@@ -64,7 +65,7 @@ class Architecture:
 
     @property
     def compiler(self) -> str:
-        return f"{self.triplet}-g++"
+        return COMPILERS[self.name]
 
     @property
     def compiler_package(self) -> str:
@@ -87,14 +88,13 @@ class Parts:
     executorch: wheels.Wheel
     runner: Path
     compiler: str
-    """The first line of the compiler's `--version`."""
+    """The first line of the `--version` of the compiler of the runner; of a shipped one, that it is."""
     executorch_libraries: tuple[Path, ...]
 
 
 def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) -> Parts:
-    """Downloads the parts into `folder` and compiles the runner there. Raises DeviceError."""
-    compiler = shutil.which(architecture.compiler)
-    if compiler is None:
+    """Downloads the parts into `folder`, and compiles the runner there unless one is shipped. Raises DeviceError."""
+    if not shipped_runner(architecture.name, versions["executorch"]) and not shutil.which(architecture.compiler):
         raise DeviceError(
             f"{architecture.compiler} is not installed: it compiles the ExecuTorch runner for {architecture.name}",
             hint=f"apt-get install {architecture.compiler_package}",
@@ -103,7 +103,7 @@ def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) ->
     *runtimes, executorch = wheels.download(versions, PYTHON, architecture.name, folder / "wheels")
     wheels.unpack(executorch, folder / "executorch", skip=())
     wheel = folder / "executorch" / "executorch"
-    native = executorch_runner_for(wheel, executorch.version, folder, [compiler])
+    native = executorch_runner_for(architecture.name, wheel, executorch.version, folder)
     if native.path is None:
         raise DeviceError(
             f"no bundle for {architecture.name}: {native.reason}",
@@ -116,7 +116,7 @@ def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) ->
         executorch=executorch,
         runner=native.path,
         compiler=native.compiler,
-        executorch_libraries=tuple(wheel / "lib" / f"lib{name}.so" for name in LIBRARIES),
+        executorch_libraries=tuple(library(wheel, name) for name in LIBRARIES),
     )
 
 
@@ -132,7 +132,7 @@ def assemble(parts: Parts, unpacked: Path, root: Path) -> None:
     for wheel in parts.runtimes:
         wheels.unpack(wheel, root / "lib" / "python3" / "dist-packages")
     if can_compile():
-        _compile(root)
+        compile_modules(root, root / "lib")
 
 
 def can_compile() -> bool:
@@ -158,13 +158,14 @@ def _lay_out(parts: Parts, unpacked: Path, root: Path) -> None:
     shutil.copy2(parts.runner, library / "executorch" / "libedgerig_executorch.so")
 
 
-def _compile(root: Path) -> None:
-    """Compiles every module; the files carry no times, so that nothing on the device makes them stale."""
+def compile_modules(root: Path, folder: Path) -> None:
+    """Compiles every module in the `folder` below `root`; the files carry no times, so that nothing on the device makes
+    them stale. Raises DeviceError."""
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-s", str(root), "-p", "/"),
-        *("--invalidation-mode", "unchecked-hash", str(root / "lib")),
+        *("--invalidation-mode", "unchecked-hash", str(folder)),
     ]
     done = process.run(command, timeout_s=COMPILE_TIMEOUT_S)
     if done.timed_out or done.returncode != 0:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()[-600:]
-        raise DeviceError(f"the bundle's Python modules could not be compiled: {said or 'the deadline passed'}")
+        raise DeviceError(f"Python modules could not be compiled for the device: {said or 'the deadline passed'}")

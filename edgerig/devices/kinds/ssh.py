@@ -31,8 +31,9 @@ class SshDevice(RemoteDevice):
     """Where the device's host key stands; None: the usual files."""
     proxy_jump: str | None = None
     """`user@host:port` to go through, several separated by commas; None: as configured, "none": straight."""
-    runtime: Literal["bundle", "system"] = "bundle"
-    """`bundle` brings Python and the runtimes along; `system` uses what `python` on the device has."""
+    runtime: Literal["wheels", "bundle", "system"] | None = None
+    """`wheels` brings the runtimes for the device's own `python`, `bundle` a Python and a C library too; `system` uses
+    what `python` there has. None: wheels where its Python is one they are made for, else a bundle."""
     python: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = "python3"
     workdir: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=1024)] = "/var/tmp/edgerig"  # noqa: S108
 
@@ -44,6 +45,16 @@ class SshDevice(RemoteDevice):
     @property
     def own_python(self) -> tuple[str, ...]:
         return (self.python, "-I") if self.runtime == "system" else ()
+
+    @property
+    def wheels(self) -> Literal["always", "where possible", "never"]:
+        if self.runtime is None:
+            return "where possible"
+        return "always" if self.runtime == "wheels" else "never"
+
+    @property
+    def wheel_python(self) -> str:
+        return self.python
 
     @model_validator(mode="after")
     def _whole_paths(self) -> Self:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from edgerig import process
 from edgerig.cache import cache_root, sync, temporary_folder, used
-from edgerig.devices.bundle import Bundle, debian
+from edgerig.devices.bundle import Bundle, debian, userland
 from edgerig.devices.findings import Finding, of_builders
 from edgerig.devices.qemu import initrd
 from edgerig.errors import DeviceError
@@ -43,21 +43,29 @@ PROGRAMS = (
     "gzip",
     "hostname",
     "openssh-server",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
     "procps",
+    "python3-minimal",
+    "python3.11-minimal",
     "sed",
     "tar",
     "util-linux",
 )
+"""What a small board's Debian has: a shell with its tools, sshd, and Python."""
 LIBRARIES = (
     "libacl1",
     "libattr1",
     "libaudit1",
     "libblkid1",
+    "libbz2-1.0",
     "libc6",
     "libcap-ng0",
     "libcap2",
     "libcom-err2",
     "libcrypt1",
+    "libexpat1",
+    "libffi8",
     "libgcc-s1",
     "libgcrypt20",
     "libgmp10",
@@ -78,6 +86,7 @@ LIBRARIES = (
     "libselinux1",
     "libsmartcols1",
     "libssl3",
+    "libstdc++6",
     "libsystemd0",
     "libtinfo6",
     "libtirpc3",
@@ -253,6 +262,9 @@ def _furnish(tree: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(GUEST / name, target)
         target.chmod(permissions)
+    if userland.can_compile():
+        # Debian's installation does so: without it every start of Python compiles what it imports.
+        userland.compile_modules(tree, tree / "usr" / "lib" / f"python{userland.PYTHON}")
     for path in tree.rglob("*"):
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o755)  # whatever this host's umask made of it

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edgerig import process
-from edgerig.devices.device import PosixDevice
+from edgerig.devices.device import PosixDevice, Runtime
 from edgerig.devices.kinds.ssh import SshDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.probe import probe
@@ -57,13 +57,13 @@ def open_ssh(spec: SshDevice, claim: Claim | None = None) -> Iterator[PosixDevic
             with in_turn(link, spec.workdir, claim) as turn:
                 yield turn.of(with_own_python(spec, turn.transport))
         else:
-            # Only now: the bundle's builder is not needed for a device that brings its own Python.
-            from edgerig.devices.bundle import bundle
-            from edgerig.devices.bundle.provision import provision
+            # Only now: what makes bundles and wheels is not needed for a device that has its own runtimes.
+            from edgerig.devices.brought import chosen
 
-            bundle(arch)  # built, if it must be, before anybody has to wait for us
+            found = chosen(spec, link, arch)
+            found.make()  # if it must be, before anybody has to wait for us
             with in_turn(link, spec.workdir, claim) as turn:
-                yield turn.of(provision(turn.transport, spec.workdir, arch))
+                yield turn.of(found.bring(turn.transport, spec.workdir))
 
 
 class SshTransport:
@@ -183,6 +183,7 @@ def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
         python=(spec.python, "-I"),
         executorch_library=None,
         library_reason=SYSTEM_LIBRARY_REASON,
+        runtime=Runtime("system"),
     )
 
 

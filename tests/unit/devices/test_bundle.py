@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgerig.devices import bundle as bundles
-from edgerig.devices.bundle import Bundle, bundle, debian, provision, userland, wheels
+from edgerig.devices.bundle import Bundle, bundle, debian, kept, provision, userland, wheels
 from edgerig.devices.bundle.userland import ARCHITECTURES
 from edgerig.devices.kinds.qemu_user import QemuUserDevice
 from edgerig.devices.qemu import cpuinfo
@@ -169,7 +169,7 @@ def test_equal_folders_give_equal_archives(tmp_path: Path) -> None:
         (tmp_path / name / "bin" / "run").write_text("x")
         (tmp_path / name / "bin" / "run").chmod(0o775 if name == "one" else 0o700)
         (tmp_path / name / "bin" / "link").symlink_to("run")
-        bundles._archive(tmp_path / name, tmp_path / f"{name}.tar.gz")
+        kept.archived(tmp_path / name, tmp_path / f"{name}.tar.gz")
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
     with tarfile.open(fileobj=gzip.open(tmp_path / "one.tar.gz")) as archive:
         found = {member.name: (member.mode, member.linkname) for member in archive}
@@ -217,10 +217,10 @@ def test_a_failed_build_leaves_nothing(fake_parts: list[int], monkeypatch: pytes
 def test_a_stuck_builder_is_not_waited_for_for_ever(
     fake_parts: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(bundles, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(kept, "LOCK_TIMEOUT_S", 0.1)
     (tmp_path / "cache" / "bundles").mkdir(parents=True)
     with (
-        bundles.locked(tmp_path / "cache" / "bundles" / "aarch64.lock"),
+        kept.locked(tmp_path / "cache" / "bundles" / "aarch64.lock"),
         pytest.raises(DeviceError, match="another process has been building"),
     ):
         bundle("aarch64")

@@ -22,7 +22,7 @@ from edgerig.spec import Device
 BUILDERS = ("apt-get", "dpkg-deb")
 LOCAL = LocalDevice(name="here", kind="local")
 EMULATED = QemuUserDevice(name="pi", kind="qemu-user", cpu="cortex-a72")
-SSH = SshDevice(name="board", kind="ssh", host="board.invalid")
+SSH = SshDevice(name="board", kind="ssh", host="board.invalid", runtime="bundle")
 ADB = AdbDevice(name="phone", kind="adb")
 UBUNTU = """\
 Types: deb
@@ -113,3 +113,13 @@ def test_apt_that_knows_no_debian_archive_is_named(
 
 def test_a_device_with_its_own_python_needs_no_bundle(host: Callable[..., None]) -> None:
     assert fixes(SSH.model_copy(update={"runtime": "system"})) == []
+
+
+@pytest.mark.parametrize("runtime", [None, "wheels"])
+def test_one_that_may_get_wheels_needs_no_more_than_pip(
+    host: Callable[..., None], monkeypatch: pytest.MonkeyPatch, runtime: str | None
+) -> None:
+    spec = SSH.model_copy(update={"runtime": runtime})
+    assert fixes(spec) == []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert [fix.endswith(" -m ensurepip") for fix in fixes(spec)] == [True]
