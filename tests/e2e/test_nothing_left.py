@@ -66,5 +66,9 @@ def test_in_the_working_folder_are_its_reports_alone(place: Path) -> None:
 
 def test_its_cache_holds_what_a_sweep_builds_and_nothing_half_made(place: Path) -> None:
     found = {path.name for path in (place / "cache").iterdir()}
-    assert {"artifact", "data", "reference"} <= found <= {"artifact", "data", "reference", "native", "keras"}
+    assert (
+        {"artifact", "data", "reference"}
+        <= found
+        <= {"artifact", "data", "reference", "native", "keras", "made-with.json"}
+    )
     assert [path.name for path in (place / "cache").glob("*/.*")] == []
