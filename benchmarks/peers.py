@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.devices import native
+from edgerig.devices import native, runner_recipe
 from edgerig.devices.device import PosixDevice
 from edgerig.errors import ConfigError, RunError
 
@@ -103,7 +103,7 @@ def _compile(build: Path) -> Path:
         *("-isystem", str(headers), "-isystem", str(headers / "executorch/runtime/core/portable_type/c10")),
         str(FOLDER / "executorch_loop.cc"),
         "-Wl,--no-as-needed",  # kernels and backends register themselves when loaded; nothing here calls them
-        *(str(wheel / "lib" / f"lib{name}.so") for name in native.LIBRARIES),
+        *(str(runner_recipe.library(wheel, name)) for name in runner_recipe.LIBRARIES),
         f"-Wl,-rpath,{wheel / 'lib'}",
         *("-o", str(program)),
     ]

@@ -8,7 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-from edgerig import extras
 from edgerig.errors import ConfigError, EdgerigError, foreseen
 
 _UTF8 = "PYTHONUTF8"
@@ -33,8 +32,11 @@ def prepare() -> None:
 def unforeseen(error: Exception) -> EdgerigError:
     """What to say of an exception that no command made an error of: the system's is told with its file, a fault of
     edgerig's own with where its traceback is kept."""
-    if isinstance(error, ImportError) and (absent := extras.of(error)):
-        return absent
+    if isinstance(error, ImportError):
+        from edgerig import extras  # here alone: it reads packages' metadata
+
+        if absent := extras.of(error):
+            return absent
     if isinstance(error, OSError):
         file = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "temporary directory" in str(error)

@@ -104,4 +104,4 @@ def test_without_its_package_the_extra_is_named(tmp_path: Path, name: str, block
         [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
         capture_output=True, text=True, timeout=120, cwd=tmp_path,
     )  # fmt: skip
-    assert done.stdout.strip() == f"python3 -m pip install 'edgerig[{name}]'", done.stderr
+    assert done.stdout.strip() == f"pip install 'edgerig[{name}]'", done.stderr
