@@ -48,7 +48,8 @@ def beyond_bounds(more: Mapping[str, Any]) -> str:
     be one's."""
     if len(more) > MOST_FIELDS:
         return f"{len(more)} unknown fields, at most {MOST_FIELDS} are kept"
-    if wrong := next((name for name in more if not re.fullmatch(_NAME, name)), None):
+    wrong = next((name for name in more if not re.fullmatch(_NAME, name)), None)
+    if wrong is not None:  # "" is one of them
         return f"an unknown field {wrong[:80]!r} whose name none can have"
     level: list[Any] = list(more.values())
     for _ in range(DEEPEST):

@@ -194,6 +194,7 @@ def nested(levels: int) -> Any:
         ({"deep": nested(300)}, "nested deeper than 8 levels"),
         ({"a" * 200: 1}, "whose name none can have"),
         ({"<script>": 1}, "whose name none can have"),
+        ({"": 1}, "whose name none can have"),
         ({"text": "\ud800"}, "holds what JSON cannot"),
         ({"table": {"\ud800": 1}}, "holds what JSON cannot"),
     ],
