@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from e2e.commands import QUICK, Ended
+from e2e.wheel import wheel as wheel
 
 from edgerig.cache import cache_root
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
@@ -25,7 +26,6 @@ pytestmark = [
     pytest.mark.needs("qemu-system-arm", "e2fsprogs", "g++", "g++-aarch64-linux-gnu"),
 ]
 
-ROOT = Path(__file__).parents[2]
 BOARD, TWIN = "board", "qemu-vm"
 """A machine over SSH whose file says no `runtime`, and the like of it that runs the bundle from a disk of its own."""
 SWEEP = (
@@ -34,12 +34,9 @@ SWEEP = (
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """edgerig's wheel, unpacked where it would be installed."""
-    out = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(out), str(ROOT)]
-    subprocess.run(build, check=True, timeout=900)
-    (wheel,) = out.glob("*.whl")
+    out = tmp_path_factory.mktemp("installed")
     assert wheel.name.endswith("-py3-none-any.whl")
     zipfile.ZipFile(wheel).extractall(out / "site")
     return out / "site"
