@@ -3,13 +3,13 @@ bundle. Only the device's own Python and what its file says decide, so that ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig.devices.bundle import Bundle, bundle, cached, wheel_set
 from edgerig.devices.bundle.provision import provision, provision_wheels
 from edgerig.devices.bundle.wheel_set import WheelSet
-from edgerig.devices.device import PosixDevice, Runtime
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.own_python import DevicePython, NoWheels, python_for_wheels
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
@@ -45,9 +45,7 @@ class Brought:
         """The device behind `transport`, with it in its folder `workdir`. Raises DeviceError."""
         if self.python:
             return provision_wheels(transport, workdir, wheel_set.wheel_set(self.python))
-        device = provision(transport, workdir, self.arch)
-        key = device.runtime.key if device.runtime else ""
-        return replace(device, runtime=Runtime("bundle", key, self.no_wheels))
+        return provision(transport, workdir, self.arch, self.no_wheels)
 
 
 def chosen(spec: RemoteDevice, transport: Transport, arch: str) -> Brought:

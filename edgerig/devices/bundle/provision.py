@@ -85,10 +85,11 @@ _REMOVED = re.compile(rb"removed ([0-9]{0,12})")
 _USE = 'touch -c "$1" 2>/dev/null; exec cat "$1"'
 
 
-def provision(transport: Transport, workdir: str, arch: str) -> PosixDevice:
+def provision(transport: Transport, workdir: str, arch: str, no_wheels: str = "") -> PosixDevice:
     """The device behind `transport` with the bundle for `arch` in its folder `workdir`, pushed if it is not there.
 
-    `arch` is the kernel's name (`uname -m`). Raises DeviceError.
+    `arch` is the kernel's name (`uname -m`); `no_wheels` says why not wheels, where they were possible. Raises
+    DeviceError.
     """
     found = bundle(arch)
     root = f"{workdir}/bundles/{found.key}"
@@ -102,7 +103,7 @@ def provision(transport: Transport, workdir: str, arch: str) -> PosixDevice:
         # The device's own environment (a preloaded library, say) has no say in a measurement.
         python=(f"{root}/bin/busybox", "env", "-i", *python),
         executorch_library=found.executorch_library(root),
-        runtime=Runtime("bundle", found.key),
+        runtime=Runtime("bundle", found.key, no_wheels),
     )
 
 
