@@ -138,11 +138,20 @@ class ModelSpec(Strict):
         return None if self.file is None else self.located(self.file)
 
     def located(self, path: Path) -> Path:
-        """A path of the model's, from where it is looked for: among the fetched files, else in its folder."""
+        """A path of the model's, from where it is looked for: among the fetched files and their folders, else in its
+        own."""
         fetched = self.fetched
-        if fetched is not None and str(path) in {file.name for file in self.files}:
+        if (
+            fetched is not None
+            and path != Path()
+            and any(path in (name, *name.parents) for name in self._fetched_names)
+        ):
             return fetched / path
         return self.folder / path
+
+    @property
+    def _fetched_names(self) -> list[Path]:
+        return [Path(file.name) for file in self.files]
 
     @property
     def fetched(self) -> Path | None:
@@ -203,6 +212,8 @@ class ModelSpec(Strict):
         names = [file.name for file in self.files]
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f'"files" names {repeated} twice')
+        if within := next((name for name in names for other in names if name.startswith(f"{other}/")), None):
+            raise ValueError(f'"files" names {within}, and a file where its folder would be')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):
