@@ -80,6 +80,8 @@ def artifact_key(
             "format": format_spec.name,
             "recipe": {
                 "name": recipe.name,
+                "like": recipe.like,
+                "options": recipe.options.model_dump(mode="json"),
                 "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
             },
             "options": options,
@@ -128,6 +130,7 @@ def _framework(spec: ModelSpec) -> list[str]:
 
 
 SHARED = (
+    BUILD / "calibration.py",
     BUILD / "factory.py",
     BUILD / "inference.py",
     BUILD / "layout.py",
