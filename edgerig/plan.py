@@ -18,6 +18,7 @@ from edgerig.spec import (
     FormatName,
     ModelSpec,
     OptionValue,
+    RecipeSpec,
     Shapes,
     Source,
     Strict,
@@ -109,11 +110,15 @@ class Plan(Strict):
     cells: tuple[Cell, ...]
 
 
-def unsupported_reason(source: Source, format_name: FormatName, recipe: str) -> str:
-    """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone."""
+def unsupported_reason(
+    source: Source, format_name: FormatName, recipe: str, recipes: Mapping[str, RecipeSpec] | None = None
+) -> str:
+    """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone; `recipes` are
+    more than those of edgerig's own."""
     if recipe == AS_IS:
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
-    return no_route(source, format_name) or load_recipes()[recipe].formats[format_name].unsupported
+    known = load_recipes() if recipes is None else recipes
+    return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
@@ -201,8 +206,9 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
     """(format, recipe, reason it is unsupported or "") of one model; a ready file is one variant."""
     if model.ready:
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
+    known = sweep.known_recipes()
     return [
-        (format_name, recipe, unsupported_reason(model.source, format_name, recipe))
+        (format_name, recipe, unsupported_reason(model.source, format_name, recipe, known))
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]

@@ -81,6 +81,8 @@ def artifact_key(
             "format": format_spec.name,
             "recipe": {
                 "name": recipe.name,
+                "like": recipe.like,
+                "options": recipe.options.model_dump(mode="json"),
                 "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
             },
             "options": options,
@@ -130,6 +132,7 @@ def _framework(spec: ModelSpec) -> list[str]:
 
 
 SHARED = (
+    BUILD / "calibration.py",
     BUILD / "factory.py",
     BUILD / "inference.py",
     BUILD / "layout.py",

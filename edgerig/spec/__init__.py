@@ -25,7 +25,16 @@ from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_d
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
-from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.recipe import (
+    FormatSpec,
+    Lowering,
+    OwnRecipe,
+    RecipeSpec,
+    load_formats,
+    load_recipes,
+    recipes_with,
+)
+from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
@@ -50,6 +59,7 @@ __all__ = [
     "PACKAGE",
     "AudioSpec",
     "BuildSettings",
+    "CalibrationMethod",
     "DatasetSpec",
     "Device",
     "DeviceKind",
@@ -67,9 +77,11 @@ __all__ = [
     "Metric",
     "ModelSpec",
     "OptionValue",
+    "OwnRecipe",
     "Program",
     "PublicPage",
     "PublishedFigure",
+    "RecipeOptions",
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
@@ -104,6 +116,7 @@ __all__ = [
     "on_device",
     "parse",
     "read_toml",
+    "recipes_with",
     "sha256_of",
     "shape_sets",
     "unknown",
