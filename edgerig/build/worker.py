@@ -38,6 +38,7 @@ from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prep
 from edgerig.build.source import Arrays, SourceModel, fed, load_source
 from edgerig.build.store import Store
 from edgerig.errors import BuildError, DatasetError, EdgerigError
+from edgerig.measure.metrics import Unmeasurable, places
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.engines import Description
@@ -52,6 +53,7 @@ from edgerig.spec import (
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    asked,
     has_binary_labels,
     load_engines,
     load_formats,
@@ -131,11 +133,11 @@ def prepare(request: PrepareRequest) -> Prepared:
     if spec.ready and spec.path is not None:
         described = inspect(spec.path, load_formats()[spec.source])
         inputs = tuple(Tensor(name, shape, dtype=dtype) for name, shape, dtype in map(fed, described.inputs))
-        fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
+        fits = _fits(spec, inputs, {tensor.name: tensor.shape for tensor in described.outputs})
     else:
         source = load_source(spec)
         inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
-        fits = _fits(spec, inputs, [tensor.shape for tensor in source.spec.outputs])
+        fits = _fits(spec, inputs, {tensor.name: tensor.shape for tensor in source.spec.outputs})
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     with store.staging("data") as staged:
         dataset = (
@@ -172,11 +174,22 @@ def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
     return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout), tensor.range, tensor.dtype)
 
 
-def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, ...]]) -> Fits:
-    """What the model's data must fit. A label names a class where there is one output, a score a class."""
-    output = outputs[0]
+def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: dict[str, tuple[int, ...]]) -> Fits:
+    """What the model's data must fit; `outputs` are the outputs' shapes by name. A label names a class where there is
+    one output, or one that the metric names, a score a class. Raises DatasetError for a metric of an unknown output.
+    """
+    named: list[int] = []
+    for text in spec.metric:
+        try:
+            named += places(text, tuple(outputs), len(outputs)) if asked(text).outputs else []
+        except Unmeasurable as error:
+            raise DatasetError(
+                f'model "{spec.name}": metric "{text}": {error}', hint="name an output, or its place, from 0"
+            ) from error
+    output = list(outputs.values())[named[0] if named else 0]
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
-    scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
+    known = len(outputs) == 1 or len(set(named)) == 1
+    scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import load_formats, load_recipes
 from edgerig.spec.source import load_sources
@@ -96,6 +97,8 @@ class SweepSpec(Strict):
     """Names, folders with a `model.toml`, or files."""
     dataset: Path | None = None
     """An npz for the models that are files."""
+    metric: Metrics = ()
+    """What the models that are files are evaluated by (none: top1); `"scores=top1"` of the output of that name."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
