@@ -26,6 +26,7 @@ from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
@@ -73,6 +74,8 @@ __all__ = [
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
+    "Shape",
+    "Shapes",
     "Source",
     "SourceSpec",
     "Strict",
@@ -104,6 +107,8 @@ __all__ = [
     "parse",
     "read_toml",
     "sha256_of",
+    "shape_sets",
     "unknown",
     "written",
+    "written_shape",
 ]
