@@ -161,7 +161,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes)
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
@@ -182,6 +182,11 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
         raise ConfigError(
             f"dataset {sweep.dataset} is used by no model",
             hint="a dataset goes with a model's file; a model folder names its own in model.toml",
+        )
+    if sweep.metric and sweep.dataset is None:
+        raise ConfigError(
+            f"metric {', '.join(sweep.metric)} is used by no model",
+            hint="a metric goes with a model's file and --dataset; a model folder names its own in model.toml",
         )
     return models
 

@@ -39,6 +39,7 @@ from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prep
 from edgerig.build.source import Arrays, SourceModel, fed, load_source, named_tensors, one_sample, output_names
 from edgerig.build.store import Store, digest
 from edgerig.errors import BuildError, DatasetError, EdgerigError
+from edgerig.measure.metrics import Unmeasurable, places
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
 from edgerig.ondevice import engines, lifeline
 from edgerig.ondevice.engines import Description, TensorInfo
@@ -52,6 +53,7 @@ from edgerig.spec import (
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    asked,
     has_binary_labels,
     load_engines,
     load_formats,
@@ -180,10 +182,21 @@ def _with_ranges(spec: ModelSpec, inputs: Sequence[TensorInfo]) -> tuple[TensorS
 
 
 def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorSpec]) -> Fits:
-    """What the model's data must fit. A label names a class where there is one output, a score a class."""
-    output = (1, *outputs[0].of_sample)
+    """What the model's data must fit. A label names a class where there is one output, or one that the metric names, a
+    score a class. Raises DatasetError for a metric of an unknown output."""
+    named: list[int] = []
+    names = [tensor.name for tensor in outputs]
+    for text in spec.metric:
+        try:
+            named += places(text, names, len(names)) if asked(text).outputs else []
+        except Unmeasurable as error:
+            raise DatasetError(
+                f'model "{spec.name}": metric "{text}": {error}', hint="name an output, or its place, from 0"
+            ) from error
+    output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
-    scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
+    known = len(outputs) == 1 or len(set(named)) == 1
+    scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 

@@ -23,7 +23,7 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
-from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
+from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import (
     FormatSpec,
@@ -57,6 +57,7 @@ __all__ = [
     "CPU",
     "METRICS",
     "PACKAGE",
+    "Asked",
     "AudioSpec",
     "BuildSettings",
     "CalibrationMethod",
@@ -95,6 +96,7 @@ __all__ = [
     "TableSpec",
     "TensorSpec",
     "apart",
+    "asked",
     "file_source",
     "file_state",
     "has_binary_labels",

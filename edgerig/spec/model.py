@@ -13,7 +13,7 @@ from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
-from edgerig.spec.metric import load_metrics
+from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
@@ -223,12 +223,17 @@ class ModelSpec(Strict):
         return self
 
     @property
+    def asked_metrics(self) -> tuple[str, ...]:
+        """The metrics' own names, whatever outputs they are taken of."""
+        return tuple(asked(text).metric for text in self.metric)
+
+    @property
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
         against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
         known = load_metrics()
         return bool(self.metric) and (
-            against_inputs or any(name in known and known[name].needs_inputs for name in self.metric)
+            against_inputs or any(name in known and known[name].needs_inputs for name in self.asked_metrics)
         )
 
 
@@ -258,17 +263,19 @@ def known_models() -> dict[str, Path]:
     return first_wins((p.parent.name, p) for root in roots("models") for p in sorted(root.glob("*/model.toml")))
 
 
-def load_models(name: str, dataset: Path | None = None, *, quantize: bool = False) -> dict[Source, ModelSpec]:
+def load_models(
+    name: str, dataset: Path | None = None, *, quantize: bool = False, metric: tuple[str, ...] = ()
+) -> dict[Source, ModelSpec]:
     """The model `name` as authored in each of its sources, the main one first.
 
     `name` is a shipped or own model's name, a folder with a `model.toml`, or a model's file. `dataset` is the npz to
-    evaluate a file on. A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build
-    from. Raises ConfigError.
+    evaluate a file on, `metric` what it is evaluated by (none: top1). A .tflite or .onnx file is run as it is unless
+    `quantize`, which makes it a source to build from. Raises ConfigError.
     """
     path = Path(name)
     source = file_source(path)
     if source is not None:
-        return {source: _from_file(path, source, dataset, quantize)}
+        return {source: _from_file(path, source, dataset, quantize, metric)}
     known = known_models()
     toml = path / "model.toml" if is_file(path / "model.toml") else known.get(name)
     if toml is None:
@@ -335,7 +342,7 @@ def _hint(path: Path, known: dict[str, Path]) -> str:
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
 
-def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool) -> ModelSpec:
+def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
     if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
     if dataset is not None and not is_file(dataset):
@@ -347,7 +354,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool)
         "folder": path.resolve().parent,
         "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
-        "metric": () if dataset is None else "top1",
+        "metric": () if dataset is None else metric or "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }
     return parse(ModelSpec, table, str(path))

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
 from edgerig.spec.shapes import Shapes
@@ -100,6 +101,8 @@ class SweepSpec(Strict):
     are tried one after another, one without a key being the model's own shapes."""
     dataset: Path | None = None
     """An npz for the models that are files."""
+    metric: Metrics = ()
+    """What the models that are files are evaluated by (none: top1); `"scores=top1"` of the output of that name."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)

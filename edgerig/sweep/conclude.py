@@ -168,5 +168,6 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         licence=spec.licence,
         dataset=dataset,
         no_accuracy_reason=spec.no_accuracy_reason,
+        classes=() if spec.dataset is None else spec.dataset.classes,
         published=spec.published,
     )
