@@ -89,6 +89,7 @@ class Artifact(Value):
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
+    shapes: tuple[tuple[int, ...], ...] = Field(default=(), description="its inputs are given, where not its own")
     delegated: int | None = None
     operators: int | None = None
     undelegated: tuple[str, ...] = ()
@@ -330,6 +331,7 @@ class CellResult(Value):
     source: str
     format: str
     recipe: str
+    shapes: dict[str, tuple[int, ...]] = Field(default={}, description="of inputs, where they are not the model's own")
     device: str
     threads: int
     accelerator: str = "cpu"

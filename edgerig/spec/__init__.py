@@ -27,6 +27,7 @@ from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, has_no_folder, known_models, load_models
 from edgerig.spec.named import Named, named
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
@@ -74,6 +75,8 @@ __all__ = [
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
+    "Shape",
+    "Shapes",
     "Source",
     "SourceSpec",
     "Strict",
@@ -106,6 +109,8 @@ __all__ = [
     "parse",
     "read_toml",
     "sha256_of",
+    "shape_sets",
     "unknown",
     "written",
+    "written_shape",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
@@ -16,6 +16,7 @@ from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_s
 from edgerig.spec.metric import load_metrics
 from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.toml import (
     LONGEST_NAME,
@@ -33,28 +34,57 @@ from edgerig.spec.toml import (
     roots,
 )
 
+DYNAMIC = -1
+"""The length of an axis that the data decides."""
+
 
 class TensorSpec(Strict):
-    """A named tensor of the source model at batch size 1; `layout` says what a 4-D shape's axes are.
+    """A named tensor of the source model, of one sample; `layout` says what a 4-D shape's axes are.
 
+    `batch_axis` is the axis, of length 1 here, along which a framework stacks samples. Where it is not said it is the
+    first one, whose length must be 1; "none" where there is none, as in a tensor without axes (`shape` []).
+    In an output's shape -1 is a length that the data decides.
     `range` is where an input's values lie, such as 0 to 255 for pixels: random samples are drawn evenly from it.
     """
 
     name: str = Field(min_length=1)
-    shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    shape: tuple[Annotated[int, Field(ge=DYNAMIC)], ...]
     dtype: Dtype = "float32"
     layout: Layout = "any"
     range: tuple[float, float] | None = None
+    batch_axis: Annotated[int, Field(ge=0)] | Literal["none"] | None = None
 
     @model_validator(mode="after")
-    def _batch_one(self) -> Self:
-        if self.shape[0] != 1:
-            raise ValueError(f"shape {list(self.shape)} must start with batch size 1")
+    def _one_sample(self) -> Self:
+        if 0 in self.shape:
+            raise ValueError(f"shape {list(self.shape)} has an axis of length 0")
+        first = self.shape[:1]
+        if self.batch_axis is None and first not in ((), (1,), (DYNAMIC,)):
+            raise ValueError(
+                f"shape {list(self.shape)} must start with batch size 1, or batch_axis say which axis is the batch's "
+                '("none" where none is)'
+            )
+        if isinstance(self.batch_axis, int) and self.shape[self.batch_axis : self.batch_axis + 1] != (1,):
+            raise ValueError(f"shape {list(self.shape)} has no axis {self.batch_axis} of length 1 for the batch")
         if self.layout != "any" and len(self.shape) != 4:
             raise ValueError(f'layout "{self.layout}" needs a shape of four axes, not {len(self.shape)}')
+        if self.layout != "any" and self.batch != 0:
+            raise ValueError(f'layout "{self.layout}" needs the batch on axis 0')
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)} must be [smallest, largest]")
         return self
+
+    @property
+    def batch(self) -> int | None:
+        """The axis of the batch, None where there is none."""
+        if self.batch_axis is None:
+            return 0 if self.shape[:1] == (1,) else None
+        return None if self.batch_axis == "none" else self.batch_axis
+
+    @property
+    def of_sample(self) -> tuple[int, ...]:
+        """The shape without the batch's axis: N samples are an array (N, …) of it."""
+        return self.shape if self.batch is None else self.shape[: self.batch] + self.shape[self.batch + 1 :]
 
 
 class ModelSpec(Strict):
@@ -87,6 +117,8 @@ class ModelSpec(Strict):
     published: tuple[PublishedFigure, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    shapes: Shapes = Field(default={})
+    """Inputs' shapes in a sweep over shapes, in place of their own."""
     dataset: DatasetSpec | None = None
     dataset_layout: Layout = "any"
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
@@ -98,9 +130,14 @@ class ModelSpec(Strict):
     folder: Path = Path()
 
     @property
+    def shaped_name(self) -> str:
+        """The name, with the shapes of its inputs where they are not its own: what cells and reports call it."""
+        return self.name + label(self.shapes)
+
+    @property
     def id(self) -> str:
         """The model and its source, such as `digits_cnn-keras`."""
-        return f"{self.name}-{self.source}"
+        return f"{self.shaped_name}-{self.source}"
 
     @property
     def path(self) -> Path | None:
@@ -151,6 +188,16 @@ class ModelSpec(Strict):
         if source not in load_sources():
             raise ValueError(f"no such source; {nearest(source, load_sources())}")
         return source
+
+    @field_validator("inputs")
+    @classmethod
+    def _sizes_known(cls, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+        for tensor in inputs:
+            if DYNAMIC in tensor.shape:
+                raise ValueError(
+                    f'input "{tensor.name}" needs a length for every axis, its shape is {list(tensor.shape)}'
+                )
+        return inputs
 
     @field_validator("published")
     @classmethod
