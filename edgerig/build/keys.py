@@ -38,6 +38,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "files": [file.sha256 for file in spec.files],
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "application": spec.application,
+        "library": spec.library,
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -176,6 +177,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "source": spec.source,
         "factory": spec.factory,
         "application": spec.application,
+        "library": spec.library,
         "file": None if spec.path is None else _model_file(spec.path, spec),
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "files": [file.sha256 for file in spec.files],

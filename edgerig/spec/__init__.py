@@ -24,7 +24,8 @@ from edgerig.spec.device import (
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
-from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, has_no_folder, known_models, load_models
+from edgerig.spec.named import Named, named
 from edgerig.spec.recipe import (
     FormatSpec,
     Lowering,
@@ -77,6 +78,7 @@ __all__ = [
     "Lowering",
     "Metric",
     "ModelSpec",
+    "Named",
     "OptionValue",
     "OwnRecipe",
     "Program",
@@ -100,6 +102,7 @@ __all__ = [
     "file_source",
     "file_state",
     "has_binary_labels",
+    "has_no_folder",
     "kind_named",
     "kind_of",
     "known_devices",
@@ -113,6 +116,7 @@ __all__ = [
     "load_sources",
     "load_sweep",
     "name_of_address",
+    "named",
     "nearest",
     "no_route",
     "on_device",
