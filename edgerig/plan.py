@@ -29,12 +29,13 @@ from edgerig.spec import (
     load_models,
     load_recipes,
     no_route,
+    split_entry,
     written,
 )
 
 
 class Variant(Strict):
-    """model × format × recipe; built once, whatever the number of devices."""
+    """model × format × recipe; built once, whatever the number of devices. `model` is `ModelSpec.label`."""
 
     model: str
     source: Source
@@ -130,7 +131,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for placement in _placements(device.name, format_name, sweep)
         if _selected(
             cell := Cell(
-                model=model.name,
+                model=model.label,
                 source=model.source,
                 format=format_name,
                 recipe=recipe,
@@ -162,14 +163,15 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             )
         for model in chosen or list(offered.values())[:1]:
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
-            a_file = file_source(Path(name)) is not None
-            origin = str(model.path) if a_file else name
+            file = split_entry(name)[0]
+            a_file = file_source(Path(file)) is not None
+            origin = str(model.path) if a_file else file
             if taken.setdefault(model.name, origin) != origin and a_file:
-                model = apart(name, model)
+                model = apart(file, model)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
-    if sweep.dataset is not None and all(file_source(Path(name)) is None for name in sweep.models):
+    if sweep.dataset is not None and all(file_source(Path(split_entry(name)[0])) is None for name in sweep.models):
         raise ConfigError(
             f"dataset {sweep.dataset} is used by no model",
             hint="a dataset goes with a model's file; a model folder names its own in model.toml",

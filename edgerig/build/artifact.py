@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description
-from edgerig.results import Artifact, TensorRecord
+from edgerig.ondevice.stream import Fed
+from edgerig.results import Artifact, FedRecord, TensorRecord
 
 
-def record(path: Path, described: Description, **known: Any) -> Artifact:
-    """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
+def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any) -> Artifact:
+    """The artifact at `path` with the tensors its runtime reads from it, and which of them are `fed`; `known` are the
+    other fields of Artifact."""
     return Artifact(
         file=path.name,
         sha256=file_digest(path),
         size_bytes=path.stat().st_size,
         inputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.inputs),
         outputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.outputs),
+        fed=tuple(FedRecord(**asdict(each)) for each in fed),
         **known,
     )

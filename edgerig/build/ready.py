@@ -11,22 +11,24 @@ from pathlib import Path
 
 from edgerig.build.artifact import record
 from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.opening import opened
+from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError
-from edgerig.ondevice import engines
-from edgerig.ondevice.engines import Description
+from edgerig.ondevice.engines import Description, UnknownSignature
+from edgerig.ondevice.stream import hidden
 from edgerig.results import Artifact
-from edgerig.spec import AS_IS, FormatSpec, ModelSpec, load_engines
+from edgerig.spec import AS_IS, FormatSpec, ModelSpec
 
 
-def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None) -> Description:
-    """What the runtime makes of the file, which messages call `shown`.
+def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None, signature: str = "") -> Description:
+    """What the runtime makes of the file's `signature`; messages call the file `shown`.
 
     Raises BuildError when it cannot load it or its inputs are not static.
     """
     try:
-        engine = engines.create(load_engines()[format_spec.engine].module, {})
-        engine.load(str(path), 1)
-        described = engine.describe()
+        described = opened(str(path), format_spec, signature).describe()
+    except UnknownSignature as error:
+        raise BuildError(f"{shown or path}: {error}", hint="name one of these, or none for the default") from error
     except Exception as error:  # whatever a runtime raises on a file it does not like
         raise BuildError(
             f"{shown or path}: {format_spec.engine} cannot load it: {type(error).__name__}: {error}",
@@ -55,17 +57,20 @@ def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> A
         raise BuildError(
             f"{spec.path}: its weights are in other files ({', '.join(beside)}), a device gets one", hint=ONE_FILE
         )
-    described = inspect(spec.path, format_spec)
+    described = inspect(spec.path, format_spec, signature=spec.signature)
+    fed = fed_of_file(spec, described)
     copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
     return record(
         copy,
-        described,
+        hidden(described, fed),
+        fed,
         key=key,
         format=format_spec.name,
         recipe=AS_IS,
         engine=format_spec.engine,
         layout="any",
         constants={},
+        signature=spec.signature,
         check=None,
         check_reason="a ready file has no source model to be checked against",
     )

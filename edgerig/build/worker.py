@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -33,16 +33,19 @@ from edgerig.build.datasets.arrays import random_dataset
 from edgerig.build.datasets.dataset import Fits, Tensor
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import axes_in, order_in, to_layout
+from edgerig.build.opening import opened
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.source import Arrays, SourceModel, fed, load_source
 from edgerig.build.store import Store
+from edgerig.build.streams import fed_of_file, recorded, whole_samples
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
-from edgerig.ondevice import engines, lifeline
+from edgerig.ondevice import lifeline
 from edgerig.ondevice.engines import Description
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.ondevice.memory import peak_rss_bytes
+from edgerig.ondevice.stream import Fed, hidden
 from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.spec import (
@@ -53,10 +56,10 @@ from edgerig.spec import (
     RecipeSpec,
     TensorSpec,
     has_binary_labels,
-    load_engines,
     load_formats,
     load_recipes,
 )
+from edgerig.spec.stream import resets
 
 CHECK_SAMPLES = 16
 """Evaluation samples a build is checked on. Not calibration's: a wrong calibration would be held against itself."""
@@ -129,13 +132,14 @@ def prepare(request: PrepareRequest) -> Prepared:
     spec, store = request.model, Store(request.store)
     source = None
     if spec.ready and spec.path is not None:
-        described = inspect(spec.path, load_formats()[spec.source])
+        described = inspect(spec.path, load_formats()[spec.source], signature=spec.signature)
+        described = hidden(described, fed_of_file(spec, described))
         inputs = tuple(Tensor(name, shape, dtype=dtype) for name, shape, dtype in map(fed, described.inputs))
         fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
     else:
         source = load_source(spec)
-        inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
-        fits = _fits(spec, inputs, [tensor.shape for tensor in source.spec.outputs])
+        inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.outside.inputs)
+        fits = _fits(spec, inputs, [tensor.shape for tensor in source.outside.outputs])
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     with store.staging("data") as staged:
         dataset = (
@@ -152,8 +156,8 @@ def prepare(request: PrepareRequest) -> Prepared:
             samples=written.samples,
             labelled=written.labelled,
             origin=dataset.origin,
-            inputs=() if source is None else source.spec.inputs,
-            outputs=() if source is None else tuple(tensor.name for tensor in source.spec.outputs),
+            inputs=() if source is None else source.outside.inputs,
+            outputs=() if source is None else tuple(tensor.name for tensor in source.outside.outputs),
         )
         data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
@@ -182,7 +186,8 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, 
 
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:
     """Writes the source's outputs on the inputs in `data` as `output_<i>.npy` into `folder`, a piece at a time."""
-    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.spec.inputs)
+    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.outside.inputs)
+    source.restart()
     with contextlib.ExitStack() as stack:
         writers: list[NpyWriter] = []
         for inputs in zip(*(read_pieces(path, step) for path in stems(data, "input")), strict=True):
@@ -211,7 +216,8 @@ class Session:
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
-                self._run(staged / artifact.file, self._samples(), staged)
+                fed = [Fed(**each.model_dump()) for each in artifact.fed]
+                self._run(staged / artifact.file, self._samples(), staged, fed, artifact.signature)
             else:
                 artifact = self._build(load_recipes()[recipe_name], key, staged)
                 seconds = time.monotonic() - begin
@@ -224,17 +230,19 @@ class Session:
 
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
         source, builder, reference = self.start()
-        calibration = self._calibration() if recipe.calibration else None
+        calibration = recorded(source, self._calibration()) if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
 
-        samples = to_layout(self._samples(), source.spec.inputs, built.layout)
-        outputs, described = self._run(path, samples, staged)
-        check = check_outputs([tensor.name for tensor in source.spec.outputs], outputs, reference)
+        samples = to_layout(self._samples(), source.outside.inputs, built.layout)
+        fed = () if source.memory is None else source.memory.fed
+        outputs, described = self._run(path, samples, staged, fed)
+        check = check_outputs([tensor.name for tensor in source.outside.outputs], outputs, reference)
         return record(
             path,
             described,
+            fed,
             key=key,
             format=self._format.name,
             recipe=recipe.name,
@@ -250,11 +258,13 @@ class Session:
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
-    def _run(self, path: Path, samples: Arrays, staged: Path) -> tuple[Arrays, Description]:
+    def _run(
+        self, path: Path, samples: Arrays, staged: Path, fed: Sequence[Fed], signature: str = ""
+    ) -> tuple[Arrays, Description]:
         """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
-        engine = engines.create(load_engines()[self._format.engine].module, {})
-        engine.load(str(path), 1)
-        outputs = evaluate(engine, samples)
+        anew = resets(self._request.model.stream, len(samples[0]))
+        engine = opened(str(path), self._format, signature, fed, anew)
+        outputs = evaluate(engine, samples, anew)
         for index, output in enumerate(outputs):
             write(staged / f"{HOST}_{index}.npy", output)
         return outputs, engine.describe()
@@ -268,10 +278,13 @@ class Session:
             data = self._data()
             traced = load_arrays(data, "calibration") or load_arrays(data, "input")
             sample = [np.array(array[:1]) for array in traced]
-            source = replace(load_source(self._request.model), sample=sample)
+            loaded = load_source(self._request.model)
+            fed = () if loaded.memory is None else loaded.memory.fed
+            source = replace(loaded, sample=whole_samples(loaded.spec, fed, sample))
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)
+            source.restart()
             self._started = (source, builder, source.infer(self._samples()))
         return self._started
 

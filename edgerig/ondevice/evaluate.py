@@ -5,18 +5,25 @@ It stands by itself because what is built depends on it (`build/keys.py`), and n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgerig.ondevice import tensors
 from edgerig.ondevice.engines import Array, Description, Engine
+from edgerig.ondevice.stream import start_anew
 
 
-def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
+def evaluate(engine: Engine, inputs: list[Array], resets: Sequence[int] = ()) -> list[Array]:
     """Outputs over all samples in order, one (N, …) array per tensor: real ones as float32, integers and bools as they
-    are. For a file that keeps state, `engine` must be freshly loaded."""
+    are. For a file that keeps state, `engine` must be freshly loaded; it is started anew before the samples `resets`,
+    ascending."""
     description = engine.describe()
     collected: list[list[Array]] = [[] for _ in description.outputs]
+    anew = set(resets)
     for index in range(len(inputs[0])):
+        if index in anew:
+            start_anew(engine)
         engine.set_inputs(sample(description, inputs, index))
         engine.invoke()
         for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):

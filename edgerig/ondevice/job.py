@@ -6,6 +6,9 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
      "processors": [],                     the runner keeps to these; [] to none
+     "fed": [{"output": 1, "input": 2, "initial": 0.0, "keep": false}],
+                                          the inputs fed from outputs (`stream.Fed`); not among `inputs`
+     "resets": [],                         the samples before which the state is started anew, ascending
      "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
                                           quantized tensor its real values
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
@@ -42,6 +45,8 @@ class Job:
     threads: int
     processors: list[int]
     inputs: list[str]
+    fed: list[dict[str, Any]]
+    resets: list[int]
     warmup_runs: int
     min_runs: int
     min_seconds: float

@@ -24,7 +24,7 @@ from edgerig.spec.device import (
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
-from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models, split_entry
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
@@ -102,6 +102,7 @@ __all__ = [
     "parse",
     "read_toml",
     "sha256_of",
+    "split_entry",
     "unknown",
     "written",
 ]

@@ -11,11 +11,13 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
+from edgerig.spec import entry
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
 from edgerig.spec.metric import load_metrics
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.source import load_sources
+from edgerig.spec.stream import StateSpec, StreamSpec, repeated
 from edgerig.spec.toml import (
     LONGEST_NAME,
     Dtype,
@@ -71,6 +73,8 @@ class ModelSpec(Strict):
     file: Path | None = None
     """The model as a file (a folder, for a SavedModel); relative to `folder` in a `model.toml`."""
     application: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9]*$")
+    signature: str = Field(default="", max_length=200)
+    """The file's entry that is run (`spec/entry.py`); "": its default."""
     weights: Path | None = None
     weights_sha256: Sha256 | None = None
     reads: tuple[Path, ...] = ()
@@ -80,6 +84,9 @@ class ModelSpec(Strict):
     published: tuple[PublishedFigure, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    state: tuple[StateSpec, ...] = ()
+    stream: StreamSpec | None = None
+    """When what the network remembers goes back to its beginning; None: never."""
     dataset: DatasetSpec | None = None
     dataset_layout: Layout = "any"
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
@@ -91,9 +98,16 @@ class ModelSpec(Strict):
     folder: Path = Path()
 
     @property
+    def label(self) -> str:
+        """The name cells have it under: with the signature behind, where that is not the file's default. Two signatures
+        compute different things: they are two models."""
+        signature = entry.chosen(self.source, self.signature)
+        return f"{self.name}+{file_name(signature)}" if signature else self.name
+
+    @property
     def id(self) -> str:
         """The model and its source, such as `digits_cnn-keras`."""
-        return f"{self.name}-{self.source}"
+        return f"{self.label}-{self.source}"
 
     @property
     def path(self) -> Path | None:
@@ -151,11 +165,15 @@ class ModelSpec(Strict):
         if len(origins) != 1 or origins[0] not in allowed:
             given = " and ".join(f'"{key}"' for key in origins) or "none"
             raise ValueError(f"a {self.source} model needs exactly one of {', '.join(allowed)}; given: {given}")
+        if why := entry.refusal(self.source, self.signature):
+            raise ValueError(why)
         if self.factory is not None and not (self.inputs and self.outputs):
             raise ValueError(f'a {self.source} model from a factory needs the keys "inputs" and "outputs"')
+        if why := repeated(self.state):
+            raise ValueError(why)
         names = [file.name for file in self.files]
-        if repeated := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f'"files" names {repeated} twice')
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f'"files" names {twice} twice')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):
@@ -191,7 +209,7 @@ _OTHER_FILES = {
 }
 """Suffix of a file people have → what to bring instead."""
 _NETWORK = ("factory", "file", "application", "weights", "weights_sha256", "reads")
-_OWN_TO_A_SOURCE = ("source", *_NETWORK, "inputs", "outputs")
+_OWN_TO_A_SOURCE = ("source", *_NETWORK, "signature", "inputs", "outputs", "state")
 """Keys of a `model.toml` that say nothing of the model's twins."""
 
 
@@ -205,8 +223,30 @@ def load_models(name: str, dataset: Path | None = None, *, quantize: bool = Fals
 
     `name` is a shipped or own model's name, a folder with a `model.toml`, or a model's file. `dataset` is the npz to
     evaluate a file on. A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build
-    from. Raises ConfigError.
+    from. `NAME:SIGNATURE` is the model run through that signature. Raises ConfigError.
     """
+    name, signature = split_entry(name)
+    models = _load(name, dataset, quantize)
+    if not signature:
+        return models
+    source, main = next(iter(models.items()))
+    if why := entry.refusal(source, signature):
+        raise ConfigError(f"{name}:{signature}: {why}", hint="leave the part behind the colon out")
+    return {source: main.model_copy(update={"signature": signature})}
+
+
+def split_entry(name: str, folder: Path = Path()) -> tuple[str, str]:
+    """A model as a sweep names it → the model and its file's entry, "" where none is named. Paths are relative to
+    `folder`."""
+
+    def is_model(text: str) -> bool:
+        path = folder / text
+        return file_source(path) is not None or is_file(path / "model.toml") or text in known_models()
+
+    return entry.split(name, is_model)
+
+
+def _load(name: str, dataset: Path | None, quantize: bool) -> dict[Source, ModelSpec]:
     path = Path(name)
     source = file_source(path)
     if source is not None:

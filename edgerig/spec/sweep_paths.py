@@ -11,7 +11,7 @@ from typing import Any
 
 from edgerig.errors import ConfigError
 from edgerig.spec.files import is_file
-from edgerig.spec.model import file_source, known_models
+from edgerig.spec.model import file_source, known_models, split_entry
 
 
 def from_its_folder(table: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -30,11 +30,16 @@ def from_its_folder(table: dict[str, Any], file: Path) -> dict[str, Any]:
     models = table.get("models")
     if isinstance(models, list):
         known = known_models()
-        found["models"] = [
-            moved("models", model) if isinstance(model, str) and _is_path(model, folder, known) else model
-            for model in models
-        ]
+        found["models"] = [_model(model, file, known) if isinstance(model, str) else model for model in models]
     return found
+
+
+def _model(named: str, file: Path, known: dict[str, Path]) -> str:
+    """A model named in `file`, as it is named from the working folder; what is chosen of it stays behind the colon."""
+    model, entry = split_entry(named, file.parent)
+    if not _is_path(model, file.parent, known):
+        return named
+    return ":".join(filter(None, (_moved(model, file.parent, f'{file}: key "models"'), entry)))
 
 
 def _is_path(model: str, folder: Path, known: dict[str, Path]) -> bool:

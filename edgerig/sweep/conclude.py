@@ -35,7 +35,8 @@ def conclude(run: RunFolder) -> Results:
 
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
-    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
+    signature = run.file.plan.models[cell.model_id].signature
+    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"}), "signature": signature}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
@@ -160,7 +161,7 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         else (f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
     )
     return ModelRecord(
-        model=spec.name,
+        model=spec.label,
         source=spec.source,
         description=spec.description,
         licence=spec.licence,
