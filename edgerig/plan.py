@@ -18,6 +18,7 @@ from edgerig.spec import (
     FormatName,
     ModelSpec,
     OptionValue,
+    Shapes,
     Source,
     Strict,
     SweepSpec,
@@ -28,9 +29,11 @@ from edgerig.spec import (
     load_formats,
     load_models,
     load_recipes,
+    nearest,
     no_route,
     split_entry,
     written,
+    written_shape,
 )
 
 
@@ -131,7 +134,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for placement in _placements(device.name, format_name, sweep)
         if _selected(
             cell := Cell(
-                model=model.label,
+                model=model.shaped_name,
                 source=model.source,
                 format=format_name,
                 recipe=recipe,
@@ -161,13 +164,14 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
                 f'model "{name}" has no source {" or ".join(sweep.sources)} (it has: {", ".join(offered)})',
                 hint="name one of its sources, or leave --source out",
             )
-        for model in chosen or list(offered.values())[:1]:
+        for model, shapes in itertools.product(chosen or list(offered.values())[:1], sweep.shapes):
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
             file = split_entry(name)[0]
             a_file = file_source(Path(file)) is not None
             origin = str(model.path) if a_file else file
             if taken.setdefault(model.name, origin) != origin and a_file:
                 model = apart(file, model)
+            model = _shaped(model, shapes)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
@@ -177,6 +181,22 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             hint="a dataset goes with a model's file; a model folder names its own in model.toml",
         )
     return models
+
+
+def _shaped(model: ModelSpec, shapes: Shapes) -> ModelSpec:
+    """The model with these shapes in place of its own: those that are its own are not named in ids. Raises ConfigError
+    for an input that it does not have, where it tells its inputs before it is loaded."""
+    own = {tensor.name: tensor.shape for tensor in model.inputs}
+    for name, shape in shapes.items():
+        if own and name not in own:
+            raise ConfigError(f'model "{model.name}" has no input "{name}"', hint=nearest(name, own))
+        if own and len(shape) != len(own[name]):
+            raise ConfigError(
+                f'model "{model.name}": input "{name}" has {len(own[name])} axes, --shape gives {len(shape)}',
+                hint=f"its own shape is {written_shape(own[name])}",
+            )
+    kept = {name: shape for name, shape in shapes.items() if own.get(name) != shape}
+    return model.model_copy(update={"shapes": kept})
 
 
 def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str, str]]:

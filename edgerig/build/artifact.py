@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.build.store import file_digest
-from edgerig.ondevice.engines import Description
+from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.ondevice.stream import Fed
 from edgerig.results import Artifact, FedRecord, TensorRecord
 
@@ -20,8 +20,12 @@ def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any)
         file=path.name,
         sha256=file_digest(path),
         size_bytes=path.stat().st_size,
-        inputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.inputs),
-        outputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.outputs),
+        inputs=tensor_records(described.inputs),
+        outputs=tensor_records(described.outputs),
         fed=tuple(FedRecord(**asdict(each)) for each in fed),
         **known,
     )
+
+
+def tensor_records(tensors: Iterable[TensorInfo]) -> tuple[TensorRecord, ...]:
+    return tuple(TensorRecord(**asdict(tensor)) for tensor in tensors)

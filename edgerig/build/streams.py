@@ -62,13 +62,13 @@ def recorded(source: SourceModel, samples: Arrays) -> Arrays:
     source.memory.kept = []
     try:
         source.infer(samples)
-        return [np.concatenate(arrays) for arrays in zip(*source.memory.kept, strict=True)]
+        columns = zip(source.spec.inputs, zip(*source.memory.kept, strict=True), strict=True)
+        return [np.stack(column).reshape(len(column), *tensor.of_sample) for tensor, column in columns]
     finally:
         source.memory.kept = None
 
 
-def whole_samples(spec: ModelSpec, fed: Sequence[Fed], given: Arrays) -> Arrays:
-    """Samples with the fed inputs in their places, each as it is at first."""
+def whole_sample(spec: ModelSpec, fed: Sequence[Fed], given: Arrays) -> Arrays:
+    """One sample, an array of its tensor's shape an input, with the fed inputs in their places as they are at first."""
     rest, first = iter(given), {each.input: initial(each, info(spec.inputs[each.input])) for each in fed}
-    count = len(given[0])
-    return [np.repeat(first[i], count, axis=0) if i in first else next(rest) for i in range(len(spec.inputs))]
+    return [first[place] if place in first else next(rest) for place in range(len(spec.inputs))]

@@ -5,12 +5,14 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
     {"schema": 1, "cell": ID, "artifact": FILE, "sha256": HEX,
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
+     "shapes": [],                         one an input, which the file is loaded with; []: its own
      "processors": [],                     the runner keeps to these; [] to none
      "fed": [{"output": 1, "input": 2, "initial": 0.0, "keep": false}],
                                           the inputs fed from outputs (`stream.Fed`); not among `inputs`
      "resets": [],                         the samples before which the state is started anew, ascending
      "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
-                                          quantized tensor its real values
+                                          quantized tensor its real values; the batch's axis, of length 1, is left
+                                          out where it is the first, and may be where it is another
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
@@ -22,7 +24,7 @@ Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's mo
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype
-`tensors.outside_dtype` says) the outputs.
+`tensors.outside_dtype` says) the outputs, as `evaluate.evaluated` gives them and `engine` in `raw.json` tells.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class Job:
     artifact: str
     sha256: str
     threads: int
+    shapes: list[list[int]]
     processors: list[int]
     inputs: list[str]
     fed: list[dict[str, Any]]

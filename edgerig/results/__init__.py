@@ -101,6 +101,7 @@ class Artifact(Value):
     constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
     signature: str = Field(default="", description="the file's entry that is run; empty: its default")
     fed: tuple[FedRecord, ...] = Field(default=(), description="the file's inputs fed from its outputs")
+    shapes: tuple[tuple[int, ...], ...] = Field(default=(), description="its inputs are given, where not its own")
     delegated: int | None = None
     operators: int | None = None
     undelegated: tuple[str, ...] = ()
@@ -343,6 +344,7 @@ class CellResult(Value):
     source: str
     format: str
     recipe: str
+    shapes: dict[str, tuple[int, ...]] = Field(default={}, description="of inputs, where they are not the model's own")
     device: str
     threads: int
     accelerator: str = "cpu"

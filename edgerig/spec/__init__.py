@@ -26,6 +26,7 @@ from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state
 from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models, split_entry
 from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
@@ -72,6 +73,8 @@ __all__ = [
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
+    "Shape",
+    "Shapes",
     "Source",
     "SourceSpec",
     "Strict",
@@ -102,7 +105,9 @@ __all__ = [
     "parse",
     "read_toml",
     "sha256_of",
+    "shape_sets",
     "split_entry",
     "unknown",
     "written",
+    "written_shape",
 ]

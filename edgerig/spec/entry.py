@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgerig.spec.toml import NAME
-
 DEFAULTS = {"tflite": "", "saved_model": "serving_default", "executorch": "forward"}
 """Source whose files have entries → the one that is run where none is chosen; "" for a TFLite file's first subgraph,
 whatever it is called."""
-LABEL = NAME.replace("$", r"(\+[A-Za-z0-9][A-Za-z0-9_.-]*)?$")
-"""Of a model and, behind a sign no name has, its entry: it stands in ids and paths."""
 
 
 def split(name: str, is_model: Callable[[str], bool]) -> tuple[str, str]:

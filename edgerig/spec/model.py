@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
@@ -16,6 +16,7 @@ from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
 from edgerig.spec.metric import load_metrics
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.stream import StateSpec, StreamSpec, repeated
 from edgerig.spec.toml import (
@@ -34,28 +35,57 @@ from edgerig.spec.toml import (
     roots,
 )
 
+DYNAMIC = -1
+"""The length of an axis that the data decides."""
+
 
 class TensorSpec(Strict):
-    """A named tensor of the source model at batch size 1; `layout` says what a 4-D shape's axes are.
+    """A named tensor of the source model, of one sample; `layout` says what a 4-D shape's axes are.
 
+    `batch_axis` is the axis, of length 1 here, along which a framework stacks samples. Where it is not said it is the
+    first one, whose length must be 1; "none" where there is none, as in a tensor without axes (`shape` []).
+    In an output's shape -1 is a length that the data decides.
     `range` is where an input's values lie, such as 0 to 255 for pixels: random samples are drawn evenly from it.
     """
 
     name: str = Field(min_length=1)
-    shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    shape: tuple[Annotated[int, Field(ge=DYNAMIC)], ...]
     dtype: Dtype = "float32"
     layout: Layout = "any"
     range: tuple[float, float] | None = None
+    batch_axis: Annotated[int, Field(ge=0)] | Literal["none"] | None = None
 
     @model_validator(mode="after")
-    def _batch_one(self) -> Self:
-        if self.shape[0] != 1:
-            raise ValueError(f"shape {list(self.shape)} must start with batch size 1")
+    def _one_sample(self) -> Self:
+        if 0 in self.shape:
+            raise ValueError(f"shape {list(self.shape)} has an axis of length 0")
+        first = self.shape[:1]
+        if self.batch_axis is None and first not in ((), (1,), (DYNAMIC,)):
+            raise ValueError(
+                f"shape {list(self.shape)} must start with batch size 1, or batch_axis say which axis is the batch's "
+                '("none" where none is)'
+            )
+        if isinstance(self.batch_axis, int) and self.shape[self.batch_axis : self.batch_axis + 1] != (1,):
+            raise ValueError(f"shape {list(self.shape)} has no axis {self.batch_axis} of length 1 for the batch")
         if self.layout != "any" and len(self.shape) != 4:
             raise ValueError(f'layout "{self.layout}" needs a shape of four axes, not {len(self.shape)}')
+        if self.layout != "any" and self.batch != 0:
+            raise ValueError(f'layout "{self.layout}" needs the batch on axis 0')
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)} must be [smallest, largest]")
         return self
+
+    @property
+    def batch(self) -> int | None:
+        """The axis of the batch, None where there is none."""
+        if self.batch_axis is None:
+            return 0 if self.shape[:1] == (1,) else None
+        return None if self.batch_axis == "none" else self.batch_axis
+
+    @property
+    def of_sample(self) -> tuple[int, ...]:
+        """The shape without the batch's axis: N samples are an array (N, …) of it."""
+        return self.shape if self.batch is None else self.shape[: self.batch] + self.shape[self.batch + 1 :]
 
 
 class ModelSpec(Strict):
@@ -84,6 +114,8 @@ class ModelSpec(Strict):
     published: tuple[PublishedFigure, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    shapes: Shapes = Field(default={})
+    """Inputs' shapes in a sweep over shapes, in place of their own."""
     state: tuple[StateSpec, ...] = ()
     stream: StreamSpec | None = None
     """When what the network remembers goes back to its beginning; None: never."""
@@ -98,16 +130,17 @@ class ModelSpec(Strict):
     folder: Path = Path()
 
     @property
-    def label(self) -> str:
-        """The name cells have it under: with the signature behind, where that is not the file's default. Two signatures
-        compute different things: they are two models."""
+    def shaped_name(self) -> str:
+        """The name, with the signature where that is not the file's default, and the shapes of its inputs where they
+        are not its own: what cells and reports call it. Two signatures compute different things: they are two models.
+        """
         signature = entry.chosen(self.source, self.signature)
-        return f"{self.name}+{file_name(signature)}" if signature else self.name
+        return self.name + (f"+{file_name(signature)}" if signature else "") + label(self.shapes)
 
     @property
     def id(self) -> str:
         """The model and its source, such as `digits_cnn-keras`."""
-        return f"{self.label}-{self.source}"
+        return f"{self.shaped_name}-{self.source}"
 
     @property
     def path(self) -> Path | None:
@@ -115,11 +148,20 @@ class ModelSpec(Strict):
         return None if self.file is None else self.located(self.file)
 
     def located(self, path: Path) -> Path:
-        """A path of the model's, from where it is looked for: among the fetched files, else in its folder."""
+        """A path of the model's, from where it is looked for: among the fetched files and their folders, else in its
+        own."""
         fetched = self.fetched
-        if fetched is not None and str(path) in {file.name for file in self.files}:
+        if (
+            fetched is not None
+            and path != Path()
+            and any(path in (name, *name.parents) for name in self._fetched_names)
+        ):
             return fetched / path
         return self.folder / path
+
+    @property
+    def _fetched_names(self) -> list[Path]:
+        return [Path(file.name) for file in self.files]
 
     @property
     def fetched(self) -> Path | None:
@@ -150,6 +192,16 @@ class ModelSpec(Strict):
             raise ValueError(f"no such source; {nearest(source, load_sources())}")
         return source
 
+    @field_validator("inputs")
+    @classmethod
+    def _sizes_known(cls, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+        for tensor in inputs:
+            if DYNAMIC in tensor.shape:
+                raise ValueError(
+                    f'input "{tensor.name}" needs a length for every axis, its shape is {list(tensor.shape)}'
+                )
+        return inputs
+
     @field_validator("published")
     @classmethod
     def _known_formats(cls, published: tuple[PublishedFigure, ...]) -> tuple[PublishedFigure, ...]:
@@ -174,6 +226,8 @@ class ModelSpec(Strict):
         names = [file.name for file in self.files]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f'"files" names {twice} twice')
+        if within := next((name for name in names for other in names if name.startswith(f"{other}/")), None):
+            raise ValueError(f'"files" names {within}, and a file where its folder would be')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):

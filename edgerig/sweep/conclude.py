@@ -35,8 +35,9 @@ def conclude(run: RunFolder) -> Results:
 
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
-    signature = run.file.plan.models[cell.model_id].signature
-    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"}), "signature": signature}
+    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
+    model = run.file.plan.models[cell.model_id]
+    known |= {"shapes": model.shapes, "signature": model.signature}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
@@ -161,7 +162,7 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         else (f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
     )
     return ModelRecord(
-        model=spec.label,
+        model=spec.shaped_name,
         source=spec.source,
         description=spec.description,
         licence=spec.licence,

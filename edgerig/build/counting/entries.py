@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from edgerig.build.card import EntryFacts
-from edgerig.build.opening import opened
+from edgerig.build.opening import Opening, opened
 from edgerig.build.source import SourceModel
 from edgerig.ondevice.engines import TensorInfo
 from edgerig.spec import ModelSpec, load_formats
@@ -21,7 +21,7 @@ def of_file(spec: ModelSpec) -> dict[str, EntryFacts]:
     default = opened(str(spec.path), format_spec).describe()
     found = {}
     for name in default.signatures:
-        described = opened(str(spec.path), format_spec, name).describe()
+        described = opened(str(spec.path), format_spec, Opening(name)).describe()
         found[name] = EntryFacts(
             inputs=_written(described.inputs), outputs=_written(described.outputs), default=name == default.signature
         )

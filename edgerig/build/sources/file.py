@@ -10,7 +10,6 @@ from pathlib import Path
 import onnx
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
 
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.memory import Memory
@@ -18,6 +17,7 @@ from edgerig.build.onnx_weights import ONE_FILE, external_files
 from edgerig.build.opening import opened
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
+from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
 from edgerig.build.sources.tflite_signature import alone
 from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError, UnsupportedRecipe
@@ -31,16 +31,20 @@ QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|
 
 
 def load(spec: ModelSpec) -> SourceModel:
-    """The file, loaded by its runtime. `module` is its path (an ONNX file's: of a copy with static shapes).
+    """The file, loaded by its runtime. `module` is its path (of a copy with static shapes: an ONNX file's, or one that
+    shapes are given for).
 
     Raises BuildError when it does not load or has a dynamic axis nobody gave a size.
     """
     if spec.path is None:
         raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
+    format_spec = load_formats()[spec.source]
     path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
     path = alone(path, spec.signature) if spec.signature else path
-    format_spec = load_formats()[spec.source]
-    described = inspect(path, format_spec, shown=spec.path)
+    described, shapes = inspect(path, format_spec, spec.path, spec.model_copy(update={"signature": ""}))
+    if shapes and spec.source == "tflite":
+        path = fix_tflite(path, shapes)
+        described, _ = inspect(path, format_spec, spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
     inputs = spec.inputs or named_tensors(map(fed, described.inputs), layout)
     outputs = spec.outputs or named_tensors(map(fed, described.outputs), "any")
@@ -134,23 +138,8 @@ def _static(spec: ModelSpec, path: Path) -> Path:
             hint="compare its size and checksum with the original",
         ) from error
     stored = {tensor.name for tensor in model.graph.initializer}
-    given = {tensor.name: tensor.shape for tensor in spec.inputs}
-    for tensor in model.graph.input:
-        if tensor.name in stored:
-            continue
-        axes = [axis.dim_value or -1 for axis in tensor.type.tensor_type.shape.dim]
-        wanted = given.get(tensor.name) or (1, *axes[1:]) if axes else ()
-        if -1 in wanted:
-            raise BuildError(
-                f'{path}: input "{tensor.name}" has a dynamic shape {axes} and no size is given for it',
-                hint=f'in a model.toml, give [[inputs]] name = "{tensor.name}" and shape = [1, …]',
-            )
-        if len(wanted) != len(axes) or any(a not in (-1, w) for a, w in zip(axes, wanted, strict=True)):
-            raise BuildError(
-                f'{path}: input "{tensor.name}" has shape {axes}, model.toml says {list(wanted)}',
-                hint='correct the "shape" under [[inputs]]; cells run batch size 1',
-            )
-        make_input_shape_fixed(model.graph, tensor.name, list(wanted))
+    inputs = [tensor for tensor in model.graph.input if tensor.name not in stored]
+    fix_onnx(spec, path, model.graph, inputs)
     fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"
     onnx.save(onnx.shape_inference.infer_shapes(model), fixed)
     return fixed

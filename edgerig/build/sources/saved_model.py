@@ -14,10 +14,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edgerig.build.inference import infer_by_sample
-from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype
+from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype, named_tensors
 from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
-from edgerig.spec import ModelSpec, TensorSpec
+from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
 SIGNATURE = "serving_default"
 Tensors = tuple[TensorSpec, ...]
@@ -47,7 +47,7 @@ def load(spec: ModelSpec) -> SourceModel:
     signature = spec.signature or SIGNATURE
     loaded = _loaded(folder, signature)
     if not (spec.inputs and spec.outputs):
-        inputs, outputs = _described(loaded, folder, signature, spec.inputs)
+        inputs, outputs = _described(loaded, folder, signature, spec.inputs, spec.shapes)
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     module = Signature(loaded, signature, spec.inputs, spec.outputs)
 
@@ -98,10 +98,15 @@ def _loaded(folder: Path, signature: str) -> Any:
     return loaded
 
 
-def _described(loaded: Any, folder: Path, signature: str, given: Tensors) -> tuple[Tensors, Tensors]:
+def _described(
+    loaded: Any, folder: Path, signature: str, given: Tensors, shapes: Shapes | None = None
+) -> tuple[Tensors, Tensors]:
     function = loaded.signatures[signature]
     declared = _inputs_of(function)
-    inputs = given or tuple(_tensor(name, spec.shape, spec.dtype, folder) for name, spec in sorted(declared.items()))
+    shaped = {name: tf.TensorShape(shape) for name, shape in (shapes or {}).items()}
+    inputs = given or tuple(
+        _tensor(name, shaped.get(name, spec.shape), spec.dtype, folder) for name, spec in sorted(declared.items())
+    )
     named = dict(zip(_matched(declared, inputs, signature), inputs, strict=True))
     # With the inputs' shapes known, those the signature leaves open in its outputs are too.
     traced = tf.function(lambda arguments: function(**arguments), autograph=False).get_concrete_function(
@@ -127,8 +132,8 @@ def _tensor(name: str, shape: Any, dtype: Any, folder: Path) -> TensorSpec:
             f'{folder}: tensor "{name}" is {dtype.name}',
             hint="only real numbers, integers and bools are fed and measured",
         )
-    axes = (1, *(int(length) for length in shape[1:]))
-    return TensorSpec(name=name, shape=axes, dtype=known_dtype(dtype.name), layout="NHWC" if len(axes) == 4 else "any")
+    axes = tuple(1 if length is None else int(length) for length in shape)  # an open first axis is the batch
+    return named_tensors([(name, axes, known_dtype(dtype.name))], "NHWC")[0]
 
 
 def _matched(keys: Mapping[str, Any], tensors: Tensors, signature: str) -> list[str]:
