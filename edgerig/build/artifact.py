@@ -9,17 +9,20 @@ from typing import Any
 
 from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description, TensorInfo
-from edgerig.results import Artifact, TensorRecord
+from edgerig.ondevice.stream import Fed
+from edgerig.results import Artifact, FedRecord, TensorRecord
 
 
-def record(path: Path, described: Description, **known: Any) -> Artifact:
-    """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
+def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any) -> Artifact:
+    """The artifact at `path` with the tensors its runtime reads from it, and which of them are `fed`; `known` are the
+    other fields of Artifact."""
     return Artifact(
         file=path.name,
         sha256=file_digest(path),
         size_bytes=path.stat().st_size,
         inputs=tensor_records(described.inputs),
         outputs=tensor_records(described.outputs),
+        fed=tuple(FedRecord(**asdict(each)) for each in fed),
         **known,
     )
 

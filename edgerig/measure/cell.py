@@ -41,6 +41,7 @@ from edgerig.results import (
     Verdict,
 )
 from edgerig.spec import Metric, ModelSpec, asked, load_engines, load_metrics
+from edgerig.spec.stream import StreamSpec
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
 
@@ -102,6 +103,7 @@ class Measured:
     verdict: Verdict
     state: CellState
     engine: Engine
+    signature: str
 
 
 def measured(ran: CellRun) -> Measured:
@@ -131,7 +133,8 @@ def measured(ran: CellRun) -> Measured:
         energy=energy(timed.attempt.energies, timed.contention),
         verdict=judge(_seen(ran, state, delegation, latency)),
         state=state,
-        engine=_engine(ran.cell, artifact, raw),
+        engine=_engine(ran.cell, ran.model, artifact, raw),
+        signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
 
 
@@ -164,7 +167,7 @@ def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
     return with_delta(accuracy, outputs, fp32, ran.labels, ran.no_fp32)
 
 
-def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
+def _engine(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw) -> Engine:
     seen = raw.run.engine
     row = load_engines().get(artifact.engine)
     return Engine(
@@ -175,6 +178,7 @@ def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
         options=row.complete(cell.engine_options) if row else {},
         notes=tuple(seen.notes),
         state=tuple(seen.state),
+        reset=(StreamSpec() if model.stream is None else model.stream).words if seen.state or model.stream else "",
     )
 
 

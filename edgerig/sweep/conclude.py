@@ -37,7 +37,8 @@ def conclude(run: RunFolder) -> Results:
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
-    known["shapes"] = run.file.plan.models[cell.model_id].shapes
+    model = run.file.plan.models[cell.model_id]
+    known |= {"shapes": model.shapes, "signature": model.signature}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
