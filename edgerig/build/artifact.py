@@ -1,4 +1,4 @@
-"""A file just built or adopted → the record of it."""
+"""A file just built or adopted, with those that belong to it → the record of it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgerig.build.onnx_weights import beside
 from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description
-from edgerig.results import Artifact, TensorRecord
+from edgerig.results import Artifact, BesideFile, TensorRecord
 
 
 def record(path: Path, described: Description, **known: Any) -> Artifact:
     """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
+    others = tuple(
+        BesideFile(name=file.name, sha256=file_digest(file), size_bytes=file.stat().st_size) for file in beside(path)
+    )
     return Artifact(
         file=path.name,
         sha256=file_digest(path),
-        size_bytes=path.stat().st_size,
+        size_bytes=path.stat().st_size + sum(file.size_bytes for file in others),
+        beside=others,
         inputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.inputs),
         outputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.outputs),
         **known,

@@ -6,11 +6,10 @@ scale and zero point (`ondevice/tensors.py`).
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from edgerig.build.artifact import record
-from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.onnx_weights import copy_whole, require_beside
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Description
@@ -48,15 +47,13 @@ def inspect(path: Path, format_spec: FormatSpec, shown: Path | None = None) -> D
 
 
 def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> Artifact:
-    """Copies the file into `staged`. Raises BuildError (see `inspect`)."""
+    """Copies the file, and those that belong to it, into `staged`. Raises BuildError (see `inspect`)."""
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a ready file', hint="give the path of a file")
-    if spec.source == "onnx" and (beside := external_files(spec.path)):
-        raise BuildError(
-            f"{spec.path}: its weights are in other files ({', '.join(beside)}), a device gets one", hint=ONE_FILE
-        )
+    require_beside(spec.path)
     described = inspect(spec.path, format_spec)
-    copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
+    copy = staged / f"model{format_spec.suffix}"
+    copy_whole(spec.path, copy)
     return record(
         copy,
         described,
