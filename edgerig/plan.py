@@ -19,6 +19,7 @@ from edgerig.spec import (
     ModelSpec,
     OptionValue,
     RecipeSpec,
+    Shapes,
     Source,
     Strict,
     SweepSpec,
@@ -29,8 +30,10 @@ from edgerig.spec import (
     load_formats,
     load_models,
     load_recipes,
+    nearest,
     no_route,
     written,
+    written_shape,
 )
 
 
@@ -135,7 +138,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for placement in _placements(device.name, format_name, sweep)
         if _selected(
             cell := Cell(
-                model=model.name,
+                model=model.shaped_name,
                 source=model.source,
                 format=format_name,
                 recipe=recipe,
@@ -158,19 +161,20 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes)
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
                 f'model "{name}" has no source {" or ".join(sweep.sources)} (it has: {", ".join(offered)})',
                 hint="name one of its sources, or leave --source out",
             )
-        for model in chosen or list(offered.values())[:1]:
+        for model, shapes in itertools.product(chosen or list(offered.values())[:1], sweep.shapes):
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
             a_file = file_source(Path(name)) is not None
             origin = str(model.path) if a_file else name
             if taken.setdefault(model.name, origin) != origin and a_file:
                 model = apart(name, model)
+            model = _shaped(model, shapes)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
@@ -179,7 +183,28 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             f"dataset {sweep.dataset} is used by no model",
             hint="a dataset goes with a model's file; a model folder names its own in model.toml",
         )
+    if sweep.metric and sweep.dataset is None:
+        raise ConfigError(
+            f"metric {', '.join(sweep.metric)} is used by no model",
+            hint="a metric goes with a model's file and --dataset; a model folder names its own in model.toml",
+        )
     return models
+
+
+def _shaped(model: ModelSpec, shapes: Shapes) -> ModelSpec:
+    """The model with these shapes in place of its own: those that are its own are not named in ids. Raises ConfigError
+    for an input that it does not have, where it tells its inputs before it is loaded."""
+    own = {tensor.name: tensor.shape for tensor in model.inputs}
+    for name, shape in shapes.items():
+        if own and name not in own:
+            raise ConfigError(f'model "{model.name}" has no input "{name}"', hint=nearest(name, own))
+        if own and len(shape) != len(own[name]):
+            raise ConfigError(
+                f'model "{model.name}": input "{name}" has {len(own[name])} axes, --shape gives {len(shape)}',
+                hint=f"its own shape is {written_shape(own[name])}",
+            )
+    kept = {name: shape for name, shape in shapes.items() if own.get(name) != shape}
+    return model.model_copy(update={"shapes": kept})
 
 
 def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edgerig.build.onnx_weights import beside
 from edgerig.build.store import file_digest
-from edgerig.ondevice.engines import Description
+from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.results import Artifact, BesideFile, TensorRecord
 
 
@@ -22,7 +23,11 @@ def record(path: Path, described: Description, **known: Any) -> Artifact:
         sha256=file_digest(path),
         size_bytes=path.stat().st_size + sum(file.size_bytes for file in others),
         beside=others,
-        inputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.inputs),
-        outputs=tuple(TensorRecord(**asdict(tensor)) for tensor in described.outputs),
+        inputs=tensor_records(described.inputs),
+        outputs=tensor_records(described.outputs),
         **known,
     )
+
+
+def tensor_records(tensors: Iterable[TensorInfo]) -> tuple[TensorRecord, ...]:
+    return tuple(TensorRecord(**asdict(tensor)) for tensor in tensors)

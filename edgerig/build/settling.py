@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edgerig.build.datasets import open_dataset
-from edgerig.build.datasets.dataset import Fits, Tensor
-from edgerig.build.layout import axes_in, order_in
+from edgerig.build.datasets.dataset import Fits, Tensor, stored
 from edgerig.build.source import Arrays, drawn
 from edgerig.spec import ModelSpec, TensorSpec
 
@@ -18,19 +17,11 @@ def settling_samples(spec: ModelSpec, inputs: Sequence[TensorSpec], count: int, 
     evaluation's; without data, random ones within an input's `range`. The same in every process."""
     if spec.dataset is None:
         return drawn(inputs, seed, count)
-    tensors = tuple(_stored(tensor, spec) for tensor in inputs)
+    tensors = tuple(stored(tensor, spec.dataset_layout) for tensor in inputs)
     output = spec.outputs[0].shape if spec.outputs else (1, 1)
     dataset = open_dataset(spec.dataset, spec.folder, Fits(tensors, output, "inputs", None), spec.fetched, spec.located)
     split = dataset.calibration or dataset.evaluation
     return _first(tensors, (batch.inputs for batch in split.batches()), count)
-
-
-def _stored(tensor: TensorSpec, spec: ModelSpec) -> Tensor:
-    if "any" in (tensor.layout, spec.dataset_layout):
-        return Tensor(tensor.name, tensor.shape, tensor.layout, range=tensor.range, dtype=tensor.dtype)
-    shape = axes_in(tensor.shape, tensor.layout, spec.dataset_layout)
-    order = order_in(spec.dataset_layout, tensor.layout)
-    return Tensor(tensor.name, shape, spec.dataset_layout, order, tensor.range, tensor.dtype)
 
 
 def _first(tensors: Sequence[Tensor], batches: Iterable[Arrays], count: int) -> Arrays:

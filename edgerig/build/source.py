@@ -5,7 +5,7 @@ A source is one module under `sources/` with `load(spec) -> SourceModel`, named 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from edgerig.errors import BuildError
 from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.evaluate import LENGTHS
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.registry import load_object
 from edgerig.spec import Dtype, Layout, ModelSpec, TensorSpec, load_sources
+from edgerig.spec.model import DYNAMIC
 
 Arrays = list[npt.NDArray[Any]]
 """One array (N, …) per input or output tensor, of the tensor's own dtype, in the source model's own layout."""
@@ -30,12 +32,12 @@ class SourceModel:
 
     `spec` has `inputs` and `outputs`, those the file told where its `model.toml` did not.
 
-    `sample` is what to trace the model with: one sample of its data, an array (1, …) an input. Only where a model is
-    loaded without data is it drawn at random.
+    `sample` is what to trace the model with: one sample of its data, an array of its tensor's shape an input.
+    Only where a model is loaded without data is it drawn at random.
 
     `notes` is what a reader of every variant's figures must know of how the source was loaded.
 
-    `infer` maps N samples (one array per tensor, batch axis first) to the source's outputs on them, computed sample by
+    `infer` maps N samples (one array (N, …) per tensor) to the source's outputs on them, computed sample by
     sample so that it equals what a batch-1 build sees.
     """
 
@@ -61,7 +63,13 @@ def identifier(name: str) -> str:
 def named_tensors(tensors: Iterable[tuple[str, tuple[int, ...], Dtype]], layout: Layout) -> tuple[TensorSpec, ...]:
     """Tensors as a file tells them (name, shape, dtype); 4-D ones are taken to be in `layout`."""
     return tuple(
-        TensorSpec(name=name, shape=shape, dtype=dtype, layout=layout if len(shape) == 4 else "any")
+        TensorSpec(
+            name=name,
+            shape=shape,
+            dtype=dtype,
+            layout=layout if len(shape) == 4 and shape[0] == 1 else "any",
+            batch_axis=None if shape[:1] == (1,) else "none",
+        )
         for name, shape, dtype in tensors
     )
 
@@ -76,6 +84,12 @@ def fed(tensor: TensorInfo) -> tuple[str, tuple[int, ...], Dtype]:
     return tensor.name, tensor.shape, known_dtype(outside_dtype(tensor.dtype, tensor.scale).name)
 
 
+def output_names(spec: ModelSpec) -> tuple[str, ...]:
+    """What the model's outputs are called: behind them all stand the shapes of those whose lengths the data decides."""
+    names = tuple(tensor.name for tensor in spec.outputs)
+    return names + tuple(tensor.name + LENGTHS for tensor in spec.outputs if DYNAMIC in tensor.shape)
+
+
 def load_source(spec: ModelSpec) -> SourceModel:
     """The model with its weights loaded. Raises BuildError when its code or weights do not load."""
     rows = load_sources()
@@ -84,8 +98,48 @@ def load_source(spec: ModelSpec) -> SourceModel:
             f'model "{spec.name}": nothing builds from source "{spec.source}": {finished}',
             hint=f"sources that build: {', '.join(name for name, row in rows.items() if not row.finished)}",
         )
-    loaded: SourceModel = load_object(rows[spec.source].loader)(spec)
-    return replace(loaded, sample=drawn(loaded.spec.inputs, SAMPLE_SEED, 1))
+    load: Callable[[ModelSpec], SourceModel] = load_object(rows[spec.source].loader)
+    loaded = load(_shaped(spec))
+    if spec.shapes and spec.outputs:
+        loaded = load(loaded.spec.model_copy(update={"outputs": _settled(spec, loaded)}))
+    inputs = loaded.spec.inputs
+    return replace(loaded, sample=one_sample(drawn(inputs, SAMPLE_SEED, 1), inputs, 0))
+
+
+def _shaped(spec: ModelSpec) -> ModelSpec:
+    """The spec with its inputs in the `shapes` of the sweep; its outputs then have whatever lengths follow."""
+    if not spec.shapes:
+        return spec
+    inputs = (
+        tensor.model_copy(update={"shape": shape}) if (shape := spec.shapes.get(tensor.name)) else tensor
+        for tensor in spec.inputs
+    )
+    outputs = (
+        tensor.model_copy(update={"shape": (DYNAMIC,) * len(tensor.shape), "batch_axis": None, "layout": "any"})
+        for tensor in spec.outputs
+    )
+    return spec.model_copy(update={"inputs": tuple(inputs), "outputs": tuple(outputs)})
+
+
+def _settled(spec: ModelSpec, loaded: SourceModel) -> tuple[TensorSpec, ...]:
+    """The spec's outputs in the lengths that they have with the sweep's shapes: those of one inference."""
+    count = len(spec.outputs)
+    found = loaded.infer(drawn(loaded.spec.inputs, SAMPLE_SEED, 1))[count:]
+    shapes = [tuple(int(length) for length in lengths[0]) for lengths in found]
+    return tuple(
+        tensor.model_copy(
+            update={
+                "shape": tuple(DYNAMIC if own == DYNAMIC else new for own, new in zip(tensor.shape, shape, strict=True))
+            }
+        )
+        for tensor, shape in zip(spec.outputs, shapes, strict=True)
+    )
+
+
+def one_sample(arrays: Arrays, tensors: Sequence[TensorSpec], index: int) -> Arrays:
+    """Sample `index` of arrays (N, …) in its tensors' shapes. They are copies: a framework may refuse read-only memory,
+    and samples may come from a memory-mapped file."""
+    return [np.array(a[index], order="C").reshape(t.shape) for a, t in zip(arrays, tensors, strict=True)]
 
 
 SAMPLE_SEED = 0
@@ -99,7 +153,7 @@ def drawn(tensors: Iterable[TensorSpec], seed: int | list[int], count: int) -> A
 
 
 def _drawn(rng: np.random.Generator, tensor: TensorSpec, count: int) -> npt.NDArray[Any]:
-    size, dtype = (count, *tensor.shape[1:]), np.dtype(tensor.dtype)
+    size, dtype = (count, *tensor.of_sample), np.dtype(tensor.dtype)
     if dtype.kind == "b":
         return rng.integers(0, 2, size).astype(dtype)
     if dtype.kind in "iu":

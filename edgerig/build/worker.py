@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,34 +24,36 @@ import numpy as np
 from pydantic import Field, TypeAdapter
 
 from edgerig.build import keys, queue
-from edgerig.build.artifact import record
+from edgerig.build.artifact import record, tensor_records
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs, float_note, range_note
 from edgerig.build.coverage import outside_share
 from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
-from edgerig.build.datasets.dataset import Fits, Tensor
+from edgerig.build.datasets.dataset import Dataset, Fits, Tensor, stored
+from edgerig.build.datasets.index_bounds import told, with_ranges
 from edgerig.build.datasets.write import write_dataset
-from edgerig.build.layout import axes_in, order_in, to_layout
+from edgerig.build.layout import to_layout
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
-from edgerig.build.source import Arrays, SourceModel, fed, load_source
+from edgerig.build.source import Arrays, SourceModel, fed, load_source, named_tensors, one_sample, output_names
 from edgerig.build.store import Store, digest
 from edgerig.errors import BuildError, DatasetError, EdgerigError
+from edgerig.measure.metrics import Unmeasurable, places
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
 from edgerig.ondevice import engines, lifeline
-from edgerig.ondevice.engines import Description
-from edgerig.ondevice.evaluate import evaluate
+from edgerig.ondevice.engines import Description, TensorInfo
+from edgerig.ondevice.evaluate import evaluated
 from edgerig.ondevice.memory import peak_rss_bytes
 from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.spec import (
     AS_IS,
     FormatSpec,
-    Layout,
     ModelSpec,
     RecipeSpec,
     TensorSpec,
+    asked,
     has_binary_labels,
     load_engines,
     load_formats,
@@ -128,20 +130,19 @@ def prepare(request: PrepareRequest) -> Prepared:
     spec, store = request.model, Store(request.store)
     source = None
     if spec.ready and spec.path is not None:
-        described = inspect(spec.path, load_formats()[spec.source])
-        inputs = tuple(Tensor(name, shape, dtype=dtype) for name, shape, dtype in map(fed, described.inputs))
-        fits = _fits(spec, inputs, [tensor.shape for tensor in described.outputs])
+        described, _ = inspect(spec.path, load_formats()[spec.source], spec=spec)
+        inputs = tuple(stored(tensor, "any") for tensor in _with_ranges(spec, described.inputs))
+        fits = _fits(spec, inputs, named_tensors(map(fed, described.outputs), "any"))
     else:
         source = load_source(spec)
-        inputs = tuple(_stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
-        fits = _fits(spec, inputs, [tensor.shape for tensor in source.spec.outputs])
+        inputs = tuple(stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
+        fits = _fits(spec, inputs, source.spec.outputs)
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     with store.staging("data") as staged:
-        dataset = (
-            random_dataset(fits, request.seed)
-            if spec.dataset is None
-            else open_dataset(spec.dataset, spec.folder, fits, spec.fetched, spec.located)
-        )
+        if spec.dataset is None:
+            dataset = _random(spec, fits, source, request.seed)
+        else:
+            dataset = open_dataset(spec.dataset, spec.folder, fits, spec.fetched, spec.located)
         written = write_dataset(dataset, fits, staged, spec.dataset.max_gib if spec.dataset else math.inf)
         prepared = Prepared(
             data_key=request.data_key,
@@ -152,7 +153,7 @@ def prepare(request: PrepareRequest) -> Prepared:
             labelled=written.labelled,
             origin=dataset.origin,
             inputs=() if source is None else source.spec.inputs,
-            outputs=() if source is None else tuple(tensor.name for tensor in source.spec.outputs),
+            outputs=() if source is None else output_names(source.spec),
         )
         data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
@@ -163,19 +164,39 @@ def prepare(request: PrepareRequest) -> Prepared:
     return prepared
 
 
-def _stored(tensor: TensorSpec, layout: Layout) -> Tensor:
-    """The model's input as its dataset holds it: in `layout`, where both are known."""
-    if "any" in (tensor.layout, layout):
-        return Tensor(tensor.name, tensor.shape, tensor.layout, range=tensor.range, dtype=tensor.dtype)
-    shape = axes_in(tensor.shape, tensor.layout, layout)
-    return Tensor(tensor.name, shape, layout, order_in(layout, tensor.layout), tensor.range, tensor.dtype)
+def _random(spec: ModelSpec, fits: Fits, source: SourceModel | None, seed: int) -> Dataset:
+    """Random inputs that the network can take: of integers, what its own tables allow."""
+    model = SourceModel(spec, spec.path, lambda arrays: arrays) if source is None else source
+    ranged = with_ranges(fits.inputs, spec.source, model)
+    dataset = random_dataset(replace(fits, inputs=ranged), seed)
+    return replace(dataset, origin=dataset.origin + told(fits.inputs, ranged))
 
 
-def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: list[tuple[int, ...]]) -> Fits:
-    """What the model's data must fit. A label names a class where there is one output, a score a class."""
-    output = outputs[0]
+def _with_ranges(spec: ModelSpec, inputs: Sequence[TensorInfo]) -> tuple[TensorSpec, ...]:
+    """A ready file's inputs, with the ranges its `model.toml` gives them."""
+    ranges = {tensor.name: tensor.range for tensor in spec.inputs}
+    return tuple(
+        tensor.model_copy(update={"range": ranges.get(tensor.name)})
+        for tensor in named_tensors(map(fed, inputs), "any")
+    )
+
+
+def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorSpec]) -> Fits:
+    """What the model's data must fit. A label names a class where there is one output, or one that the metric names, a
+    score a class. Raises DatasetError for a metric of an unknown output."""
+    named: list[int] = []
+    names = [tensor.name for tensor in outputs]
+    for text in spec.metric:
+        try:
+            named += places(text, names, len(names)) if asked(text).outputs else []
+        except Unmeasurable as error:
+            raise DatasetError(
+                f'model "{spec.name}": metric "{text}": {error}', hint="name an output, or its place, from 0"
+            ) from error
+    output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
-    scores = output[1] if len(outputs) == 1 and len(output) == 2 and output[1] > 1 else None
+    known = len(outputs) == 1 or len(set(named)) == 1
+    scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 
@@ -211,7 +232,8 @@ class Session:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
                 reduced = None
-                self._run(staged / artifact.file, self._samples(), staged)
+                _, described = self._run(staged / artifact.file, self._samples(), staged, artifact.shapes)
+                artifact = artifact.model_copy(update={"outputs": tensor_records(described.outputs)})
             else:
                 recipe = self._request.recipes[recipe_name]
                 reduced = self._reduced(recipe, key)
@@ -244,7 +266,7 @@ class Session:
 
         samples = to_layout(self._samples(), source.spec.inputs, built.layout)
         outputs, described = self._run(path, samples, staged)
-        check = check_outputs([tensor.name for tensor in source.spec.outputs], outputs, reference)
+        check = check_outputs(output_names(source.spec), outputs, reference)
         return record(
             path,
             described,
@@ -263,14 +285,16 @@ class Session:
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
-    def _run(self, path: Path, samples: Arrays, staged: Path) -> tuple[Arrays, Description]:
+    def _run(
+        self, path: Path, samples: Arrays, staged: Path, shapes: engines.Shapes = ()
+    ) -> tuple[Arrays, Description]:
         """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
         engine = engines.create(load_engines()[self._format.engine].module, {})
-        engine.load(str(path), 1)
-        outputs = evaluate(engine, samples)
-        for index, output in enumerate(outputs):
+        engines.load(engine, str(path), 1, shapes)
+        found = evaluated(engine, samples)
+        for index, output in enumerate(found.arrays):
             write(staged / f"{HOST}_{index}.npy", output)
-        return outputs, engine.describe()
+        return found.arrays, replace(engine.describe(), outputs=found.tensors)
 
     def _samples(self) -> Arrays:
         return [np.array(array[:CHECK_SAMPLES]) for array in load_arrays(self._data(), "input")]
@@ -280,8 +304,8 @@ class Session:
         if self._started is None:
             data = self._data()
             traced = load_arrays(data, "calibration") or load_arrays(data, "input")
-            sample = [np.array(array[:1]) for array in traced]
-            source = replace(load_source(self._request.model), sample=sample)
+            source = load_source(self._request.model)
+            source = replace(source, sample=one_sample(traced, source.spec.inputs, 0))
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)

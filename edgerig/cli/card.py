@@ -38,7 +38,10 @@ class Card:
         folder = self.model.fetched
         if folder is None:
             return []
-        return [{**file.model_dump(mode="json"), "state": file_state(file, folder)} for file in self.model.files]
+        return [
+            {**file.model_dump(mode="json"), "from": file.origin, "state": file_state(file, folder)}
+            for file in self.model.files
+        ]
 
     def json(self) -> str:
         run = None if self.measured is None else self.measured[0].run
@@ -72,9 +75,8 @@ def print_card(card: Card) -> None:
     if card.files:
         shown = table("file", "bytes", "state", "licence", "from")
         for file in card.files:
-            origin = file["url"] or file["note"]
             shown.add_row(
-                file["name"], f"{file['size_bytes']:,}", file["state"], escape(file["licence"]), escape(origin)
+                file["name"], f"{file['size_bytes']:,}", file["state"], escape(file["licence"]), escape(file["from"])
             )
         _section("files", shown)
     if card.model.published:

@@ -22,6 +22,10 @@ Model = Annotated[
 ]
 Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="What files are evaluated by, top1, or of an output: scores=top1."),
+]
 Format = Annotated[
     list[str] | None, typer.Option("--format", help='See "edgerig formats".', autocompletion=completion.formats)
 ]
@@ -30,6 +34,9 @@ Recipe = Annotated[
 ]
 Device = Annotated[
     list[str] | None, typer.Option("--device", help='See "edgerig devices".', autocompletion=completion.devices)
+]
+ShapeOption = Annotated[
+    list[str] | None, typer.Option("--shape", help="INPUT=1x64, for axes left open; again for one input: a sweep.")
 ]
 Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of the runtime.")]
 Processors = Annotated[
@@ -73,6 +80,7 @@ def overrides(
     limit: int | None = None,
     processors: list[str] | None = None,
     engine: list[str] | None = None,
+    shapes: list[str] | None = None,
     **keys: Any,
 ) -> dict[str, Any]:
     """The flags that were given, as keys of a sweep's TOML. Raises ConfigError."""
@@ -81,9 +89,16 @@ def overrides(
         "processors": [_processors(text) for text in processors or ()],
         "engine": _engine_options(engine or []),
         "options": _options(options or []),
+        "shapes": _shape_sets(shapes or []),
         "run": None if limit is None else {"limit": limit},
     }
     return {key: value for key, value in given.items() if value not in (None, [], {})}
+
+
+def _shape_sets(given: list[str]) -> list[dict[str, list[int]]]:
+    from edgerig.spec.shapes import shape_sets  # imports pydantic
+
+    return [{name: list(shape) for name, shape in each.items()} for each in shape_sets(given)] if given else []
 
 
 def _options(pairs: list[str]) -> dict[str, dict[str, str]]:

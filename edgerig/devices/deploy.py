@@ -29,8 +29,8 @@ from edgerig.measure.raw import (
 )
 from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.job import SCHEMA, Job
-from edgerig.ondevice.tensors import outside_dtype
-from edgerig.results import Artifact, DeviceRecord
+from edgerig.ondevice.tensors import of_sample, outside_dtype
+from edgerig.results import Artifact, DeviceRecord, TensorRecord
 from edgerig.spec import RunSettings, load_engines
 
 COMMAND_TIMEOUT_S = 60.0
@@ -88,6 +88,7 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
         sha256=artifact.sha256,
         beside={file.name: file.sha256 for file in artifact.beside},
         threads=placement.threads,
+        shapes=[list(shape) for shape in artifact.shapes],
         processors=list(placement.processors),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
         warmup_runs=share.warmup_runs,
@@ -167,6 +168,11 @@ class _Running:
                 return
 
 
+def _lengths(tensor: TensorRecord) -> tuple[int, ...]:
+    """The axes of a tensor; of one whose lengths the data decides their number alone, which other data share."""
+    return (-1,) * len(tensor.shape) if -1 in tensor.shape else tensor.shape
+
+
 def _write_job(job: Job, into: Path) -> None:
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
 
@@ -207,7 +213,7 @@ def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, sa
     """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
     found, built = raw.engine.outputs, artifact.outputs
     for what, there, here in (
-        ("shapes", [t.shape for t in found], [t.shape for t in built]),
+        ("shapes", [_lengths(t) for t in found], [_lengths(t) for t in built]),
         ("dtypes", [t.dtype for t in found], [t.dtype for t in built]),
         ("scales", [t.scale for t in found], [t.scale for t in built]),
     ):
@@ -218,7 +224,7 @@ def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, sa
             )
     _fetch_timing(device, remote, raw, into)
     for index, tensor in enumerate(artifact.outputs):
-        one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(tensor.shape[1:])
+        one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(of_sample(tensor.shape))
         limit = DYNAMIC_LIMIT_BYTES if -1 in tensor.shape else samples * one + NPY_HEADER_BYTES
         device.transport.pull(f"{remote}/output_{index}.npy", into / f"output_{index}.npy", limit)
     counts = [len(output) for output in read_outputs(into, raw.cell)]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgerig.ondevice.evaluate import LENGTHS
+from edgerig.ondevice.tensors import same_axes
 from edgerig.results import OutputParity
 
 Array = npt.NDArray[Any]
@@ -39,10 +41,49 @@ FEWEST_VALUES = 64
 """Of fewer values a correlation is chance."""
 
 
+def alike(names: Sequence[str], outputs: Outputs, reference: Outputs) -> tuple[Sequence[str], Outputs, Outputs]:
+    """Both ready to be compared element by element, as far as their shapes (N, …) allow.
+
+    Axes of length 1 come and go: a batch's, or those of a scalar. Where the data decides an output's lengths, both are
+    padded with zeros to the same; the samples' own shapes (`LENGTHS`) are left out where one side has none.
+    """
+    own = [name for name in names if not name.endswith(LENGTHS)]
+    if len(outputs) != len(reference) and 0 < min(len(outputs), len(reference)) == len(own):
+        names, outputs, reference = own, outputs[: len(own)], reference[: len(own)]
+    if not len(names) == len(outputs) == len(reference):
+        return names, outputs, reference
+    pairs = [
+        _padded(ours, theirs) if name + LENGTHS in names else (_as(ours, theirs.shape), theirs)
+        for name, ours, theirs in zip(names, outputs, reference, strict=True)
+    ]
+    return names, [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+
+
+def _as(array: Array, shape: tuple[int, ...]) -> Array:
+    """`array` (N, …) with the axes of length 1 that `shape` has, itself where more than these differ."""
+    fits = array.shape[:1] == shape[:1] and same_axes(array.shape[1:], shape[1:])
+    return array.reshape(shape) if fits else array
+
+
+def _padded(ours: Array, theirs: Array) -> tuple[Array, Array]:
+    if ours.ndim != theirs.ndim or len(ours) != len(theirs):
+        return ours, theirs
+    shape = tuple(max(lengths) for lengths in zip(ours.shape, theirs.shape, strict=True))
+    return _to(ours, shape), _to(theirs, shape)
+
+
+def _to(array: Array, shape: tuple[int, ...]) -> Array:
+    if array.shape == shape:
+        return array
+    whole = np.zeros(shape, array.dtype)
+    whole[tuple(slice(length) for length in array.shape)] = array
+    return whole
+
+
 def compare(names: Sequence[str], outputs: Outputs, reference: Outputs) -> tuple[OutputParity, ...]:
-    """Each output against its reference, both (N, …) of equal shapes."""
+    """Each output against its reference, both (N, …), made `alike`."""
     return tuple(
-        compare_output(name, ours, theirs) for name, ours, theirs in zip(names, outputs, reference, strict=True)
+        compare_output(name, ours, theirs) for name, ours, theirs in zip(*alike(names, outputs, reference), strict=True)
     )
 
 

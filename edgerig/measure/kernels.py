@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgerig.measure.error import Array, Outputs, relative_error
+from edgerig.measure.error import Array, Outputs, alike, relative_error
 
 FLOAT = 0.01
 """Relative error two sound processors may differ by in a float32 file; 8e-7 was seen."""
@@ -47,8 +47,8 @@ def compare_kernels(
     samples = min(len(host[0]), len(device[0]))
     errors = []
     wrong = ""
-    for index, (name, there, here) in enumerate(zip(names, device, host, strict=True)):
-        ours, theirs = there[:samples], here[:samples]
+    names, device, host = alike(names, [each[:samples] for each in device], [each[:samples] for each in host])
+    for index, (name, ours, theirs) in enumerate(zip(names, device, host, strict=True)):
         if ours.shape != theirs.shape:
             wrong = wrong or f'output "{name}" has shape {ours.shape} on the device, {theirs.shape} where it was built'
             continue
@@ -62,7 +62,7 @@ def compare_kernels(
             continue
         error = relative_error(ours, theirs)
         errors.append(error)
-        expected = None if reference is None else reference[index][:samples]
+        expected = None if reference is None or index >= len(reference) else reference[index][:samples]
         if _beyond(error, tolerance) and _further(ours, theirs, expected, tolerance):
             found = f"relative error {error:.3g}" if math.isfinite(error) else "NaN or infinite values"
             wrong = (

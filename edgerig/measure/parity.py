@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgerig.measure.error import Outputs, compare, least_agreement, top_agreement, worst
+from edgerig.measure.error import Outputs, alike, compare, least_agreement, top_agreement, worst
 from edgerig.results import Parity
 
 
@@ -19,6 +19,8 @@ def parity(
 ) -> Parity:
     """Against the source model's outputs and the fp32 variant's; each missing one gives its reason."""
     found: dict[str, Any] = {"samples": len(outputs[0])}
+    if reference is not None:
+        names, outputs, reference = alike(names, outputs, reference)
     if reference is None:
         found["reason"] = no_reference
     elif len(outputs) != len(reference):

@@ -15,7 +15,7 @@ from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.contention import COLUMNS, UNKNOWN
-from edgerig.ondevice.tensors import outside_dtype
+from edgerig.ondevice.tensors import of_sample, outside_dtype
 from edgerig.results import TensorRecord
 from edgerig.spec.toml import Dtype, shown
 
@@ -318,7 +318,7 @@ def _outputs(folder: Path | Confined, stem: str, run: RawRun) -> list[npt.NDArra
         _array(
             folder / f"{stem}_{index}.npy",
             outside_dtype(tensor.dtype, tensor.scale).str,
-            (None, *(n if n >= 0 else None for n in tensor.shape[1:])),
+            (None, *(n if n >= 0 else None for n in of_sample(tensor.shape))),
             run.cell,
         )
         for index, tensor in enumerate(run.engine.outputs)

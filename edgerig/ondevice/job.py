@@ -6,9 +6,11 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "beside": {FILE: HEX, …},             the files the artifact reads beside itself
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
+     "shapes": [],                         one an input, which the file is loaded with; []: its own
      "processors": [],                     the runner keeps to these; [] to none
      "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
-                                          quantized tensor its real values
+                                          quantized tensor its real values; the batch's axis, of length 1, is left
+                                          out where it is the first, and may be where it is another
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
@@ -20,7 +22,7 @@ Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's mo
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype
-`tensors.outside_dtype` says) the outputs.
+`tensors.outside_dtype` says) the outputs, as `evaluate.evaluated` gives them and `engine` in `raw.json` tells.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Job:
     sha256: str
     beside: dict[str, str]
     threads: int
+    shapes: list[list[int]]
     processors: list[int]
     inputs: list[str]
     warmup_runs: int

@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from edgerig.ondevice import engines, illegal, lifeline, markers, memory, proces
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.energy import Meter
-from edgerig.ondevice.engines import Array, Description, Engine
-from edgerig.ondevice.evaluate import evaluate, sample
+from edgerig.ondevice.engines import Array, Description, Engine, TensorInfo
+from edgerig.ondevice.evaluate import evaluated, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.sensors import Reading, Sensors
 
@@ -77,7 +78,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     np.save(os.path.join(folder, "samples.npy"), samples)
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
-        _save_outputs(job, artifact, inputs, folder)
+        description = replace(description, outputs=_save_outputs(job, artifact, inputs, folder))
 
     return {
         "schema": SCHEMA,
@@ -101,7 +102,7 @@ def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Desc
     created = time.perf_counter_ns()
     engine = engines.create(job.engine, job.engine_options)
     import_ns = time.perf_counter_ns() - created
-    load_ns = timing.once(lambda: engine.load(artifact, job.threads))
+    load_ns = timing.once(lambda: _load(engine, job, artifact))
     description = engine.describe()
     engine.set_inputs(sample(description, inputs, 0))
     first_ns = timing.once(engine.invoke)
@@ -152,19 +153,25 @@ def _timed(job: Job, engine: Engine, folder: str, meter: Meter) -> tuple[timing.
     return samples, {"state": state, "contention": watch.to_json(), "energy": meter.to_json()}
 
 
-def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> None:
-    """The outputs over all samples, of the file loaded anew."""
+def _load(engine: Engine, job: Job, artifact: str) -> None:
+    engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
+
+
+def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> list[TensorInfo]:
+    """Writes the outputs over all samples, of the file loaded anew; what they are."""
     engine = engines.create(job.engine, job.engine_options)
-    engine.load(artifact, job.threads)
-    for index, output in enumerate(evaluate(engine, inputs)):
+    _load(engine, job, artifact)
+    found = evaluated(engine, inputs)
+    for index, output in enumerate(found.arrays):
         np.save(os.path.join(folder, f"output_{index}.npy"), output)
+    return found.tensors
 
 
 def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Callable[[], None]) -> None:
     """What the memory pass does: import, load, and a few inferences."""
     engine = engines.create(job.engine, job.engine_options)
     runtime_imported()
-    engine.load(artifact, job.threads)
+    _load(engine, job, artifact)
     engine.set_inputs(sample(engine.describe(), inputs, 0))
     for _ in range(3):
         engine.invoke()

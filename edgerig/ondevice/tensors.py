@@ -15,6 +15,17 @@ import numpy as np
 from edgerig.ondevice.engines import Array, TensorInfo
 
 
+def of_sample(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """What one sample adds to an array (N, …): a file's shape without a first axis of length 1, the batch's, else the
+    whole shape."""
+    return shape[1:] if shape[:1] == (1,) else shape
+
+
+def same_axes(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Are two shapes alike but for axes of length 1? Arrays of them then lie alike in memory."""
+    return [length for length in one if length != 1] == [length for length in other if length != 1]
+
+
 def outside_dtype(dtype: str, scale: float) -> np.dtype[Any]:
     """What a file's tensor is outside of it: real numbers as float32 (float64 stays), integers and bools as they are,
     for no integer of more than 24 bits survives float32."""

@@ -98,6 +98,7 @@ class Artifact(Value):
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
+    shapes: tuple[tuple[int, ...], ...] = Field(default=(), description="its inputs are given, where not its own")
     delegated: int | None = None
     operators: int | None = None
     undelegated: tuple[str, ...] = ()
@@ -212,6 +213,7 @@ class Accuracy(Value):
     """A metric over the evaluation samples; `value` and `ci95` are in `unit`."""
 
     metric: str | None = None
+    output: str | None = Field(default=None, description="of the model's, where the metric names one; several by comma")
     value: float | None = None
     ci95: tuple[float, float] | None = None
     higher_is_better: bool = True
@@ -221,6 +223,19 @@ class Accuracy(Value):
     delta: float | None = Field(default=None, description="less the value of the fp32 variant that is placed alike")
     delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
     delta_reason: str = ""
+
+
+class Confusion(Value):
+    """How a classifier's answers, the class of the largest score, are spread over the classes; by class in the order of
+    its scores."""
+
+    output: str | None = Field(default=None, description="as of `Accuracy`")
+    support: tuple[int, ...] = Field(description="samples whose label the class is")
+    right: tuple[int, ...] = Field(description="of them, answered so")
+    answered: tuple[int, ...] = Field(description="samples answered so, whatever their label")
+    confused: tuple[tuple[int, int, int], ...] = Field(
+        default=(), description="label, answer, samples: the most frequent first, at most 200"
+    )
 
 
 class Parity(Value):
@@ -339,6 +354,7 @@ class CellResult(Value):
     source: str
     format: str
     recipe: str
+    shapes: dict[str, tuple[int, ...]] = Field(default={}, description="of inputs, where they are not the model's own")
     device: str
     threads: int
     accelerator: str = "cpu"
@@ -354,6 +370,7 @@ class CellResult(Value):
     memory: Memory = Memory(reason="the cell did not run")
     accuracy: Accuracy = Accuracy(reason="the cell did not run")
     metrics: dict[str, Accuracy] = Field(default={}, description="all of the model's metrics; `accuracy` is the first")
+    confusion: tuple[Confusion, ...] = Field(default=(), description="of each output that a metric of classes is of")
     parity: Parity = Parity(reason="the cell did not run", disagreement_reason="the cell did not run")
     coverage: Coverage = Coverage(reason="the cell did not run")
     delegation: Delegation = Delegation(reason="the cell did not run")
@@ -376,6 +393,7 @@ class ModelRecord(Value):
     licence: str
     dataset: str | None = Field(description="where the evaluation data came from, with its fingerprint")
     no_accuracy_reason: str = ""
+    classes: tuple[str, ...] = Field(default=(), description="in the order of the scores, where the dataset names them")
     published: tuple[PublishedFigure, ...] = Field(default=(), description="what others reported of the model")
 
 

@@ -23,7 +23,7 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
-from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
+from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
 from edgerig.spec.recipe import (
     FormatSpec,
@@ -35,6 +35,7 @@ from edgerig.spec.recipe import (
     recipes_with,
 )
 from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
+from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
@@ -56,6 +57,7 @@ __all__ = [
     "CPU",
     "METRICS",
     "PACKAGE",
+    "Asked",
     "AudioSpec",
     "BuildSettings",
     "CalibrationMethod",
@@ -84,6 +86,8 @@ __all__ = [
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
+    "Shape",
+    "Shapes",
     "Source",
     "SourceSpec",
     "Strict",
@@ -92,6 +96,7 @@ __all__ = [
     "TableSpec",
     "TensorSpec",
     "apart",
+    "asked",
     "file_source",
     "file_state",
     "has_binary_labels",
@@ -115,6 +120,8 @@ __all__ = [
     "read_toml",
     "recipes_with",
     "sha256_of",
+    "shape_sets",
     "unknown",
     "written",
+    "written_shape",
 ]

@@ -17,18 +17,32 @@ from pydantic import (
     model_validator,
 )
 
-from edgerig.spec.metric import Labels, load_metrics
+from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.toml import FACTORY, NAME, RECORDS, Factory, Strict, nearest
 
 Column = Annotated[str, StringConstraints(min_length=1)]
+LONGEST_METRIC = 400
 
 
 def _known_metric(value: str, info: ValidationInfo) -> str:
     recorded = bool(info.context and info.context.get(RECORDS))
-    known = re.fullmatch(NAME, value) is not None if recorded else value in load_metrics()
-    if not known and not re.fullmatch(FACTORY, value):
-        raise ValueError(f'no such metric; {nearest(value, load_metrics())}, or "file.py:function" for one of your own')
+    name = asked(value).metric
+    known = re.fullmatch(NAME, name) is not None if recorded else name in load_metrics()
+    if not known and not re.fullmatch(FACTORY, name):
+        raise ValueError(f'no such metric; {nearest(name, load_metrics())}, or "file.py:function" for one of your own')
+    if value.startswith("=") or len(value) > LONGEST_METRIC:
+        raise ValueError(f'"OUTPUT=METRIC" names an output of the model, in at most {LONGEST_METRIC} characters')
     return value
+
+
+def _by_output(value: object) -> object:
+    """A table of outputs, each with its metric or several, as the texts that it stands for."""
+    if not isinstance(value, dict):
+        return _sequence(value)
+    found = [(output, _sequence(metrics)) for output, metrics in value.items()]
+    if not all(isinstance(metrics, tuple | list) for _, metrics in found):
+        return value
+    return tuple(f"{output}={metric}" for output, metrics in found for metric in metrics)  # type: ignore[attr-defined]
 
 
 def _sequence(value: object) -> object:
@@ -39,8 +53,9 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int | float) else value
 
 
-Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_sequence)]
-"""One metric or several, the first being the one a variant is judged by."""
+Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_by_output)]
+"""One metric or several, the first being the one a variant is judged by: `"top1"`, `"scores=top1"` of the output of
+that name, or a table of outputs, `{ scores = "top1", age = ["mae", "r2"] }`."""
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers), Field(min_length=1)]
 """One number for all channels, or one per channel."""
 
@@ -166,7 +181,7 @@ class DatasetSpec(Strict):
     images: ImagesSpec | None = None
     table: TableSpec | None = None
     audio: AudioSpec | None = None
-    labels: Labels = "class"
+    labels: Literal["class", "values", "inputs"] = "class"
     classes: tuple[Column, ...] = ()
     calibration: PositiveInt | None = None
     max_gib: PositiveFloat = 16.0
@@ -197,9 +212,22 @@ def wrong_metric(named: tuple[str, ...], dataset: DatasetSpec | None) -> str:
         return f'metric "{named[0]}" needs a [dataset]' if named else ""
     if len(set(named)) != len(named):
         return f"a metric is named twice: {', '.join(named)}"
-    for metric in named:
+    for text in named:
+        metric = asked(text).metric
         row = load_metrics().get(metric)
+        if row is not None and (why := _wrong_outputs(text)):
+            return why
         if row is not None and dataset.labels not in row.labels:
             wanted = " or ".join(f'"{kind}"' for kind in row.labels)
             return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{dataset.labels}"'
     return ""
+
+
+def _wrong_outputs(text: str) -> str:
+    """Why a metric cannot be taken of the outputs it is asked for, or ""; of no output named it may be."""
+    metric = asked(text)
+    takes = load_metrics()[metric.metric].takes
+    if len(metric.outputs) <= 1 or len(metric.outputs) == len(takes):
+        return ""
+    wanted = f"{len(takes)} outputs, {', '.join(takes)}" if takes else "one output"
+    return f'metric "{metric.metric}" is taken of {wanted}: "{text}" names {len(metric.outputs)}'

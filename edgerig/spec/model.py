@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
-from edgerig.spec.metric import load_metrics
+from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.toml import (
     LONGEST_NAME,
@@ -32,28 +33,57 @@ from edgerig.spec.toml import (
     roots,
 )
 
+DYNAMIC = -1
+"""The length of an axis that the data decides."""
+
 
 class TensorSpec(Strict):
-    """A named tensor of the source model at batch size 1; `layout` says what a 4-D shape's axes are.
+    """A named tensor of the source model, of one sample; `layout` says what a 4-D shape's axes are.
 
+    `batch_axis` is the axis, of length 1 here, along which a framework stacks samples. Where it is not said it is the
+    first one, whose length must be 1; "none" where there is none, as in a tensor without axes (`shape` []).
+    In an output's shape -1 is a length that the data decides.
     `range` is where an input's values lie, such as 0 to 255 for pixels: random samples are drawn evenly from it.
     """
 
     name: str = Field(min_length=1)
-    shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    shape: tuple[Annotated[int, Field(ge=DYNAMIC)], ...]
     dtype: Dtype = "float32"
     layout: Layout = "any"
     range: tuple[float, float] | None = None
+    batch_axis: Annotated[int, Field(ge=0)] | Literal["none"] | None = None
 
     @model_validator(mode="after")
-    def _batch_one(self) -> Self:
-        if self.shape[0] != 1:
-            raise ValueError(f"shape {list(self.shape)} must start with batch size 1")
+    def _one_sample(self) -> Self:
+        if 0 in self.shape:
+            raise ValueError(f"shape {list(self.shape)} has an axis of length 0")
+        first = self.shape[:1]
+        if self.batch_axis is None and first not in ((), (1,), (DYNAMIC,)):
+            raise ValueError(
+                f"shape {list(self.shape)} must start with batch size 1, or batch_axis say which axis is the batch's "
+                '("none" where none is)'
+            )
+        if isinstance(self.batch_axis, int) and self.shape[self.batch_axis : self.batch_axis + 1] != (1,):
+            raise ValueError(f"shape {list(self.shape)} has no axis {self.batch_axis} of length 1 for the batch")
         if self.layout != "any" and len(self.shape) != 4:
             raise ValueError(f'layout "{self.layout}" needs a shape of four axes, not {len(self.shape)}')
+        if self.layout != "any" and self.batch != 0:
+            raise ValueError(f'layout "{self.layout}" needs the batch on axis 0')
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)} must be [smallest, largest]")
         return self
+
+    @property
+    def batch(self) -> int | None:
+        """The axis of the batch, None where there is none."""
+        if self.batch_axis is None:
+            return 0 if self.shape[:1] == (1,) else None
+        return None if self.batch_axis == "none" else self.batch_axis
+
+    @property
+    def of_sample(self) -> tuple[int, ...]:
+        """The shape without the batch's axis: N samples are an array (N, …) of it."""
+        return self.shape if self.batch is None else self.shape[: self.batch] + self.shape[self.batch + 1 :]
 
 
 class ModelSpec(Strict):
@@ -80,6 +110,8 @@ class ModelSpec(Strict):
     published: tuple[PublishedFigure, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    shapes: Shapes = Field(default={})
+    """Inputs' shapes in a sweep over shapes, in place of their own."""
     dataset: DatasetSpec | None = None
     dataset_layout: Layout = "any"
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
@@ -91,9 +123,14 @@ class ModelSpec(Strict):
     folder: Path = Path()
 
     @property
+    def shaped_name(self) -> str:
+        """The name, with the shapes of its inputs where they are not its own: what cells and reports call it."""
+        return self.name + label(self.shapes)
+
+    @property
     def id(self) -> str:
         """The model and its source, such as `digits_cnn-keras`."""
-        return f"{self.name}-{self.source}"
+        return f"{self.shaped_name}-{self.source}"
 
     @property
     def path(self) -> Path | None:
@@ -101,11 +138,20 @@ class ModelSpec(Strict):
         return None if self.file is None else self.located(self.file)
 
     def located(self, path: Path) -> Path:
-        """A path of the model's, from where it is looked for: among the fetched files, else in its folder."""
+        """A path of the model's, from where it is looked for: among the fetched files and their folders, else in its
+        own."""
         fetched = self.fetched
-        if fetched is not None and str(path) in {file.name for file in self.files}:
+        if (
+            fetched is not None
+            and path != Path()
+            and any(path in (name, *name.parents) for name in self._fetched_names)
+        ):
             return fetched / path
         return self.folder / path
+
+    @property
+    def _fetched_names(self) -> list[Path]:
+        return [Path(file.name) for file in self.files]
 
     @property
     def fetched(self) -> Path | None:
@@ -136,6 +182,16 @@ class ModelSpec(Strict):
             raise ValueError(f"no such source; {nearest(source, load_sources())}")
         return source
 
+    @field_validator("inputs")
+    @classmethod
+    def _sizes_known(cls, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+        for tensor in inputs:
+            if DYNAMIC in tensor.shape:
+                raise ValueError(
+                    f'input "{tensor.name}" needs a length for every axis, its shape is {list(tensor.shape)}'
+                )
+        return inputs
+
     @field_validator("published")
     @classmethod
     def _known_formats(cls, published: tuple[PublishedFigure, ...]) -> tuple[PublishedFigure, ...]:
@@ -156,6 +212,8 @@ class ModelSpec(Strict):
         names = [file.name for file in self.files]
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f'"files" names {repeated} twice')
+        if within := next((name for name in names for other in names if name.startswith(f"{other}/")), None):
+            raise ValueError(f'"files" names {within}, and a file where its folder would be')
         if self.weights is not None and self.weights_sha256 is None:
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):
@@ -165,12 +223,17 @@ class ModelSpec(Strict):
         return self
 
     @property
+    def asked_metrics(self) -> tuple[str, ...]:
+        """The metrics' own names, whatever outputs they are taken of."""
+        return tuple(asked(text).metric for text in self.metric)
+
+    @property
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
         against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
         known = load_metrics()
         return bool(self.metric) and (
-            against_inputs or any(name in known and known[name].needs_inputs for name in self.metric)
+            against_inputs or any(name in known and known[name].needs_inputs for name in self.asked_metrics)
         )
 
 
@@ -200,17 +263,19 @@ def known_models() -> dict[str, Path]:
     return first_wins((p.parent.name, p) for root in roots("models") for p in sorted(root.glob("*/model.toml")))
 
 
-def load_models(name: str, dataset: Path | None = None, *, quantize: bool = False) -> dict[Source, ModelSpec]:
+def load_models(
+    name: str, dataset: Path | None = None, *, quantize: bool = False, metric: tuple[str, ...] = ()
+) -> dict[Source, ModelSpec]:
     """The model `name` as authored in each of its sources, the main one first.
 
     `name` is a shipped or own model's name, a folder with a `model.toml`, or a model's file. `dataset` is the npz to
-    evaluate a file on. A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build
-    from. Raises ConfigError.
+    evaluate a file on, `metric` what it is evaluated by (none: top1). A .tflite or .onnx file is run as it is unless
+    `quantize`, which makes it a source to build from. Raises ConfigError.
     """
     path = Path(name)
     source = file_source(path)
     if source is not None:
-        return {source: _from_file(path, source, dataset, quantize)}
+        return {source: _from_file(path, source, dataset, quantize, metric)}
     known = known_models()
     toml = path / "model.toml" if is_file(path / "model.toml") else known.get(name)
     if toml is None:
@@ -277,7 +342,7 @@ def _hint(path: Path, known: dict[str, Path]) -> str:
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
 
-def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool) -> ModelSpec:
+def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
     if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
     if dataset is not None and not is_file(dataset):
@@ -289,7 +354,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool)
         "folder": path.resolve().parent,
         "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
         "dataset": None if dataset is None else {"npz": dataset.resolve()},
-        "metric": () if dataset is None else "top1",
+        "metric": () if dataset is None else metric or "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }
     return parse(ModelSpec, table, str(path))

@@ -11,8 +11,10 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
+from edgerig.spec.shapes import Shapes
 from edgerig.spec.source import load_sources
 from edgerig.spec.sweep_paths import from_its_folder
 from edgerig.spec.toml import AS_IS, FormatName, Name, Source, Strict, nearest, parse, read_toml, unknown
@@ -94,8 +96,13 @@ class SweepSpec(Strict):
 
     models: tuple[str, ...] = Field(default=("digits_cnn", "digits_vit"), min_length=1)
     """Names, folders with a `model.toml`, or files."""
+    shapes: Annotated[tuple[Shapes, ...], BeforeValidator(_one_or_several), Field(min_length=1)] = ({},)
+    """Input → its shape, in place of the model's own or of lengths its file leaves open; several tables (`[[shapes]]`)
+    are tried one after another, one without a key being the model's own shapes."""
     dataset: Path | None = None
     """An npz for the models that are files."""
+    metric: Metrics = ()
+    """What the models that are files are evaluated by (none: top1); `"scores=top1"` of the output of that name."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)

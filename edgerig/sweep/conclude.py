@@ -37,6 +37,7 @@ def conclude(run: RunFolder) -> Results:
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
+    known["shapes"] = run.file.plan.models[cell.model_id].shapes
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
@@ -161,11 +162,12 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         else (f"{prepared.origin}: {prepared.samples} samples, sha256 {prepared.fingerprint[:16]}")
     )
     return ModelRecord(
-        model=spec.name,
+        model=spec.shaped_name,
         source=spec.source,
         description=spec.description,
         licence=spec.licence,
         dataset=dataset,
         no_accuracy_reason=spec.no_accuracy_reason,
+        classes=() if spec.dataset is None else spec.dataset.classes,
         published=spec.published,
     )

@@ -30,6 +30,7 @@ from edgerig.errors import (
     foreseen,
     says_full,
 )
+from edgerig.measure.cell import names_of
 from edgerig.measure.raw import attempts_of
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
@@ -152,7 +153,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        take_own_metrics(task.model, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
+        names = names_of(task.prepared.outputs, artifact)
+        take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
         raise
     except Exception as error:

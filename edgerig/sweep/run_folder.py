@@ -47,6 +47,7 @@ from edgerig.results import (
 )
 from edgerig.results.schema import newer_major, newer_minor, recorded, table
 from edgerig.spec import ModelSpec, Strict
+from edgerig.spec.shapes import SHAPED_NAME
 from edgerig.spec.toml import NAME, shown
 
 FILE_LIMIT_BYTES = 256 * 2**20
@@ -86,8 +87,8 @@ class RunFile(Strict):
     def _whole(self) -> Self:
         """Names stand in paths, and what a cell names is planned."""
         for cell in self.plan.cells:
-            for name in (cell.model, cell.recipe, cell.device):
-                if not re.fullmatch(NAME, name):
+            for name, form in ((cell.model, SHAPED_NAME), (cell.recipe, NAME), (cell.device, NAME)):
+                if not re.fullmatch(form, name):
                     raise ValueError(f"{shown(name)} is no name")
             if cell.model_id not in self.plan.models or cell.device not in self.plan.devices:
                 raise ValueError(f"cell {shown(cell.id)} is of a model or device that is not in the plan")

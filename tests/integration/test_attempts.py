@@ -13,6 +13,7 @@ import pytest
 
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.kinds.local import LocalDevice
+from edgerig.errors import RunError
 from edgerig.measure.contention import select
 from edgerig.measure.raw import attempts_of, read_raw
 from edgerig.results import TensorRecord
@@ -86,3 +87,23 @@ def test_an_attempt_that_dies_costs_none_before_it(tmp_path: Path) -> None:
     assert attempts_of(into) == 1
     assert select(read_raw(into, CELL)).contention is not None
     assert (into / "failed-attempt-2").is_dir()
+
+
+def test_a_device_without_the_library_an_engine_needs_says_what_brings_it(tmp_path: Path) -> None:
+    file, inputs, into = tmp_path / "model.pte", [np.zeros((1, 1), np.float32)], tmp_path / "raw"
+    with posix_device.opened(LocalDevice(name="d", kind="local")) as device:
+        without = PosixDevice(
+            device.transport,
+            device.workdir,
+            (sys.executable, "-c", "raise SystemExit('nothing is run')"),
+            None,
+            library_reason="no runner fits it",
+            library_remedy="a compiler",
+            left=device.left,
+        )
+        artifact = made_up.artifact(file, "executorch")
+        job = CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, RunSettings(), into, device.probe())
+        with pytest.raises(RunError, match="nothing on the device can run it: no runner fits it") as refused:
+            without.execute(job)
+        assert refused.value.hint == "a compiler"
+        assert b"job-" not in device.transport.run(["ls", device.workdir], 60).stdout

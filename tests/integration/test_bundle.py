@@ -79,6 +79,23 @@ def test_it_needs_no_library_of_the_device(built: Bundle) -> None:
     assert needed - here == set()
 
 
+def test_it_holds_the_licences_of_what_it_holds(built: Bundle) -> None:
+    licences = built.root / "licences"
+    named = {part["name"]: part["version"] for part in built.manifest["packages"]}
+    for name, version in named.items():
+        assert len((licences / f"{name}.copyright").read_text(encoding="utf-8")) > 400, name
+        assert f"{name} {version}" in (licences / "README").read_text()
+    assert "GPL-2" in (licences / "busybox-static.copyright").read_text()
+    assert "Version 2, June 1991" in (licences / "common-licenses/GPL-2").read_text()
+    wheels = [part["name"].replace("-", "_") for part in built.manifest["wheels"] if part["name"] != "executorch"]
+    for name in wheels:
+        (info,) = (built.root / "lib/python3/dist-packages").glob(f"{name}-*.dist-info")
+        assert (
+            "licen" in " ".join(path.as_posix().lower() for path in info.rglob("*"))
+            or "Licen" in (info / "METADATA").read_text()
+        ), name
+
+
 def test_it_points_nowhere_outside(built: Bundle) -> None:
     links = [path for path in built.root.rglob("*") if path.is_symlink()]
     assert [path for path in links if not path.resolve().is_relative_to(built.root)] == []

@@ -174,3 +174,24 @@ def test_unsupported_cells_are_not_built() -> None:
         unsupported="no",
     )
     assert variants((cell,)) == {}
+
+
+def test_shapes_are_an_axis_whose_default_no_id_names() -> None:
+    sweep = {**QUICK, "formats": ("onnx",), "shapes": ({}, {"image": (1, 1, 8, 8)}, {"image": (1, 1, 16, 16)})}
+    plan = make_plan(SweepSpec.model_validate(sweep))
+    assert [cell.id for cell in plan.cells] == [
+        "digits_cnn-torch-onnx-fp32@local/t1",
+        "digits_cnn+image=1x1x16x16-torch-onnx-fp32@local/t1",
+    ]
+    assert plan.models["digits_cnn+image=1x1x16x16-torch"].shapes == {"image": (1, 1, 16, 16)}
+    assert plan.cells[1].model_id in plan.models
+    assert cell_of(plan.cells[1].raw) == plan.cells[1].id
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [({"img": (1, 1, 8, 8)}, 'has no input "img"'), ({"image": (1, 64)}, 'input "image" has 4 axes')],
+)
+def test_a_shape_of_what_the_model_does_not_have_is_refused(shapes: dict[str, tuple[int, ...]], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make_plan(SweepSpec.model_validate({**QUICK, "shapes": (shapes,)}))

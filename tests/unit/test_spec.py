@@ -130,6 +130,11 @@ MODEL = 'source = "torch"\nfactory = "m.py:create"\n[[inputs]]\nname = "x"\nshap
     [
         (MODEL.format(shape="[2, 4]", more=""), "must start with batch size 1"),
         (MODEL.format(shape="[1, 4]", more='layout = "NCHW"'), "needs a shape of four axes"),
+        (MODEL.format(shape="[2, 4]", more="batch_axis = 1"), "has no axis 1 of length 1 for the batch"),
+        (MODEL.format(shape="[2, 1]", more="batch_axis = 2"), "has no axis 2 of length 1 for the batch"),
+        (MODEL.format(shape="[1, 0]", more=""), "has an axis of length 0"),
+        (MODEL.format(shape="[1, -1]", more=""), "needs a length for every axis"),
+        (MODEL.format(shape="[3, 1, 4, 4]", more='batch_axis = 1\nlayout = "NCHW"'), "needs the batch on axis 0"),
         (MODEL.format(shape="[1, 4]", more=""), 'needs the keys "inputs" and "outputs"'),
         ('source = "torch"\nfactory = "/etc/passwd"', 'key "factory"'),
         ('source = "pytorch"', 'key "source": no such source; did you mean "torch"? known: '),
@@ -148,6 +153,25 @@ def test_a_wrong_model_names_file_and_key(tmp_path: Path, text: str, said: str) 
         spec.load_models(str(tmp_path / "m1"))
     assert str(path) in caught.value.message
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("keys", "batch", "of_sample"),
+    [
+        ({"shape": [1, 4]}, 0, (4,)),
+        ({"shape": []}, None, ()),
+        ({"shape": [2, 4], "batch_axis": "none"}, None, (2, 4)),
+        ({"shape": [1, 4], "batch_axis": "none"}, None, (1, 4)),
+        ({"shape": [2, 1, 4], "batch_axis": 1}, 1, (2, 4)),
+        ({"shape": [-1, 7]}, None, (-1, 7)),
+        ({"shape": [1, -1], "dtype": "float16"}, 0, (-1,)),
+    ],
+)
+def test_a_tensor_says_what_one_sample_of_it_is(
+    keys: dict[str, object], batch: int | None, of_sample: tuple[int, ...]
+) -> None:
+    tensor = spec.TensorSpec.model_validate({"name": "t", **keys})
+    assert (tensor.batch, tensor.of_sample) == (batch, of_sample)
 
 
 def test_a_ready_file_is_a_model(tmp_path: Path) -> None:

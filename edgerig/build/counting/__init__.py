@@ -45,7 +45,7 @@ def _program(spec: ModelSpec) -> NetworkFacts:
     format_spec = load_formats()[spec.source]
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a file', hint=f"give the path of a {format_spec.suffix} file")
-    described = inspect(spec.path, format_spec)
+    described, _ = inspect(spec.path, format_spec, spec=spec)
     return NetworkFacts(
         parameters=None,
         statistics=None,

@@ -22,7 +22,6 @@ from edgerig.errors import DatasetError
 from edgerig.npy import NpzMember, samples_a_piece
 from edgerig.spec import DatasetSpec, TensorSpec
 
-FLOATS = ("float32", "float16", "float64")
 RANDOM_SAMPLES = 8
 """Random inputs made for a model without data: enough for parity, few enough for a 300 MFLOP network."""
 NPZ_HINT = "make it with numpy.savez(path, inputs=…, labels=…)"
@@ -89,17 +88,17 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
 
 
 def random_dataset(fits: Fits, seed: int) -> Dataset:
-    """Inputs spread evenly over their range, or standard-normal where none is known.
+    """Inputs spread evenly over their range, or real ones standard-normal where none is known.
 
     Calibration has a stream of its own, so that the two never share a sample.
     """
 
-    if unknown := [t.name for t in fits.inputs if t.dtype not in ("bool", *FLOATS) and t.range is None]:
-        raise DatasetError(
-            f"no random inputs can be drawn: which integers {', '.join(unknown)} may hold is not known",
-            hint="give the model a dataset (--dataset for a file), or a range for the input in a model.toml",
+    tensors = [
+        TensorSpec(
+            name=t.name, shape=t.shape, dtype=t.dtype, range=t.range, batch_axis="none" if t.batch is None else t.batch
         )
-    tensors = [TensorSpec(name=t.name, shape=t.shape, dtype=t.dtype, range=t.range) for t in fits.inputs]
+        for t in fits.inputs
+    ]
 
     def split(stream: int) -> Split:
         def batches() -> Iterator[Batch]:
@@ -107,7 +106,7 @@ def random_dataset(fits: Fits, seed: int) -> Dataset:
 
         return Split(RANDOM_SAMPLES, batches)
 
-    return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1))
+    return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1), drawn=True)
 
 
 Shapes = Callable[[list[str]], list[tuple[tuple[int, ...], np.dtype[Any]]]]

@@ -28,7 +28,7 @@ def open_audio(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
         raise ValueError("the dataset is none of audio")
     audio = spec.audio
     given = features(np.zeros(_length(audio)), audio).shape
-    shape = fits.inputs[0].shape[1:]
+    shape = fits.inputs[0].sample
     if len(fits.inputs) != 1 or math.prod(given) != math.prod(shape) or given != tuple(n for n in shape if n != 1):
         raise DatasetError(
             f"dataset.audio gives {' × '.join(map(str, given))} ({audio.features}), "

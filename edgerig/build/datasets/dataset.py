@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgerig.spec import Dtype, Labels, Layout
+from edgerig.build.layout import axes_in, order_in
+from edgerig.spec import Dtype, Labels, Layout, TensorSpec
 
 Array = npt.NDArray[Any]
 DEFAULT_CALIBRATION = 256
@@ -19,7 +20,8 @@ DEFAULT_CALIBRATION = 256
 class Tensor:
     """An input of the model at batch size 1, as the dataset holds it; `layout` "any" where nobody said what its axes
     are. `order` transposes it to the model's own layout (a twin's), () where it is in that already.
-    `range` is where its values lie, if known. `dtype` is what its values are kept in."""
+    `range` is where its values lie, if known. `dtype` is what its values are kept in. `batch` is the axis of the batch,
+    None where there is none."""
 
     name: str
     shape: tuple[int, ...]
@@ -27,11 +29,24 @@ class Tensor:
     order: tuple[int, ...] = ()
     range: tuple[float, float] | None = None
     dtype: Dtype = "float32"
+    batch: int | None = 0
 
     @property
-    def of_model(self) -> tuple[int, ...]:
-        """The shape as the model has it."""
-        return tuple(self.shape[axis] for axis in self.order) or self.shape
+    def sample(self) -> tuple[int, ...]:
+        """The shape without the batch's axis: N samples are an array (N, …) of it."""
+        return self.shape if self.batch is None else self.shape[: self.batch] + self.shape[self.batch + 1 :]
+
+    @property
+    def sample_of_model(self) -> tuple[int, ...]:
+        """The same as the model has it."""
+        return tuple(self.shape[axis] for axis in self.order)[1:] if self.order else self.sample
+
+
+def stored(tensor: TensorSpec, layout: Layout) -> Tensor:
+    """The model's input as its dataset holds it: in `layout`, where both are known."""
+    own = tensor.layout if "any" in (tensor.layout, layout) else layout
+    shape, order = axes_in(tensor.shape, tensor.layout, own), order_in(own, tensor.layout)
+    return Tensor(tensor.name, shape, own, order, tensor.range, tensor.dtype, tensor.batch)
 
 
 @dataclass(frozen=True)
@@ -67,9 +82,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened dataset: its place for messages (`where`) and in a report's words (`origin`)."""
+    """An opened dataset: its place for messages (`where`) and in a report's words (`origin`). Of one that is `drawn` at
+    random, which has streams of its own for both, a sample may be drawn twice where there are few."""
 
     where: str
     origin: str
     evaluation: Split
     calibration: Split | None
+    drawn: bool = False

@@ -38,7 +38,7 @@ class _Geometry:
     """What the model's input wants of an image."""
 
     def __init__(self, tensor: Tensor, images: ImagesSpec, first: bool, size: tuple[int, int], channels: int) -> None:
-        self.shape = tensor.shape[1:]
+        self.shape = tensor.sample
         self.channels_first = first
         self.size = size
         self.colour = images.colour or ("grey" if channels == 1 else "rgb")
@@ -58,7 +58,7 @@ class _Geometry:
     @classmethod
     def of(cls, inputs: tuple[Tensor, ...], images: ImagesSpec) -> _Geometry:
         tensor = inputs[0]
-        shape = tensor.shape[1:]
+        shape = tensor.sample
         if len(inputs) != 1 or len(shape) not in (2, 3):
             raise DatasetError(
                 "images feed one input of (1, height, width, channels), "

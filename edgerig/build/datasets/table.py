@@ -47,7 +47,7 @@ class _Table:
                     f'{path}: has no column "{name}" (it has: {", ".join(columns)})', hint="correct [dataset.table]"
                 )
         self.features = table.features or tuple(name for name in columns if name not in table.label)
-        shape = fits.inputs[0].shape[1:]
+        shape = fits.inputs[0].sample
         if len(fits.inputs) != 1 or len(self.features) != math.prod(shape):
             raise DatasetError(
                 f"{path}: {len(self.features)} feature columns, the model's input is "
@@ -87,7 +87,7 @@ class _Table:
             labels = np.column_stack([_column(rows, name, self.path) for name in self._table.label])
         elif self._spec.labels == "class":
             labels = self._classes(rows, start)
-        shape = self._fits.inputs[0].shape[1:]
+        shape = self._fits.inputs[0].sample
         return Batch([values.reshape(len(values), *shape)], labels, lambda index: f"row {start + index + 1}")
 
     def _classes(self, rows: pa.RecordBatch, start: int) -> Array:

@@ -49,7 +49,8 @@ def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) ->
         raise DatasetError(f"{dataset.where}: no labels", hint='give labels, or labels = "inputs" for an autoencoder')
     if dataset.calibration is not None:
         _write(dataset, dataset.calibration, fits, folder, "calibration", room, seen.calibrated)
-        seen.check()
+        if not dataset.drawn:
+            seen.check()
     labels = [folder / "labels.npy"] if labelled else []
     return Written(
         samples,
@@ -101,12 +102,12 @@ def _write(
 ) -> tuple[int, bool]:
     """Writes one split; gives its number of samples and whether it had labels."""
     evaluated = stem == "input"
-    one = sum(np.dtype(tensor.dtype).itemsize * math.prod(tensor.shape[1:]) for tensor in fits.inputs)
+    one = sum(np.dtype(tensor.dtype).itemsize * math.prod(tensor.sample) for tensor in fits.inputs)
     if split.count is not None:
         room.announce(split.count * one)
     with contextlib.ExitStack() as stack:
         writers = [
-            stack.enter_context(NpyWriter(folder / f"{stem}_{index}.npy", tensor.of_model[1:], tensor.dtype))
+            stack.enter_context(NpyWriter(folder / f"{stem}_{index}.npy", tensor.sample_of_model, tensor.dtype))
             for index, tensor in enumerate(fits.inputs)
         ]
         labels: NpyWriter | None = None
@@ -139,7 +140,7 @@ def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list
 def _input(array: Array, tensor: Tensor, batch: Batch, where: str, stem: str, start: int) -> Array:
     what = f'{"inputs" if stem == "input" else stem} of "{tensor.name}"'
     check_shape(array.shape, array.dtype, tensor, f"{where}: {what}")
-    values = exactly(np.ascontiguousarray(array), np.dtype(tensor.dtype))
+    values = exactly(np.ascontiguousarray(array).reshape(len(array), *tensor.sample), np.dtype(tensor.dtype))
     if values is None:
         raise DatasetError(
             f"{where}: {what}, given as {array.dtype}, hold values that the tensor's {tensor.dtype} cannot hold",
@@ -159,10 +160,12 @@ def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], tensor: Tensor, wh
     """Raises DatasetError unless an array (N, …) of this shape and dtype can feed `tensor`."""
     if dtype.kind not in "fiub":
         raise DatasetError(f"{what}: dtype {dtype}, numbers are needed", hint="store it as float32")
-    wanted = tensor.shape[1:]
+    wanted = tensor.sample
+    if shape[1:] == tensor.shape and tensor.batch:
+        return  # the batch's axis is still in it
     if shape[1:] != wanted:
         sizes = ", ".join(map(str, wanted))
-        hint = f"the model's input is (1, {sizes}): reshape the data to (N, …) of it"
+        hint = f"the model's input is ({', '.join(map(str, tensor.shape))}): reshape the data to (N, …) of it"
         if sorted(shape[1:]) == sorted(wanted):
             hint += "; the same axes in another order stand there, so a transpose may be all it needs"
         raise DatasetError(f"{what}: shape {shape}, the model wants (N, {sizes})", hint=hint)

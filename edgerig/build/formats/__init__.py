@@ -6,20 +6,21 @@ A builder's module imports its frameworks at its top: it is only ever imported i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.source import Arrays, SourceModel, one_sample
 from edgerig.errors import BuildError, EdgerigError
+from edgerig.spec import TensorSpec
 
 LISTED = 20
 """Layers or operators named in a note, at most."""
 
 
 def trace_inputs(model: SourceModel) -> Arrays:
-    """Batch-1 inputs to trace the model with, a sample of its data (`SourceModel.sample`), freshly allocated.
+    """Inputs to trace the model with, a sample of its data (`SourceModel.sample`), freshly allocated.
 
     An exporter may record strides, so these must never be views into a larger array (a stride of 0 cannot be lowered).
     """
@@ -39,10 +40,10 @@ def left_in_float(names: Iterable[str]) -> tuple[str, ...]:
     return (f"left in float32: {', '.join(shown)}{more}",)
 
 
-def batches_of_one(arrays: Arrays) -> Iterator[Arrays]:
-    """Each sample of `arrays` (N, …) in turn, as own contiguous arrays (1, …)."""
+def samples_of(arrays: Arrays, tensors: Sequence[TensorSpec]) -> Iterator[Arrays]:
+    """Each sample of `arrays` (N, …) in turn, as own contiguous arrays of their tensors' shapes."""
     for index in range(len(arrays[0])):
-        yield [np.array(array[index : index + 1], order="C") for array in arrays]
+        yield one_sample(arrays, tensors, index)
 
 
 def required(calibration: Arrays | None, recipe: str) -> Arrays:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
@@ -20,7 +19,7 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup
 
 from edgerig.build.builder import Built
 from edgerig.build.calibration import Method
-from edgerig.build.formats import LISTED, batches_of_one, converting, left_in_float, required, trace_inputs
+from edgerig.build.formats import LISTED, converting, left_in_float, required, samples_of, trace_inputs
 from edgerig.build.formats.executorch_lowering import Plan, lower_quantized
 from edgerig.build.formats.executorch_quantizer import DynamicQuantizer, StaticQuantizer, StaticSettings, quantized
 from edgerig.build.formats.pte import Program
@@ -99,7 +98,7 @@ class ExecutorchBuilder:
         return ()
 
     def _samples(self) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in trace_inputs(self._model))
+        return tuple(torch.from_numpy(array) for array in trace_inputs(self._model))
 
     def _export(self, module: nn.Module) -> torch.export.ExportedProgram:
         return torch.export.export(module.eval(), self._samples())
@@ -129,7 +128,7 @@ class ExecutorchBuilder:
             return lambda float_nodes: quantized(
                 self._float_program(),
                 StaticQuantizer(float_nodes, settings, elementwise=elementwise),
-                batches_of_one(calibration),
+                samples_of(calibration, self._model.spec.inputs),
             )
 
         plans = [Plan(make(True)), Plan(make(False), "all but layers with weights stay in float32")]

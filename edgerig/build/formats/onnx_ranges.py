@@ -15,7 +15,6 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator, save_tensors_data
 
 from edgerig.build.calibration import Extremes, Histogram, Method
-from edgerig.build.formats import batches_of_one
 from edgerig.build.formats.onnx_graph import input_tensors
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
@@ -28,10 +27,15 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is un
     """Feeds one calibration sample a call, by input name, in the graph's own dtypes."""
 
     def __init__(self, inputs: Iterable[onnx.ValueInfoProto], calibration: Arrays) -> None:
-        dtypes = {tensor.name: helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type) for tensor in inputs}
+        tensors = {tensor.name: tensor.type.tensor_type for tensor in inputs}
         self._samples = (
-            {name: array.astype(dtype, copy=False) for (name, dtype), array in zip(dtypes.items(), sample, strict=True)}
-            for sample in batches_of_one(calibration)
+            {
+                name: np.asarray(array[index], helper.tensor_dtype_to_np_dtype(tensor.elem_type), order="C").reshape(
+                    [axis.dim_value for axis in tensor.shape.dim]
+                )
+                for (name, tensor), array in zip(tensors.items(), calibration, strict=True)
+            }
+            for index in range(len(calibration[0]))
         )
 
     def get_next(self) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from edgerig.build.builder import Built
-from edgerig.build.formats import batches_of_one, converting, required, trace_inputs
+from edgerig.build.formats import converting, required, samples_of, trace_inputs
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
@@ -74,7 +74,9 @@ class TfliteBuilder:
             )
         sample = self._lay_out(trace_inputs(self._model))
         if recipe.kind in ACTIVATION_BITS:
-            samples = [self._lay_out(each) for each in batches_of_one(required(calibration, recipe.name))]
+            samples = [
+                self._lay_out(each) for each in samples_of(required(calibration, recipe.name), self._model.spec.inputs)
+            ]
             left = quantize_statically(self._source(recipe.kind), recipe, samples, self._copies, out)
             return static_notes(read(out), recipe.kind, left, self._copies)
         if recipe.kind == "int8-dynamic":

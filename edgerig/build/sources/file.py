@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 import onnx
-from onnxruntime.tools.onnx_model_utils import make_input_shape_fixed
 
 from edgerig.build.onnx_weights import LARGEST, require_beside, save
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
 from edgerig.build.sources import tflite_weights
+from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
@@ -23,15 +23,19 @@ QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|
 
 
 def load(spec: ModelSpec) -> SourceModel:
-    """The file, loaded by its runtime. `module` is its path (an ONNX file's: of a copy with static shapes).
+    """The file, loaded by its runtime. `module` is its path (of a copy with static shapes: an ONNX file's, or one that
+    shapes are given for).
 
     Raises BuildError when it does not load or has a dynamic axis nobody gave a size.
     """
     if spec.path is None:
         raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
-    path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
     format_spec = load_formats()[spec.source]
-    described = inspect(path, format_spec, shown=spec.path)
+    path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
+    described, shapes = inspect(path, format_spec, spec.path, spec)
+    if shapes and spec.source == "tflite":
+        path = fix_tflite(path, shapes)
+        described, _ = inspect(path, format_spec, spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
     inputs = spec.inputs or named_tensors(map(fed, described.inputs), layout)
     outputs = spec.outputs or named_tensors(map(fed, described.outputs), "any")
@@ -86,23 +90,8 @@ def _static(spec: ModelSpec, path: Path) -> Path:
             hint="compare its size and checksum with the original",
         ) from error
     stored = {tensor.name for tensor in model.graph.initializer}
-    given = {tensor.name: tensor.shape for tensor in spec.inputs}
-    for tensor in model.graph.input:
-        if tensor.name in stored:
-            continue
-        axes = [axis.dim_value or -1 for axis in tensor.type.tensor_type.shape.dim]
-        wanted = given.get(tensor.name) or (1, *axes[1:]) if axes else ()
-        if -1 in wanted:
-            raise BuildError(
-                f'{path}: input "{tensor.name}" has a dynamic shape {axes} and no size is given for it',
-                hint=f'in a model.toml, give [[inputs]] name = "{tensor.name}" and shape = [1, …]',
-            )
-        if len(wanted) != len(axes) or any(a not in (-1, w) for a, w in zip(axes, wanted, strict=True)):
-            raise BuildError(
-                f'{path}: input "{tensor.name}" has shape {axes}, model.toml says {list(wanted)}',
-                hint='correct the "shape" under [[inputs]]; cells run batch size 1',
-            )
-        make_input_shape_fixed(model.graph, tensor.name, list(wanted))
+    inputs = [tensor for tensor in model.graph.input if tensor.name not in stored]
+    fix_onnx(spec, path, model.graph, inputs)
     fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"
     save(model if model.ByteSize() > LARGEST else onnx.shape_inference.infer_shapes(model), fixed)
     return fixed

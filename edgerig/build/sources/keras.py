@@ -31,7 +31,7 @@ from edgerig.build.source import DTYPES, Arrays, SourceModel, identifier, known_
 from edgerig.build.sources.keras_dtypes import in_float32
 from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
 from edgerig.errors import BuildError
-from edgerig.spec import ModelSpec, TensorSpec
+from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
 Tensors = tuple[TensorSpec, ...]
 SEED = 0
@@ -52,7 +52,7 @@ def load(spec: ModelSpec) -> SourceModel:
     model, notes = in_float32(_bring(spec), where)
     model = _with_own_outputs(model)
     if not (spec.inputs and spec.outputs):
-        inputs, outputs = _described(model, where, spec.inputs)
+        inputs, outputs = _described(model, where, spec.inputs or _declared(model, where, spec.shapes))
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     network = _at_batch_one(model, spec.inputs, f'model "{spec.name}"')
     network.trainable = False
@@ -208,7 +208,7 @@ def _with_own_outputs(model: keras.Model) -> keras.Model:
 
 
 def _described(model: keras.Model, where: str, given: Tensors) -> tuple[Tensors, Tensors]:
-    inputs = given or _declared(model, where)
+    inputs = given or _declared(model, where, {})
     outputs = _at_batch_one(model, inputs, where).outputs
     names = _distinct([_layer_name(tensor) for tensor in _declared_outputs(model, outputs)])
     return inputs, tuple(
@@ -216,7 +216,8 @@ def _described(model: keras.Model, where: str, given: Tensors) -> tuple[Tensors,
     )
 
 
-def _declared(model: keras.Model, where: str) -> Tensors:
+def _declared(model: keras.Model, where: str, shapes: Shapes) -> Tensors:
+    """The inputs the model itself declares, in the sweep's `shapes`."""
     declared = getattr(model, "inputs", None)
     if not declared:
         raise BuildError(
@@ -224,7 +225,9 @@ def _declared(model: keras.Model, where: str) -> Tensors:
             hint="give the model a model.toml with [[inputs]] and their shapes",
         )
     names = _distinct([tensor.name for tensor in declared])
-    return tuple(tensor_spec(name, t.shape, t.dtype, where) for name, t in zip(names, declared, strict=True))
+    return tuple(
+        tensor_spec(name, shapes.get(name, t.shape), t.dtype, where) for name, t in zip(names, declared, strict=True)
+    )
 
 
 def _declared_outputs(model: keras.Model, computed: list[Any]) -> list[Any]:

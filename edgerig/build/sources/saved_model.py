@@ -14,9 +14,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edgerig.build.inference import infer_by_sample
-from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype
+from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype, named_tensors
 from edgerig.errors import BuildError
-from edgerig.spec import ModelSpec, TensorSpec
+from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
 SIGNATURE = "serving_default"
 Tensors = tuple[TensorSpec, ...]
@@ -45,7 +45,7 @@ def load(spec: ModelSpec) -> SourceModel:
         raise BuildError(f'model "{spec.name}": no SavedModel to load', hint='give its folder as "file"')
     loaded = _loaded(folder)
     if not (spec.inputs and spec.outputs):
-        inputs, outputs = _described(loaded, folder, spec.inputs)
+        inputs, outputs = _described(loaded, folder, spec.inputs, spec.shapes)
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     module = Signature(loaded, spec.inputs, spec.outputs)
 
@@ -89,10 +89,13 @@ def _loaded(folder: Path) -> Any:
     return loaded
 
 
-def _described(loaded: Any, folder: Path, given: Tensors) -> tuple[Tensors, Tensors]:
+def _described(loaded: Any, folder: Path, given: Tensors, shapes: Shapes | None = None) -> tuple[Tensors, Tensors]:
     function = loaded.signatures[SIGNATURE]
     declared = _inputs_of(function)
-    inputs = given or tuple(_tensor(name, spec.shape, spec.dtype, folder) for name, spec in sorted(declared.items()))
+    shaped = {name: tf.TensorShape(shape) for name, shape in (shapes or {}).items()}
+    inputs = given or tuple(
+        _tensor(name, shaped.get(name, spec.shape), spec.dtype, folder) for name, spec in sorted(declared.items())
+    )
     named = dict(zip(_matched(declared, inputs), inputs, strict=True))
     # With the inputs' shapes known, those the signature leaves open in its outputs are too.
     traced = tf.function(lambda arguments: function(**arguments), autograph=False).get_concrete_function(
@@ -118,8 +121,8 @@ def _tensor(name: str, shape: Any, dtype: Any, folder: Path) -> TensorSpec:
             f'{folder}: tensor "{name}" is {dtype.name}',
             hint="only real numbers, integers and bools are fed and measured",
         )
-    axes = (1, *(int(length) for length in shape[1:]))
-    return TensorSpec(name=name, shape=axes, dtype=known_dtype(dtype.name), layout="NHWC" if len(axes) == 4 else "any")
+    axes = tuple(1 if length is None else int(length) for length in shape)  # an open first axis is the batch
+    return named_tensors([(name, axes, known_dtype(dtype.name))], "NHWC")[0]
 
 
 def _matched(keys: Mapping[str, Any], tensors: Tensors) -> list[str]:

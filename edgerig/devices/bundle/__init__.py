@@ -8,7 +8,7 @@ it: bundles of one key are made of the same parts, on whatever host they were bu
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,21 +31,10 @@ BUILDER = (
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(kept.Kept):
     """A built bundle in the cache."""
 
     architecture: Architecture
-    key: str
-    folder: Path
-    manifest: dict[str, Any]
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
-
-    @property
-    def archive(self) -> Path:
-        return self.folder / "archive.tar.gz"
 
     @property
     def busybox(self) -> Path:
@@ -104,24 +93,12 @@ def bundle(arch: str) -> Bundle:
     if found is not None:
         return found
     try:
-        return _built(target, versions, pointer)
+        make = functools.partial(_build, target, versions, pointer)
+        return of(target, kept.made_once(pointer, target.name, make, f"the bundle for {target.name}"))
     except DeviceError as error:
         if not refused:
             raise
         raise DeviceError(f"{error.message}; the installed bundle is not taken: {refused}", hint=error.hint) from error
-
-
-def _built(target: Architecture, versions: dict[str, str], pointer: Path) -> Bundle:
-    """The bundle, built unless another process was first. Raises DeviceError."""
-    try:
-        pointer.parent.mkdir(parents=True, exist_ok=True)
-        with kept.locked(pointer.with_name(f"{target.name}.lock")):
-            return find(target, pointer) or _build(target, versions, pointer)
-    except OSError as error:
-        raise DeviceError(
-            f"the bundle for {target.name} could not be built in {pointer.parent}: {error}",
-            hint="is it writable, and are there 600 MB of space?",
-        ) from error
 
 
 def cached(arch: str | None) -> Bundle | None:
@@ -141,21 +118,21 @@ def wanted(target: Architecture) -> tuple[dict[str, str], Path]:
     """
     versions = {name: wheels.installed_version(name) for name in wheels.wanted()}
     parts = [target.name, str(userland.can_compile()), *(f"{name}={version}" for name, version in versions.items())]
-    return versions, cache_root() / "bundles" / f"{target.name}-{kept.hashed([*parts, *_builder()])}.key"
+    return versions, cache_root() / "bundles" / f"{target.name}-{kept.hashed([*parts, *kept.of_code(BUILDER)])}.key"
 
 
-def _builder() -> list[str]:
-    """What, beside its parts, decides what a bundle is: the code that builds it and what it leaves out."""
-    return [*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in BUILDER), *wheels.useless()]
+def of(target: Architecture, found: kept.Kept) -> Bundle:
+    """What was kept, as the bundle for `target`."""
+    return Bundle(found.key, found.folder, found.manifest, target)
 
 
 def find(target: Architecture, pointer: Path) -> Bundle | None:
     """The bundle `pointer` names, or None: a cache may lose anything at any time."""
     found = kept.find(pointer)
-    return None if found is None else Bundle(target, found.key, found.folder, found.manifest)
+    return None if found is None else of(target, found)
 
 
-def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bundle:
+def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> kept.Kept:
     begin = time.monotonic()
     with temporary_folder(pointer.parent, ".build-") as work:
         parts = userland.fetch(target, versions, work)
@@ -164,8 +141,7 @@ def _build(target: Architecture, versions: dict[str, str], pointer: Path) -> Bun
             userland.assemble(parts, work / "unpacked", made / "root")
             kept.archived(made / "root", made / "archive.tar.gz")
             manifest |= kept.sizes(made, time.monotonic() - begin)
-        whole = kept.keep(made, manifest, pointer)
-        return Bundle(target, whole.key, whole.folder, whole.manifest)
+        return kept.keep(made, manifest, pointer)
 
 
 def content_key(contents: dict[str, Any]) -> str:
@@ -173,7 +149,9 @@ def content_key(contents: dict[str, Any]) -> str:
     listed = [
         f"{part['name']}={part['version']}={part['sha256']}" for part in contents["packages"] + contents["wheels"]
     ]
-    return kept.hashed([contents["arch"], contents["compiler"], str(contents["python_compiled"]), *listed, *_builder()])
+    return kept.hashed(
+        [contents["arch"], contents["compiler"], str(contents["python_compiled"]), *listed, *kept.of_code(BUILDER)]
+    )
 
 
 def _contents(parts: Parts) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 
 from edgerig.cache import temporary_folder
 from edgerig.confined import open_named
-from edgerig.devices.bundle import Bundle, architecture, content_key, kept, wanted
+from edgerig.devices.bundle import Bundle, architecture, content_key, kept, of, wanted
 from edgerig.devices.bundle.userland import ARCHITECTURES, Architecture
 from edgerig.errors import ConfigError, DeviceError
 from edgerig.spec import Strict
@@ -173,8 +173,7 @@ def _take(tar: tarfile.TarFile, manifest: dict[str, Any], target: Architecture, 
             )
         _unpack(made / ARCHIVE, made / "root")
         _set_aside(pointer.parent / manifest["key"], digest, work / "old")
-        whole = kept.keep(made, manifest, pointer)
-        return Bundle(target, whole.key, whole.folder, whole.manifest)
+        return of(target, kept.keep(made, manifest, pointer))
 
 
 def _set_aside(folder: Path, digest: str, aside: Path) -> None:

@@ -15,12 +15,13 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgerig.cache import take_lock, used
+from edgerig.devices.bundle import wheels
 from edgerig.errors import DeviceError
 
 LOCK_TIMEOUT_S = 1800.0
@@ -35,6 +36,33 @@ class Kept:
     key: str
     folder: Path
     manifest: dict[str, Any]
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "archive.tar.gz"
+
+
+def made_once(pointer: Path, lock: str, make: Callable[[], Kept], what: str, anew: bool = False) -> Kept:
+    """What `pointer` names, made unless another process was first, or in any case (`anew`); who makes one of the same
+    `lock` waits for it. Raises DeviceError, which calls it `what`."""
+    try:
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        with locked(pointer.with_name(f"{lock}.lock")):
+            return (None if anew else find(pointer)) or make()
+    except OSError as error:
+        raise DeviceError(
+            f"{what} could not be made in {pointer.parent}: {error}",
+            hint="is it writable, and are there 600 MB of space?",
+        ) from error
+
+
+def of_code(files: Iterable[str]) -> list[str]:
+    """What of the code decides what is made: the content of the `files`, and what is left out of wheels."""
+    return [*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files), *wheels.useless()]
 
 
 def find(pointer: Path) -> Kept | None:

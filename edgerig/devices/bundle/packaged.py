@@ -81,6 +81,7 @@ def _write(name: str, arch: str, bundle: Path, wheel: Path) -> None:
             f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {__version__}\n"
             f"Summary: edgerig's bundle for {arch}: Python, a C library and the runtimes, for devices that have none\n"
             f"Requires-Python: >=3.11\nRequires-Dist: edgerig (=={__version__})\n"
+            "License: several, GPL-2.0 among them: the folder licences/ of the bundle has them all\n"
         ),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: edgerig\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[{GROUP}]\n{arch} = {name}\n",

@@ -5,6 +5,7 @@
     lib/python3.11/            the standard library
     lib/python3/dist-packages/ numpy and the runtimes
     lib/executorch/            the runner and ExecuTorch's own libraries, without torch
+    licences/                  of Debian's packages, and where their sources are; a wheel's are in its .dist-info
 
 Python finds all of it from the place of `bin/python3.11` alone, so the folder can stand anywhere.
 """
@@ -27,7 +28,9 @@ SUITE, PYTHON = "bookworm", "3.11"
 MAGIC = (3495).to_bytes(2, "little") + b"\r\n"
 """How Python 3.11's compiled files begin: only a host Python that writes the same may compile for the device."""
 PACKAGES = (
+    "base-files",  # the texts of the licences that the others name
     "busybox-static",
+    "gcc-12-base",  # the copyright file of GCC's libraries
     "libbz2-1.0",
     "libc6",
     "libcrypt1",
@@ -52,6 +55,13 @@ USELESS_MODULES = (
 )
 """Of the standard library, as globs; no test of it, and nothing for a terminal, a window or a network."""
 COMPILE_TIMEOUT_S = 300.0
+SOURCES = """\
+What is in bin/ and lib/ is of these binary packages of Debian {suite}, unchanged:
+
+{listed}
+Each one's copyright and licence is in PACKAGE.copyright here; the texts these name are in common-licenses/. The source
+of each is in Debian's archive, for "apt-get source PACKAGE=VERSION" in {suite}, or its snapshots.
+"""
 
 
 @dataclass(frozen=True)
@@ -152,10 +162,25 @@ def _lay_out(parts: Parts, unpacked: Path, root: Path) -> None:
     for folder in ("lib", "usr/lib"):
         for path in sorted((unpacked / folder / parts.architecture.triplet).glob("*.so*")):
             shutil.copy2(path, library, follow_symlinks=False)
+    _licences(parts.packages, unpacked, root / "licences")
     (library / "executorch").mkdir()
     for path in parts.executorch_libraries:
         shutil.copy2(path, library / "executorch")
     shutil.copy2(parts.runner, library / "executorch" / "libedgerig_executorch.so")
+
+
+def _licences(packages: tuple[debian.Package, ...], unpacked: Path, into: Path) -> None:
+    """Each package's copyright file and the licences these name: who passes a bundle on passes them on too (GPL-2.0
+    section 1, LGPL-2.1 section 1). Debian Policy 12.5 says where they are; a folder may be a link to another package's.
+    """
+    shutil.copytree(unpacked / "usr/share/common-licenses", into / "common-licenses", symlinks=True)
+    for package in packages:
+        file = unpacked / "usr/share/doc" / package.name / "copyright"
+        if not file.is_file():
+            raise DeviceError(f"the package {package.name} {package.version} has no copyright file")
+        shutil.copyfile(file, into / f"{package.name}.copyright")
+    listed = "".join(f"{package.name} {package.version}\n" for package in packages)
+    (into / "README").write_text(SOURCES.format(suite=SUITE, listed=listed), encoding="utf-8")
 
 
 def compile_modules(root: Path, folder: Path) -> None:

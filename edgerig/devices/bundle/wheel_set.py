@@ -10,6 +10,7 @@ content, of the runner and of the code that makes it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import sys
@@ -36,21 +37,10 @@ MAKER = (
 
 
 @dataclass(frozen=True)
-class WheelSet:
+class WheelSet(kept.Kept):
     """A set in the cache, and the Python on the device it is for."""
 
     own: DevicePython
-    key: str
-    folder: Path
-    manifest: dict[str, Any]
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
-
-    @property
-    def archive(self) -> Path:
-        return self.folder / "archive.tar.gz"
 
     def python(self, root: str) -> tuple[str, ...]:
         """The command that starts the device's Python with the set that stands at `root`, and with nothing else of the
@@ -87,17 +77,10 @@ def wheel_set(own: DevicePython, source: Path | None = None) -> WheelSet:
     """
     versions, pointer = wanted(own)
     found = kept.find(pointer) if source is None else None
-    try:
-        pointer.parent.mkdir(parents=True, exist_ok=True)
-        if found is None:
-            with kept.locked(pointer.with_name(f"{own.machine}.lock")):
-                found = (kept.find(pointer) if source is None else None) or _make(own, versions, pointer, source)
-    except OSError as error:
-        raise DeviceError(
-            f"the wheels for {own} could not be laid out in {pointer.parent}: {error}",
-            hint="is it writable, and are there 600 MB of space?",
-        ) from error
-    return WheelSet(own, found.key, found.folder, found.manifest)
+    if found is None:
+        make = functools.partial(_make, own, versions, pointer, source)
+        found = kept.made_once(pointer, own.machine, make, f"the wheels for {own}", anew=source is not None)
+    return _of(own, found)
 
 
 def cached(own: DevicePython) -> WheelSet | None:
@@ -106,7 +89,11 @@ def cached(own: DevicePython) -> WheelSet | None:
         found = kept.find(wanted(own)[1])
     except DeviceError:
         return None
-    return None if found is None else WheelSet(own, found.key, found.folder, found.manifest)
+    return None if found is None else _of(own, found)
+
+
+def _of(own: DevicePython, found: kept.Kept) -> WheelSet:
+    return WheelSet(found.key, found.folder, found.manifest, own)
 
 
 def wanted(own: DevicePython) -> tuple[dict[str, str], Path]:
@@ -114,17 +101,13 @@ def wanted(own: DevicePython) -> tuple[dict[str, str], Path]:
     versions = {name: wheels.installed_version(name) for name in wheels.wanted()}
     listed = [f"{name}={version}" for name, version in versions.items()]
     runner = native.can_have_runner(own.machine, versions[EXECUTORCH])
-    parts = [str(own.glibc), str(compiles_for(own)), str(runner), *listed, *_maker()]
+    parts = [str(own.glibc), str(compiles_for(own)), str(runner), *listed, *kept.of_code(MAKER)]
     return versions, cache_root() / "wheels" / f"{own.machine}-{own.minor}-{kept.hashed(parts)}.key"
 
 
 def compiles_for(own: DevicePython) -> bool:
     """Whether this Python's compiled files are the device's: their form changes with the minor version alone."""
     return sys.implementation.name == "cpython" and sys.version_info[:2] == own.version
-
-
-def _maker() -> list[str]:
-    return [*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in MAKER), *wheels.useless()]
 
 
 def _make(own: DevicePython, versions: dict[str, str], pointer: Path, source: Path | None) -> kept.Kept:
@@ -165,6 +148,6 @@ def _contents(own: DevicePython, held: list[wheels.Wheel], root: Path, no_runner
     digest = "" if no_runner else hashlib.sha256(runner.read_bytes()).hexdigest()
     listed = [{"name": one.name, "version": one.version, "sha256": one.sha256} for one in held]
     parts = [f"{one.name}={one.version}={one.sha256}" for one in held]
-    key = kept.hashed([own.machine, own.minor, str(compiles_for(own)), digest, *parts, *_maker()])
+    key = kept.hashed([own.machine, own.minor, str(compiles_for(own)), digest, *parts, *kept.of_code(MAKER)])
     contents = {"python": own.minor, "arch": own.machine, "wheels": listed, "no_runner": no_runner}
     return {"schema": SCHEMA, "key": key, "python_compiled": compiles_for(own), **contents}

@@ -8,6 +8,7 @@ three calls so that the timer can stand around the inference alone.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -15,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Shapes = Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class TensorInfo:
     """A tensor of the file. `scale` 0.0: not quantized; else real = scale * (stored - zero_point), per tensor.
 
-    A dynamic batch axis is given as 1; any other dynamic axis as -1.
+    A dynamic batch axis is given as 1; any other dynamic axis, and a length that the data decides, as -1.
     """
 
     name: str
@@ -56,11 +58,16 @@ class Description:
         return asdict(self)
 
 
+class UnsupportedTensor(ValueError):
+    """A tensor of the file that cannot be fed or read, by name."""
+
+
 class Engine(Protocol):
     """One loaded model on one runtime. Not thread-safe. Arrays are C-contiguous."""
 
-    def load(self, path: str, threads: int) -> None:
-        """Loads the file; the runtime's own threads are held to `threads`. Raises what the runtime raises."""
+    def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
+        """Loads the file; the runtime's own threads are held to `threads`. `shapes` has one for each input, which its
+        dynamic axes then have; () leaves them as they are. Raises what the runtime raises, and UnsupportedTensor."""
 
     def set_inputs(self, inputs: list[Array]) -> None:
         """Gives the inputs, one array per tensor, of exactly the file's shape and dtype, kept until replaced."""
@@ -82,6 +89,14 @@ def create(module: str, options: dict[str, Any]) -> Engine:
     return engine
 
 
+def load(engine: Engine, path: str, threads: int, shapes: Shapes) -> None:
+    """Loads the file; engines that know no `shapes` are asked for none where none are given."""
+    if shapes:
+        engine.load(path, threads, [tuple(shape) for shape in shapes])
+    else:
+        engine.load(path, threads)
+
+
 def contiguous(array: Array, dtype: str) -> Array:
     """`array` as a C-contiguous array of `dtype`."""
-    return np.ascontiguousarray(array, dtype=np.dtype(dtype))
+    return np.asarray(array, dtype=np.dtype(dtype), order="C")  # `ascontiguousarray` gives what has no axes one

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
 from edgerig.ondevice.tensors import check_inputs
 
 METHOD = "forward"
@@ -81,9 +81,13 @@ class ExecutorchEngine:
     def __init__(self, library: str | None = None) -> None:
         self._binding: Binding = WheelBinding() if library is None else NativeBinding(library)
 
-    def load(self, path: str, threads: int) -> None:
-        """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code."""
+    def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
+        """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code, and
+        ValueError for `shapes` that are not the program's own: it was exported for these."""
         self._binding.load(path, threads)
+        own = [tensor.shape for tensor in self._binding.inputs]
+        if shapes and list(shapes) != own:
+            raise ValueError(f"the program takes inputs of {own} and no others, {list(shapes)} are given")
         self.invoke = self._binding.invoke
 
     def set_inputs(self, inputs: list[Array]) -> None:
@@ -125,11 +129,11 @@ class Layout(NamedTuple):
     dim_order: tuple[int, ...]
 
     def to_memory(self, array: Array) -> Array:
-        return np.ascontiguousarray(array.transpose(self.dim_order))
+        return np.asarray(array.transpose(self.dim_order), order="C")
 
     def from_memory(self, memory: Array) -> Array:
         stored = memory.reshape([self.shape[axis] for axis in self.dim_order])
-        return np.ascontiguousarray(stored.transpose(np.argsort(self.dim_order)))
+        return np.asarray(stored.transpose([self.dim_order.index(axis) for axis in range(len(self.shape))]), order="C")
 
 
 class Runner:
@@ -315,5 +319,5 @@ def _wheel_tensor(meta: Any, name: str) -> TensorInfo:
 
 def _dtype(scalar_type: int, name: str) -> str:
     if scalar_type not in DTYPES:
-        raise ValueError(f'tensor "{name}": ExecuTorch scalar type {scalar_type} is not supported')
+        raise UnsupportedTensor(f'tensor "{name}": ExecuTorch scalar type {scalar_type} is not supported')
     return DTYPES[scalar_type]

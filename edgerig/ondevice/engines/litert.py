@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
 from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
@@ -40,23 +41,33 @@ class LitertEngine:
     def __init__(self, xnnpack: bool = True) -> None:
         self._resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
-    def load(self, path: str, threads: int) -> None:
-        """Raises ValueError (not a sound flatbuffer, or a tensor of a kind the rig cannot feed) or RuntimeError."""
+    def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
+        """Raises ValueError (not a sound flatbuffer), UnsupportedTensor or RuntimeError. A file with dynamic axes is
+        given memory when their lengths are known: the 1 that stands for each need not be one it can be run with."""
         self._threads = threads
         self._interpreter: Any = Interpreter(
             model_path=path, num_threads=threads, experimental_op_resolver_type=self._resolver
         )
         self._operators = _nodes(self._interpreter)
-        self._interpreter.allocate_tensors()
+        self._input_details = self._interpreter.get_input_details()
+        self._inputs = [_tensor(details) for details in self._input_details]
+        if shapes:
+            self._inputs = [replace(tensor, shape=shape) for tensor, shape in zip(self._inputs, shapes, strict=True)]
+            for details, shape in zip(self._input_details, shapes, strict=True):
+                self._interpreter.resize_tensor_input(details["index"], shape)
+        self._allocated = all(-1 not in tensor.shape for tensor in self._inputs)
+        if self._allocated:
+            self._interpreter.allocate_tensors()
         self._input_details = self._interpreter.get_input_details()
         self._output_details = self._interpreter.get_output_details()
-        self._inputs = [_tensor(details) for details in self._input_details]
-        self._outputs = [_tensor(details) for details in self._output_details]
+        self._outputs = [_tensor(details, known=bool(shapes)) for details in self._output_details]
         self._bind()
 
     def set_inputs(self, inputs: list[Array]) -> None:
         check_inputs(inputs, self._inputs)
-        if any(a.shape != tuple(d["shape"]) for a, d in zip(inputs, self._input_details, strict=True)):
+        if not self._allocated or any(
+            a.shape != tuple(d["shape"]) for a, d in zip(inputs, self._input_details, strict=True)
+        ):
             self._resize(inputs)
         for array, details in zip(inputs, self._input_details, strict=True):
             self._interpreter.set_tensor(details["index"], contiguous(array, array.dtype.name))
@@ -97,6 +108,7 @@ class LitertEngine:
         for array, details in zip(inputs, self._input_details, strict=True):
             self._interpreter.resize_tensor_input(details["index"], array.shape)
         self._interpreter.allocate_tensors()
+        self._allocated = True
         self._input_details = self._interpreter.get_input_details()
         self._bind()
 
@@ -138,17 +150,22 @@ def _nodes(interpreter: Any) -> list[Node]:
     ]
 
 
-def _tensor(details: dict[str, Any]) -> TensorInfo:
-    """A tensor as LiteRT describes it. Raises ValueError when it is quantized per axis or not of a numeric dtype."""
+def _tensor(details: dict[str, Any], *, known: bool = False) -> TensorInfo:
+    """A tensor as LiteRT describes it; its axes as the file says, or `known`: as memory was given for.
+
+    Raises UnsupportedTensor when it is quantized per axis or not of a numeric dtype.
+    """
     name = str(details["name"])
     dtype = np.dtype(details["dtype"])
     if dtype.kind not in "biuf":
-        raise ValueError(f'tensor "{name}": dtype {dtype.name} is not supported')
+        raise UnsupportedTensor(f'tensor "{name}": dtype {dtype.name} is not supported')
     scales = details["quantization_parameters"]["scales"]
     zero_points = details["quantization_parameters"]["zero_points"]
     if len(scales) > 1:
-        raise ValueError(f'tensor "{name}": an input or output quantized per axis is not supported')
-    shape = [int(length) for length in details["shape_signature"]]
+        raise UnsupportedTensor(f'tensor "{name}": an input or output quantized per axis is not supported')
+    # A file of an older converter has no signature of a tensor without axes.
+    axes = details["shape"] if known or not len(details["shape_signature"]) else details["shape_signature"]
+    shape = [int(length) for length in axes]
     if shape and shape[0] == -1:
         shape[0] = 1
     return TensorInfo(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from edgerig.ondevice.engines import Array, Description, TensorInfo, contiguous
+from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
 from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
@@ -59,8 +60,8 @@ class OnnxruntimeEngine:
         self._spinning = intra_op_spinning
         ort.disable_telemetry_events()  # the wheel would otherwise keep an identifier on the device
 
-    def load(self, path: str, threads: int) -> None:
-        """Raises ONNX Runtime's own exceptions, and ValueError for a tensor of a kind the rig cannot feed."""
+    def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
+        """Raises ONNX Runtime's own exceptions and UnsupportedTensor."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -68,14 +69,21 @@ class OnnxruntimeEngine:
         options.graph_optimization_level = self._level
         options.add_session_config_entry(SPINNING, "1" if self._spinning else "0")
         self._session, self._exact = _session(path, options)
-        batch_axes = {node.shape[0] for node in self._session.get_inputs() if node.shape}
-        self._inputs = [_tensor(node) for node in self._session.get_inputs()]
-        self._outputs = [_tensor(node) for node in self._session.get_outputs()]
+        nodes = self._session.get_inputs()
+        batch_axes = {node.shape[0] for node in nodes if node.shape}
+        batched = any(node.shape and not isinstance(node.shape[0], int) for node in nodes)
+        self._inputs = [_tensor(node, {}, batched) for node in nodes]
+        if shapes:
+            _check_fixed(nodes, shapes)
+            self._inputs = [replace(tensor, shape=shape) for tensor, shape in zip(self._inputs, shapes, strict=True)]
+            batched = batched and all(tensor.shape[:1] in ((), (1,)) for tensor in self._inputs)
+        known = _named_lengths(nodes, self._inputs)
+        self._outputs = [_tensor(node, known, batched) for node in self._session.get_outputs()]
         self._binding = self._session.io_binding()
         self._input_values: dict[str, Any] = {}
         self._dynamic_outputs: list[str] = []
         for node, tensor in zip(self._session.get_outputs(), self._outputs, strict=True):
-            if _length_is_known(node.shape, batch_axes):
+            if -1 not in tensor.shape and _length_is_known(node.shape, batch_axes):
                 self._binding.bind_ortvalue_output(tensor.name, _memory(tensor.shape, tensor.dtype))
             else:
                 self._dynamic_outputs.append(tensor.name)
@@ -135,15 +143,34 @@ def _loaded(path: str, options: Any) -> Any:
     return ort.InferenceSession(path, options, providers=[PROVIDER], enable_fallback=0)
 
 
-def _tensor(node: Any) -> TensorInfo:
-    """A tensor as the session describes it; its axes are lengths, or names or None where dynamic.
+def _check_fixed(nodes: list[Any], shapes: Shapes) -> None:
+    """Raises ValueError when a length that the file fixes is to be another."""
+    for node, shape in zip(nodes, shapes, strict=True):
+        if any(isinstance(axis, int) and axis != length for axis, length in zip(node.shape, shape, strict=True)):
+            raise ValueError(f'input "{node.name}" is {node.shape} in the file, {list(shape)} is given')
+
+
+def _named_lengths(nodes: list[Any], tensors: list[TensorInfo]) -> dict[str, int]:
+    """The length of each axis that the inputs name, where they agree on it. "?" is no name, but what some exporters
+    call every axis."""
+    found: dict[str, set[int]] = {}
+    for node, tensor in zip(nodes, tensors, strict=True):
+        for axis, length in zip(node.shape, tensor.shape, strict=True):
+            if isinstance(axis, str) and any(c.isalnum() for c in axis):
+                found.setdefault(axis, set()).add(length)
+    return {name: lengths.pop() for name, lengths in found.items() if len(lengths) == 1}
+
+
+def _tensor(node: Any, known: dict[str, int], batched: bool) -> TensorInfo:
+    """A tensor as the session describes it; its axes are lengths, or names or None where dynamic. `known` are the
+    lengths of names; a dynamic first axis is the batch where the file has one (`batched`).
 
     An integer tensor has no scale: in ONNX a scale belongs to the (de)quantizing operator, not to the tensor.
     """
     if node.type not in DTYPES:
-        raise ValueError(f'tensor "{node.name}": {node.type} is not supported')
-    shape = [length if isinstance(length, int) else -1 for length in node.shape]
-    if shape and shape[0] == -1:
+        raise UnsupportedTensor(f'tensor "{node.name}": {node.type} is not supported')
+    shape = [length if isinstance(length, int) else known.get(length, -1) for length in node.shape]
+    if batched and shape and shape[0] == -1:
         shape[0] = 1
     return TensorInfo(name=node.name, shape=tuple(shape), dtype=DTYPES[node.type])
 

@@ -160,7 +160,7 @@ def test_an_architecture_without_a_bundle() -> None:
 @pytest.mark.parametrize("sign", [":", ";", "$"])
 def test_a_path_the_loader_would_split_is_refused(sign: str) -> None:
     with pytest.raises(DeviceError, match="cannot stand at"):
-        Bundle(ARCHITECTURES["aarch64"], "k", Path("/b/k"), {}).python(f"/data{sign}x")
+        Bundle("k", Path("/b/k"), {}, ARCHITECTURES["aarch64"]).python(f"/data{sign}x")
 
 
 def test_equal_folders_give_equal_archives(tmp_path: Path) -> None:

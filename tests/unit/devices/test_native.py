@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices import native
+from edgerig.devices import native, runner_recipe
 from edgerig.devices.native import executorch_runner, find_compiler
 
 
@@ -39,6 +40,30 @@ def test_compiles_once_and_the_library_loads(tmp_path: Path) -> None:
     library = ctypes.CDLL(str(first.path))
     library.edgerig_et_version.restype = ctypes.c_char_p
     assert library.edgerig_et_version()
+
+
+@pytest.mark.needs("g++")
+def test_a_runner_that_was_shipped_is_taken_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = native._find_wheel()
+    assert wheel is not None
+    flags, link = runner_recipe.flags(wheel.folder, wheel.version, runner_recipe.BESIDE)
+    made = native.compiled("it", tmp_path / "made", runner_recipe.SOURCE, flags, link, None)
+    assert made.path is not None, made.reason
+    monkeypatch.setattr(native, "SHIPPED", tmp_path / "shipped")
+    native.SHIPPED.mkdir()
+    made.path.rename(native.SHIPPED / runner_recipe.shipped_name(platform.machine(), wheel.version))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", "")
+
+    found = executorch_runner(tmp_path / "cache")
+    assert found.compiler == native.SHIPPED_COMPILER
+    assert executorch_runner(tmp_path / "cache") == found
+    # Its libraries are found beside it, in a process that has none of them loaded.
+    program = f"import ctypes; ctypes.CDLL({str(found.path)!r}).edgerig_et_version"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+    monkeypatch.setattr(runner_recipe, "LIBRARIES", (*runner_recipe.LIBRARIES, "another"))
+    assert native.shipped_runner(platform.machine(), wheel.version) is None, "made for other libraries"
 
 
 @pytest.mark.needs("g++")

