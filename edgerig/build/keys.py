@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from pathlib import Path
 from typing import Any
 
 from edgerig.build import datasets
+from edgerig.build.onnx_weights import beside
 from edgerig.build.store import digest, file_digest
 from edgerig.build.versions import version
-from edgerig.errors import ConfigError
+from edgerig.errors import BuildError, ConfigError
 from edgerig.registry import code_elsewhere
 from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_engines, load_formats, load_sources
 
@@ -122,11 +122,13 @@ def ready_key(spec: ModelSpec, data: str) -> str:
             "what": "ready",
             "name": spec.name,
             "shapes": _shapes(spec),
-            "file": _known_file(spec.path, spec),
+            "file": _model_file(spec.path, spec),
             "signature": spec.signature,
             "state": _state(spec),
             "data": data,
-            "reader": _digests(BUILD / "ready.py", BUILD / "opening.py", BUILD / "worker.py", *_engines()),
+            "reader": _digests(
+                *(BUILD / name for name in ("ready.py", "opening.py", "onnx_weights.py", "worker.py")), *_engines()
+            ),
             **_elsewhere(_engine(load_formats()[spec.source])),
         }
     )
@@ -212,16 +214,18 @@ def _shapes(spec: ModelSpec) -> dict[str, list[int]]:
 
 
 def _model_file(path: Path, spec: ModelSpec) -> str:
-    """Of a SavedModel, every file below it; of an ONNX file, also those beside it whose names begin with its own, such
-    as `net.onnx.data`, where exporters keep large weights."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.suffix == ".onnx":
-        beside = path.parent.glob(f"{glob.escape(path.name)}?*")
-        files = [path, *sorted(file for file in beside if file.is_file())]
-    else:
-        files = [path]
+    """Of a SavedModel, every file below it; of an ONNX file, also those it keeps weights in."""
+    below = sorted(file for file in path.rglob("*") if file.is_file())
+    files = below if path.is_dir() else [path, *_beside(path)]
     return digest({"files": {os.path.relpath(file, path): _known_file(file, spec) for file in files}})
+
+
+def _beside(path: Path) -> list[Path]:
+    """What is no ONNX file after all, or lacks one of its files, is told of where it is loaded."""
+    try:
+        return [file for file in beside(path) if file.is_file()]
+    except BuildError:
+        return []
 
 
 def _known_file(path: Path, spec: ModelSpec) -> str:

@@ -6,12 +6,11 @@ scale and zero point (`ondevice/tensors.py`).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgerig.build.artifact import record
-from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.onnx_weights import copy_whole, require_beside
 from edgerig.build.opening import Opening, opened
 from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError
@@ -94,16 +93,14 @@ def _how(tensor: TensorInfo) -> str:
 
 
 def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> Artifact:
-    """Copies the file into `staged`. Raises BuildError (see `inspect`)."""
+    """Copies the file, and those that belong to it, into `staged`. Raises BuildError (see `inspect`)."""
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a ready file', hint="give the path of a file")
-    if spec.source == "onnx" and (beside := external_files(spec.path)):
-        raise BuildError(
-            f"{spec.path}: its weights are in other files ({', '.join(beside)}), a device gets one", hint=ONE_FILE
-        )
+    require_beside(spec.path)
     described, shapes = inspect(spec.path, format_spec, spec=spec)
     fed = fed_of_file(spec, described)
-    copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
+    copy = staged / f"model{format_spec.suffix}"
+    copy_whole(spec.path, copy)
     return record(
         copy,
         hidden(described, fed),

@@ -253,7 +253,7 @@ class Session:
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""
-        if recipe.options.reduce_range != "auto":
+        if not recipe.by_device(self._format.name):
             return None
         own = digest({"reduced": key})
         with self._store.staging("artifact") as staged:

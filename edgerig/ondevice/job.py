@@ -3,6 +3,7 @@
 Job (`job.json`, schema 1): paths are relative to the job's folder.
 
     {"schema": 1, "cell": ID, "artifact": FILE, "sha256": HEX,
+     "beside": {FILE: HEX, …},             the files the artifact reads beside itself
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
      "shapes": [],                         one an input, which the file is loaded with; []: its own
@@ -44,6 +45,7 @@ class Job:
     engine_options: dict[str, Any]
     artifact: str
     sha256: str
+    beside: dict[str, str]
     threads: int
     shapes: list[list[int]]
     processors: list[int]

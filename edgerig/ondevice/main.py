@@ -125,12 +125,12 @@ def _warm_up(job: Job, engine: Engine, description: Description, inputs: list[Ar
 
 
 def _artifact(job: Job, folder: str) -> str:
-    """Its path. Raises ValueError when it is not the file the job means."""
-    path = os.path.join(folder, job.artifact)
-    digest = _sha256(path)
-    if digest != job.sha256:
-        raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
-    return path
+    """Its path. Raises ValueError when it, or a file beside it, is not the one the job means."""
+    for name, wanted in {job.artifact: job.sha256, **job.beside}.items():
+        digest = _sha256(os.path.join(folder, name))
+        if digest != wanted:
+            raise ValueError(f"{name} has sha256 {digest}, the job says {wanted}")
+    return os.path.join(folder, job.artifact)
 
 
 def _memory(job: Job, artifact: str, inputs: list[Array]) -> dict[str, Any]:

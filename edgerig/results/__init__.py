@@ -85,13 +85,22 @@ class FedRecord(Value):
     keep: bool = False
 
 
+class BesideFile(Value):
+    """A file that belongs to a variant's main one, such as weights an ONNX file keeps outside of itself."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
 class Artifact(Value):
-    """A built variant: one file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
+    """A built variant: its file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
 
     key: str
     file: str
     sha256: str
-    size_bytes: int
+    size_bytes: int = Field(description="of the file and of those beside it")
+    beside: tuple[BesideFile, ...] = Field(default=(), description="the files that belong to it")
     format: str
     recipe: str
     engine: str

@@ -235,15 +235,20 @@ class RunFolder:
             (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
     def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store, which: str = "") -> None:
-        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`;
-        `which` stands behind the recipe, where there is more than one file of it."""
+        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`, or
+        a variant of several files into a folder of that name without the suffix; `which` stands behind the recipe,
+        where there is more than one variant of it."""
         folder = store.find("artifact", artifact.key)
-        name = f"{cell.model_id}-{cell.format}-{cell.recipe}{which}{Path(artifact.file).suffix}"
-        target = self.path / "artifacts" / name
-        if folder is not None and not target.exists():
-            with writing(self.path):
-                target.parent.mkdir(exist_ok=True)
-                _copy_whole(folder / artifact.file, target)
+        target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{which}"
+        names = [artifact.file, *(file.name for file in artifact.beside)]
+        wanted = {name: target / name for name in names}
+        if not artifact.beside:
+            wanted = {artifact.file: target.with_name(f"{target.name}{Path(artifact.file).suffix}")}
+        for name, place in wanted.items():
+            if folder is not None and not place.exists():
+                with writing(self.path):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    _copy_whole(folder / name, place)
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""

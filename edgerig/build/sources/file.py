@@ -11,7 +11,7 @@ import onnx
 
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.memory import Memory
-from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.onnx_weights import LARGEST, require_beside, save
 from edgerig.build.opening import opened
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
@@ -116,12 +116,12 @@ def _onnx_quantized(path: Path) -> str:
 
 
 def _static(spec: ModelSpec, path: Path) -> Path:
-    """A copy of the ONNX file with its weights inside and its inputs' axes fixed: the batch at 1, the others as the
-    model's `inputs` say. Raises BuildError."""
-    _require_external_data(spec, path)
+    """A copy of the ONNX file, its weights inside where they fit, with its inputs' axes fixed: the batch at 1, the
+    others as the model's `inputs` say. Raises BuildError."""
+    require_beside(path)
     try:
+        onnx.checker.check_model(str(path))  # by its path: a model of more than 2 GiB is no one message
         model = onnx.load(path)
-        onnx.checker.check_model(model)
     except Exception as error:  # onnx and protobuf raise their own kinds on a broken file
         raise BuildError(
             f"{path}: not a sound ONNX file: {str(error).splitlines()[0]}",
@@ -131,23 +131,5 @@ def _static(spec: ModelSpec, path: Path) -> Path:
     inputs = [tensor for tensor in model.graph.input if tensor.name not in stored]
     fix_onnx(spec, path, model.graph, inputs)
     fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"
-    onnx.save(onnx.shape_inference.infer_shapes(model), fixed)
+    save(model if model.ByteSize() > LARGEST else onnx.shape_inference.infer_shapes(model), fixed)
     return fixed
-
-
-def _require_external_data(spec: ModelSpec, path: Path) -> None:
-    """Raises BuildError for a file of weights that is missing, or that no build would notice a change of."""
-    named = external_files(path)
-    missing = [name for name in named if not (path.parent / name).is_file()]
-    if missing:
-        raise BuildError(
-            f"{path}: its weights are in other files, which are missing: {', '.join(missing)}",
-            hint=f"put them into {path.parent}, or {ONE_FILE}",
-        )
-    known = {str(each) for each in spec.reads}
-    unknown = [name for name in named if name not in known and not name.startswith(path.name)]
-    if unknown:
-        raise BuildError(
-            f"{path}: its weights are in {', '.join(unknown)}, whose changes would go unnoticed",
-            hint=f'name them under "reads" in a model.toml, or {ONE_FILE}',
-        )
