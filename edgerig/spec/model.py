@@ -13,7 +13,7 @@ from edgerig.cache import used
 from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
-from edgerig.spec.metric import asked, load_metrics
+from edgerig.spec.metric import Labels, asked, load_metrics
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
@@ -230,7 +230,7 @@ class ModelSpec(Strict):
     @property
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
-        against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
+        against_inputs = self.dataset is not None and "inputs" in self.dataset.sets.values()
         known = load_metrics()
         return bool(self.metric) and (
             against_inputs or any(name in known and known[name].needs_inputs for name in self.asked_metrics)
@@ -342,6 +342,17 @@ def _hint(path: Path, known: dict[str, Path]) -> str:
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
 
+def _labels_for(metric: tuple[str, ...]) -> Labels | dict[str, Labels]:
+    """What a file's dataset must have for its metrics: of each output labels of its own where several are named."""
+    known = load_metrics()
+    kinds = [(one.output, known[one.metric].labels) for one in map(asked, metric) if one.metric in known]
+    named = {output: labels[0] for output, labels in reversed(kinds) if output is not None}
+    if len(named) > 1:
+        return dict(reversed(named.items()))
+    shared = [kind for kind in kinds[0][1] if all(kind in labels for _, labels in kinds)] if kinds else []
+    return shared[0] if shared else kinds[0][1][0] if kinds else "class" if not metric else "any"
+
+
 def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
     if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
@@ -353,7 +364,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool,
         "file": path.resolve(),
         "folder": path.resolve().parent,
         "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
-        "dataset": None if dataset is None else {"npz": dataset.resolve()},
+        "dataset": None if dataset is None else {"npz": dataset.resolve(), "labels": _labels_for(metric)},
         "metric": () if dataset is None else metric or "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }
