@@ -38,6 +38,7 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "files": [file.sha256 for file in spec.files],
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "application": spec.application,
+        "library": spec.library,
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -81,6 +82,8 @@ def artifact_key(
             "format": format_spec.name,
             "recipe": {
                 "name": recipe.name,
+                "like": recipe.like,
+                "options": recipe.options.model_dump(mode="json"),
                 "lowering": recipe.formats[format_spec.name].model_dump(mode="json"),
             },
             "options": options,
@@ -130,6 +133,7 @@ def _framework(spec: ModelSpec) -> list[str]:
 
 
 SHARED = (
+    BUILD / "calibration.py",
     BUILD / "factory.py",
     BUILD / "inference.py",
     BUILD / "layout.py",
@@ -173,6 +177,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "source": spec.source,
         "factory": spec.factory,
         "application": spec.application,
+        "library": spec.library,
         "file": None if spec.path is None else _model_file(spec.path, spec),
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "files": [file.sha256 for file in spec.files],

@@ -26,7 +26,7 @@ from pydantic import Field, TypeAdapter
 from edgerig.build import keys, queue
 from edgerig.build.artifact import record, tensor_records
 from edgerig.build.builder import FormatBuilder
-from edgerig.build.check import check_constants, check_outputs, float_note
+from edgerig.build.check import check_constants, check_outputs, float_note, range_note
 from edgerig.build.coverage import outside_share
 from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
@@ -38,7 +38,7 @@ from edgerig.build.layout import to_layout
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.source import Arrays, SourceModel, fed, load_source, named_tensors, one_sample, output_names
-from edgerig.build.store import Store
+from edgerig.build.store import Store, digest
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.measure.metrics import Unmeasurable, places
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
@@ -58,7 +58,6 @@ from edgerig.spec import (
     has_binary_labels,
     load_engines,
     load_formats,
-    load_recipes,
 )
 
 CHECK_SAMPLES = 16
@@ -249,21 +248,35 @@ class Session:
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
+                reduced = None
                 _, described = self._run(staged / artifact.file, self._samples(), staged, artifact.shapes)
                 artifact = artifact.model_copy(update={"outputs": tensor_records(described.outputs)})
             else:
-                artifact = self._build(load_recipes()[recipe_name], key, staged)
+                recipe = self._request.recipes[recipe_name]
+                reduced = self._reduced(recipe, key)
+                artifact = self._build(recipe.with_reduced(False), key, staged)
                 seconds = time.monotonic() - begin
-            built = BuiltVariant(artifact=artifact, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+            built = BuiltVariant(artifact=artifact, reduced=reduced, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
             sys.stdout.flush()
             sys.stderr.flush()
             shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
         return built
 
+    def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
+        """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""
+        if recipe.options.reduce_range != "auto":
+            return None
+        own = digest({"reduced": key})
+        with self._store.staging("artifact") as staged:
+            artifact = self._build(recipe.with_reduced(True), own, staged)
+            built = BuiltVariant(artifact=artifact, seconds=None, peak_rss_bytes=None)
+            self._store.commit("artifact", own, staged, built.model_dump(mode="json"))
+        return artifact
+
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
         source, builder, reference = self.start()
-        calibration = self._calibration() if recipe.calibration else None
+        calibration = self._calibration(recipe) if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
@@ -283,9 +296,9 @@ class Session:
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,
-            notes=(*source.notes, *built.notes, *float_note(recipe, check)),
+            notes=(*source.notes, *built.notes, *float_note(recipe, check), *range_note(recipe)),
             check=check,
-            options=self._request.options,
+            options=self._request.options | recipe.options.told,
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
@@ -316,7 +329,7 @@ class Session:
             self._started = (source, builder, source.infer(self._samples()))
         return self._started
 
-    def _calibration(self) -> Arrays:
+    def _calibration(self, recipe: RecipeSpec) -> Arrays:
         arrays = load_arrays(self._data(), "calibration")
         if not arrays:
             raise DatasetError(
@@ -324,7 +337,7 @@ class Session:
                 hint='give it samples of the training split: an array "calibration", or in dataset.images, audio or '
                 "table a calibration_folder, calibration_list or calibration_file",
             )
-        return [np.array(array) for array in arrays]
+        return [np.array(array[: recipe.options.calibration_samples]) for array in arrays]
 
     def _data(self) -> Path:
         folder = self._store.find("data", self._request.data_key)

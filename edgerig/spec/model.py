@@ -14,6 +14,7 @@ from edgerig.errors import ConfigError
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
 from edgerig.spec.metric import Labels, asked, load_metrics
+from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
@@ -89,8 +90,9 @@ class TensorSpec(Strict):
 class ModelSpec(Strict):
     """A model as authored in one framework: a folder's `model.toml` (or its twin there), or a file.
 
-    The network comes from `factory` (torch, keras), from `file`, or from `application` (a `keras.applications` name).
-    `inputs` and `outputs` may be left out where a file tells them.
+    The network comes from `factory` (torch, keras), from `file`, from `application` (a `keras.applications` name), or
+    from `library` (`hf:ORG/MODEL` and the like, `spec/named.py`). `inputs` and `outputs` may be left out where a file
+    or a library tells them.
     """
 
     name: Name
@@ -101,6 +103,11 @@ class ModelSpec(Strict):
     file: Path | None = None
     """The model as a file (a folder, for a SavedModel); relative to `folder` in a `model.toml`."""
     application: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9]*$")
+    library: str | None = Field(default=None, pattern=r"^(hf|torchvision|timm):[^\s]+$", max_length=300)
+    revision: str = Field(default="", max_length=200)
+    """The commit of a repository, or the version of a package, that its files were fetched from."""
+    random_weights: bool = False
+    """Its weights were never trained: size, latency and memory are its own, accuracy is nobody's."""
     weights: Path | None = None
     weights_sha256: Sha256 | None = None
     reads: tuple[Path, ...] = ()
@@ -202,7 +209,7 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        origins = [key for key in ("factory", "file", "application") if getattr(self, key) is not None]
+        origins = [key for key in ("factory", "file", "application", "library") if getattr(self, key) is not None]
         allowed = load_sources()[self.source].origins
         if len(origins) != 1 or origins[0] not in allowed:
             given = " and ".join(f'"{key}"' for key in origins) or "none"
@@ -253,7 +260,7 @@ _OTHER_FILES = {
     ".engine": "a TensorRT plan runs on the GPU it was made on only: bring the model it was built from",
 }
 """Suffix of a file people have → what to bring instead."""
-_NETWORK = ("factory", "file", "application", "weights", "weights_sha256", "reads")
+_NETWORK = ("factory", "file", "application", "library", "weights", "weights_sha256", "reads")
 _OWN_TO_A_SOURCE = ("source", *_NETWORK, "inputs", "outputs")
 """Keys of a `model.toml` that say nothing of the model's twins."""
 
@@ -268,10 +275,13 @@ def load_models(
 ) -> dict[Source, ModelSpec]:
     """The model `name` as authored in each of its sources, the main one first.
 
-    `name` is a shipped or own model's name, a folder with a `model.toml`, or a model's file. `dataset` is the npz to
-    evaluate a file on, `metric` what it is evaluated by (none: top1). A .tflite or .onnx file is run as it is unless
-    `quantize`, which makes it a source to build from. Raises ConfigError.
+    `name` is a shipped or own model's name, a folder with a `model.toml`, a model's file, or what a library or a hub
+    calls it (`spec/named.py`). `dataset` is the npz to evaluate one without a folder on, `metric` what it is evaluated
+    by (none: top1). A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build from.
+    Raises ConfigError.
     """
+    if (by_name := named(name)) is not None:
+        return _by_name(by_name, dataset, metric)
     path = Path(name)
     source = file_source(path)
     if source is not None:
@@ -280,6 +290,10 @@ def load_models(
     toml = path / "model.toml" if is_file(path / "model.toml") else known.get(name)
     if toml is None:
         raise ConfigError(f'unknown model "{name}"', hint=_hint(path, known))
+    return _from_folder(toml)
+
+
+def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     folder = toml.resolve().parent
     table = read_toml(toml)
     twins = table.pop("twins", {})
@@ -301,6 +315,26 @@ def load_models(
     if len(models) != 1 + len(twins):
         raise ConfigError(f'{toml}: a twin has the main source "{main.source}"', hint="name another source")
     return models
+
+
+def _by_name(name: Named, dataset: Path | None, metric: tuple[str, ...]) -> dict[Source, ModelSpec]:
+    fetched = name.folder is None and is_file(name.lock)
+    model = (
+        next(iter(_from_folder(name.lock).values())) if fetched else parse(ModelSpec, unfetched(name), f'"{name.text}"')
+    )
+    if dataset is None:
+        return {model.source: model}
+    _require_dataset(dataset)
+    table = {**model.model_dump(), "dataset": {"npz": dataset.resolve()}}
+    # Random weights may be calibrated and compared on it; that they guess as chance does is nothing to report.
+    by = metric or (() if model.random_weights else ("top1",))
+    scored = {"metric": by, "no_accuracy_reason": ""} if by else {}
+    return {model.source: parse(ModelSpec, {**table, **scored}, name.text)}
+
+
+def has_no_folder(name: str) -> bool:
+    """Is it a model's file or a name of a library, whose dataset the sweep names?"""
+    return named(name) is not None or file_source(Path(name)) is not None
 
 
 def file_source(path: Path) -> Source | None:
@@ -356,8 +390,8 @@ def _labels_for(metric: tuple[str, ...]) -> Labels | dict[str, Labels]:
 def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
     if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
-    if dataset is not None and not is_file(dataset):
-        raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")
+    if dataset is not None:
+        _require_dataset(dataset)
     table = {
         "name": file_name(path.resolve().stem),
         "source": source,
@@ -369,3 +403,8 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool,
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }
     return parse(ModelSpec, table, str(path))
+
+
+def _require_dataset(dataset: Path) -> None:
+    if not is_file(dataset):
+        raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")

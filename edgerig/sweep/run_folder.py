@@ -236,10 +236,12 @@ class RunFolder:
                 _copy_whole(path, folder / path.name)
             (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
-    def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store) -> None:
-        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`."""
+    def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store, which: str = "") -> None:
+        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`;
+        `which` stands behind the recipe, where there is more than one file of it."""
         folder = store.find("artifact", artifact.key)
-        target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{Path(artifact.file).suffix}"
+        name = f"{cell.model_id}-{cell.format}-{cell.recipe}{which}{Path(artifact.file).suffix}"
+        target = self.path / "artifacts" / name
         if folder is not None and not target.exists():
             with writing(self.path):
                 target.parent.mkdir(exist_ok=True)

@@ -7,12 +7,11 @@ import tempfile
 from pathlib import Path
 
 import onnx
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 
 from edgerig.build.onnx_weights import ONE_FILE, external_files
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
+from edgerig.build.sources import tflite_weights
 from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice import engines
@@ -51,27 +50,18 @@ def load(spec: ModelSpec) -> SourceModel:
 
 
 def float_file(model: SourceModel) -> Path:
-    """The path of a source of this kind, if it can be built from.
+    """The path of a source of this kind, if it can be built from; of a float16 .tflite, of its float32 form.
 
     Raises UnsupportedRecipe when its weights or activations are quantized: quantizing twice compounds the errors.
     """
     path: Path = model.module
-    why = _onnx_quantized(path) if model.spec.source == "onnx" else _tflite_quantized(path)
+    why = _onnx_quantized(path) if model.spec.source == "onnx" else tflite_weights.quantized(path)
     if why:
         raise UnsupportedRecipe(
             f"{model.spec.path}: it is quantized already (it holds {why})",
             hint="bring the float32 file, or run this one as it is (--recipe as-is)",
         )
-    return path
-
-
-def _tflite_quantized(path: Path) -> str:
-    """The dtypes of quantized tensors in the file; "" when there are none."""
-    graph = flatbuffer_utils.read_model(str(path))
-    names = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
-    dtypes = {names[tensor.type] for subgraph in graph.subgraphs for tensor in subgraph.tensors}
-    stored = sorted(dtypes & {"int4", "int8", "uint8", "int16", "float16"})
-    return f"tensors of {', '.join(stored)}" if stored else ""
+    return path if model.spec.source == "onnx" else tflite_weights.in_float32(path)
 
 
 def _onnx_quantized(path: Path) -> str:

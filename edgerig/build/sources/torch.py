@@ -18,7 +18,8 @@ from torch import nn
 
 from edgerig.build.factory import call_factory
 from edgerig.build.inference import infer_by_sample, known_bytes
-from edgerig.build.source import Arrays, SourceModel, known_dtype, named_tensors
+from edgerig.build.source import Arrays, SourceModel, drawn, known_dtype, named_tensors
+from edgerig.build.sources.torch_library import network
 from edgerig.errors import BuildError
 from edgerig.spec import Dtype, ModelSpec
 
@@ -40,6 +41,8 @@ def load(spec: ModelSpec) -> SourceModel:
     """The spec's network on the CPU, weights loaded, in inference mode. Raises BuildError."""
     if spec.path is not None:
         return _exported(spec, spec.path)
+    if spec.library is not None:
+        return _of_a_library(spec)
     if spec.factory is None:
         raise BuildError(
             f'model "{spec.name}": no factory to make the network with',
@@ -59,6 +62,23 @@ def load(spec: ModelSpec) -> SourceModel:
         return _infer(module, spec, inputs)
 
     return SourceModel(spec, module, infer)
+
+
+def _of_a_library(spec: ModelSpec) -> SourceModel:
+    made = network(spec)
+    if spec.weights is not None and not made.weighted:
+        _load_weights(made.module, spec, spec.located(spec.weights))
+    whole = spec.model_copy(update={"inputs": made.inputs})
+    if not spec.outputs:
+        given = made.module(*(torch.from_numpy(array) for array in drawn(made.inputs, 0, 1)))
+        named = zip(made.outputs, given if isinstance(given, tuple) else (given,), strict=True)
+        told = named_tensors(((name, tuple(t.shape), known_dtype(str(t.dtype)[6:])) for name, t in named), "any")
+        whole = whole.model_copy(update={"outputs": told})
+
+    def infer(inputs: Arrays) -> Arrays:
+        return _infer(made.module, whole, inputs)
+
+    return SourceModel(whole, made.module, infer, notes=made.notes)
 
 
 def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
