@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +32,7 @@ from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
 from edgerig.build.datasets.dataset import Dataset, Fits, Tensor, stored
 from edgerig.build.datasets.index_bounds import told, with_ranges
+from edgerig.build.datasets.labels import BATCHED, LabelSet
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import to_layout
 from edgerig.build.opening import Opening, opened
@@ -199,9 +200,25 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
             ) from error
     output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
+    if isinstance(labels, dict) or labels not in BATCHED:
+        return Fits(inputs, output, "inputs", None, tuple(_label_sets(spec, names, outputs)))
     known = len(outputs) == 1 or len(set(named)) == 1
     scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
+
+
+def _label_sets(spec: ModelSpec, names: Sequence[str], outputs: Sequence[TensorSpec]) -> Iterator[LabelSet]:
+    """Those that are read apart. Raises DatasetError for labels of an output that there is not."""
+    for name, kind in spec.dataset.sets.items() if spec.dataset else ():
+        own = tuple(name.split(",")) if name not in names else (name,)
+        if name and (missing := [each for each in own if each not in names]):
+            raise DatasetError(
+                f'model "{spec.name}": dataset.labels has {", ".join(missing)}, the outputs are {", ".join(names)}',
+                hint="labels are called as the output they are of",
+            )
+        shape = outputs[names.index(own[0]) if name else 0].of_sample
+        binary = has_binary_labels(text for text in spec.metric if asked(text).output == name)
+        yield LabelSet(name, kind, (1, *shape), 2 if binary else shape[0] if len(shape) == 1 and shape[0] > 1 else None)
 
 
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:

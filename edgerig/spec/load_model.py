@@ -7,6 +7,7 @@ from pathlib import Path
 from edgerig.errors import ConfigError
 from edgerig.spec import entry
 from edgerig.spec.files import is_file
+from edgerig.spec.metric import Labels, asked, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, file_name
 from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
@@ -116,7 +117,7 @@ def _by_name(name: Named, dataset: Path | None, metric: tuple[str, ...]) -> dict
     if dataset is None:
         return {model.source: model}
     _require_dataset(dataset)
-    table = {**model.model_dump(), "dataset": {"npz": dataset.resolve()}}
+    table = {**model.model_dump(), "dataset": {"npz": dataset.resolve(), "labels": _labels_for(metric)}}
     # Random weights may be calibrated and compared on it; that they guess as chance does is nothing to report.
     by = metric or (() if model.random_weights else ("top1",))
     scored = {"metric": by, "no_accuracy_reason": ""} if by else {}
@@ -159,6 +160,17 @@ def _hint(path: Path, known: dict[str, Path]) -> str:
     return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
 
 
+def _labels_for(metric: tuple[str, ...]) -> Labels | dict[str, Labels]:
+    """What a file's dataset must have for its metrics: of each output labels of its own where several are named."""
+    known = load_metrics()
+    kinds = [(one.output, known[one.metric].labels) for one in map(asked, metric) if one.metric in known]
+    named = {output: labels[0] for output, labels in reversed(kinds) if output is not None}
+    if len(named) > 1:
+        return dict(reversed(named.items()))
+    shared = [kind for kind in kinds[0][1] if all(kind in labels for _, labels in kinds)] if kinds else []
+    return shared[0] if shared else kinds[0][1][0] if kinds else "class" if not metric else "any"
+
+
 def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
     if source != "saved_model" and not is_file(path):
         raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
@@ -170,7 +182,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool,
         "file": path.resolve(),
         "folder": path.resolve().parent,
         "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
-        "dataset": None if dataset is None else {"npz": dataset.resolve()},
+        "dataset": None if dataset is None else {"npz": dataset.resolve(), "labels": _labels_for(metric)},
         "metric": () if dataset is None else metric or "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
     }

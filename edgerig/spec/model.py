@@ -246,7 +246,7 @@ class ModelSpec(Strict):
     @property
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
-        against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
+        against_inputs = self.dataset is not None and "inputs" in self.dataset.sets.values()
         known = load_metrics()
         return bool(self.metric) and (
             against_inputs or any(name in known and known[name].needs_inputs for name in self.asked_metrics)
