@@ -6,7 +6,6 @@ from __future__ import annotations
 import fnmatch
 import itertools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from pydantic import Field
 
@@ -18,12 +17,13 @@ from edgerig.spec import (
     FormatName,
     ModelSpec,
     OptionValue,
+    RecipeSpec,
     Shapes,
     Source,
     Strict,
     SweepSpec,
     apart,
-    file_source,
+    has_no_folder,
     load_device,
     load_engines,
     load_formats,
@@ -31,13 +31,14 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    split_entry,
     written,
     written_shape,
 )
 
 
 class Variant(Strict):
-    """model × format × recipe; built once, whatever the number of devices."""
+    """model × format × recipe; built once, whatever the number of devices. `model` is `ModelSpec.label`."""
 
     model: str
     source: Source
@@ -109,11 +110,15 @@ class Plan(Strict):
     cells: tuple[Cell, ...]
 
 
-def unsupported_reason(source: Source, format_name: FormatName, recipe: str) -> str:
-    """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone."""
+def unsupported_reason(
+    source: Source, format_name: FormatName, recipe: str, recipes: Mapping[str, RecipeSpec] | None = None
+) -> str:
+    """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone; `recipes` are
+    more than those of edgerig's own."""
     if recipe == AS_IS:
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
-    return no_route(source, format_name) or load_recipes()[recipe].formats[format_name].unsupported
+    known = load_recipes() if recipes is None else recipes
+    return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
@@ -156,7 +161,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes)
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
@@ -165,18 +170,24 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             )
         for model, shapes in itertools.product(chosen or list(offered.values())[:1], sweep.shapes):
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
-            a_file = file_source(Path(name)) is not None
-            origin = str(model.path) if a_file else name
+            file = split_entry(name)[0]
+            a_file = has_no_folder(name)
+            origin = str(model.path) if a_file else file
             if taken.setdefault(model.name, origin) != origin and a_file:
-                model = apart(name, model)
+                model = apart(file, model)
             model = _shaped(model, shapes)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
-    if sweep.dataset is not None and all(file_source(Path(name)) is None for name in sweep.models):
+    if sweep.dataset is not None and not any(map(has_no_folder, sweep.models)):
         raise ConfigError(
             f"dataset {sweep.dataset} is used by no model",
-            hint="a dataset goes with a model's file; a model folder names its own in model.toml",
+            hint="a dataset goes with a model's file or name; a model folder names its own in model.toml",
+        )
+    if sweep.metric and sweep.dataset is None:
+        raise ConfigError(
+            f"metric {', '.join(sweep.metric)} is used by no model",
+            hint="a metric goes with a model's file and --dataset; a model folder names its own in model.toml",
         )
     return models
 
@@ -201,8 +212,9 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
     """(format, recipe, reason it is unsupported or "") of one model; a ready file is one variant."""
     if model.ready:
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
+    known = sweep.known_recipes()
     return [
-        (format_name, recipe, unsupported_reason(model.source, format_name, recipe))
+        (format_name, recipe, unsupported_reason(model.source, format_name, recipe, known))
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]

@@ -61,12 +61,19 @@ def float_note(recipe: RecipeSpec, check: CheckRecord) -> tuple[str, ...]:
     """A note when a float32 build is further from its source than float32 rounding explains: it is measured all the
     same, but everything in the format is built from it."""
     error = check.relative_error
-    if recipe.name != "fp32" or error is None or error <= FLOAT_ERROR:
+    if recipe.kind != "fp32" or error is None or error <= FLOAT_ERROR:
         return ()
     return (
         f'the float32 build is not its source: relative error {error:.{DIGITS}g} in output "{check.worst}" '
         f"(float32 rounding gives less than {FLOAT_ERROR:g}): the conversion changed the model",
     )
+
+
+def range_note(recipe: RecipeSpec) -> tuple[str, ...]:
+    """Of a variant that was built for some devices alone."""
+    if recipe.options.reduce_range is not True:
+        return ()
+    return ("weights of 7 bits, whose products do not saturate on x86-64 without VNNI",)
 
 
 def check_constants(recipe: RecipeSpec, format_name: FormatName, constants: Mapping[str, int]) -> None:

@@ -18,7 +18,7 @@ from edgerig.confined import Confined
 from edgerig.errors import ResultsError
 from edgerig.quiet import child_environment
 from edgerig.results import Accuracy
-from edgerig.spec import ModelSpec, Strict, load_metrics
+from edgerig.spec import DatasetSpec, ModelSpec, Strict, asked, load_metrics
 
 KEPT = "metrics.json"
 LOG = "metrics.log"
@@ -28,22 +28,30 @@ _KEPT: TypeAdapter[dict[str, Accuracy]] = TypeAdapter(dict[str, Accuracy])
 
 
 class MetricRequest(Strict):
-    """Take `metric` of the outputs in `raw` (`output_<i>.npy`) against `data`'s labels."""
+    """Take `metric` of the outputs in `raw` (`output_<i>.npy`, called `names`) against `data`'s labels."""
 
     model_folder: Path
     metric: str
+    names: tuple[str, ...]
     data: Path
+    dataset: DatasetSpec | None = None
     raw: Path
 
 
-def take_own_metrics(model: ModelSpec, data: Path, raw: Path, timeout_s: float) -> None:
-    """Takes each of the model's own metrics of the raw run in the folder `raw` and keeps them there."""
-    wanted = [name for name in model.metric if name not in load_metrics()]
+def take_own_metrics(model: ModelSpec, names: tuple[str, ...], data: Path, raw: Path, timeout_s: float) -> None:
+    """Takes each of the model's own metrics of the raw run in the folder `raw`, whose outputs are called `names`, and
+    keeps them there."""
+    wanted = [text for text in model.metric if asked(text).metric not in load_metrics()]
     if not wanted:
         return
     found = {
-        name: _take(MetricRequest(model_folder=model.folder, metric=name, data=data, raw=raw), timeout_s)
-        for name in wanted
+        text: _take(
+            MetricRequest(
+                model_folder=model.folder, metric=text, names=names, data=data, dataset=model.dataset, raw=raw
+            ),
+            timeout_s,
+        )
+        for text in wanted
     }
     Confined.at(raw / KEPT).replace(_KEPT.dump_json(found, indent=1))
 
@@ -80,4 +88,5 @@ def _take(request: MetricRequest, timeout_s: float) -> Accuracy:
 
 
 def _none(request: MetricRequest, reason: str) -> Accuracy:
-    return Accuracy(metric=request.metric, reason=f"{request.metric}: {reason}", unit="")
+    wanted = asked(request.metric)
+    return Accuracy(metric=wanted.metric, output=wanted.output, reason=f"{request.metric}: {reason}", unit="")

@@ -14,11 +14,15 @@ import numpy as np
 
 from edgerig.build.factory import call_factory
 from edgerig.build.own_metric import MetricRequest
+from edgerig.confined import Confined
 from edgerig.errors import EdgerigError, RunError
-from edgerig.measure.metrics import mean
+from edgerig.measure.labels import ONLY, read_labels, set_of
+from edgerig.measure.metrics import Given, Unmeasurable, chosen, mean
+from edgerig.measure.ragged import Ragged
 from edgerig.npy import load_arrays
 from edgerig.ondevice import lifeline
 from edgerig.results import Accuracy
+from edgerig.spec import asked
 
 HINT = 'return a float, or {"value": …, "higher_is_better": …, "unit": …, "scores": one number per sample}'
 KEYS = {"value", "higher_is_better", "unit", "scores"}
@@ -32,20 +36,24 @@ def main() -> None:
         found = take(request)
     except EdgerigError as error:
         reason = " ".join(f"{error.message}; {error.hint}".split())[:500]
-        found = Accuracy(metric=request.metric, reason=reason, unit="")
+        wanted = asked(request.metric)
+        found = Accuracy(metric=wanted.metric, output=wanted.output, reason=reason, unit="")
     (folder / "reply.json").write_text(found.model_dump_json(), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # the user's code may have left threads behind
 
 
 def take(request: MetricRequest) -> Accuracy:
-    """Calls the metric with the outputs, a list of arrays (N, …), and the labels (N, …) or None. Raises BuildError,
-    RunError.
+    """Calls the metric with the outputs it names, a list of arrays (N, …), and the labels (N, …) or None. Raises
+    BuildError, RunError.
     """
-    outputs = load_arrays(request.raw, "output")
-    labels = request.data / "labels.npy"
-    against = np.load(labels, mmap_mode="r")[: len(outputs[0])] if labels.is_file() else None
-    given = call_factory(request.model_folder, request.metric, outputs, against)
+    wanted = asked(request.metric)
+    try:
+        outputs = chosen(request.metric, request.names, load_arrays(request.raw, "output"))
+    except Unmeasurable as error:
+        raise RunError(f"metric {request.metric}: {error}", hint="name outputs as the model calls them") from error
+    against = _against(request, len(outputs[0]))
+    given = call_factory(request.model_folder, wanted.metric, outputs, against)
     table = dict(given) if isinstance(given, Mapping) else {"value": given}
     if unknown := set(map(str, table)) - KEYS:
         raise RunError(f"metric {request.metric} gave unknown keys {', '.join(sorted(unknown))}", hint=HINT)
@@ -54,7 +62,8 @@ def take(request: MetricRequest) -> Accuracy:
     if not isinstance(higher, bool) or not isinstance(unit, str) or len(unit) > 20:
         raise RunError(f"metric {request.metric}: higher_is_better is a bool, unit a short text", hint=HINT)
     return Accuracy(
-        metric=request.metric,
+        metric=wanted.metric,
+        output=wanted.output,
         value=value,
         ci95=None
         if table.get("scores") is None
@@ -63,6 +72,19 @@ def take(request: MetricRequest) -> Accuracy:
         higher_is_better=higher,
         unit=unit,
     )
+
+
+def _against(request: MetricRequest, samples: int) -> Any:
+    """The labels of the outputs the metric names; of a model with several sets all by output where it names none."""
+    found = read_labels(Confined.at(request.data), request.dataset)
+    own = {name: _plain(labels[:samples]) for name, labels in found.items()}
+    name = set_of(asked(request.metric), request.dataset)
+    return own or None if name == ONLY and name not in own else own.get(name)
+
+
+def _plain(labels: Given) -> Any:
+    """Labels of different lengths as a list of arrays."""
+    return list(labels) if isinstance(labels, Ragged) else labels
 
 
 def _number(value: Any, metric: str) -> float:

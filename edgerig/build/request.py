@@ -10,7 +10,7 @@ from typing import Literal
 
 from edgerig.errors import EdgerigError, error_class
 from edgerig.results import Artifact
-from edgerig.spec import FormatName, ModelSpec, Strict, TensorSpec
+from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
 
 LOG = "build.log"
 """A build's log in its store entry."""
@@ -37,6 +37,8 @@ class BuildRequest(Strict):
     options: dict[str, str]
     keys: dict[str, str]
     """Recipe → store key, in building order."""
+    recipes: dict[str, RecipeSpec]
+    """What each of them means; a file that is run as it is has none."""
     store: Path
     data_key: str
     timeout_s: float
@@ -95,6 +97,8 @@ class BuiltVariant(Strict):
     """`seconds` is the builder's own time; the first variant of a process also pays for what its recipes share."""
 
     artifact: Artifact
+    reduced: Artifact | None = None
+    """For devices whose 8-bit products saturate, where the recipe says `reduce_range = "auto"`."""
     seconds: float | None
     peak_rss_bytes: int | None
 

@@ -26,8 +26,19 @@ from edgerig.build.store import Store
 from edgerig.cache import temporary_folder
 from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
 from edgerig.quiet import child_environment
-from edgerig.results import Artifact, BuildRecord
-from edgerig.spec import AS_IS, FormatName, ModelSpec, Strict, load_formats, load_recipes, load_sources, unknown
+from edgerig.results import Artifact, BuildRecord, DeviceRecord
+from edgerig.spec import (
+    AS_IS,
+    FormatName,
+    ModelSpec,
+    OwnRecipe,
+    RecipeSpec,
+    Strict,
+    load_formats,
+    load_sources,
+    recipes_with,
+    unknown,
+)
 
 START_LOG = "start.log"
 """What a build's process said before its first variant: kept only when there was something."""
@@ -42,8 +53,22 @@ class BuildOutcome(Strict):
 
     recipe: str
     artifact: Artifact | None
+    reduced: Artifact | None = None
+    """See `BuiltVariant`."""
     record: BuildRecord
     failure: Failure | None
+
+    def on(self, device: DeviceRecord) -> BuildOutcome:
+        """The same with the artifact that is for this device."""
+        if self.reduced is None or device.int8_saturates is not True:
+            return self
+        told = {"check": self.reduced.check, "constants": self.reduced.constants, "notes": self.reduced.notes}
+        return self.model_copy(
+            update={
+                "artifact": self.reduced,
+                "record": self.record.model_copy(update={**told, "key": self.reduced.key}),
+            }
+        )
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: Path) -> Prepared:
@@ -85,20 +110,23 @@ def build_variants(
     timeout_s: float,
     store: Store,
     logs: Path,
+    own: Mapping[str, OwnRecipe],
     shared: Path,
     *,
     joins: bool = False,
 ) -> list[BuildOutcome]:
     """The outcomes of the recipes that were in the store and of those built here, in order; the others are taken from
     the queue in the folder `shared` by calls which join this one. One that `joins` gives the outcomes of what it took.
+    `own` are the sweep's recipes beside edgerig's.
 
     Raises ConfigError only for what concerns them all.
     """
     if format_name not in load_formats():  # of a run that was planned where there was one
         raise unknown("format", format_name, load_formats())
     complete = _complete(format_name, options)
-    wanted = {recipe: _key(model, format_name, recipe, complete, prepared) for recipe in recipes}
-    found = {recipe: store.meta("artifact", key, BuiltVariant) for recipe, key in wanted.items()}
+    known = recipes_with(own)
+    wanted = {recipe: _key(model, format_name, recipe, known, complete, prepared) for recipe in recipes}
+    found = {recipe: _found(store, key) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
     if not joins:
         _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
@@ -110,6 +138,7 @@ def build_variants(
             format=format_name,
             options=complete,
             keys=missing,
+            recipes={recipe: known[recipe] for recipe in missing if recipe != AS_IS},
             store=store.root,
             data_key=prepared.data_key,
             timeout_s=timeout_s,
@@ -130,11 +159,20 @@ def all_built(
     options: Mapping[str, str],
     prepared: Prepared,
     store: Store,
+    own: Mapping[str, OwnRecipe],
 ) -> bool:
     """Does the store have each of these variants? Raises ConfigError."""
-    complete = _complete(format_name, options)
-    wanted = (_key(model, format_name, recipe, complete, prepared) for recipe in recipes)
-    return all(store.meta("artifact", key, BuiltVariant) is not None for key in wanted)
+    complete, known = _complete(format_name, options), recipes_with(own)
+    wanted = (_key(model, format_name, recipe, known, complete, prepared) for recipe in recipes)
+    return all(_found(store, key) is not None for key in wanted)
+
+
+def _found(store: Store, key: str) -> BuiltVariant | None:
+    """What the store has under the key: whole, or nothing."""
+    built = store.meta("artifact", key, BuiltVariant)
+    if built is not None and built.reduced is not None and store.find("artifact", built.reduced.key) is None:
+        return None
+    return built
 
 
 def _complete(format_name: FormatName, options: Mapping[str, str]) -> dict[str, str]:
@@ -171,6 +209,7 @@ def _outcome(recipe: str, key: str, cached: BuiltVariant | None, reply: Reply | 
     return BuildOutcome(
         recipe=recipe,
         artifact=artifact,
+        reduced=built.reduced,
         failure=None,
         record=BuildRecord(
             seconds=built.seconds,
@@ -187,13 +226,20 @@ def _outcome(recipe: str, key: str, cached: BuiltVariant | None, reply: Reply | 
     )
 
 
-def _key(model: ModelSpec, format_name: FormatName, recipe: str, options: dict[str, str], prepared: Prepared) -> str:
+def _key(
+    model: ModelSpec,
+    format_name: FormatName,
+    recipe: str,
+    known: Mapping[str, RecipeSpec],
+    options: dict[str, str],
+    prepared: Prepared,
+) -> str:
     if recipe == AS_IS:
         return keys.ready_key(model, prepared.data_key)
     return keys.artifact_key(
         model,
         load_formats()[format_name],
-        load_recipes()[recipe],
+        known[recipe],
         options,
         prepared.data_key,
         prepared.calibration_fingerprint,

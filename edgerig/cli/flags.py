@@ -22,6 +22,10 @@ Model = Annotated[
 ]
 Source = Annotated[list[str] | None, typer.Option("--source", help="Of models with several: torch, keras.")]
 Dataset = Annotated[Path | None, typer.Option("--dataset", help="An npz (inputs, labels) for models that are files.")]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="What files are evaluated by, top1, or of an output: scores=top1."),
+]
 Format = Annotated[
     list[str] | None, typer.Option("--format", help='See "edgerig formats".', autocompletion=completion.formats)
 ]

@@ -87,17 +87,17 @@ def _tell_github(found: GateResult, summary: bytes) -> None:
 def _print_matrix(found: Comparison) -> None:
     for line in comparison_view.machine_lines(found):
         say(line)
-    shown = table("cell", "", *comparison_view.metrics())
+    columns = comparison_view.metrics(found)
+    shown = table("cell", "", *map(quoted, columns.values()))
     for cell in found.cells:
         if cell.metrics:
-            shown.add_row(
-                quoted(cell.id), cell.label, *(quoted(comparison_view.short(metric)) for metric in cell.metrics)
-            )
+            figures = (comparison_view.short(change) for change in comparison_view.row(cell, columns))
+            shown.add_row(quoted(cell.id), cell.label, *map(quoted, figures))
         else:
             shown.add_row(quoted(cell.id), cell.label, quoted(cell.reason))
     print_table(shown)
     for row in comparison_view.changed(found):
-        sentence = f"{row.cell.id}: {row.metric.metric}: {comparison_view.described(row.metric)}"
+        sentence = f"{row.cell.id}: {comparison_view.name(row.metric.metric)}: {comparison_view.described(row.metric)}"
         say(f"{row.metric.label}: {sentence}")
     say(comparison_view.headline(found))
 

@@ -61,8 +61,9 @@ def read_baseline(path: Path) -> Snapshot:
 
 
 def _cell(cell: dict[str, Any]) -> dict[str, Any]:
-    accuracy = cell["accuracy"]
-    if accuracy is not None:
+    for accuracy in (cell["accuracy"], *cell["metrics"].values()):
+        if accuracy is None:
+            continue
         if accuracy["wrong"] is not None and len(accuracy["wrong"]) > WRONG_LIMIT:
             accuracy["wrong"] = None
         accuracy["value"] = round(accuracy["value"], 6)
@@ -75,6 +76,8 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
         latency["half_width"] = _significant(latency["half_width"], 2)
     numbers = {name: cell.pop(name, None) for name in names()}
     numbers = {name: _significant(value, 4) if isinstance(value, float) else value for name, value in numbers.items()}
+    if not cell["metrics"]:
+        del cell["metrics"]  # such a cell's lines stay what they were
     first = {name: cell.pop(name) for name in ("device", "emulated", "status", "verdict", "undelegated")}
     return _bare(first | numbers | cell)
 

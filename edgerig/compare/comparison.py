@@ -8,7 +8,7 @@ the same as `same`: the data allows both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,9 @@ from edgerig.compare.evidence import Difference, independent_ratio, latency_rati
 from edgerig.compare.known import Known, known
 from edgerig.compare.machine import UNCORRECTED, Shift, reach, shift
 from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
+from edgerig.figures.accuracy import ACCURACY
 from edgerig.figures.figure import Change, Figure
+from edgerig.figures.metric import OF
 from edgerig.figures.size import SIZE
 from edgerig.figures.verdict import kind_of
 from edgerig.results import Status, Value
@@ -112,6 +114,7 @@ def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums, machines
         _HOW[figure.certainty.known](figure, change, here, minimums.least(key))
         for key, (figure, change) in figures.compared().items()
     )
+    metrics += tuple(_further(here, minimums.least(ACCURACY.key)))
     label = next((each for each in LABELS if any(metric.label == each for metric in metrics)), "not compared")
     return CellChange.model_validate({**known, "label": label, "metrics": metrics})
 
@@ -209,7 +212,18 @@ def _difference(figure: Figure, change: Change, old: Known, new: Known) -> Diffe
 
 
 def _accuracy(figure: Figure, change: Change, pair: _Pair, minimum: float) -> MetricChange:
-    key, old, new = figure.key, pair.was.accuracy, pair.now.accuracy
+    return _scored(figure.key, pair.was.accuracy, pair.now.accuracy, pair, minimum)
+
+
+def _further(pair: _Pair, minimum: float) -> Iterator[MetricChange]:
+    """Of each metric beside the first that one of the two has."""
+    for name in dict.fromkeys((*pair.now.metrics, *pair.was.metrics)):
+        yield _scored(f"{OF}{name}", pair.was.metrics.get(name), pair.now.metrics.get(name), pair, minimum)
+
+
+def _scored(
+    key: str, old: AccuracySnapshot | None, new: AccuracySnapshot | None, pair: _Pair, minimum: float
+) -> MetricChange:
     if old is None or new is None:
         return _absent(key, old.value if old else None, new.value if new else None, minimum, pair.now)
     sign = -1 if new.higher_is_better else 1

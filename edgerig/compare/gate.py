@@ -10,9 +10,10 @@ from typing import Literal
 from edgerig import figures
 from edgerig.compare.comparison import CellChange, Comparison, untimed
 from edgerig.compare.known import Known, known
-from edgerig.compare.snapshot import CellSnapshot, Snapshot
+from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, Snapshot
 from edgerig.compare.wording import change_text, machine_lines
 from edgerig.figures.figure import Figure
+from edgerig.figures.metric import OF
 from edgerig.figures.numbers import duration
 from edgerig.figures.verdict import kind_of
 from edgerig.results import Value
@@ -119,7 +120,9 @@ def _outcome(change: CellChange, here: CellSnapshot | None) -> Check:
 def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
     for name, cell in new.cells.items():
         limits = budget.limits(name)
-        for key, limit in limits.given().items():
+        for key, limit in (
+            limits.given() | {f"{_METRICS}{key}": limit for key, limit in limits.metrics.items()}
+        ).items():
             if cell.status == "unsupported":
                 continue
             if cell.status == "ok":
@@ -129,8 +132,14 @@ def _limited(new: Snapshot, budget: Budget) -> Iterator[Check]:
             yield Check(cell=name, name=f"limit.{key}", outcome=outcome, message=message)
 
 
+_METRICS = "metrics."
+"""Before a metric's key, in the name of its limit."""
+
+
 def _held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
-    """One limit of one cell. `key` is that of a figure's `Limit`."""
+    """One limit of one cell. `key` is that of a figure's `Limit`, or a metric's."""
+    if key.startswith(_METRICS):
+        return _metric_held(cell, key.removeprefix(_METRICS), limit)
     figure, _ = figures.limited()[key]
     if figure.certainty.known == "latency":
         return _latency_held(cell, key.removeprefix("latency_"), limit)
@@ -187,6 +196,24 @@ def _accuracy_held(cell: CellSnapshot, limit: float) -> tuple[Outcome, str]:
     if found.unit != "fraction":
         return "inconclusive", f"{found.metric} is no share of right answers to hold to a floor"
     return _at_least(found.value, found.ci95, limit)
+
+
+def _metric_held(cell: CellSnapshot, key: str, limit: float) -> tuple[Outcome, str]:
+    """A metric by its key, in its own unit: at least that where more is better, else at most."""
+    found = cell.metrics.get(key)
+    if found is None and cell.accuracy is not None and cell.accuracy.metric == key:
+        found = cell.accuracy
+    if found is None:
+        return "inconclusive", f"not measured: {cell.reasons.get(f'{OF}{key}') or 'the model has no such metric'}"
+    return _at_least(found.value, found.ci95, limit) if found.higher_is_better else _below(found, limit)
+
+
+def _below(found: AccuracySnapshot, limit: float) -> tuple[Outcome, str]:
+    asked = f"at most {limit:g} is allowed"
+    if found.ci95 is None:
+        return "inconclusive", f"{found.value:.6g}, known without an interval; {asked}"
+    low, high = found.ci95
+    return _at_most(low, high, limit), f"{found.value:.6g} [{low:.4g}, {high:.4g}], {asked}"
 
 
 def _latency_held(cell: CellSnapshot, percentile: str, limit: float) -> tuple[Outcome, str]:

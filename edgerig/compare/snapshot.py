@@ -18,11 +18,12 @@ from pydantic import ConfigDict, Field
 from edgerig import figures
 from edgerig.compare.known import names, taken
 from edgerig.compare.machine import WIDEST, Milliseconds, Speed, speed_of
+from edgerig.figures import metric
 from edgerig.measure import contention
 from edgerig.measure.error import Outputs
 from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
 from edgerig.measure.raw import Raw
-from edgerig.results import CellResult, MedianInterval, Results, Status, Value
+from edgerig.results import Accuracy, CellResult, MedianInterval, Results, Status, Value
 from edgerig.spec.keyed import Keyed, Quantity
 
 SNAPSHOT_VERSION, SNAPSHOT_MINOR = 1, 0
@@ -59,7 +60,7 @@ class LatencySnapshot(Value):
 
 
 class AccuracySnapshot(Value):
-    """The model's first metric, in its own `unit`.
+    """A metric of the model, by the key it is known by (`"top1"`, `"scores=top1"`), in its own `unit`.
 
     `wrong` are the indices of the samples that were not classified right, None where that is not known.
     """
@@ -88,6 +89,8 @@ class CellSnapshot(Keyed):
     outputs_sha256: str | None = Field(default=None, description="of every output of every sample, on the device")
     latency: LatencySnapshot | None = None
     accuracy: AccuracySnapshot | None = None
+    """By the model's first metric."""
+    metrics: dict[str, AccuracySnapshot] = Field(default={}, description="the model's further metrics, by their keys")
     remarks: dict[str, str] = Field(default={}, exclude=True)
     """What is told behind a figure, by its key. Of a run's folder only, as is `reasons`."""
     reasons: dict[str, str] = Field(default={}, exclude=True)
@@ -163,6 +166,7 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
     found = cell.delegation
     left = None if found.total is None or found.delegated is None else found.total - found.delegated
     reasons = {figure.key: figure.reason(cell) for figure in figures.every() if figure.value(cell) is None}
+    reasons |= {f"{metric.OF}{name}": one.reason for name, one in metric.others(cell).items() if one.value is None}
     if cell.error is not None:
         reasons["status"] = f"{cell.error.stage}, {cell.error.kind}: {cell.error.message}"
     remarks = {figure.key: figure.remark(cell) for figure in figures.every()}
@@ -174,7 +178,12 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
         undelegated=left,
         outputs_sha256=None if raw is None else _fingerprint(raw.outputs),
         latency=_latency(cell, raw),
-        accuracy=_accuracy(cell, dataset, raw, labels),
+        accuracy=_accuracy(cell.accuracy, dataset, None if raw is None else raw.outputs, labels),
+        metrics={
+            name: known
+            for name, found in metric.others(cell).items()
+            if (known := _accuracy(found, dataset, None, None)) is not None
+        },
         remarks={key: remark for key, remark in remarks.items() if remark},
         reasons={key: reason for key, reason in reasons.items() if reason},
         **taken(cell),
@@ -214,16 +223,16 @@ def _recorded_width(cell: CellResult) -> float | None:
 
 
 def _accuracy(
-    cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[np.int64] | None
+    found: Accuracy, dataset: str, outputs: Outputs | None, labels: npt.NDArray[np.int64] | None
 ) -> AccuracySnapshot | None:
-    found = cell.accuracy
+    """`wrong` where the outputs and labels of a top1 are given and its output is the only one."""
     if found.value is None or found.metric is None or found.samples < 1:
         return None
     wrong = None
-    if raw is not None and labels is not None and found.metric == "top1":
-        wrong = _wrong(raw.outputs, labels[: found.samples])
+    if outputs is not None and labels is not None and found.metric == "top1":
+        wrong = _wrong(outputs, labels[: found.samples])
     return AccuracySnapshot(
-        metric=found.metric,
+        metric=metric.key(found),
         value=found.value,
         ci95=found.ci95,
         higher_is_better=found.higher_is_better,

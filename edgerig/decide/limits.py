@@ -35,6 +35,20 @@ def beyond(cell: CellResult, budget: SweepBudget, groups: tuple[Group, ...], *, 
             return f"without {'an' if figure.name[0] in 'aeiou' else 'a'} {figure.name} to compare"
         if value < allowed - 1e-9 if figure.better != "lower" else value > allowed:
             return limit.beyond.format(written(figure, limit, allowed))
+    return _metric_beyond(cell, budget) if QUALITIES[0] in groups else ""
+
+
+def _metric_beyond(cell: CellResult, budget: SweepBudget) -> str:
+    """The same of the limits on metrics by their keys; a model that has not such a metric is not held to it."""
+    for key, allowed in budget.metrics.items():
+        found = cell.metrics.get(key)
+        if found is None:
+            continue
+        if found.value is None:
+            return f"without a {metric.title(key)} to compare"
+        if found.value < allowed - 1e-9 if found.higher_is_better else found.value > allowed:
+            side = "below" if found.higher_is_better else "above"
+            return f"with a {metric.title(key)} {side} {allowed:.4g}"
     return ""
 
 
@@ -69,7 +83,7 @@ def said(budget: SweepBudget) -> list[str]:
     """`"p50 at most 5.00 ms"`, a text per limit."""
     return [
         f"{figure.name} {_bound(figure)} {written(figure, limit, allowed)}" for figure, limit, allowed in limits(budget)
-    ]
+    ] + [f"{metric.title(key)} no worse than {allowed:.4g}" for key, allowed in budget.metrics.items()]
 
 
 def _bound(figure: Figure) -> str:

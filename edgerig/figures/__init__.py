@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from edgerig.figures.accuracy import ACCURACY
+from edgerig.figures.accuracy import ACCURACY, of_metric
 from edgerig.figures.coverage import COVERAGE
 from edgerig.figures.delegation import DELEGATION
 from edgerig.figures.energy import ENERGY
@@ -19,6 +19,7 @@ from edgerig.figures.figure import Change, Figure, Limit, Trend
 from edgerig.figures.instructions import INSTRUCTIONS
 from edgerig.figures.latency import LATENCY, P90, P99
 from edgerig.figures.memory import MEMORY
+from edgerig.figures.metric import OF
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.size import SIZE
 from edgerig.figures.start import FIRST, IMPORT, LOAD
@@ -89,7 +90,9 @@ def reported() -> tuple[Figure, ...]:
 
 
 def named(key: str) -> Figure:
-    """Raises KeyError where no figure has this key."""
+    """A row's, or the one made for a further metric. Raises KeyError where no figure has this key."""
+    if key.startswith(OF):
+        return of_metric(key.removeprefix(OF))
     return {figure.key: figure for figure in every()}[key]
 
 

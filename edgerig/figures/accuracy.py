@@ -74,7 +74,9 @@ def column_of_metric(name: str) -> Column:
         value = metric.written(found)
         return value if found.value is None else f"{value} {metric.ARROWS[found.higher_is_better]}"
 
-    column = _column(f"metric {name}", name, lambda c: metric.others(c).get(name), written, NOT_ITS_METRIC)
+    column = _column(
+        f"{metric.OF}{name}", metric.title(name), lambda c: metric.others(c).get(name), written, NOT_ITS_METRIC
+    )
     return replace(column, asked=lambda cell: name in metric.others(cell))
 
 
@@ -105,7 +107,7 @@ ACCURACY = Figure(
     reason=lambda c: c.accuracy.reason,
     field="accuracy",
     fields=(
-        text("accuracy_metric", lambda c: c.accuracy.metric, shown=True),
+        text("accuracy_metric", lambda c: metric.key(c.accuracy) or None, shown=True),
         *fields_of("accuracy", lambda c: c.accuracy, shown=True),
     ),
     group="quality",
@@ -130,3 +132,8 @@ ACCURACY = Figure(
         ),
     ),
 )
+
+
+def of_metric(name: str) -> Figure:
+    """The figure of a metric beside the model's first, by its key: what a comparison calls it and how it words it."""
+    return replace(ACCURACY, key=f"{metric.OF}{name}", name=metric.title(name), limit=None, trend=None, notes=())

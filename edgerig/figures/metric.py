@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 POINTS = ("auc", "reconstruction_auc")
 """Metrics between 0 and 1 that are no shares of samples: not shown in percent, but a point is 0.01 of them as well."""
+OF = "metric "
+"""Before a metric's name, in the key of a figure made for it."""
 ARROWS = {True: "↑", False: "↓"}
 """By `higher_is_better`: which way a metric gets better."""
 
@@ -39,16 +41,27 @@ def written(accuracy: Accuracy) -> str:
     return significant(shown(accuracy, accuracy.value)) + suffix(accuracy)
 
 
+def key(accuracy: Accuracy) -> str:
+    """What tells it from the cell's other metrics, as a model asks for it: `"top1"`, `"scores=top1"`; "" for none."""
+    return f"{accuracy.output}={accuracy.metric}" if accuracy.output else accuracy.metric or ""
+
+
+def title(key: str) -> str:
+    """A metric's key in words: `"top1"`, `"top1 of scores"`."""
+    output, _, name = key.rpartition("=")
+    return f"{name} of {output}" if output else name
+
+
 def named(accuracy: Accuracy) -> str:
     """`"99.4 % top1 ↑"`: the value, what it is of, and which way it gets better."""
     if accuracy.value is None:
         return MISSING
-    return f"{written(accuracy)} {accuracy.metric} {ARROWS[accuracy.higher_is_better]}"
+    return f"{written(accuracy)} {title(key(accuracy))} {ARROWS[accuracy.higher_is_better]}"
 
 
 def directed(accuracy: Accuracy) -> str:
     """The metric's name, which says where the lower is the better: `"mse (lower is better)"`."""
-    return f"{accuracy.metric}{'' if accuracy.higher_is_better else ' (lower is better)'}"
+    return f"{title(key(accuracy))}{'' if accuracy.higher_is_better else ' (lower is better)'}"
 
 
 def with_name(accuracy: Accuracy) -> str:
@@ -57,12 +70,12 @@ def with_name(accuracy: Accuracy) -> str:
 
 
 def others(cell: CellResult) -> dict[str, Accuracy]:
-    """The cell's metrics beside its first one, by name."""
-    return {name: found for name, found in cell.metrics.items() if name != cell.accuracy.metric}
+    """The cell's metrics beside its first one, by key."""
+    return {name: found for name, found in cell.metrics.items() if name != key(cell.accuracy)}
 
 
 def further(cells: Iterable[CellResult]) -> list[str]:
-    """Names of all metrics that are not their model's first, in the order they are met."""
+    """Keys of all metrics that are not their model's first, in the order they are met."""
     return list(dict.fromkeys(name for cell in cells for name in others(cell)))
 
 
@@ -78,7 +91,7 @@ def lost_points(accuracy: Accuracy, reference: Accuracy) -> float | None:
 
     A point is 0.01 of a share or an area. Of any other metric, an error of 3.2 say, it is 1 % of the reference.
     """
-    if accuracy.value is None or reference.value is None or accuracy.metric != reference.metric:
+    if accuracy.value is None or reference.value is None or key(accuracy) != key(reference):
         return None
     worse = goodness(reference) - goodness(accuracy)
     if is_share(accuracy) or accuracy.metric in POINTS:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy.typing as npt
+from functools import partial
 
 from edgerig.measure import contention
+from edgerig.measure.confusion import confusion
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
+from edgerig.measure.labels import classes_of, set_of
 from edgerig.measure.latency import summarize
-from edgerig.measure.metrics import Evidence, measure
+from edgerig.measure.metrics import Evidence, Given, Unmeasurable, chosen, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.throttling import signs
@@ -26,6 +27,7 @@ from edgerig.results import (
     Accuracy,
     Artifact,
     CellState,
+    Confusion,
     Cost,
     Delegation,
     DeviceRecord,
@@ -36,7 +38,8 @@ from edgerig.results import (
     Parity,
     Verdict,
 )
-from edgerig.spec import ModelSpec, load_engines, load_metrics
+from edgerig.spec import Asked, Metric, ModelSpec, asked, load_engines, load_metrics
+from edgerig.spec.stream import StreamSpec
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
 
@@ -56,7 +59,7 @@ class CellRun:
     artifact: Artifact
     raw: Raw
     output_names: Sequence[str] = ()
-    labels: npt.NDArray[Any] | None = None
+    labels: Mapping[str, Given] = field(default_factory=dict)
     inputs: Outputs = field(default_factory=list)
     own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
     reference: Outputs | None = None
@@ -69,8 +72,13 @@ class CellRun:
     @property
     def names(self) -> Sequence[str]:
         """Of the outputs: the source's, the file's own where it has others."""
-        own = [tensor.name for tensor in self.artifact.outputs]
-        return self.output_names if len(self.output_names) == len(own) else own
+        return names_of(self.output_names, self.artifact)
+
+
+def names_of(source: Sequence[str], artifact: Artifact) -> tuple[str, ...]:
+    """What a built file's outputs are called: as the source has them, as the file where it has more or fewer."""
+    own = tuple(tensor.name for tensor in artifact.outputs)
+    return tuple(source) if len(source) == len(own) else own
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Measured:
     memory: Memory
     accuracy: Accuracy
     metrics: dict[str, Accuracy]
+    confusion: tuple[Confusion, ...]
     parity: Parity
     delegation: Delegation
     cost: Cost
@@ -92,6 +101,7 @@ class Measured:
     verdict: Verdict
     state: CellState
     engine: Engine
+    signature: str
 
 
 def measured(ran: CellRun) -> Measured:
@@ -104,7 +114,7 @@ def measured(ran: CellRun) -> Measured:
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
     controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
     latency = latency.model_copy(update={"contention": timed.contention, "controls": controls})
-    metrics = _metrics(ran.model, raw.outputs, ran.labels, ran.inputs, ran.own_metrics)
+    metrics = _metrics(ran)
     return Measured(
         size_bytes=artifact.size_bytes,
         runtime_import_ms=again.runtime_import_ns / 1e6,
@@ -114,13 +124,15 @@ def measured(ran: CellRun) -> Measured:
         memory=Memory(**run.memory.model_dump()),
         accuracy=_accuracy(ran, metrics),
         metrics=metrics,
+        confusion=tuple(_confusions(ran)),
         parity=parity(ran.names, raw.outputs, ran.reference, NO_SOURCE, ran.fp32, ran.no_fp32),
         delegation=delegation,
         cost=instructions(run.instructions),
         energy=energy(timed.attempt.energies, timed.contention),
         verdict=judge(_seen(ran, state, delegation, latency)),
         state=state,
-        engine=_engine(ran.cell, artifact, raw),
+        engine=_engine(ran.cell, ran.model, artifact, raw),
+        signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
 
 
@@ -143,10 +155,18 @@ def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
     """The model's first metric, with what it lost against the fp32 variant's."""
     if not metrics:
         return Accuracy(reason=_no_accuracy(ran.model))
-    return with_delta(metrics[ran.model.metric[0]], ran.raw.outputs, ran.fp32, ran.labels, ran.no_fp32)
+    first = ran.model.metric[0]
+    accuracy, fp32 = metrics[first], ran.fp32
+    try:
+        outputs = chosen(first, ran.names, ran.raw.outputs)
+        fp32 = None if fp32 is None else chosen(first, ran.names, fp32)
+    except Unmeasurable:
+        return accuracy  # which says so itself
+    labels = classes_of(ran.labels, set_of(asked(first), ran.model.dataset))
+    return with_delta(accuracy, outputs, fp32, labels, ran.no_fp32)
 
 
-def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
+def _engine(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw) -> Engine:
     seen = raw.run.engine
     row = load_engines().get(artifact.engine)
     return Engine(
@@ -157,6 +177,7 @@ def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
         options=row.complete(cell.engine_options) if row else {},
         notes=tuple(seen.notes),
         state=tuple(seen.state),
+        reset=(StreamSpec() if model.stream is None else model.stream).words if seen.state or model.stream else "",
     )
 
 
@@ -174,27 +195,55 @@ def _tolerance(artifact: Artifact) -> float:
     return HALF if artifact.recipe == "fp16" else INTEGER
 
 
-def _metrics(
-    model: ModelSpec,
-    outputs: Outputs,
-    labels: npt.NDArray[Any] | None,
-    inputs: Outputs,
-    own_metrics: Mapping[str, Accuracy],
-) -> dict[str, Accuracy]:
-    """Each of the model's metrics on the samples the cell ran on (`run.limit`); {} without metrics."""
-    given = [array[: len(outputs[0])] for array in inputs]
-    against_inputs = model.dataset is not None and model.dataset.labels == "inputs"
-    targets = (given[0] if given else None) if against_inputs else labels
+def _metrics(ran: CellRun) -> dict[str, Accuracy]:
+    """Each of the model's metrics on the samples the cell ran on (`run.limit`), by the text that asks for it."""
+    model, samples = ran.model, len(ran.raw.outputs[0])
+    given = [array[:samples] for array in ran.inputs]
     found: dict[str, Accuracy] = {}
-    known = load_metrics()
-    for name in model.metric:
-        if name not in known:
-            found[name] = own_metrics.get(name, Accuracy(metric=name, reason=_not_taken(name)))
+    for text in model.metric:
+        wanted = asked(text)
+        none = partial(Accuracy, metric=wanted.metric, output=wanted.output)
+        targets = _targets(ran, wanted)
+        if wanted.metric not in load_metrics():
+            found[text] = ran.own_metrics.get(text, none(reason=_not_taken(wanted.metric)))
         elif targets is None:
-            found[name] = Accuracy(metric=name, reason=_no_accuracy(model))
+            found[text] = none(reason=_no_accuracy(model))
         else:
-            found[name] = measure(name, Evidence(outputs, targets[: len(outputs[0])], given))
+            try:
+                outputs = chosen(text, ran.names, ran.raw.outputs)
+                found[text] = measure(text, Evidence(outputs, targets[:samples], given))
+            except Unmeasurable as error:
+                found[text] = none(reason=str(error))
     return found
+
+
+def _targets(ran: CellRun, wanted: Asked) -> Given | None:
+    """What the metric is taken against; None where there is nothing."""
+    dataset = ran.model.dataset
+    if dataset is not None and dataset.labels_of(wanted.outputs) == "inputs":
+        return ran.inputs[0] if ran.inputs else None
+    return ran.labels.get(set_of(wanted, dataset))
+
+
+def _confusions(ran: CellRun) -> Iterator[Confusion]:
+    """Of each output that a metric of classes is taken of, once."""
+    known = load_metrics()
+    wanted = [asked(text) for text in ran.model.metric]
+    rows = {metric.output: metric.text for metric in wanted if _of_classes(known.get(metric.metric))}
+    for output, text in rows.items():
+        with contextlib.suppress(Unmeasurable):  # the metric says so
+            scores = chosen(text, ran.names, ran.raw.outputs)
+            labels = classes_of(ran.labels, set_of(asked(text), ran.model.dataset))
+            if (
+                labels is not None
+                and len(scores) == 1
+                and (found := confusion(output, scores[0], labels[: len(scores[0])])) is not None
+            ):
+                yield found
+
+
+def _of_classes(metric: Metric | None) -> bool:
+    return metric is not None and metric.labels == ("class",) and not metric.binary
 
 
 def _not_taken(name: str) -> str:

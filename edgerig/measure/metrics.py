@@ -12,7 +12,7 @@ memory-mapped and are gone through a piece at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,11 @@ import numpy.typing as npt
 
 from edgerig.measure.distributions import Z95
 from edgerig.measure.error import Outputs
+from edgerig.measure.ragged import Ragged
 from edgerig.npy import samples_a_piece
 from edgerig.registry import load_object
 from edgerig.results import Accuracy
-from edgerig.spec import load_metrics
+from edgerig.spec import Metric, asked, load_metrics
 
 Scores = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -35,25 +36,36 @@ class Unmeasurable(Exception):
     """These outputs have no such metric; the message is the reason a report gives."""
 
 
+Given = npt.NDArray[Any] | Ragged | Sequence[str]
+"""N samples: an array (N, …), arrays of different lengths, or texts."""
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What a metric is computed from: the model's `outputs`, its `inputs` (empty where not needed) and the `targets`:
-    class indices (N,), real values (N, …) or, for an autoencoder, the input itself."""
+    """What a metric is computed from: the model's `outputs`, its `inputs` (empty where not needed) and the `targets`,
+    which are of the kind of labels the metric takes (`spec.metric.Labels`)."""
 
-    outputs: Outputs
-    targets: npt.NDArray[Any]
+    outputs: Sequence[Given]
+    targets: Given
     inputs: Outputs
 
 
 Interval = tuple[float, float] | None
 
 
-def measure(name: str, evidence: Evidence) -> Accuracy:
-    """The metric `name` of `spec.load_metrics`; where it cannot be taken, the reason instead."""
-    metric = load_metrics()[name]
-    known: dict[str, Any] = {"metric": name, "higher_is_better": metric.higher_is_better, "unit": metric.unit}
+def measure(text: str, evidence: Evidence) -> Accuracy:
+    """The metric of `spec.load_metrics` that `text` asks for, of evidence that holds the outputs it names; where it
+    cannot be taken, the reason instead."""
+    wanted = asked(text)
+    name, metric = wanted.metric, load_metrics()[wanted.metric]
+    known: dict[str, Any] = {
+        "metric": name,
+        "output": wanted.output,
+        "higher_is_better": metric.higher_is_better,
+        "unit": metric.unit,
+    }
     try:
-        _check(evidence)
+        _check(evidence, metric)
         value, interval = load_object(metric.compute)(evidence)
         if not math.isfinite(value):
             raise Unmeasurable(f"{name} is {value}: the outputs equal their targets, or one of them is all zero")
@@ -62,21 +74,42 @@ def measure(name: str, evidence: Evidence) -> Accuracy:
     return Accuracy(**known, value=value, ci95=interval, samples=len(evidence.outputs[0]))
 
 
-def _check(evidence: Evidence) -> None:
-    if len(evidence.outputs) != 1:
-        raise Unmeasurable(f"a metric is taken of one output, the file gives {len(evidence.outputs)}")
-    (output,) = evidence.outputs
-    if len(output) != len(evidence.targets):
-        raise Unmeasurable(f"the device gave {len(output)} outputs for {len(evidence.targets)} labels")
-    if not np.isfinite(output).all():
-        raise Unmeasurable("the outputs hold NaN or infinite values")
+def chosen(text: str, names: Sequence[str], outputs: Outputs) -> Outputs:
+    """The outputs that the metric `text` asks for names, all where it names none; a name that is a number and no
+    output's is a place among them, from 0. Raises Unmeasurable."""
+    return [outputs[place] for place in places(text, names, len(outputs))]
+
+
+def places(text: str, names: Sequence[str], count: int) -> list[int]:
+    """Where the outputs lie that the metric `text` names, among `count` called `names`. Raises Unmeasurable."""
+    wanted = asked(text).outputs
+    known = {name: place for place, name in enumerate(names[:count])}
+    known = {str(place): place for place in range(count)} | known
+    if missing := [name for name in wanted if name not in known]:
+        raise Unmeasurable(f"no output is called {', '.join(missing)}: there are {', '.join(names) or count}")
+    return [known[name] for name in wanted] or list(range(count))
+
+
+def _check(evidence: Evidence, metric: Metric) -> None:
+    given = len(evidence.outputs)
+    if given not in {1, len(metric.takes) or 1}:
+        wanted = f"{len(metric.takes)} outputs ({', '.join(metric.takes)})" if metric.takes else "one output"
+        raise Unmeasurable(
+            f'it is taken of {wanted}, the file gives {given}: name what it is of, metric = "OUTPUT=METRIC"'
+        )
+    for output in evidence.outputs:
+        if len(output) != len(evidence.targets):
+            raise Unmeasurable(f"the device gave {len(output)} outputs for {len(evidence.targets)} labels")
+        numbers = output.values if isinstance(output, Ragged) else output if isinstance(output, np.ndarray) else ()
+        if not np.isfinite(numbers).all():
+            raise Unmeasurable("the outputs hold NaN or infinite values")
 
 
 def _top(k: int) -> Callable[[Evidence], tuple[float, Interval]]:
     """Share of samples whose label is among the k largest scores; of equal scores the first counts as larger."""
 
     def compute(evidence: Evidence) -> tuple[float, Interval]:
-        scores, labels = evidence.outputs[0], np.asarray(evidence.targets)
+        scores, labels = array_of(evidence.outputs[0]), array_of(evidence.targets)
         if scores.ndim != 2:
             raise Unmeasurable(f"top-{k} needs one output of (N, classes), the file gives {[scores.shape]}")
         if 1 < k >= scores.shape[1]:
@@ -94,6 +127,24 @@ def _top(k: int) -> Callable[[Evidence], tuple[float, Interval]]:
 top1, top5 = _top(1), _top(5)
 
 
+def macro_recall(evidence: Evidence) -> tuple[float, Interval]:
+    """Mean over the labels' classes of the share of their samples that are answered right (macro recall, balanced
+    accuracy: Brodersen et al., ICPR 2010). The bootstrap draws from all samples."""
+    scores, labels = array_of(evidence.outputs[0]), array_of(evidence.targets)
+    if scores.ndim != 2:
+        raise Unmeasurable(f"recall needs one output of (N, classes), the file gives {[scores.shape]}")
+    classes, own = np.unique(labels, return_inverse=True)
+    of_class = np.equal.outer(own, np.arange(len(classes))).astype(np.float64)
+    right = of_class * (scores.argmax(axis=1) == labels)[:, None]
+
+    def statistic(weights: Scores) -> Scores:
+        with np.errstate(invalid="ignore"):
+            found: Scores = np.nanmean((weights @ right) / (weights @ of_class), axis=1)
+        return found
+
+    return float(statistic(np.ones((1, len(labels))))[0]), bootstrap(statistic, len(labels))
+
+
 def share(count: int, of: int) -> tuple[float, Interval]:
     """`count`/`of` with Wilson's interval: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
     p, slack = count / of, Z95**2 / of
@@ -104,10 +155,10 @@ def share(count: int, of: int) -> tuple[float, Interval]:
 
 def auc(evidence: Evidence) -> tuple[float, Interval]:
     """Area under the ROC curve of labels 0 and 1; the score is the one output, or that of class 1 less that of 0."""
-    scores = evidence.outputs[0].reshape(len(evidence.targets), -1).astype(np.float64)
+    scores = array_of(evidence.outputs[0]).reshape(len(evidence.targets), -1).astype(np.float64)
     if scores.shape[1] > 2:
         raise Unmeasurable(f"a ROC curve needs one or two scores per sample, the file gives {scores.shape[1]}")
-    return area(scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0), evidence.targets)
+    return area(scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0), array_of(evidence.targets))
 
 
 def reconstruction_auc(evidence: Evidence) -> tuple[float, Interval]:
@@ -116,7 +167,7 @@ def reconstruction_auc(evidence: Evidence) -> tuple[float, Interval]:
     benchmark/training/anomaly_detection)."""
     if len(evidence.inputs) != 1:
         raise Unmeasurable(f"a reconstruction has one input, the model has {len(evidence.inputs)}")
-    return area(_errors(evidence.outputs[0], evidence.inputs[0]), evidence.targets)
+    return area(_errors(array_of(evidence.outputs[0]), evidence.inputs[0]), array_of(evidence.targets))
 
 
 def area(scores: Scores, labels: npt.NDArray[Any]) -> tuple[float, Interval]:
@@ -163,19 +214,20 @@ def _root(function: Callable[[float], float], below: float, above: float) -> flo
 
 def mse(evidence: Evidence) -> tuple[float, Interval]:
     """Mean over samples of the mean squared error between output and target."""
-    return mean(_errors(evidence.outputs[0], evidence.targets))
+    return mean(_errors(array_of(evidence.outputs[0]), array_of(evidence.targets)))
 
 
 def mean(scores: Scores) -> tuple[float, Interval]:
     """The mean of per-sample `scores` with its bootstrap interval."""
-    return float(scores.mean()), _bootstrap(lambda weights: weights @ scores / len(scores), len(scores))
+    return float(scores.mean()), bootstrap(lambda weights: weights @ scores / len(scores), len(scores))
 
 
 def psnr(evidence: Evidence) -> tuple[float, Interval]:
     """Peak signal-to-noise ratio 10 log10(peak² / MSE) in dB, peak being the targets' largest less their smallest
     value and MSE that of all samples together (ITU-T J.340, 5.2, over a set instead of a video)."""
     value, interval = mse(evidence)
-    peak = float(evidence.targets.max()) - float(evidence.targets.min())
+    targets = array_of(evidence.targets)
+    peak = float(targets.max()) - float(targets.min())
     if not value or not peak:
         raise Unmeasurable("PSNR is infinite: the outputs equal their targets, or the targets are all the same")
     low, high = (_decibel(peak**2, error) for error in reversed(interval or (0.0, 0.0)))  # more error, less ratio
@@ -184,8 +236,9 @@ def psnr(evidence: Evidence) -> tuple[float, Interval]:
 
 def sqnr(evidence: Evidence) -> tuple[float, Interval]:
     """Signal-to-quantization-noise ratio 10 log10(Σ target² / Σ (output - target)²) in dB."""
-    noise = _errors(evidence.outputs[0], evidence.targets)
-    signal = _errors(evidence.targets, None)
+    targets = array_of(evidence.targets)
+    noise = _errors(array_of(evidence.outputs[0]), targets)
+    signal = _errors(targets, None)
     if not noise.sum() or not signal.sum():
         raise Unmeasurable("SQNR is infinite: the outputs equal their targets, or the targets are all zero")
 
@@ -194,7 +247,7 @@ def sqnr(evidence: Evidence) -> tuple[float, Interval]:
             decibel: Scores = 10 * np.log10((weights @ signal) / (weights @ noise))
         return decibel
 
-    interval = _bootstrap(ratio, len(noise))
+    interval = bootstrap(ratio, len(noise))
     finite = interval is not None and all(map(math.isfinite, interval))
     return _decibel(float(signal.sum()), float(noise.sum())), interval if finite else None
 
@@ -218,17 +271,41 @@ def _errors(outputs: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> Scor
     return found
 
 
-def _bootstrap(statistic: Callable[[Scores], Scores], samples: int) -> Interval:
+def ratio(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> tuple[float, Interval]:
+    """Σ parts / Σ wholes over samples, each of which has one of either, with its bootstrap interval. Raises
+    Unmeasurable where the wholes are nothing."""
+    above, below = parts.astype(np.float64), wholes.astype(np.float64)
+    if not below.sum():
+        raise Unmeasurable("no sample has anything to be counted")
+
+    def statistic(weights: Scores) -> Scores:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Scores = (weights @ above) / (weights @ below)
+        return found
+
+    return float(above.sum() / below.sum()), bootstrap(statistic, len(above))
+
+
+def array_of(given: Given) -> npt.NDArray[Any]:
+    """Raises Unmeasurable of texts and of samples of different lengths."""
+    if isinstance(given, np.ndarray):
+        return given
+    kind = "samples of different lengths" if isinstance(given, Ragged) else "texts"
+    raise Unmeasurable(f"{kind} are no array (N, …), which is needed")
+
+
+def bootstrap(statistic: Callable[[Scores], Scores], samples: int, resamples: int = RESAMPLES) -> Interval:
     """The 2.5th and 97.5th percentile of `statistic` over resamples, which it is given as how often each sample was
-    drawn, (resamples, samples). None for fewer than two samples."""
+    drawn, (resamples, samples). None for fewer than two samples. A resample without a value (NaN) is left out."""
     if samples < 2:
         return None
     rng = np.random.default_rng(0)
     step = samples_a_piece((0, samples), np.float64)
     even = np.full(samples, 1 / samples)
     drawn = [
-        statistic(rng.multinomial(samples, even, size=min(step, RESAMPLES - done)).astype(np.float64))
-        for done in range(0, RESAMPLES, step)
+        statistic(rng.multinomial(samples, even, size=min(step, resamples - done)).astype(np.float64))
+        for done in range(0, resamples, step)
     ]
-    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
+    found = np.concatenate(drawn)
+    low, high = np.percentile(found[~np.isnan(found)], [2.5, 97.5])
     return float(low), float(high)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
@@ -75,13 +75,32 @@ class CheckRecord(Value):
     outputs: tuple[OutputParity, ...] = ()
 
 
+class FedRecord(Value):
+    """The file's input number `input` is fed from its output number `output` of the inference before; `initial` is what
+    it holds at first: a number, or nested lists of its shape. `keep`: the output is a result as well."""
+
+    output: int
+    input: int
+    initial: float | list[JsonValue] = 0.0
+    keep: bool = False
+
+
+class BesideFile(Value):
+    """A file that belongs to a variant's main one, such as weights an ONNX file keeps outside of itself."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
 class Artifact(Value):
-    """A built variant: one file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
+    """A built variant: its file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
 
     key: str
     file: str
     sha256: str
-    size_bytes: int
+    size_bytes: int = Field(description="of the file and of those beside it")
+    beside: tuple[BesideFile, ...] = Field(default=(), description="the files that belong to it")
     format: str
     recipe: str
     engine: str
@@ -89,6 +108,8 @@ class Artifact(Value):
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
+    signature: str = Field(default="", description="the file's entry that is run; empty: its default")
+    fed: tuple[FedRecord, ...] = Field(default=(), description="the file's inputs fed from its outputs")
     shapes: tuple[tuple[int, ...], ...] = Field(default=(), description="its inputs are given, where not its own")
     delegated: int | None = None
     operators: int | None = None
@@ -204,6 +225,7 @@ class Accuracy(Value):
     """A metric over the evaluation samples; `value` and `ci95` are in `unit`."""
 
     metric: str | None = None
+    output: str | None = Field(default=None, description="of the model's, where the metric names one; several by comma")
     value: float | None = None
     ci95: tuple[float, float] | None = None
     higher_is_better: bool = True
@@ -213,6 +235,19 @@ class Accuracy(Value):
     delta: float | None = Field(default=None, description="less the value of the fp32 variant that is placed alike")
     delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
     delta_reason: str = ""
+
+
+class Confusion(Value):
+    """How a classifier's answers, the class of the largest score, are spread over the classes; by class in the order of
+    its scores."""
+
+    output: str | None = Field(default=None, description="as of `Accuracy`")
+    support: tuple[int, ...] = Field(description="samples whose label the class is")
+    right: tuple[int, ...] = Field(description="of them, answered so")
+    answered: tuple[int, ...] = Field(description="samples answered so, whatever their label")
+    confused: tuple[tuple[int, int, int], ...] = Field(
+        default=(), description="label, answer, samples: the most frequent first, at most 200"
+    )
 
 
 class Parity(Value):
@@ -294,6 +329,7 @@ class Engine(Value):
     options: dict[str, OptionValue] = Field(default={}, description="all that the engine takes, as they were")
     notes: tuple[str, ...] = ()
     state: tuple[str, ...] = Field(default=(), description="what the file remembers from one inference to the next")
+    reset: str = Field(default="", description="when the state was started anew: never, per sample, per sequence of N")
 
 
 class Reading(Value):
@@ -337,6 +373,7 @@ class CellResult(Value):
     accelerator: str = "cpu"
     processors: tuple[int, ...] = Field(default=(), description="those it was held to; empty: to none")
     engine_options: dict[str, OptionValue] = Field(default={}, description="where they are not the default")
+    signature: str = Field(default="", description="the entry of the model's file that ran; empty: it names none")
     emulated: bool
     status: Status
     size_bytes: int | None = None
@@ -347,6 +384,7 @@ class CellResult(Value):
     memory: Memory = Memory(reason="the cell did not run")
     accuracy: Accuracy = Accuracy(reason="the cell did not run")
     metrics: dict[str, Accuracy] = Field(default={}, description="all of the model's metrics; `accuracy` is the first")
+    confusion: tuple[Confusion, ...] = Field(default=(), description="of each output that a metric of classes is of")
     parity: Parity = Parity(reason="the cell did not run", disagreement_reason="the cell did not run")
     coverage: Coverage = Coverage(reason="the cell did not run")
     delegation: Delegation = Delegation(reason="the cell did not run")
@@ -369,6 +407,7 @@ class ModelRecord(Value):
     licence: str
     dataset: str | None = Field(description="where the evaluation data came from, with its fingerprint")
     no_accuracy_reason: str = ""
+    classes: tuple[str, ...] = Field(default=(), description="in the order of the scores, where the dataset names them")
     published: tuple[PublishedFigure, ...] = Field(default=(), description="what others reported of the model")
 
 

@@ -23,9 +23,20 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
-from edgerig.spec.metric import METRICS, Labels, Metric, has_binary_labels, load_metrics
-from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
-from edgerig.spec.recipe import FormatSpec, Lowering, RecipeSpec, load_formats, load_recipes
+from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
+from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
+from edgerig.spec.model import ModelSpec, TensorSpec
+from edgerig.spec.named import Named, named
+from edgerig.spec.recipe import (
+    FormatSpec,
+    Lowering,
+    OwnRecipe,
+    RecipeSpec,
+    load_formats,
+    load_recipes,
+    recipes_with,
+)
+from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
@@ -48,8 +59,10 @@ __all__ = [
     "CPU",
     "METRICS",
     "PACKAGE",
+    "Asked",
     "AudioSpec",
     "BuildSettings",
+    "CalibrationMethod",
     "DatasetSpec",
     "Device",
     "DeviceKind",
@@ -66,10 +79,13 @@ __all__ = [
     "Lowering",
     "Metric",
     "ModelSpec",
+    "Named",
     "OptionValue",
+    "OwnRecipe",
     "Program",
     "PublicPage",
     "PublishedFigure",
+    "RecipeOptions",
     "RecipeSpec",
     "RemoteDevice",
     "RunSettings",
@@ -83,9 +99,11 @@ __all__ = [
     "TableSpec",
     "TensorSpec",
     "apart",
+    "asked",
     "file_source",
     "file_state",
     "has_binary_labels",
+    "has_no_folder",
     "kind_named",
     "kind_of",
     "known_devices",
@@ -99,13 +117,16 @@ __all__ = [
     "load_sources",
     "load_sweep",
     "name_of_address",
+    "named",
     "nearest",
     "no_route",
     "on_device",
     "parse",
     "read_toml",
+    "recipes_with",
     "sha256_of",
     "shape_sets",
+    "split_entry",
     "unknown",
     "written",
     "written_shape",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -37,8 +37,11 @@ class Limits(Keyed):
 
     `agreement` is a floor: the share of samples with the float network's top class, of an output of indices the share
     of elements that are equal; of several outputs the least. `accuracy` is a floor too. `relative_error` is that of the
-    output furthest off.
+    output furthest off. `metrics` has limits of the models' metrics by their keys, `"scores=top1"`, each in its
+    metric's own unit (a share of 1): a floor where more is better, else at most that.
     """
+
+    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default={})
 
     @classmethod
     def row_keys(cls) -> Mapping[str, Quantity]:
@@ -88,7 +91,9 @@ class Budget(Strict):
 
     def limits(self, cell: str) -> Limits:
         here = (block.limit for block in self.cells if block.holds_for(cell))
-        return Limits(**_later_wins(*(each.given() for each in here)))
+        found = list(here)
+        metrics = _later_wins(*(each.metrics for each in found))
+        return Limits(metrics=metrics, **_later_wins(*(each.given() for each in found)))
 
 
 def _later_wins(*tables: Mapping[str, Number]) -> dict[str, Number]:

@@ -17,18 +17,32 @@ from pydantic import (
     model_validator,
 )
 
-from edgerig.spec.metric import Labels, load_metrics
+from edgerig.spec.metric import Labels, asked, load_metrics
 from edgerig.spec.toml import FACTORY, NAME, RECORDS, Factory, Strict, nearest
 
 Column = Annotated[str, StringConstraints(min_length=1)]
+LONGEST_METRIC = 400
 
 
 def _known_metric(value: str, info: ValidationInfo) -> str:
     recorded = bool(info.context and info.context.get(RECORDS))
-    known = re.fullmatch(NAME, value) is not None if recorded else value in load_metrics()
-    if not known and not re.fullmatch(FACTORY, value):
-        raise ValueError(f'no such metric; {nearest(value, load_metrics())}, or "file.py:function" for one of your own')
+    name = asked(value).metric
+    known = re.fullmatch(NAME, name) is not None if recorded else name in load_metrics()
+    if not known and not re.fullmatch(FACTORY, name):
+        raise ValueError(f'no such metric; {nearest(name, load_metrics())}, or "file.py:function" for one of your own')
+    if value.startswith("=") or len(value) > LONGEST_METRIC:
+        raise ValueError(f'"OUTPUT=METRIC" names an output of the model, in at most {LONGEST_METRIC} characters')
     return value
+
+
+def _by_output(value: object) -> object:
+    """A table of outputs, each with its metric or several, as the texts that it stands for."""
+    if not isinstance(value, dict):
+        return _sequence(value)
+    found = [(output, _sequence(metrics)) for output, metrics in value.items()]
+    if not all(isinstance(metrics, tuple | list) for _, metrics in found):
+        return value
+    return tuple(f"{output}={metric}" for output, metrics in found for metric in metrics)  # type: ignore[attr-defined]
 
 
 def _sequence(value: object) -> object:
@@ -39,8 +53,9 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int | float) else value
 
 
-Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_sequence)]
-"""One metric or several, the first being the one a variant is judged by."""
+Metrics = Annotated[tuple[Annotated[str, AfterValidator(_known_metric)], ...], BeforeValidator(_by_output)]
+"""One metric or several, the first being the one a variant is judged by: `"top1"`, `"scores=top1"` of the output of
+that name, or a table of outputs, `{ scores = "top1", age = ["mae", "r2"] }`."""
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers), Field(min_length=1)]
 """One number for all channels, or one per channel."""
 
@@ -154,9 +169,9 @@ KINDS = ("factory", "npz", "images", "table", "audio")
 class DatasetSpec(Strict):
     """Where the data comes from: exactly one of `KINDS`. Paths are relative to the model's folder.
 
-    `labels` says what outputs are held against: a class index or name ("class"), real numbers of the output's shape
-    ("values"), or the model's own input ("inputs", for an autoencoder). `classes` names the classes in the order of
-    the model's scores. At most `calibration` samples are calibrated on (by
+    `labels` says what outputs are held against (`spec.metric.Labels`), or of each output that has labels of its own
+    what that one is: `{ kind = "class", age = "values" }`. `classes` names the classes in the order of the model's
+    scores. At most `calibration` samples are calibrated on (by
     default all that an npz or a factory gives, else 256). `max_gib` bounds what the decoded data may
     take on this machine's disk, in GiB.
     """
@@ -166,7 +181,7 @@ class DatasetSpec(Strict):
     images: ImagesSpec | None = None
     table: TableSpec | None = None
     audio: AudioSpec | None = None
-    labels: Labels = "class"
+    labels: Labels | dict[str, Labels] = "class"
     classes: tuple[Column, ...] = ()
     calibration: PositiveInt | None = None
     max_gib: PositiveFloat = 16.0
@@ -179,12 +194,30 @@ class DatasetSpec(Strict):
             raise ValueError(f"give exactly one of {names} (given: {', '.join(given) or 'none'})")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError('"classes" names a class twice')
+        if self.labels == {}:
+            raise ValueError('"labels" names no output')
+        if self.kind in ("table", "audio", "images") and isinstance(self.labels, dict):
+            raise ValueError(f'"{self.kind}" has one kind of labels: those of several outputs come from npz or factory')
+        if self.table is not None and self.labels not in ("class", "values", "inputs"):
+            raise ValueError('"table" has labels = "class", "values" or "inputs"')
         if self.table is not None:
             if self.labels != "inputs" and not self.table.label:
                 raise ValueError('"table" needs the key "label"')
             if self.labels == "class" and len(self.table.label) > 1:
                 raise ValueError('"table.label" names several columns: that goes with labels = "values"')
         return self
+
+    @property
+    def sets(self) -> dict[str, Labels]:
+        """Its labels' kinds by the output they are of; "" where they are the only ones."""
+        return self.labels if isinstance(self.labels, dict) else {"": self.labels}
+
+    def labels_of(self, outputs: tuple[str, ...]) -> Labels | None:
+        """What the outputs are held against; None where each has labels of its own and it has none."""
+        if not isinstance(self.labels, dict):
+            return self.labels
+        named = (",".join(outputs), *outputs)
+        return next((self.labels[name] for name in named if name in self.labels), None)
 
     @property
     def kind(self) -> str:
@@ -197,9 +230,25 @@ def wrong_metric(named: tuple[str, ...], dataset: DatasetSpec | None) -> str:
         return f'metric "{named[0]}" needs a [dataset]' if named else ""
     if len(set(named)) != len(named):
         return f"a metric is named twice: {', '.join(named)}"
-    for metric in named:
+    for text in named:
+        metric = asked(text).metric
         row = load_metrics().get(metric)
-        if row is not None and dataset.labels not in row.labels:
+        if row is not None and (why := _wrong_outputs(text)):
+            return why
+        labels = dataset.labels_of(asked(text).outputs)
+        if row is not None and labels is None:
+            return f'metric "{text}": labels are of {", ".join(dataset.sets)}: write "OUTPUT={metric}" with one'
+        if row is not None and labels not in row.labels:
             wanted = " or ".join(f'"{kind}"' for kind in row.labels)
-            return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{dataset.labels}"'
+            return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{labels}"'
     return ""
+
+
+def _wrong_outputs(text: str) -> str:
+    """Why a metric cannot be taken of the outputs it is asked for, or ""; of no output named it may be."""
+    metric = asked(text)
+    takes = load_metrics()[metric.metric].takes
+    if len(metric.outputs) <= 1 or len(metric.outputs) == len(takes):
+        return ""
+    wanted = f"{len(takes)} outputs, {', '.join(takes)}" if takes else "one output"
+    return f'metric "{metric.metric}" is taken of {wanted}: "{text}" names {len(metric.outputs)}'

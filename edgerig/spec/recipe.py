@@ -7,8 +7,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from edgerig.errors import ConfigError
 from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
+from edgerig.spec.recipe_options import AUTO, OfferedValue, RecipeOptions, refusal
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
 
@@ -25,6 +27,8 @@ class Lowering(Strict):
     constant_dtypes: tuple[str, ...] = ()
     """Dtypes the file's weights are stored in; a built file without constants of each was not lowered (`check.py`).
     "int8|uint8" is either."""
+    offers: dict[str, tuple[OfferedValue, ...]] = Field(default={})
+    """Option of `RecipeOptions` → the values it can have here, the first being what is done when nothing is said."""
 
     @model_validator(mode="after")
     def _said(self) -> Self:
@@ -36,13 +40,48 @@ class Lowering(Strict):
 class RecipeSpec(Strict):
     """A quantization recipe, a row of `build/recipes.toml`; `load_recipes` gives `formats` a lowering for every format.
 
-    `calibration` says whether the recipe needs calibration data.
+    `calibration` says whether the recipe needs calibration data. `like` is the recipe this one is with other `options`:
+    what a builder knows how to lower is `kind`.
     """
 
     name: str
-    summary: str
-    calibration: bool
-    formats: dict[FormatName, Lowering]
+    summary: str = ""
+    calibration: bool = False
+    formats: dict[FormatName, Lowering] = Field(default={})
+    like: str = ""
+    options: RecipeOptions = RecipeOptions()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.like and not (self.summary and self.formats):
+            raise ValueError('give "summary", "calibration" and "formats", or "like" with "options"')
+        return self
+
+    @property
+    def kind(self) -> str:
+        return self.like or self.name
+
+    def by_device(self, format_name: str) -> bool:
+        """Is the range of weights settled for each device apart?"""
+        return self.options.reduce_range == AUTO and AUTO in self.formats[format_name].offers.get("reduce_range", ())
+
+    def with_reduced(self, reduced: bool) -> RecipeSpec:
+        """The same, where it depends on the device, with `reduce_range` settled."""
+        if self.options.reduce_range != AUTO:
+            return self
+        return self.model_copy(update={"options": self.options.model_copy(update={"reduce_range": reduced})})
+
+    def method(self, format_name: FormatName) -> OfferedValue:
+        """How ranges are made of what calibration sees: as chosen, else as the format does."""
+        return self.options.calibration_method or self.formats[format_name].offers["calibration_method"][0]
+
+
+class OwnRecipe(Strict):
+    """A recipe of a sweep's own: another one with other options."""
+
+    like: str
+    summary: str = ""
+    options: RecipeOptions = RecipeOptions()
 
 
 class FormatSpec(Strict):
@@ -88,12 +127,56 @@ def load_recipes() -> dict[str, RecipeSpec]:
 
     Raises ConfigError where a recipe names a format, or a format a recipe, that there is none of.
     """
-    recipes = load_rows(RecipeSpec, "recipe")
+    rows = load_rows(RecipeSpec, "recipe")
+    recipes = {name: row for name, row in rows.items() if not row.like}
     for name, recipe in recipes.items():
         _all_known("format", recipe.formats, load_formats(), f"[recipe.{name}]")
     for name, row in load_formats().items():
         _all_known("recipe", row.recipes, recipes, f"[format.{name}]")
-    return {name: recipe.model_copy(update={"formats": _lowerings(recipe)}) for name, recipe in recipes.items()}
+    known = {name: recipe.model_copy(update={"formats": _lowerings(recipe)}) for name, recipe in recipes.items()}
+    for name, other in rows.items():
+        if other.like:
+            given = OwnRecipe(like=other.like, summary=other.summary, options=other.options)
+            known[name] = _own(name, given, known)
+    return known
+
+
+def recipes_with(own: Mapping[str, OwnRecipe]) -> dict[str, RecipeSpec]:
+    """Every recipe by name, with a sweep's own behind the others. Raises ConfigError."""
+    recipes = load_recipes()
+    return recipes | {name: _own(name, row, recipes) for name, row in own.items()}
+
+
+def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> RecipeSpec:
+    where = f"[recipe.{name}]"
+    if name in recipes:
+        raise ConfigError(f"{where}: there is such a recipe already", hint="give it another name")
+    if row.like not in recipes:
+        raise unknown("recipe", row.like, recipes, f'{where}: key "like"')
+    base = recipes[row.like]
+    if base.like:
+        raise ConfigError(f"{where}: {row.like} is itself like {base.like}", hint=f'write like = "{base.like}"')
+    if row.options == RecipeOptions():
+        raise ConfigError(f"{where}: it is {row.like} and nothing else", hint='give it "options"')
+    if row.options.calibrates and not base.calibration:
+        raise ConfigError(
+            f"{where}: {row.like} takes no ranges from calibration data",
+            hint="leave calibration_method and calibration_samples out, or choose int8-static",
+        )
+    return base.model_copy(
+        update={
+            "name": name,
+            "like": row.like,
+            "summary": row.summary or f"{row.like} with options of one's own",
+            "options": row.options,
+            "formats": {each: _chosen(name, row, each, lowering) for each, lowering in base.formats.items()},
+        }
+    )
+
+
+def _chosen(name: str, row: OwnRecipe, format_name: str, lowering: Lowering) -> Lowering:
+    why = lowering.unsupported or refusal(row.options, name, format_name, lowering.offers)
+    return Lowering(unsupported=why) if why else lowering
 
 
 def _lowerings(recipe: RecipeSpec) -> dict[FormatName, Lowering]:

@@ -11,12 +11,13 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
-from edgerig.spec.recipe import load_formats, load_recipes
+from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
 from edgerig.spec.shapes import Shapes
 from edgerig.spec.source import load_sources
 from edgerig.spec.sweep_paths import from_its_folder
-from edgerig.spec.toml import AS_IS, FormatName, Source, Strict, nearest, parse, read_toml, unknown
+from edgerig.spec.toml import AS_IS, FormatName, Name, Source, Strict, nearest, parse, read_toml, unknown
 
 
 class RunSettings(Strict):
@@ -100,12 +101,16 @@ class SweepSpec(Strict):
     are tried one after another, one without a key being the model's own shapes."""
     dataset: Path | None = None
     """An npz for the models that are files."""
+    metric: Metrics = ()
+    """What the models that are files are evaluated by (none: top1); `"scores=top1"` of the output of that name."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
     """What is built: `edgerig formats` lists them."""
     recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)
     """How it is quantized: `edgerig recipes` lists them."""
+    recipe: dict[Name, OwnRecipe] = Field(default={})
+    """Recipes of one's own: others with other options, by name (`spec.recipe_options`)."""
     devices: tuple[str, ...] = Field(default=("local",), min_length=1)
     """Names of files in `devices/`, or addresses: `ssh://pi@rpi4.local`, `adb:SERIAL`."""
     threads: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(1,), min_length=1)
@@ -132,6 +137,10 @@ class SweepSpec(Strict):
         """Were recipes asked for? A ready file is built from only then."""
         return "recipes" in self.model_fields_set
 
+    def known_recipes(self) -> dict[str, RecipeSpec]:
+        """Every recipe by name, the sweep's own too. Raises ConfigError."""
+        return recipes_with(self.recipe)
+
 
 def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
     """The sweep in `path` (None: the quickstart), with `overrides` from flags on top: paths in the file are relative to
@@ -146,7 +155,7 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
     for key, what, named, known in (
         ("formats", "format", sweep.formats, tuple(load_formats())),
         ("sources", "source", sweep.sources, tuple(load_sources())),
-        ("recipes", "recipe", sweep.recipes, (*load_recipes(), AS_IS)),
+        ("recipes", "recipe", sweep.recipes, (*sweep.known_recipes(), AS_IS)),
         ("options", "format", sweep.options, tuple(load_formats())),
     ):
         for name in named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
-from edgerig.spec import AS_IS, load_recipes
+from edgerig.spec import AS_IS, OwnRecipe, load_recipes
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
@@ -36,7 +37,8 @@ def conclude(run: RunFolder) -> Results:
 
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
-    known["shapes"] = run.file.plan.models[cell.model_id].shapes
+    model = run.file.plan.models[cell.model_id]
+    known |= {"shapes": model.shapes, "signature": model.signature}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
@@ -75,7 +77,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             alone=core,
         )
         found = measured(ran)
-        known["coverage"] = _coverage(cell, prepared)
+        known["coverage"] = _coverage(cell, prepared, run.file.plan.sweep.recipe)
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | vars(found), status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
@@ -124,9 +126,9 @@ def _fp32_sibling(
         return None, f"{sibling} cannot be read: {error.message}"
 
 
-def _coverage(cell: Cell, prepared: Prepared | None) -> Coverage:
-    """How much of the evaluation data a calibrated recipe's ranges do not cover."""
-    recipe = load_recipes().get(cell.recipe)
+def _coverage(cell: Cell, prepared: Prepared | None, own: Mapping[str, OwnRecipe]) -> Coverage:
+    """How much of the evaluation data a calibrated recipe's ranges do not cover; `own` are the sweep's recipes."""
+    recipe = load_recipes().get(own[cell.recipe].like if cell.recipe in own else cell.recipe)
     if recipe is None or not recipe.calibration:
         return Coverage(reason="the recipe takes no ranges from calibration data")
     if prepared is None or prepared.outside is None:
@@ -167,5 +169,6 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         licence=spec.licence,
         dataset=dataset,
         no_accuracy_reason=spec.no_accuracy_reason,
+        classes=() if spec.dataset is None else spec.dataset.classes,
         published=spec.published,
     )

@@ -289,6 +289,7 @@ class _Sweep:
             store=self.store.root,
             run_folder=self.run.path,
             recipes=tuple(variant.recipe for variant in variants(tuple(cells))),
+            own=self.plan.sweep.recipe,
             options=self.plan.sweep.options.get(format_name, {}),
             timeout_s=self.plan.sweep.build.timeout_s,
             queue=self.scratch / f"{model}-{format_name}",
@@ -344,6 +345,8 @@ class _Sweep:
             self._record(pipeline.not_built(cell, failure, "build", built))
             return
         self.run.keep_artifact(cell, built.artifact, self.store)
+        if built.reduced is not None:
+            self.run.keep_artifact(cell, built.reduced, self.store, "-reduced")
         ready = CellTask(
             cell=cell,
             model=task.model,

@@ -48,7 +48,9 @@ def _of_builds(plan: Plan, cells: tuple[Cell, ...], store: Store) -> Iterator[_N
             yield _Need(f"to prepare {name}", reads)
         for each, recipes in formats.items():
             options = plan.sweep.options.get(each, {})
-            if prepared is None or not spawn.all_built(model, each, recipes, options, prepared, store):
+            if prepared is None or not spawn.all_built(
+                model, each, recipes, options, prepared, store, plan.sweep.recipe
+            ):
                 yield _Need(f"to build {name}-{each}", builds[each])
 
 

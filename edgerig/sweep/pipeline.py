@@ -30,11 +30,13 @@ from edgerig.errors import (
     foreseen,
     says_full,
 )
+from edgerig.measure.cell import names_of
 from edgerig.measure.raw import attempts_of
 from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
-from edgerig.spec import DeviceSpec, FormatName, ModelSpec, RunSettings, Strict, kind_of
+from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
+from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
 
@@ -48,6 +50,8 @@ class BuildTask(Strict):
     model: ModelSpec
     format: FormatName
     recipes: tuple[str, ...]
+    own: dict[str, OwnRecipe]
+    """The sweep's recipes beside edgerig's."""
     options: dict[str, str]
     timeout_s: float
     store: Path
@@ -96,6 +100,7 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
             task.timeout_s,
             Store(task.store),
             task.logs,
+            task.own,
             task.queue,
             joins=joins,
         )
@@ -126,26 +131,32 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
     raw = task.cell.raw
     device: DeviceRecord | None = None
+    built = task.built
     try:
-        artifact = task.built.artifact
         store = Store(task.store)
-        folder = store.find("artifact", artifact.key) if artifact is not None else None
         data = store.find("data", task.prepared.data_key)
-        if artifact is None or folder is None or data is None:
+        if built.artifact is None or store.find("artifact", built.artifact.key) is None or data is None:
             return _lost_from_store(task)
-        inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
-        inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
         into = fresh_folder(task.run_folder, raw)
-        _keep_host_outputs(folder, into)
         with sessions.turn(task.device) as opened:
             device = opened.probe()
+            built = task.built.on(device)
+            artifact = built.artifact
+            folder = store.find("artifact", artifact.key) if artifact is not None else None
+            if artifact is None or folder is None:
+                return _lost_from_store(task)
+            _keep_host_outputs(folder, into)
+            inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
+            inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
-            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, before=device))
+            anew = resets(task.model.stream, len(inputs[0]))
+            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, device, anew))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        take_own_metrics(task.model, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
+        names = names_of(task.prepared.outputs, artifact)
+        take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
         raise
     except Exception as error:
@@ -154,12 +165,12 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             raise not_kept(task.run_folder, failure.message) from error
         if isinstance(failure, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, failure, task.built, device, raw)
+        return failed(task.cell, failure, built, device, raw)
     return Outcome(
         cell=task.cell.id,
         status="ok",
         artifact=artifact,
-        build=with_log(task.built, task.cell),
+        build=with_log(built, task.cell),
         device=device,
         after=after,
         raw=raw,

@@ -114,11 +114,18 @@ def run_tflite(path: Path, samples: np.ndarray) -> np.ndarray:
 
     interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
+    given, found = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    if given["dtype"] == np.int8:
+        scale, zero = given["quantization"]
+        samples = np.clip(np.rint(samples / scale) + zero, -128, 127).astype(np.int8)
     outputs = []
     for index in range(len(samples)):
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], samples[index : index + 1])
+        interpreter.set_tensor(given["index"], samples[index : index + 1])
         interpreter.invoke()
-        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+        outputs.append(interpreter.get_tensor(found["index"]))
+    if found["dtype"] == np.int8:
+        scale, zero = found["quantization"]
+        outputs = [((output.astype(np.float32) - zero) * scale).astype(np.float32) for output in outputs]
     return np.concatenate(outputs)
 
 

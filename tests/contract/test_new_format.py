@@ -27,6 +27,7 @@ from edgerig.spec import (
     RunSettings,
     SweepSpec,
     load_models,
+    load_recipes,
 )
 
 pytestmark = pytest.mark.contract
@@ -81,7 +82,8 @@ def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: 
         model=model,
         format="plain",
         options={},
-        keys={recipe: spawn._key(model, "plain", recipe, {}, found)},
+        keys={recipe: spawn._key(model, "plain", recipe, load_recipes(), {}, found)},
+        recipes={name: row for name, row in load_recipes().items() if name == recipe},
         store=store.root,
         data_key=found.data_key,
         timeout_s=60,

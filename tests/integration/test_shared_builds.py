@@ -28,7 +28,9 @@ def build(
     (folder / "queue").mkdir(parents=True, exist_ok=True)
     store, logs = Store(folder / "store"), folder / "logs"
     queue_of = folder / "queue"
-    return spawn.build_variants(model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, queue_of, joins=joins)
+    return spawn.build_variants(
+        model, "onnx", list(recipes), {}, prepared, 300.0, store, logs, {}, queue_of, joins=joins
+    )
 
 
 def files(folder: Path, outcomes: Sequence[BuildOutcome]) -> dict[str, bytes]:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def spread(evidence: Evidence) -> tuple[float, tuple[float, float] | None]:
-    from edgerig.measure.metrics import mean
+    from edgerig.measure.metrics import array_of, mean
 
-    (output,) = evidence.outputs
+    output = array_of(*evidence.outputs)
     flat = output.reshape(len(output), -1).astype("float64")
     return mean(flat.max(axis=1) - flat.min(axis=1))
 

@@ -18,9 +18,10 @@ from torch import nn
 from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup, quantize_
 
 from edgerig.build.builder import Built
+from edgerig.build.calibration import Method
 from edgerig.build.formats import LISTED, converting, left_in_float, required, samples_of, trace_inputs
 from edgerig.build.formats.executorch_lowering import Plan, lower_quantized
-from edgerig.build.formats.executorch_quantizer import DynamicQuantizer, StaticQuantizer, quantized
+from edgerig.build.formats.executorch_quantizer import DynamicQuantizer, StaticQuantizer, StaticSettings, quantized
 from edgerig.build.formats.pte import Program
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
@@ -44,7 +45,7 @@ class ExecutorchBuilder:
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`. The option `backend = "portable"` lowers float recipes only."""
-        if self._backend == "portable" and recipe.name not in PORTABLE_RECIPES:
+        if self._backend == "portable" and recipe.kind not in PORTABLE_RECIPES:
             raise UnsupportedRecipe(
                 f"{recipe.name}: ExecuTorch's portable kernels compute quantized operators in float",
                 hint='choose backend = "xnnpack", or fp32 or fp16',
@@ -59,7 +60,7 @@ class ExecutorchBuilder:
         delegated = sum(program.nodes().values())
         if self._backend == "portable":
             notes = (*notes, "no backend: every operator runs on ExecuTorch's portable kernels")
-        elif recipe.name != "fp32":
+        elif recipe.kind != "fp32":
             notes = (*notes, *left_in_float(program.in_float(every=recipe.calibration)))
         return Built(
             file=out,
@@ -73,7 +74,7 @@ class ExecutorchBuilder:
 
     def _write(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> tuple[str, ...]:
         """Lowers the recipe into the file `out`; what to note of it."""
-        match recipe.name:
+        match recipe.kind:
             case "fp32":
                 return self._lower(self._float_program(), out)
             case "fp16":
@@ -81,7 +82,7 @@ class ExecutorchBuilder:
             case "int8-dynamic":
                 return self._dynamic(out)
             case "int8-static":
-                return self._static(required(calibration, recipe.name), out)
+                return self._static(recipe, required(calibration, recipe.name), out)
             case "int4-weight":
                 return self._lower(self._grouped_int4(), out)
             case _:
@@ -120,16 +121,18 @@ class ExecutorchBuilder:
         plans = [Plan(make(True)), Plan(make(False), "convolutions stay in float32")]
         return lower_quantized("int8-dynamic", plans, self._samples, out)
 
-    def _static(self, calibration: Arrays, out: Path) -> tuple[str, ...]:
+    def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[str, ...]:
+        settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
+
         def make(elementwise: bool) -> Callable[[frozenset[str]], torch.fx.GraphModule]:
             return lambda float_nodes: quantized(
                 self._float_program(),
-                StaticQuantizer(float_nodes, elementwise=elementwise),
+                StaticQuantizer(float_nodes, settings, elementwise=elementwise),
                 samples_of(calibration, self._model.spec.inputs),
             )
 
         plans = [Plan(make(True)), Plan(make(False), "all but layers with weights stay in float32")]
-        return lower_quantized("int8-static", plans, self._samples, out)
+        return lower_quantized(recipe.name, plans, self._samples, out)
 
     def _grouped_int4(self) -> torch.export.ExportedProgram:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 import torch
 from torch import fx
-from torchao.quantization.pt2e import HistogramObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
+
+from edgerig.build.calibration import Extremes, Method, searched
 
 LARGEST = 1e15
 """`torch.histc` counts up to 3.4e15; values like these stand for "masked", not for a quantity."""
@@ -45,12 +47,15 @@ CLAMPS = frozenset(
 class RangeObserver(HistogramObserver):  # type: ignore[misc]  # torchao is Any to the type checker
     """HistogramObserver that finds its range once, and knows whether it saw what no range holds.
 
-    The library's own takes infinities out before it looks: a mask of -inf then gets the range of its zeros.
+    The library's own takes infinities out before it looks: a mask of -inf then gets the range of its zeros. It searches
+    for the least squared error, "mse", which is what None means; the other methods are `calibration`'s.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, method: Method | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self.unbounded = False
+        self._method = method if method is not None and method.name != "mse" else None
+        self._extremes = Extremes()
         self._found: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def forward(self, x_orig: torch.Tensor) -> torch.Tensor:
@@ -59,13 +64,22 @@ class RangeObserver(HistogramObserver):  # type: ignore[misc]  # torchao is Any 
             self.unbounded = True
             return x_orig
         self._found = None
+        self._extremes.see(x_orig.detach().numpy())
         observed: torch.Tensor = super().forward(x_orig)
         return observed
 
     def _non_linear_param_search(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self._found is None:
-            self._found = super()._non_linear_param_search()
+            self._found = super()._non_linear_param_search() if self._method is None else self._by(self._method)
         return self._found
+
+    def _by(self, method: Method) -> tuple[torch.Tensor, torch.Tensor]:
+        least, largest = self.min_val.item(), self.max_val.item()
+        if method.name == "moving-average":
+            least, largest = self._extremes.average
+        elif method.searches:
+            least, largest = searched(self.histogram.double().numpy(), least, largest, method)
+        return torch.tensor(least), torch.tensor(largest)
 
     def scale(self) -> float:
         return float(self.calculate_qparams()[0])
@@ -92,6 +106,18 @@ class WeightObserver(PerChannelMinMaxObserver):  # type: ignore[misc]  # torchao
         self.eps = torch.maximum(self.eps, least)
 
 
+class TensorWeightObserver(MinMaxObserver):  # type: ignore[misc]  # torchao is Any to the type checker
+    """The same with one scale of the whole tensor."""
+
+    def scales(self) -> torch.Tensor:
+        found: torch.Tensor = self.calculate_qparams()[0]
+        return found.reshape(1)
+
+    def raise_scales(self, least: torch.Tensor) -> None:
+        """`least`: one per channel, the largest of which counts."""
+        self.eps: torch.Tensor = torch.maximum(self.eps, least.max())
+
+
 def drop_unbounded(observed: fx.GraphModule) -> None:
     """Takes out the observers that saw an infinity, a NaN or a value beyond any scale: what they stand before stays
     float, and so does the operator that reads it."""
@@ -110,7 +136,7 @@ def floors(observed: fx.GraphModule) -> None:
         output = _output_observer(observed, node)
         inputs = [_observer(observed, _before_pad(source)) for source in node.args if isinstance(source, fx.Node)]
         scales = [module.scale() for module in inputs if isinstance(module, RangeObserver)]
-        weights = next((module for module in inputs if isinstance(module, WeightObserver)), None)
+        weights = next((module for module in inputs if isinstance(module, WeightObserver | TensorWeightObserver)), None)
         if weights is not None and scales:
             _fit_bias(observed, node, weights, scales[0])
             if output is not None:
@@ -124,11 +150,13 @@ def floors(observed: fx.GraphModule) -> None:
             output.raise_scale(scales[0] * scales[1] / LARGEST_RATIO)
 
 
-def _fit_bias(observed: fx.GraphModule, node: fx.Node, weights: WeightObserver, input_scale: float) -> None:
+def _fit_bias(
+    observed: fx.GraphModule, node: fx.Node, weights: WeightObserver | TensorWeightObserver, input_scale: float
+) -> None:
     bias = node.args[2] if len(node.args) > 2 else None
     if isinstance(bias, fx.Node) and bias.op == "get_attr":
         values = _attribute(observed, str(bias.target)).abs().detach()
-        if values.numel() == weights.scales().numel():
+        if weights.scales().numel() in (1, values.numel()):
             weights.raise_scales(values / (input_scale * LARGEST_BIAS))
 
 

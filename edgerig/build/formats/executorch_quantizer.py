@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -26,6 +27,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig, QuantizationSpec
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+from edgerig.build.calibration import Method
 from edgerig.build.formats.executorch_layout import channels_last
 from edgerig.build.formats.executorch_observers import (
     CLAMPS,
@@ -33,6 +35,7 @@ from edgerig.build.formats.executorch_observers import (
     SMALLEST,
     SUMS,
     RangeObserver,
+    TensorWeightObserver,
     WeightObserver,
     drop_unbounded,
     floors,
@@ -118,10 +121,24 @@ def _bounds(node: fx.Node) -> tuple[float | None, float | None] | None:
     return float(low), None if high is None else float(high)
 
 
-class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is Any to the type checker
-    """Weights int8 by output channel, activations int8 by tensor; `float_nodes` are left alone."""
+@dataclass(frozen=True)
+class StaticSettings:
+    """`method` None: as torchao's HistogramObserver does. `per_tensor`: one scale per weight tensor."""
 
-    def __init__(self, float_nodes: frozenset[str] = frozenset(), *, elementwise: bool = True) -> None:
+    method: Method | None = None
+    per_tensor: bool = False
+
+
+class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is Any to the type checker
+    """Weights int8 by output channel or tensor, activations int8 by tensor; `float_nodes` are left alone."""
+
+    def __init__(
+        self,
+        float_nodes: frozenset[str] = frozenset(),
+        settings: StaticSettings = StaticSettings(),  # frozen
+        *,
+        elementwise: bool = True,
+    ) -> None:
         super().__init__()
         self._float_nodes = float_nodes
         self._elementwise = elementwise
@@ -130,9 +147,10 @@ class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is 
             quant_min=-128,
             quant_max=127,
             qscheme=torch.per_tensor_affine,
-            observer_or_fake_quant_ctr=RangeObserver.with_args(eps=SMALLEST),
+            observer_or_fake_quant_ctr=RangeObserver.with_args(method=settings.method, eps=SMALLEST),
         )
-        self.set_global(QuantizationConfig(activation, activation, _weights(), None))
+        weights = _tensor_weights() if settings.per_tensor else _weights()
+        self.set_global(QuantizationConfig(activation, activation, weights, None))
         self.set_filter_function(lambda node: node.name not in float_nodes and node.target not in UNSUPPORTED)
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
@@ -216,6 +234,16 @@ def _weights() -> QuantizationSpec:
         qscheme=torch.per_channel_symmetric,
         ch_axis=0,
         observer_or_fake_quant_ctr=WeightObserver.with_args(eps=SMALLEST),
+    )
+
+
+def _tensor_weights() -> QuantizationSpec:
+    return QuantizationSpec(
+        dtype=torch.int8,
+        quant_min=-127,
+        quant_max=127,
+        qscheme=torch.per_tensor_symmetric,
+        observer_or_fake_quant_ctr=TensorWeightObserver.with_args(eps=SMALLEST),
     )
 
 

@@ -6,7 +6,6 @@ All files keep the source's layout, and inputs and outputs of the float graph's 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 
 import onnx
@@ -24,6 +23,7 @@ from edgerig.build.formats import (
 )
 from edgerig.build.formats.onnx_graph import NORMALIZATIONS, constants, float_weighted, read
 from edgerig.build.formats.onnx_kernels import computed_in_float
+from edgerig.build.onnx_weights import copy_whole, save
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import UnsupportedRecipe
@@ -55,7 +55,7 @@ class OnnxBuilder:
         with converting(f'lowering model "{self._model.spec.name}" to ONNX {recipe.name}'):
             left = self._lower(recipe, calibration, out)
         graph = read(out)
-        if recipe.name != "fp32":
+        if recipe.kind != "fp32":
             norms = NORMALIZATIONS if recipe.calibration else ()
             left = (*left, *(n.op_type for n in graph.graph.node if n.op_type in norms))
             left = (*left, *(node.op_type for node in float_weighted(graph)))
@@ -74,18 +74,17 @@ class OnnxBuilder:
 
     def _lower(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> tuple[str, ...]:
         """Writes the variant; gives the operators without weights that were kept in float32, one entry each."""
-        match recipe.name:
+        match recipe.kind:
             case "fp32":
-                shutil.copyfile(self._float, out)
+                copy_whole(self._float, out)
             case "fp16":
                 half, kept = onnx_half.convert(onnx_float.modernise(onnx.load(self._float)))
-                onnx.save(half, out)
+                save(half, out)
                 return kept
             case "int8-dynamic":
-                onnx_dynamic.quantize(self._graph(), out)
+                onnx_dynamic.quantize(self._graph(), out, recipe)
             case "int8-static" | "int8-static-unsigned":
-                samples = required(calibration, recipe.name)
-                return onnx_static.quantize(self._graph(), samples, out, unsigned=recipe.name == "int8-static-unsigned")
+                return onnx_static.quantize(self._graph(), required(calibration, recipe.name), out, recipe)
             case "int8-weight":
                 onnx_blocks.quantize(self._graph(), 8, out)
             case "int4-weight":

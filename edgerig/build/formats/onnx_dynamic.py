@@ -15,14 +15,16 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, has_matrix, held, weights_of
 from edgerig.build.formats.onnx_unsigned import sign_tables, widen
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import UnsupportedRecipe
+from edgerig.spec import RecipeSpec
 
 LARGE_TABLE = 16_384
 """Numbers in an embedding table from which storing it in 8 bits is worth a DequantizeLinear behind the look-up."""
 OPERATORS = (*MATRIX_OPERATORS, "LSTM", "Gather")
 
 
-def quantize(prepared: Path, out: Path) -> None:
+def quantize(prepared: Path, out: Path, recipe: RecipeSpec) -> None:
     """Writes the graph in `prepared` to `out`. Raises UnsupportedRecipe when it has nothing to quantize."""
     model = onnx.load(prepared)
     constants = held(model)
@@ -30,7 +32,7 @@ def quantize(prepared: Path, out: Path) -> None:
     left = [node.name for node in candidates if not _worthwhile(node, constants)]
     if len(left) == len(candidates):
         raise UnsupportedRecipe(
-            "int8-dynamic: ONNX Runtime quantizes the weights of MatMul and Gemm only (of two axes), of LSTM and of "
+            f"{recipe.name}: ONNX Runtime quantizes the weights of MatMul and Gemm only (of two axes), of LSTM and of "
             f"embeddings of {LARGE_TABLE} numbers or more, and the model has none that are constant",
             hint="choose int8-static, or another format",
         )
@@ -38,14 +40,16 @@ def quantize(prepared: Path, out: Path) -> None:
         str(prepared),
         str(out),
         weight_type=QuantType.QInt8,
-        per_channel=True,
+        per_channel=not recipe.options.per_tensor,
+        reduce_range=recipe.options.reduce_range is True,
+        use_external_data_format=bool(external_files(prepared)),
         op_types_to_quantize=list(OPERATORS),
         nodes_to_exclude=left,
     )
     quantized = onnx.load(out)
     sign_tables(quantized)
     widen(quantized, shared_only=True)
-    onnx.save(quantized, out)
+    save(quantized, out)
 
 
 def _worthwhile(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:

@@ -5,26 +5,22 @@ ONNX Runtime's quantizer marks what computes in integers; here it is told what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+from onnx import TensorProto, numpy_helper
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from edgerig.build.formats.onnx_graph import consumers, held, input_tensors, producers, weights_of
+from edgerig.build.calibration import Method
+from edgerig.build.formats.onnx_graph import consumers, held, producers, weights_of
 from edgerig.build.formats.onnx_pairs import bypass
+from edgerig.build.formats.onnx_ranges import observe
 from edgerig.build.formats.onnx_unsigned import widen
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
+from edgerig.spec import RecipeSpec
 
 INTEGER_OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather"),
@@ -46,15 +42,16 @@ MOVING_OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Tra
 """They hand values on unchanged."""
 
 
-def quantize(prepared: Path, calibration: Arrays, out: Path, *, unsigned: bool) -> tuple[str, ...]:
+def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec) -> tuple[str, ...]:
     """Writes the graph in `prepared`, quantized by the ranges it has on `calibration`, to `out`; its weights signed
-    around 0, or `unsigned` around 128 (`onnx_unsigned`).
+    around 0, or unsigned around 128 (`onnx_unsigned`), as the recipe says.
 
     Gives the operators kept in float because of infinities and masks, one entry each.
     """
     model = onnx.load(prepared)
     ranges = prepared.with_suffix(".ranges.json")
-    bounds = _observe(prepared, _Reader(input_tensors(model), calibration), ranges)
+    ranges.unlink(missing_ok=True)  # another recipe's
+    bounds = observe(prepared, calibration, INTEGER_OPERATORS, Method.of(recipe, "onnx"), ranges)
     mixed, coarse = _mixed(model, bounds)
     spoilt = _spoilt(model, bounds)
     left = {node.name: node for node in (*spoilt, *mixed, *_after_outputs(model))}
@@ -62,8 +59,10 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, *, unsigned: bool) 
         str(prepared),
         str(out),
         quant_format=QuantFormat.QDQ,
+        use_external_data_format=bool(external_files(prepared)),
         op_types_to_quantize=list(INTEGER_OPERATORS),
-        per_channel=True,
+        per_channel=not recipe.options.per_tensor,
+        reduce_range=recipe.options.reduce_range is True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         nodes_to_exclude=list(left),
@@ -74,45 +73,10 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, *, unsigned: bool) 
     quantized = onnx.load(out)
     kept = [node for node in quantized.graph.node if node.op_type in INTEGER_OPERATORS]
     bypass(quantized, coarse, {node.name for node in kept} - left.keys())
-    widen(quantized, shared_only=not unsigned)
-    onnx.save(quantized, out)
+    widen(quantized, shared_only=recipe.kind != "int8-static-unsigned")
+    save(quantized, out)
     weightless = [node for node in left.values() if not weights_of(node, held(model))]
     return tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
-    """Feeds one calibration sample a call, by input name, in the graph's own dtypes."""
-
-    def __init__(self, inputs: Iterable[onnx.ValueInfoProto], calibration: Arrays) -> None:
-        tensors = {tensor.name: tensor.type.tensor_type for tensor in inputs}
-        self._samples = (
-            {
-                name: np.asarray(array[index], helper.tensor_dtype_to_np_dtype(tensor.elem_type), order="C").reshape(
-                    [axis.dim_value for axis in tensor.shape.dim]
-                )
-                for (name, tensor), array in zip(tensors.items(), calibration, strict=True)
-            }
-            for index in range(len(calibration[0]))
-        )
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._samples, None)
-
-
-def _observe(prepared: Path, reader: _Reader, cache: Path) -> dict[str, tuple[float, float]]:
-    """The least and largest value of each float tensor over the calibration data; also written to `cache`, where
-    `quantize_static` reads them."""
-    calibrator = create_calibrator(
-        prepared,
-        list(INTEGER_OPERATORS),
-        augmented_model_path=str(prepared.with_suffix(".augmented.onnx")),
-        calibrate_method=CalibrationMethod.MinMax,
-    )
-    calibrator.collect_data(reader)
-    found = calibrator.compute_data()
-    save_tensors_data(found, cache)
-    ranges = {name: data.range_value for name, data in found.items()}
-    return {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ranges.items()}
 
 
 def _spoilt(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> list[onnx.NodeProto]:

@@ -4,8 +4,8 @@ Quantizing the float flatbuffer, rather than converting a PT2E-quantized program
 model and one path for all recipes; the two are equally accurate and fast on a CNN (relative error 0.016 and 0.017), and
 the PT2E route leaves a transformer's norms and attention in float.
 
-Files keep float32 inputs and outputs in every recipe, with QUANTIZE and DEQUANTIZE at the edges, so that quantizing the
-input is part of each timed inference as it is in the other formats.
+Files keep float32 inputs and outputs in every recipe but int8-full, with QUANTIZE and DEQUANTIZE at the edges, so that
+quantizing the input is part of each timed inference as it is in the other formats.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, required, samples_of, trace_inputs
-from edgerig.build.formats.tflite_float import prepare
+from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
 from edgerig.build.formats.tflite_quantize import quantize_dynamically, quantize_statically, quantize_weights
-from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, RECIPES
+from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, RECIPES, WHOLE
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
@@ -41,7 +41,7 @@ class TfliteBuilder:
         """See `FormatBuilder.build`. Files take NHWC where the source takes NCHW."""
         if self._layout is None:
             self._layout = self._converted()
-        if recipe.name == "fp32":
+        if recipe.kind == "fp32":
             shutil.copyfile(self._float, out)
             notes: tuple[str, ...] = ()
         else:
@@ -68,22 +68,33 @@ class TfliteBuilder:
         return layout
 
     def _quantize(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> tuple[str, ...]:
-        if recipe.name not in RECIPES:
+        if recipe.kind not in RECIPES:
             raise UnsupportedRecipe(
                 f'the TFLite builder does not know the recipe "{recipe.name}"', hint="choose another format for it"
             )
         sample = self._lay_out(trace_inputs(self._model))
-        if recipe.name in ACTIVATION_BITS:
+        if recipe.kind in ACTIVATION_BITS:
             samples = [
                 self._lay_out(each) for each in samples_of(required(calibration, recipe.name), self._model.spec.inputs)
             ]
-            left = quantize_statically(self._float, recipe.name, samples, self._copies, out)
-            return static_notes(read(out), recipe.name, left, self._copies)
-        if recipe.name == "int8-dynamic":
-            left = quantize_dynamically(self._float, recipe.name, sample, out)
+            left = quantize_statically(self._source(recipe.kind), recipe, samples, self._copies, out)
+            return static_notes(read(out), recipe.kind, left, self._copies)
+        if recipe.kind == "int8-dynamic":
+            left = quantize_dynamically(self._float, recipe, sample, out)
         else:
-            left = quantize_weights(self._float, recipe.name, sample, out)
-        return weight_notes(out, recipe.name, left)
+            left = quantize_weights(self._float, recipe, sample, out)
+        return weight_notes(out, recipe.kind, left)
+
+    def _source(self, recipe: str) -> Path:
+        """The float file a calibrated recipe starts from."""
+        if recipe not in WHOLE:
+            return self._float
+        graph = read(self._float)
+        gather_tables(graph)
+        fix_shapes(graph)
+        whole = self._float.with_name("whole.tflite")
+        write(graph, whole)
+        return whole
 
     def _lay_out(self, arrays: Arrays) -> Arrays:
         return to_layout(arrays, self._model.spec.inputs, self._layout or "any")

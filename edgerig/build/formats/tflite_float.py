@@ -14,6 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 RESHAPE = schema.BuiltinOperator.RESHAPE
+SHAPE = schema.BuiltinOperator.SHAPE
+LOOKUP, GATHER = schema.BuiltinOperator.EMBEDDING_LOOKUP, schema.BuiltinOperator.GATHER
 NAME_LENGTH = 200
 """A converter names a tensor after every operator fused into its own: kilobytes, which the quantizer searches."""
 
@@ -55,6 +57,45 @@ def _tell_apart(graph: Any) -> None:
         tensor.name = unique.encode()
 
 
+def gather_tables(graph: Any) -> None:
+    """Writes each EMBEDDING_LOOKUP as a GATHER of rows, in place: the same numbers, and the quantizer has it with an
+    integer output, which it has not of the former (schema.fbs: its inputs are indices and table)."""
+    for subgraph in graph.subgraphs:
+        for operator in subgraph.operators:
+            code = graph.operatorCodes[operator.opcodeIndex]
+            if max(code.builtinCode, code.deprecatedBuiltinCode) != LOOKUP:
+                continue
+            operator.opcodeIndex = _opcode(graph, GATHER)
+            operator.inputs = np.asarray([operator.inputs[1], operator.inputs[0]], np.int32)
+            operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
+            operator.builtinOptions = schema.GatherOptionsT()
+
+
+def fix_shapes(graph: Any) -> None:
+    """Makes constants of what SHAPE operators give, in place: cells run batch size 1, and what has no float knows no
+    other. A shape that is unknown elsewhere than in the batch stays to be asked."""
+    main = graph.subgraphs[0]
+    for tensor in main.tensors:
+        signature = [] if tensor.shapeSignature is None else [int(axis) for axis in tensor.shapeSignature]
+        if signature[:1] == [-1] and -1 not in signature[1:] and int(tensor.shape[0]) == 1:
+            tensor.shapeSignature = None
+    kept = []
+    for operator in main.operators:
+        code = graph.operatorCodes[operator.opcodeIndex]
+        read = main.tensors[operator.inputs[0]] if len(operator.inputs) else None
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != SHAPE or read is None or not _known(read):
+            kept.append(operator)
+            continue
+        given = main.tensors[operator.outputs[0]]
+        axes = np.asarray(read.shape, np.int64 if given.type == schema.TensorType.INT64 else np.int32)
+        given.buffer = _buffer(graph, np.frombuffer(axes.tobytes(), np.uint8))
+    main.operators = kept
+
+
+def _known(tensor: Any) -> bool:
+    return tensor.shape is not None and (tensor.shapeSignature is None or -1 not in tensor.shapeSignature)
+
+
 def _copied(graph: Any, tensor: int, position: int) -> int:
     """The index of a new tensor of the main subgraph which a RESHAPE to its own shape copies `tensor` into."""
     main = graph.subgraphs[0]
@@ -67,7 +108,7 @@ def _copied(graph: Any, tensor: int, position: int) -> int:
     lengths.type, lengths.buffer = schema.TensorType.INT32, _buffer(graph, np.frombuffer(shape.tobytes(), np.uint8))
     main.tensors += [target, lengths]
     operator = schema.OperatorT()
-    operator.opcodeIndex = _opcode(graph)
+    operator.opcodeIndex = _opcode(graph, RESHAPE)
     operator.inputs = np.asarray([tensor, len(main.tensors) - 1], np.int32)
     operator.outputs = np.asarray([len(main.tensors) - 2], np.int32)
     operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
@@ -84,12 +125,12 @@ def _buffer(graph: Any, data: Any) -> int:
     return len(graph.buffers) - 1
 
 
-def _opcode(graph: Any) -> int:
+def _opcode(graph: Any, wanted: int) -> int:
     for index, code in enumerate(graph.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == RESHAPE:
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == wanted:
             return index
     code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = RESHAPE
+    code.builtinCode = code.deprecatedBuiltinCode = wanted
     code.version = 1
     graph.operatorCodes.append(code)
     return len(graph.operatorCodes) - 1

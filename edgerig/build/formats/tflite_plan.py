@@ -11,7 +11,8 @@ from typing import Any
 
 from edgerig.build.formats.tflite_graph import Operator, constant, dtype, walk
 from edgerig.build.formats.tflite_ranges import Range
-from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, takes
+from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, takes
+from edgerig.spec import RecipeSpec
 
 Plan = dict[Operator, str]
 """Operators left in float32 → why."""
@@ -52,23 +53,27 @@ ELEMENTWISE = MASKS | {"DIV", "EXP", "SQUARE", "SQRT", "RSQRT", "NEG", "ABS"}
 ALONE = "nothing beside it is quantized"
 
 
-def plan(graph: Any, recipe: str, seen: dict[int, Range], copies: set[str]) -> Plan:
-    """`seen` are the ranges of the main subgraph's tensors; `copies` the tensors `tflite_float.prepare` wrote."""
+def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str]) -> Plan:
+    """`seen` are the ranges of the main subgraph's tensors; `copies` the tensors `tflite_float.prepare` wrote.
+
+    Of a recipe that is `WHOLE`, what is left has no integer form; operators on integers alone are left to themselves.
+    """
     names = [tensor.name.decode() for tensor in graph.subgraphs[0].tensors]
     operators = list(walk(graph))
     left: Plan = {}
-    wide = _swallowed(operators, seen, ACTIVATION_BITS[recipe])
+    wide = _swallowed(operators, seen, ACTIVATION_BITS[recipe.kind])
+    whole = recipe.kind in WHOLE
     for operator in operators:
         reason = _reason(graph, operator, recipe, seen, wide, names)
         if reason is not None:
             left[operator] = reason
-        elif operator.subgraph == 0 and {names[i] for i in operator.outputs} & copies:
+        elif not whole and operator.subgraph == 0 and {names[i] for i in operator.outputs} & copies:
             left[operator] = ALONE
-    return left | _lonely(graph, operators, left)
+    return left if whole else left | _lonely(graph, operators, left)
 
 
 def _reason(
-    graph: Any, operator: Operator, recipe: str, seen: dict[int, Range], wide: dict[int, str], names: list[str]
+    graph: Any, operator: Operator, recipe: RecipeSpec, seen: dict[int, Range], wide: dict[int, str], names: list[str]
 ) -> str | None:
     floats = [i for i in (*operator.inputs, *operator.outputs) if dtype(graph, operator, i) == "float32"]
     if operator.subgraph:
@@ -76,7 +81,7 @@ def _reason(
     if not floats:
         return ALONE
     if not takes(recipe, operator.name):
-        return f"{QUANTIZER} has no {recipe} form of it"
+        return f"{QUANTIZER} has no {recipe.kind} form of it"
     for index in floats:
         if index in seen and not seen[index].finite:
             return f'tensor "{names[index]}" holds NaN or infinite values, which no integer can'

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer.quantizer import Quantizer
 
+from edgerig.build.calibration import Method
 from edgerig.build.formats import first_words
 from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
 from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
-from edgerig.build.formats.tflite_ranges import Qsvs, calibrated, feed, observe
-from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, manager
+from edgerig.build.formats.tflite_ranges import Qsvs, calibrated, chosen, feed, observe
+from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, manager
 from edgerig.build.source import Arrays
 from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.spec import RecipeSpec
 
 BLOCK = 8
 """Input channels XNNPACK's integer kernels with dynamic ranges take at a time (its `kr`)."""
@@ -30,24 +33,32 @@ FEW_CHANNELS = (
 DEPTHWISE = "XNNPACK has no integer kernel for it that takes ranges at run time"
 CONVOLUTIONS = frozenset({"CONV_2D", "TRANSPOSE_CONV"})
 MOST_REFUSALS = 20
+REASONS = 6
+"""Told of what is refused, at most."""
 NODE = re.compile(r"node #(\d+)|Node number (\d+) \((\w+)\)")
 """As LiteRT names an operator (subgraph.cc, ReportOpError) and XNNPACK's delegate one it could not take."""
 
 
-def quantize_statically(source: Path, recipe: str, samples: list[Arrays], copies: set[str], out: Path) -> Plan:
-    """Writes `source` quantized to `out`; returns what is left in float. Raises UnsupportedRecipe when that is all.
+def quantize_statically(source: Path, recipe: RecipeSpec, samples: list[Arrays], copies: set[str], out: Path) -> Plan:
+    """Writes `source` quantized to `out`; returns what is left in float. Raises UnsupportedRecipe when that is all, or
+    when there is any and the recipe has no room for it.
 
     `samples` are the calibration data, batches of one in the file's layout; `copies` as `tflite_float.prepare` gives.
     """
     seen = observe(source, samples)
     graph = read(source)
     left = plan(graph, recipe, seen, copies)
+    if recipe.kind in WHOLE:
+        _require_whole(graph, recipe, left)
     if not _computing(graph, left, copies):
         raise _nothing(recipe, left)
-    return _until_it_runs(source, recipe, left, calibrated(graph, seen, ACTIVATION_BITS[recipe]), samples[0], out)
+    bits = ACTIVATION_BITS[recipe.kind]
+    found = chosen(source, samples, seen, Method.of(recipe, "tflite", bits))
+    ranges = calibrated(graph, found, bits, per_tensor=recipe.options.per_tensor)
+    return _until_it_runs(source, recipe, left, ranges, samples[0], out)
 
 
-def quantize_dynamically(source: Path, recipe: str, sample: Arrays, out: Path) -> Plan:
+def quantize_dynamically(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:
     """Writes `source` with 8-bit weights in the operators that are worth it to `out`; returns those that are not."""
     graph = read(source)
     left: Plan = {}
@@ -64,12 +75,14 @@ def quantize_dynamically(source: Path, recipe: str, sample: Arrays, out: Path) -
     return left
 
 
-def quantize_weights(source: Path, recipe: str, sample: Arrays, out: Path) -> Plan:
+def quantize_weights(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:
     """Writes `source` with smaller weights to `out`; returns the operators LiteRT would not run so."""
     return _until_it_runs(source, recipe, {}, None, sample, out)
 
 
-def _until_it_runs(source: Path, recipe: str, left: Plan, ranges: Qsvs | None, sample: Arrays, out: Path) -> Plan:
+def _until_it_runs(
+    source: Path, recipe: RecipeSpec, left: Plan, ranges: Qsvs | None, sample: Arrays, out: Path
+) -> Plan:
     graph, left = read(source), dict(left)
     for _ in range(MOST_REFUSALS):
         in_float = [[_tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
@@ -82,6 +95,8 @@ def _until_it_runs(source: Path, recipe: str, left: Plan, ranges: Qsvs | None, s
         _check(graph, made, left)
         words = refusal(out, sample)
         if words is None:
+            if recipe.kind in WHOLE:
+                _check_whole(made, recipe)
             _keep_output_names(graph, made)
             write(made, out)
             return left
@@ -89,6 +104,8 @@ def _until_it_runs(source: Path, recipe: str, left: Plan, ranges: Qsvs | None, s
         if operator is None or operator in left:
             break
         left[operator] = f"LiteRT does not run it so: {words}"
+        if recipe.kind in WHOLE:
+            _require_whole(graph, recipe, left)
     raise BuildError(
         f"LiteRT does not run the quantized file: {words}",
         hint="choose another recipe; the build's log has LiteRT's own words",
@@ -169,14 +186,42 @@ def _computing(graph: Any, left: Plan, copies: set[str]) -> list[Operator]:
     ]
 
 
+def _require_whole(graph: Any, recipe: RecipeSpec, left: Plan) -> None:
+    """Raises UnsupportedRecipe naming the operators on floats that are left."""
+    floats = {operator: reason for operator, reason in left.items() if "float32" in _dtypes(graph, operator)}
+    if floats:
+        raise _not_whole(recipe, floats)
+
+
+def _check_whole(made: Any, recipe: RecipeSpec) -> None:
+    """Raises UnsupportedRecipe when the file written has an operator on floats after all."""
+    floats = {operator: f"{QUANTIZER} left it so" for operator in walk(made) if "float32" in _dtypes(made, operator)}
+    if floats:
+        raise _not_whole(recipe, floats)
+
+
+def _not_whole(recipe: RecipeSpec, floats: Plan) -> UnsupportedRecipe:
+    reasons: dict[str, Counter[str]] = {}
+    for operator, reason in floats.items():
+        reasons.setdefault(reason, Counter())[operator.name] += 1
+    said = [
+        f"{', '.join(name if count == 1 else f'{name} ({count})' for name, count in names.items())}: {reason}"
+        for reason, names in list(reasons.items())[:REASONS]
+    ]
+    return UnsupportedRecipe(
+        f"{recipe.name}: not everything in the network has integers: {'; '.join(said)}",
+        hint="replace these operators in the model, or choose int8-static, which leaves them in float",
+    )
+
+
 def _dtypes(graph: Any, operator: Operator) -> set[str]:
     return {dtype(graph, operator, i) for i in (*operator.inputs, *operator.outputs)}
 
 
-def _nothing(recipe: str, left: Plan) -> UnsupportedRecipe:
+def _nothing(recipe: RecipeSpec, left: Plan) -> UnsupportedRecipe:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in _by_name(left).items())
     return UnsupportedRecipe(
-        f"{recipe}: nothing in the network can be quantized: {reasons or 'it has no operator with weights'}",
+        f"{recipe.name}: nothing in the network can be quantized: {reasons or 'it has no operator with weights'}",
         hint="choose int8-weight or fp16, or replace these operators in the model",
     )
 

@@ -1,13 +1,13 @@
 """The ranges a static recipe needs: what each tensor held over the calibration data, and what integers need beside it.
 
-Ranges are minimum and maximum. The quantizer's own default is a moving average, which clips: relative logit error 0.13
-where this gives 0.016.
+Ranges are minimum and maximum unless the recipe names another method. The quantizer's own default is a moving average,
+which clips: relative logit error 0.13 where minimum and maximum give 0.016.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgerig.build.calibration import Extremes, Histogram, Method
 from edgerig.build.formats.tflite_graph import Operator, constant, walk
 from edgerig.build.source import Arrays
-from edgerig.ondevice.tensors import exactly
+from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.tensors import exactly, quantize
 
 Qsvs = dict[str, dict[str, npt.NDArray[np.float32]]]
 """Tensor name → "min" and "max", as ai-edge-quantizer takes them."""
@@ -38,11 +40,15 @@ OUTPUT_STEPS = 2.0**28
 
 @dataclass(frozen=True)
 class Range:
-    """What a tensor held over all samples; `finite` is false where it held NaN or infinities, left out here."""
+    """What a tensor held over all samples; `finite` is false where it held NaN or infinities, left out here.
+
+    `average` is the moving average of the samples' least and largest values.
+    """
 
     least: float
     largest: float
     finite: bool = True
+    average: tuple[float, float] = (0.0, 0.0)
 
     @property
     def width(self) -> float:
@@ -58,6 +64,31 @@ class Range:
 
 def observe(path: Path, samples: Iterable[Arrays]) -> dict[int, Range]:
     """What each float32 tensor of the main subgraph held, by index, constants too; `samples` are batches of one."""
+    seen: dict[int, tuple[Extremes, bool]] = {}
+    for index, value in _values(path, samples):
+        extremes, finite = seen.setdefault(index, (Extremes(), True))
+        extremes.see(value)
+        seen[index] = (extremes, finite and bool(np.isfinite(value).all()))
+    return {index: Range(e.least, e.largest, finite, e.average) for index, (e, finite) in seen.items()}
+
+
+def chosen(path: Path, samples: Iterable[Arrays], seen: dict[int, Range], method: Method) -> dict[int, Range]:
+    """The ranges by `method` of what was `seen` over the same samples. Weights keep theirs."""
+    if method.name == "moving-average":
+        return {
+            index: replace(found, least=found.average[0], largest=found.average[1]) for index, found in seen.items()
+        }
+    if not method.searches:
+        return seen
+    histograms = {index: Histogram(found.least, found.largest) for index, found in seen.items()}
+    for index, value in _values(path, samples):
+        histograms[index].see(value)
+    ends = {index: histogram.range(method) for index, histogram in histograms.items()}
+    return {index: replace(seen[index], least=low, largest=high) for index, (low, high) in ends.items()}
+
+
+def _values(path: Path, samples: Iterable[Arrays]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Each float32 tensor of the main subgraph with its index, sample by sample."""
     interpreter = Interpreter(
         str(path),
         num_threads=1,
@@ -66,41 +97,29 @@ def observe(path: Path, samples: Iterable[Arrays]) -> dict[int, Range]:
     )
     interpreter.allocate_tensors()
     indices = [d["index"] for d in interpreter.get_tensor_details() if d["dtype"] is np.float32]
-    seen: dict[int, Range] = {}
     for sample in samples:
         feed(interpreter, sample)
         interpreter.invoke()
         for index in indices:
-            _widen(seen, index, interpreter)
+            try:
+                yield index, interpreter.get_tensor(index)
+            except ValueError:  # scratch memory of a kernel, or a tensor no operator has written
+                continue
         interpreter.reset_all_variables()
-    return seen
 
 
 def feed(interpreter: Any, sample: Arrays) -> None:
-    """Sets the inputs, one array each; what is int64 in the source may be int32 in the file."""
+    """Sets the inputs, one array each; what is int64 in the source may be int32 in the file, or quantized."""
     for details, array in zip(interpreter.get_input_details(), sample, strict=True):
-        cast = exactly(array, np.dtype(details["dtype"]))
+        scale, zero_point = details["quantization"]
+        tensor = TensorInfo(details["name"], array.shape, np.dtype(details["dtype"]).name, scale, zero_point)
+        cast = quantize(array, tensor) if scale else exactly(array, np.dtype(details["dtype"]))
         interpreter.set_tensor(details["index"], array if cast is None else cast)
 
 
-def _widen(seen: dict[int, Range], index: int, interpreter: Any) -> None:
-    try:
-        value = interpreter.get_tensor(index)
-    except ValueError:  # scratch memory of a kernel, or a tensor no operator has written
-        return
-    finite = bool(np.isfinite(value).all())
-    kept = value if finite else value[np.isfinite(value)]
-    if not kept.size:
-        kept = np.zeros(1, np.float32)
-    now, before = (float(kept.min()), float(kept.max())), seen.get(index)
-    if before is None:
-        seen[index] = Range(*now, finite)
-    else:
-        seen[index] = Range(min(now[0], before.least), max(now[1], before.largest), finite and before.finite)
-
-
-def calibrated(graph: Any, seen: dict[int, Range], bits: int) -> Qsvs:
-    """The ranges as the quantizer takes them, with the weights' and dead tensors' made fit for integers."""
+def calibrated(graph: Any, seen: dict[int, Range], bits: int, *, per_tensor: bool = False) -> Qsvs:
+    """The ranges as the quantizer takes them, with the weights' and dead tensors' made fit for integers; weights with a
+    scale per channel, or one `per_tensor`."""
     names = [tensor.name.decode() for tensor in graph.subgraphs[0].tensors]
     ranges = {index: Range(0.0, 1.0) if found.width == 0.0 else found for index, found in seen.items()}
     qsvs: Qsvs = {}
@@ -112,7 +131,7 @@ def calibrated(graph: Any, seen: dict[int, Range], bits: int) -> Qsvs:
                 qsvs[names[index]] = _qsv(ranges[index].least, ranges[index].largest)
     for operator in walk(graph):
         if operator.subgraph == 0 and operator.name in WEIGHTED:
-            qsvs |= _fitted(graph, operator, ranges, bits, names)
+            qsvs |= _fitted(graph, operator, ranges, bits, names, per_tensor)
     return qsvs
 
 
@@ -120,8 +139,10 @@ def _qsv(least: Any, largest: Any) -> dict[str, npt.NDArray[np.float32]]:
     return {"min": np.atleast_1d(np.float32(least)), "max": np.atleast_1d(np.float32(largest))}
 
 
-def _fitted(graph: Any, operator: Operator, ranges: dict[int, Range], bits: int, names: list[str]) -> Qsvs:
-    """Weights' ranges by channel, wide enough for bias and output to be represented; empty where they are.
+def _fitted(
+    graph: Any, operator: Operator, ranges: dict[int, Range], bits: int, names: list[str], per_tensor: bool
+) -> Qsvs:
+    """Weights' ranges by channel (or of the tensor), wide enough for bias and output; empty where they are.
 
     A filter of zeros (pruned, or of a batch norm with gamma 0) would get the quantizer's smallest step, 1e-9 / 127, in
     which its bias overflows 32 bits and is clipped: the channel's constant is lost, and with it the network. A wider
@@ -145,6 +166,8 @@ def _fitted(graph: Any, operator: Operator, ranges: dict[int, Range], bits: int,
     if not (wanted > bound).any():
         return {}
     wide = np.maximum(wanted, bound).astype(np.float32)
+    if per_tensor:
+        wide = wide.max(keepdims=True)
     return {names[weights]: {"min": -wide, "max": wide}}
 
 

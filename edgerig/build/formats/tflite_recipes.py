@@ -1,4 +1,4 @@
-"""ai-edge-quantizer's recipe for each of ours; all symmetric, weights per output channel."""
+"""ai-edge-quantizer's recipe for each of ours; weights symmetric, per output channel or, where chosen, per tensor."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
 from edgerig.build.formats.tflite_graph import OPERATORS
+from edgerig.spec import RecipeSpec
 
 ALL_LAYERS = ".*"
 LONGEST_SCOPE = 10_000
@@ -30,29 +31,34 @@ DYNAMIC = tuple(
 slower than in float (154 against 34 µs). Those that look up a row compute nothing: a smaller table costs no time."""
 
 
-def manager(recipe: str, in_float: Iterable[Sequence[str]] = ()) -> RecipeManager:
+def manager(recipe: RecipeSpec, in_float: Iterable[Sequence[str]] = ()) -> RecipeManager:
     """The recipe for the quantizer, which leaves some operators as they are: `in_float` has the names of the tensors
     each of them writes, all of them, in order.
 
     Those are what the quantizer calls an operator's scope. A name has semicolons in it: only a whole scope will do.
     """
-    made = RECIPES[recipe]()
+    made = RECIPES[recipe.kind](granularity(recipe))
     for names in in_float:
         scope = "".join(f"{name};" for name in names)[:LONGEST_SCOPE]
         made.add_quantization_config(f"^{re.escape(scope)}$", ALL_OPERATORS, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return made
 
 
-def takes(recipe: str, operator: str) -> bool:
+def granularity(recipe: RecipeSpec) -> qtyping.QuantGranularity:
+    """Of weights."""
+    return qtyping.QuantGranularity.TENSORWISE if recipe.options.per_tensor else qtyping.QuantGranularity.CHANNELWISE
+
+
+def takes(recipe: RecipeSpec, operator: str) -> bool:
     """Does the quantizer have the operator (the schema's name) in this recipe?"""
     name = NAMES.get(operator)
     if name is None:
         return False
-    key, _ = RECIPES[recipe]().get_quantization_configs(name, "any;")
+    key, _ = RECIPES[recipe.kind](granularity(recipe)).get_quantization_configs(name, "any;")
     return bool(key != AlgorithmName.NO_QUANTIZE)
 
 
-def _fp16() -> RecipeManager:
+def _fp16(_: qtyping.QuantGranularity) -> RecipeManager:
     made = RecipeManager()
     made.add_quantization_config(
         ALL_LAYERS,
@@ -67,39 +73,45 @@ def _fp16() -> RecipeManager:
     return made
 
 
-def _dynamic() -> RecipeManager:
+def _dynamic(weights: qtyping.QuantGranularity) -> RecipeManager:
     made = RecipeManager()
     for operator in DYNAMIC:
-        made.add_dynamic_config(ALL_LAYERS, operator, 8)
+        made.add_dynamic_config(ALL_LAYERS, operator, 8, weights)
     return made
 
 
-def _weight_only(bits: int) -> RecipeManager:
+def _weight_only(bits: int, weights: qtyping.QuantGranularity) -> RecipeManager:
     """int4 leaves some convolutions out (the quantizer's policy has none); they get int8 rather than float."""
     made = RecipeManager()
-    made.add_weight_only_config(ALL_LAYERS, ALL_OPERATORS, bits)
+    made.add_weight_only_config(ALL_LAYERS, ALL_OPERATORS, bits, weights)
     if bits < 8:
         for operator in EIGHT_BITS:
-            made.add_weight_only_config(ALL_LAYERS, operator, 8)
+            made.add_weight_only_config(ALL_LAYERS, operator, 8, weights)
     return made
 
 
-def _static(activation_bits: int) -> RecipeManager:
+def _static(activation_bits: int, weights: qtyping.QuantGranularity, *, whole: bool = False) -> RecipeManager:
+    """`whole`: inputs and outputs too, and no table whose look-up gives floats."""
     made = RecipeManager()
-    made.add_static_config(ALL_LAYERS, ALL_OPERATORS, activation_bits, 8)
+    made.add_static_config(ALL_LAYERS, ALL_OPERATORS, activation_bits, 8, weights)
+    if whole:
+        return made
     for edge in EDGES:
         made.add_quantization_config(ALL_LAYERS, edge, algorithm_key=AlgorithmName.NO_QUANTIZE)
     made.add_dynamic_config(ALL_LAYERS, qtyping.TFLOperationName.EMBEDDING_LOOKUP, 8)
     return made
 
 
-RECIPES: dict[str, Callable[[], RecipeManager]] = {
+RECIPES: dict[str, Callable[[qtyping.QuantGranularity], RecipeManager]] = {
     "fp16": _fp16,
     "int8-dynamic": _dynamic,
     "int8-static": partial(_static, 8),
+    "int8-full": partial(_static, 8, whole=True),
     "int8-weight": partial(_weight_only, 8),
     "int4-weight": partial(_weight_only, 4),
     "int16x8": partial(_static, 16),
 }
 EIGHT_BITS = (qtyping.TFLOperationName.DEPTHWISE_CONV_2D, qtyping.TFLOperationName.CONV_2D_TRANSPOSE)
-ACTIVATION_BITS = {"int8-static": 8, "int16x8": 16}
+ACTIVATION_BITS = {"int8-static": 8, "int8-full": 8, "int16x8": 16}
+WHOLE = frozenset({"int8-full"})
+"""Nothing may be left in float, inputs and outputs neither."""

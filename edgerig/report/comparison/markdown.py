@@ -34,7 +34,7 @@ def changes(found: Comparison) -> list[str]:
         [
             f"{view.MARKS[row.metric.label]} {row.metric.label}",
             text(row.cell.id),
-            row.metric.metric,
+            text(view.name(row.metric.metric)),
             view.figure(row.metric, row.metric.base),
             view.figure(row.metric, row.metric.new),
             text(view.described(row.metric)),
@@ -50,11 +50,12 @@ def changes(found: Comparison) -> list[str]:
 
 
 def _matrix(found: Comparison) -> str:
+    columns = view.metrics(found)
     rows = [
-        [text(cell.id), cell.label, *(view.short(metric) for metric in cell.metrics)]
+        [text(cell.id), cell.label, *(view.short(change) for change in view.row(cell, columns))]
         for cell in found.cells
         if cell.metrics
     ]
     if not rows:
         return "No cell ran in both."
-    return table(["cell", "", *view.metrics()], rows, [False, False, *(True for _ in view.metrics())])
+    return table(["cell", "", *map(text, columns.values())], rows, [False, False, *(True for _ in columns)])

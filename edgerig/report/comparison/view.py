@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgerig import figures
@@ -21,14 +22,28 @@ _LABELS: tuple[tuple[str, str], ...] = (
 )
 
 
-def metrics() -> tuple[str, ...]:
-    """The keys of what is compared, in the order of a cell's changes."""
-    return tuple(figures.compared())
+def metrics(found: Comparison) -> dict[str, str]:
+    """What is compared, by key: its name in a table's head. In the order of a cell's changes, metrics that only some
+    cells have last."""
+    own = (change.metric for cell in found.cells for change in cell.metrics)
+    return {key: name(key) for key in dict.fromkeys((*figures.compared(), *own))}
+
+
+def name(key: str) -> str:
+    """A figure's key, a further metric's in words."""
+    return key if key in figures.compared() else figures.named(key).name
+
+
+def row(cell: CellChange, keys: Iterable[str]) -> list[MetricChange | None]:
+    """The cell's row of the matrix, by the columns' keys; None for a metric it has not."""
+    own = {change.metric: change for change in cell.metrics}
+    return [own.get(key) for key in keys]
 
 
 def unit(metric: MetricChange) -> str:
     """What stands behind the figure's name in a table of changes; "" where nothing does."""
-    return figures.compared()[metric.metric][1].unit
+    change = figures.named(metric.metric).change
+    return change.unit if change else ""
 
 
 def notes() -> tuple[tuple[str, str], ...]:
@@ -74,8 +89,10 @@ def figure(metric: MetricChange, value: float | None) -> str:
     return f"{value:,.0f}" if shown.whole else f"{value:.5g}"
 
 
-def short(metric: MetricChange) -> str:
-    """A cell of the matrix: a mark and the effect."""
+def short(metric: MetricChange | None) -> str:
+    """A cell of the matrix: a mark and the effect; "" for none."""
+    if metric is None:
+        return ""
     mark = MARKS[metric.label]
     if metric.effect is None or metric.label == "not compared":
         return mark

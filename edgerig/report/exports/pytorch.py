@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.confined import Confined
+from edgerig.figures import metric
 from edgerig.report.exports import Export, figures
 from edgerig.report.files import replace_file
 from edgerig.results import CellResult, DeviceRecord, Results
@@ -30,7 +31,7 @@ def write(results: Results, run: Path, out: Confined) -> Export:
 
 
 def _record(results: Results, cell: CellResult, name: str, value: float) -> dict[str, Any]:
-    extra = {"verdict": cell.verdict.label if cell.verdict else "", "accuracy_metric": cell.accuracy.metric or ""}
+    extra = {"verdict": cell.verdict.label if cell.verdict else "", "accuracy_metric": metric.key(cell.accuracy)}
     return {
         "schema_version": "v3",
         "benchmark": {

@@ -17,7 +17,7 @@ from edgerig.decide.pareto import dominated
 from edgerig.decide.published import against_published
 from edgerig.figures import metric
 from edgerig.report import assets
-from edgerig.report.run import groups, method, outputs, view
+from edgerig.report.run import classes, groups, method, outputs, view
 from edgerig.report.run.payload import payload, runs
 from edgerig.results import CellResult, Results, order
 
@@ -66,6 +66,8 @@ def render(results: Results) -> bytes:
             devices=order.by_device(results),
             models=order.by_model(cells),
             outputs=outputs.rows(cells),
+            classes=classes.tables(results, cells, decided),
+            classes_left=classes.left_out(cells),
             outputs_header=outputs.HEADER,
             outputs_numeric=outputs.NUMERIC,
             metric=metric,

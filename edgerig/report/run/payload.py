@@ -72,7 +72,7 @@ def _note(cell: CellResult) -> str:
     return cell.verdict.advice if cell.verdict else ""
 
 
-_TOLD_ONCE = ("device", "model", "source", "threads", "setup", "status")
+_TOLD_ONCE = ("device", "model", "source", "signature", "threads", "setup", "status")
 """Columns that tell cells apart, and say nothing where all have the same."""
 
 _DEVICE = Column("device", "device", lambda cell: cell.device, lambda cell: cell.device)
@@ -113,7 +113,7 @@ def _says_nothing(column: Column, texts: Sequence[str], cells: Sequence[CellResu
 def _accuracies(cells: Sequence[CellResult]) -> Json:
     """`low` and `high` bound the 95 % interval, in the metric's unit as it is shown."""
     return {
-        "metric": encoded([(cell.accuracy.metric or "") + metric.suffix(cell.accuracy) for cell in cells]),
+        "metric": encoded([metric.title(metric.key(cell.accuracy)) + metric.suffix(cell.accuracy) for cell in cells]),
         "low": [_end(cell, 0) for cell in cells],
         "high": [_end(cell, 1) for cell in cells],
     }

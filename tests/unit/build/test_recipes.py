@@ -6,7 +6,10 @@ import pytest
 
 from edgerig.spec import Lowering, RecipeSpec, load_formats, load_recipes
 
-NAMES = ("fp32", "fp16", "int8-dynamic", "int8-static", "int8-static-unsigned", "int8-weight", "int4-weight", "int16x8")
+NAMES = (
+    *("fp32", "fp16", "int8-dynamic", "int8-static", "int8-full"),
+    *("int8-static-unsigned", "int8-weight", "int4-weight", "int16x8"),
+)
 ROWS = list(load_recipes().values())
 LOWERINGS = [(row.name, name, lowering) for row in ROWS for name, lowering in row.formats.items()]
 
@@ -34,4 +37,9 @@ def test_a_lowering_is_either_explained_or_refused_with_a_reason(
 
 
 def test_only_recipes_with_fixed_activation_ranges_ask_for_calibration() -> None:
-    assert [row.name for row in ROWS if row.calibration] == ["int8-static", "int8-static-unsigned", "int16x8"]
+    assert [row.name for row in ROWS if row.calibration] == [
+        "int8-static",
+        "int8-full",
+        "int8-static-unsigned",
+        "int16x8",
+    ]
