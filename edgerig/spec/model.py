@@ -16,6 +16,7 @@ from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_s
 from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.reference import ReferenceFigure, load_reference
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.toml import (
@@ -115,6 +116,8 @@ class ModelSpec(Strict):
     files: tuple[FileSpec, ...] = ()
     """Fetched files. A path elsewhere in the model that is the name of one of them means the fetched copy."""
     published: tuple[PublishedFigure, ...] = ()
+    reference: tuple[ReferenceFigure, ...] = ()
+    """What others measured on their devices: the rows of `reference.toml` beside the `model.toml`."""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     shapes: Shapes = Field(default={})
@@ -295,7 +298,7 @@ def load_models(
 
 def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     folder = toml.resolve().parent
-    table = read_toml(toml)
+    table = {**read_toml(toml), "reference": load_reference(folder)}
     twins = table.pop("twins", {})
     if not isinstance(twins, dict) or not all(isinstance(twin, dict) for twin in twins.values()):
         raise ConfigError(f'{toml}: key "twins" is not a table', hint="write [twins.keras] and its keys below it")
