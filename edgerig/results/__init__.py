@@ -26,6 +26,7 @@ from edgerig.results.verdict import Verdict as Verdict
 from edgerig.results.verdict import VerdictEvidence as VerdictEvidence
 from edgerig.spec.engine import OptionValue
 from edgerig.spec.files import PublishedFigure
+from edgerig.spec.reference import ReferenceFigure
 
 QUANTILE_LEVELS = tuple(range(5, 100, 5))
 """Of `Latency.quantiles_ms`, in percent."""
@@ -376,6 +377,7 @@ class CellResult(Value):
     signature: str = Field(default="", description="the entry of the model's file that ran; empty: it names none")
     emulated: bool
     status: Status
+    weights: Literal["", "random"] = Field(default="", description='"random": the model was never trained')
     size_bytes: int | None = None
     runtime_import_ms: float | None = None
     load_ms: float | None = None
@@ -409,6 +411,11 @@ class ModelRecord(Value):
     no_accuracy_reason: str = ""
     classes: tuple[str, ...] = Field(default=(), description="in the order of the scores, where the dataset names them")
     published: tuple[PublishedFigure, ...] = Field(default=(), description="what others reported of the model")
+    weights: Literal["", "random"] = Field(default="", description='"random": never trained')
+    revision: str = Field(default="", description="the commit or package version its files were fetched from")
+    reference: tuple[ReferenceFigure, ...] = Field(
+        default=(), description="what others measured of the model on their devices; never ranked with these cells"
+    )
 
 
 class Results(Value):

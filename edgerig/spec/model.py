@@ -16,6 +16,7 @@ from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.stream import StateSpec, StreamSpec, repeated
@@ -114,6 +115,8 @@ class ModelSpec(Strict):
     files: tuple[FileSpec, ...] = ()
     """Fetched files. A path elsewhere in the model that is the name of one of them means the fetched copy."""
     published: tuple[PublishedFigure, ...] = ()
+    reference: tuple[ReferenceFigure, ...] = ()
+    """What others measured on their devices: the rows of `reference.toml` beside the `model.toml`."""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     shapes: Shapes = Field(default={})
