@@ -114,7 +114,7 @@ def load_source(spec: ModelSpec) -> SourceModel:
         )
     load: Callable[[ModelSpec], SourceModel] = load_object(rows[spec.source].loader)
     loaded = load(_shaped(spec))
-    if spec.shapes and spec.outputs:
+    if spec.shapes and any(DYNAMIC in tensor.shape for tensor in loaded.spec.outputs):
         loaded = load(loaded.spec.model_copy(update={"outputs": _settled(spec, loaded)}))
     inputs = loaded.spec.inputs
     return replace(loaded, sample=one_sample(drawn(inputs, SAMPLE_SEED, 1), inputs, 0))
@@ -136,18 +136,21 @@ def _shaped(spec: ModelSpec) -> ModelSpec:
 
 
 def _settled(spec: ModelSpec, loaded: SourceModel) -> tuple[TensorSpec, ...]:
-    """The spec's outputs in the lengths that they have with the sweep's shapes: those of one inference."""
-    count = len(spec.outputs)
-    found = loaded.infer(drawn(loaded.spec.inputs, SAMPLE_SEED, 1))[count:]
-    shapes = [tuple(int(length) for length in lengths[0]) for lengths in found]
-    return tuple(
-        tensor.model_copy(
-            update={
-                "shape": tuple(DYNAMIC if own == DYNAMIC else new for own, new in zip(tensor.shape, shape, strict=True))
-            }
-        )
-        for tensor, shape in zip(spec.outputs, shapes, strict=True)
-    )
+    """The loaded model's outputs in the lengths that they have with the sweep's shapes: one inference's. What the
+    spec's own outputs leave to the data stays open."""
+    arrays = loaded.infer(drawn(loaded.spec.inputs, SAMPLE_SEED, 1))
+    found = dict(zip(output_names(loaded.spec), arrays, strict=True))
+    own = {tensor.name: tensor.shape for tensor in spec.outputs}
+    settled = []
+    for tensor in loaded.spec.outputs:
+        lengths = found.get(tensor.name + LENGTHS)
+        if lengths is not None:
+            shape = tuple(int(length) for length in lengths[0])
+            kept = own.get(tensor.name, (0,) * len(shape))
+            shape = tuple(DYNAMIC if was == DYNAMIC else now for was, now in zip(kept, shape, strict=True))
+            tensor = tensor.model_copy(update={"shape": shape})
+        settled.append(tensor)
+    return tuple(settled)
 
 
 def one_sample(arrays: Arrays, tensors: Sequence[TensorSpec], index: int) -> Arrays:

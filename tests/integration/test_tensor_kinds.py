@@ -311,3 +311,33 @@ def test_a_sweep_over_shapes_has_a_cell_for_each(tmp_path: Path) -> None:
     assert {record.model for record in results.models.values()} == {"net+x=1x3x5x7", "net+x=1x3x2x2"}
     written = json.loads(next((tmp_path / "reports").glob("*/results.json")).read_text(encoding="utf-8"))
     assert written["cells"][0]["shapes"] == {"x": [1, 3, 5, 7]}
+
+
+class Doubled(nn.Module):
+    """Half as many numbers as are given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, ::2] * 2
+
+
+def test_an_exported_program_runs_at_the_lengths_given(tmp_path: Path) -> None:
+    dynamic = {"x": {1: torch.export.Dim("n", min=4, max=64)}}
+    program = torch.export.export(Doubled().eval(), (torch.zeros((1, 8)),), dynamic_shapes=dynamic)
+    torch.export.save(program, tmp_path / "net.pt2")
+    (spec,) = load_models(str(tmp_path / "net.pt2"), quantize=True).values()
+    with pytest.raises(BuildError, match='"x" has a dynamic shape') as caught:
+        load_source(spec)
+    assert "--shape x=" in caught.value.hint
+    source = load_source(spec.model_copy(update={"shapes": {"x": (1, 12)}}))
+    assert [tensor.shape for tensor in (*source.spec.inputs, *source.spec.outputs)] == [(1, 12), (1, 6)]
+    x = drawn("float32", (3, 12))
+    np.testing.assert_allclose(source.infer([x])[0], x[:, ::2] * 2)
+
+
+def test_a_keras_model_runs_at_the_lengths_given(tmp_path: Path) -> None:
+    import keras
+
+    keras.Sequential([keras.Input((None, 3), name="x"), keras.layers.Conv1D(4, 3)]).save(tmp_path / "net.keras")
+    (spec,) = load_models(str(tmp_path / "net.keras")).values()
+    source = load_source(spec.model_copy(update={"shapes": {"x": (1, 10, 3)}}))
+    assert [tensor.shape for tensor in (*source.spec.inputs, *source.spec.outputs)] == [(1, 10, 3), (1, 8, 4)]

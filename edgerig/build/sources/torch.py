@@ -25,7 +25,8 @@ from edgerig.build.sources.torch_library import network
 from edgerig.build.sources.torch_state import with_explicit_state
 from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
-from edgerig.spec import Dtype, ModelSpec
+from edgerig.spec import Dtype, ModelSpec, Shapes
+from edgerig.spec.model import DYNAMIC
 
 ARCHIVED = re.compile(
     r"archive_format|archive_version|byteorder|\.data/\w+|models/[\w.-]+\.json"
@@ -154,8 +155,12 @@ def _exported(spec: ModelSpec, path: Path) -> SourceModel:
             f"{path}: torch cannot load it: {type(error).__name__}: {str(error).strip().splitlines()[0]}",
             hint="write it with torch.export.save(torch.export.export(model, inputs), path), by this torch version",
         ) from error
-    inputs = spec.inputs or named_tensors(_values(program, program.graph_signature.user_inputs, path), "NCHW")
-    outputs = spec.outputs or named_tensors(_values(program, program.graph_signature.user_outputs, path), "any")
+    signature = program.graph_signature
+    inputs = spec.inputs or named_tensors(_values(program, signature.user_inputs, path, spec.shapes), "NCHW")
+    given = {tensor.name for tensor in inputs} & set(spec.shapes)
+    outputs = spec.outputs or named_tensors(
+        _values(program, signature.user_outputs, path, spec.shapes, opened=bool(given)), "any"
+    )
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
     return _source(whole, Exported(program.module().requires_grad_(False)))
 
@@ -196,17 +201,20 @@ def _refuse_pickles(path: Path) -> None:
 
 
 def _values(
-    program: torch.export.ExportedProgram, names: list[str], path: Path
+    program: torch.export.ExportedProgram, names: list[str], path: Path, shapes: Shapes, *, opened: bool = False
 ) -> list[tuple[str, tuple[int, ...], Dtype]]:
-    """Name, shape and dtype of the program's values called `names`."""
+    """Name, shape and dtype of the program's values called `names`: in the shapes that are given for them; `opened`, a
+    length that follows from others is left open."""
     found = {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
     values = []
     for name in names:
-        shape = tuple(found[name].shape)
+        shape = shapes.get(name) or tuple(found[name].shape)
+        if opened:
+            shape = tuple(axis if isinstance(axis, int) else DYNAMIC for axis in shape)
         if not all(isinstance(axis, int) for axis in shape):
             raise BuildError(
                 f'{path}: "{name}" has a dynamic shape {[str(axis) for axis in shape]}',
-                hint="export it with static shapes, batch size 1",
+                hint=f"give the lengths, as in --shape {name}=1x64, or export it with static shapes",
             )
         values.append((name, shape, known_dtype(str(found[name].dtype).removeprefix("torch."))))
     return values
