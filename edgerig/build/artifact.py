@@ -12,6 +12,9 @@ from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.results import Artifact, BesideFile, TensorRecord
 
+EDGES = 8
+"""Tensors named in a note, at most."""
+
 
 def record(path: Path, described: Description, **known: Any) -> Artifact:
     """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
@@ -25,7 +28,18 @@ def record(path: Path, described: Description, **known: Any) -> Artifact:
         beside=others,
         inputs=tensor_records(described.inputs),
         outputs=tensor_records(described.outputs),
-        **known,
+        **known | {"notes": (*known.get("notes", ()), *_edges(described))},
+    )
+
+
+def _edges(described: Description) -> tuple[str, ...]:
+    """What is done to the data of a file that takes or gives quantized tensors, and when."""
+    scaled = [f"{tensor.name} ({tensor.dtype})" for tensor in (*described.inputs, *described.outputs) if tensor.scale]
+    if not scaled:
+        return ()
+    return (
+        f"quantized at its edges: {', '.join(scaled[:EDGES])}: by the file's own scale and zero point, inputs are "
+        "quantized and outputs dequantized outside the timer; accuracy and errors are of the dequantized outputs",
     )
 
 
