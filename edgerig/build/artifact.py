@@ -10,14 +10,16 @@ from typing import Any
 from edgerig.build.onnx_weights import beside
 from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description, TensorInfo
-from edgerig.results import Artifact, BesideFile, TensorRecord
+from edgerig.ondevice.stream import Fed
+from edgerig.results import Artifact, BesideFile, FedRecord, TensorRecord
 
 EDGES = 8
 """Tensors named in a note, at most."""
 
 
-def record(path: Path, described: Description, **known: Any) -> Artifact:
-    """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
+def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any) -> Artifact:
+    """The artifact at `path` with the tensors its runtime reads from it, and which of them are `fed`; `known` are the
+    other fields of Artifact."""
     others = tuple(
         BesideFile(name=file.name, sha256=file_digest(file), size_bytes=file.stat().st_size) for file in beside(path)
     )
@@ -28,6 +30,7 @@ def record(path: Path, described: Description, **known: Any) -> Artifact:
         beside=others,
         inputs=tensor_records(described.inputs),
         outputs=tensor_records(described.outputs),
+        fed=tuple(FedRecord(**asdict(each)) for each in fed),
         **known | {"notes": (*known.get("notes", ()), *_edges(described))},
     )
 

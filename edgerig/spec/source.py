@@ -12,7 +12,7 @@ from edgerig.spec.recipe import FormatSpec, load_formats
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import Strict
 
-Origin = Literal["factory", "file", "application"]
+Origin = Literal["factory", "file", "application", "library"]
 """Where a network comes from: a key of `model.toml`."""
 _CODE = r"^([\w.]+:\w+)?$"
 

@@ -32,7 +32,9 @@ from edgerig.build.request import Prepared
 from edgerig.build.store import Store
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError, NotKept, ResultsError
-from edgerig.npy import map_all_untrusted, map_untrusted
+from edgerig.measure.labels import read_labels
+from edgerig.measure.metrics import Given
+from edgerig.npy import map_all_untrusted
 from edgerig.plan import Cell, Plan
 from edgerig.results import (
     SCHEMA_MINOR,
@@ -225,7 +227,7 @@ class RunFolder:
         folder = self.path / "data" / model.id
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
-        wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
+        wanted = sorted(data.glob("labels*.npy")) if data else []
         wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
         with writing(self.path):
@@ -260,13 +262,14 @@ class RunFolder:
         except OSError as error:
             raise _damaged(file, error) from error
 
-    def labels(self, model: str) -> npt.NDArray[Any] | None:
-        """Classes int64 (N,) or target values float32 (N, …). Raises ResultsError, as the next two do."""
-        file = self.folder / f"data/{model}/labels.npy"
+    def labels(self, model: str) -> dict[str, Given]:
+        """By the output they are of, "" for the only ones: classes int64 (N,), target values float32 (N, …), or what
+        else `dataset.labels` says. Raises ResultsError, as the next two do."""
+        folder = self.folder / f"data/{model}"
         try:
-            return map_untrusted(file) if file.is_there() else None
+            return read_labels(folder, self.file.plan.models[model].dataset)
         except (OSError, ValueError) as error:
-            raise _damaged(file, error) from error
+            raise _damaged(folder / "labels.npy", error) from error
 
     def inputs(self, model: str) -> list[npt.NDArray[Any]]:
         """The model's inputs, kept where a metric is taken against them; else []."""

@@ -74,13 +74,7 @@ def test_a_range_by_the_device_is_settled_where_products_saturate() -> None:
     assert recipe.with_reduced(True).options.reduce_range is True
 
     def artifact(key: str) -> Artifact:
-        made: dict[str, Any] = {
-            "file": "m.onnx",
-            "sha256": "0" * 64,
-            "size_bytes": 1,
-            "format": "onnx",
-            "recipe": "own",
-        }
+        made: dict[str, Any] = {"file": "m.onnx", "sha256": "0" * 64, "size_bytes": 1, "format": "onnx"}
         made |= {"engine": "onnxruntime", "layout": "any", "inputs": (), "outputs": (), "constants": {}, "check": None}
         return Artifact(key=key, recipe="own", **made)
 
