@@ -31,13 +31,14 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    split_entry,
     written,
     written_shape,
 )
 
 
 class Variant(Strict):
-    """model × format × recipe; built once, whatever the number of devices."""
+    """model × format × recipe; built once, whatever the number of devices. `model` is `ModelSpec.label`."""
 
     model: str
     source: Source
@@ -169,10 +170,11 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             )
         for model, shapes in itertools.product(chosen or list(offered.values())[:1], sweep.shapes):
             # Two models of one name are twins, the same network in two frameworks: where a model.toml says so.
+            file = split_entry(name)[0]
             a_file = has_no_folder(name)
-            origin = str(model.path) if a_file else name
+            origin = str(model.path) if a_file else file
             if taken.setdefault(model.name, origin) != origin and a_file:
-                model = apart(name, model)
+                model = apart(file, model)
             model = _shaped(model, shapes)
             model.require_files()
             if models.setdefault(model.id, model) != model:

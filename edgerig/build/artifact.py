@@ -1,4 +1,4 @@
-"""A file just built or adopted → the record of it."""
+"""A file just built or adopted, with those that belong to it → the record of it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgerig.build.onnx_weights import beside
 from edgerig.build.store import file_digest
 from edgerig.ondevice.engines import Description, TensorInfo
-from edgerig.results import Artifact, TensorRecord
+from edgerig.ondevice.stream import Fed
+from edgerig.results import Artifact, BesideFile, FedRecord, TensorRecord
 
 
-def record(path: Path, described: Description, **known: Any) -> Artifact:
-    """The artifact at `path` with the tensors its runtime reads from it; `known` are the other fields of Artifact."""
+def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any) -> Artifact:
+    """The artifact at `path` with the tensors its runtime reads from it, and which of them are `fed`; `known` are the
+    other fields of Artifact."""
+    others = tuple(
+        BesideFile(name=file.name, sha256=file_digest(file), size_bytes=file.stat().st_size) for file in beside(path)
+    )
     return Artifact(
         file=path.name,
         sha256=file_digest(path),
-        size_bytes=path.stat().st_size,
+        size_bytes=path.stat().st_size + sum(file.size_bytes for file in others),
+        beside=others,
         inputs=tensor_records(described.inputs),
         outputs=tensor_records(described.outputs),
+        fed=tuple(FedRecord(**asdict(each)) for each in fed),
         **known,
     )
 

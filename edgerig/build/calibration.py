@@ -19,6 +19,8 @@ BINS = 2048
 """Of a histogram, as torchao's HistogramObserver and ONNX Runtime's calibrators have."""
 SHARES = np.linspace(0.01, 1.0, 100)
 """Of the whole range, which the methods that search try."""
+PERCENTILE = 99.99
+"""As ONNX Runtime's quantize_static has it."""
 ROUNDS = 2
 AVERAGING = 0.01
 """The share of the newest sample in a moving average (torchao's MovingAverageMinMaxObserver, ONNX Runtime's
@@ -37,7 +39,7 @@ class Method:
 
     @classmethod
     def of(cls, recipe: RecipeSpec, format_name: str, bits: int = 8) -> Method:
-        return cls(recipe.method(format_name), recipe.options.percentile, bits)  # type: ignore[arg-type]
+        return cls(recipe.method(format_name), recipe.options.percentile or PERCENTILE, bits)  # type: ignore[arg-type]
 
     @property
     def searches(self) -> bool:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edgerig import process
 from edgerig.build.request import Failure
@@ -25,6 +25,14 @@ class LayerCount(Strict):
     macs: int | None
 
 
+class EntryFacts(Strict):
+    """A signature or method of a file; its tensors as `x 1×4 float32`. `default`: is it run where none is chosen?"""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    default: bool
+
+
 class NetworkFacts(Strict):
     """What was counted. `parameters` and `macs` are None, with the reason, where nothing counts them.
 
@@ -41,6 +49,8 @@ class NetworkFacts(Strict):
     """By type, such as `Conv2D`, or by operator where a file has no layers."""
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    signatures: dict[str, EntryFacts] = Field(default={})
+    """By name; {} for a file that names none."""
 
 
 class CardReply(Strict):

@@ -31,7 +31,8 @@ def outside_share(source: SourceModel, data: Path, reference: Path) -> float | N
     calibration = stems(data, "calibration")
     if not calibration:
         return None
-    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.spec.inputs)
+    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.outside.inputs)
+    source.restart()
     ranges: list[tuple[float, float]] = []
     for inputs in zip(*(read_pieces(path, step) for path in calibration), strict=True):
         ranges = _widened(ranges, [*inputs, *source.infer(list(inputs))])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from pathlib import Path
 from typing import Any
 
 from edgerig.build import datasets
+from edgerig.build.onnx_weights import beside
 from edgerig.build.store import digest, file_digest
 from edgerig.build.versions import version
-from edgerig.errors import ConfigError
+from edgerig.errors import BuildError, ConfigError
 from edgerig.registry import code_elsewhere
 from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_engines, load_formats, load_sources
 
@@ -39,6 +39,8 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "application": spec.application,
         "library": spec.library,
+        "signature": spec.signature,
+        "state": _state(spec),
         "seed": seed,
         "outputs": [t.model_dump(mode="json") for t in spec.outputs],  # labels are checked against them,
         "metric": spec.metric,  # and against it
@@ -120,9 +122,13 @@ def ready_key(spec: ModelSpec, data: str) -> str:
             "what": "ready",
             "name": spec.name,
             "shapes": _shapes(spec),
-            "file": _known_file(spec.path, spec),
+            "file": _model_file(spec.path, spec),
+            "signature": spec.signature,
+            "state": _state(spec),
             "data": data,
-            "reader": _digests(BUILD / "ready.py", BUILD / "worker.py", *_engines()),
+            "reader": _digests(
+                *(BUILD / name for name in ("ready.py", "opening.py", "onnx_weights.py", "worker.py")), *_engines()
+            ),
             **_elsewhere(_engine(load_formats()[spec.source])),
         }
     )
@@ -137,9 +143,12 @@ SHARED = (
     BUILD / "factory.py",
     BUILD / "inference.py",
     BUILD / "layout.py",
+    BUILD / "memory.py",
     BUILD / "onnx_weights.py",
+    BUILD / "opening.py",
     BUILD / "settling.py",
     BUILD / "source.py",
+    BUILD / "streams.py",
     PACKAGE / "ondevice" / "tensors.py",
 )
 """What readers, sources and builders all import."""
@@ -151,7 +160,8 @@ def _digests(*paths: Path) -> dict[str, str]:
 
 def _engines() -> list[Path]:
     """What tells a file's tensors and gives its outputs."""
-    return [*sorted((PACKAGE / "ondevice" / "engines").glob("*.py")), PACKAGE / "ondevice" / "evaluate.py"]
+    ondevice = PACKAGE / "ondevice"
+    return [*sorted((ondevice / "engines").glob("*.py")), ondevice / "evaluate.py", ondevice / "stream.py"]
 
 
 def _engine(format_spec: FormatSpec) -> str:
@@ -172,6 +182,14 @@ def _sources() -> list[Path]:
     return sorted((BUILD / "sources").glob("*.py"))
 
 
+def _state(spec: ModelSpec) -> dict[str, Any]:
+    """What is fed back and when it begins anew."""
+    return {
+        "fed": [each.model_dump(mode="json") for each in spec.state],
+        "stream": None if spec.stream is None else spec.stream.model_dump(mode="json"),
+    }
+
+
 def _model(spec: ModelSpec) -> dict[str, Any]:
     return {
         "source": spec.source,
@@ -179,6 +197,8 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "application": spec.application,
         "library": spec.library,
         "file": None if spec.path is None else _model_file(spec.path, spec),
+        "signature": spec.signature,
+        "state": _state(spec),
         "reads": [_known_file(spec.located(path), spec) for path in spec.reads],
         "files": [file.sha256 for file in spec.files],
         "code": code(spec),
@@ -194,16 +214,18 @@ def _shapes(spec: ModelSpec) -> dict[str, list[int]]:
 
 
 def _model_file(path: Path, spec: ModelSpec) -> str:
-    """Of a SavedModel, every file below it; of an ONNX file, also those beside it whose names begin with its own, such
-    as `net.onnx.data`, where exporters keep large weights."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.suffix == ".onnx":
-        beside = path.parent.glob(f"{glob.escape(path.name)}?*")
-        files = [path, *sorted(file for file in beside if file.is_file())]
-    else:
-        files = [path]
+    """Of a SavedModel, every file below it; of an ONNX file, also those it keeps weights in."""
+    below = sorted(file for file in path.rglob("*") if file.is_file())
+    files = below if path.is_dir() else [path, *_beside(path)]
     return digest({"files": {os.path.relpath(file, path): _known_file(file, spec) for file in files}})
+
+
+def _beside(path: Path) -> list[Path]:
+    """What is no ONNX file after all, or lacks one of its files, is told of where it is loaded."""
+    try:
+        return [file for file in beside(path) if file.is_file()]
+    except BuildError:
+        return []
 
 
 def _known_file(path: Path, spec: ModelSpec) -> str:

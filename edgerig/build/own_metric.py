@@ -18,7 +18,7 @@ from edgerig.confined import Confined
 from edgerig.errors import ResultsError
 from edgerig.quiet import child_environment
 from edgerig.results import Accuracy
-from edgerig.spec import ModelSpec, Strict, asked, load_metrics
+from edgerig.spec import DatasetSpec, ModelSpec, Strict, asked, load_metrics
 
 KEPT = "metrics.json"
 LOG = "metrics.log"
@@ -34,6 +34,7 @@ class MetricRequest(Strict):
     metric: str
     names: tuple[str, ...]
     data: Path
+    dataset: DatasetSpec | None = None
     raw: Path
 
 
@@ -44,7 +45,12 @@ def take_own_metrics(model: ModelSpec, names: tuple[str, ...], data: Path, raw: 
     if not wanted:
         return
     found = {
-        text: _take(MetricRequest(model_folder=model.folder, metric=text, names=names, data=data, raw=raw), timeout_s)
+        text: _take(
+            MetricRequest(
+                model_folder=model.folder, metric=text, names=names, data=data, dataset=model.dataset, raw=raw
+            ),
+            timeout_s,
+        )
         for text in wanted
     }
     Confined.at(raw / KEPT).replace(_KEPT.dump_json(found, indent=1))

@@ -14,8 +14,11 @@ import numpy as np
 
 from edgerig.build.factory import call_factory
 from edgerig.build.own_metric import MetricRequest
+from edgerig.confined import Confined
 from edgerig.errors import EdgerigError, RunError
-from edgerig.measure.metrics import Unmeasurable, chosen, mean
+from edgerig.measure.labels import ONLY, read_labels, set_of
+from edgerig.measure.metrics import Given, Unmeasurable, chosen, mean
+from edgerig.measure.ragged import Ragged
 from edgerig.npy import load_arrays
 from edgerig.ondevice import lifeline
 from edgerig.results import Accuracy
@@ -49,8 +52,7 @@ def take(request: MetricRequest) -> Accuracy:
         outputs = chosen(request.metric, request.names, load_arrays(request.raw, "output"))
     except Unmeasurable as error:
         raise RunError(f"metric {request.metric}: {error}", hint="name outputs as the model calls them") from error
-    labels = request.data / "labels.npy"
-    against = np.load(labels, mmap_mode="r")[: len(outputs[0])] if labels.is_file() else None
+    against = _against(request, len(outputs[0]))
     given = call_factory(request.model_folder, wanted.metric, outputs, against)
     table = dict(given) if isinstance(given, Mapping) else {"value": given}
     if unknown := set(map(str, table)) - KEYS:
@@ -70,6 +72,19 @@ def take(request: MetricRequest) -> Accuracy:
         higher_is_better=higher,
         unit=unit,
     )
+
+
+def _against(request: MetricRequest, samples: int) -> Any:
+    """The labels of the outputs the metric names; of a model with several sets all by output where it names none."""
+    found = read_labels(Confined.at(request.data), request.dataset)
+    own = {name: _plain(labels[:samples]) for name, labels in found.items()}
+    name = set_of(asked(request.metric), request.dataset)
+    return own or None if name == ONLY and name not in own else own.get(name)
+
+
+def _plain(labels: Given) -> Any:
+    """Labels of different lengths as a list of arrays."""
+    return list(labels) if isinstance(labels, Ragged) else labels
 
 
 def _number(value: Any, metric: str) -> float:

@@ -6,32 +6,36 @@ scale and zero point (`ondevice/tensors.py`).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgerig.build.artifact import record
-from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.onnx_weights import copy_whole, require_beside
+from edgerig.build.opening import Opening, opened
+from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Description, TensorInfo
+from edgerig.ondevice.stream import hidden
 from edgerig.results import Artifact
-from edgerig.spec import AS_IS, FormatSpec, ModelSpec, Shape, load_engines, nearest, written_shape
+from edgerig.spec import AS_IS, FormatSpec, ModelSpec, Shape, nearest, written_shape
 
 
 def inspect(
     path: Path, format_spec: FormatSpec, shown: Path | None = None, spec: ModelSpec | None = None
 ) -> tuple[Description, tuple[Shape, ...]]:
     """What the runtime makes of the file, which messages call `shown`, and the shapes it is to be loaded with: one an
-    input where the model's `spec` gives any that are not the file's own, else ().
+    input where the model's `spec` gives any that are not the file's own, else (). It is run through the `spec`'s
+    signature.
 
     Raises BuildError when it cannot load it, a tensor is none of numbers, or an axis of an input has no length.
     """
-    described = _loaded(path, format_spec, shown or path, ())
+    signature = "" if spec is None else spec.signature
+    described = _loaded(path, format_spec, shown or path, (), signature)
     own = tuple(tensor.shape for tensor in described.inputs)
     shapes = own if spec is None else _given(spec, described.inputs, shown or path)
     if shapes != own:
-        described = _loaded(path, format_spec, shown or path, shapes)
+        described = _loaded(path, format_spec, shown or path, shapes, signature)
     for tensor in described.inputs:
         if -1 in tensor.shape:
             raise BuildError(
@@ -40,11 +44,11 @@ def inspect(
     return described, shapes if shapes != own else ()
 
 
-def _loaded(path: Path, format_spec: FormatSpec, shown: Path, shapes: tuple[Shape, ...]) -> Description:
+def _loaded(path: Path, format_spec: FormatSpec, shown: Path, shapes: tuple[Shape, ...], signature: str) -> Description:
     try:
-        engine = engines.create(load_engines()[format_spec.engine].module, {})
-        engines.load(engine, str(path), 1, shapes)
-        return engine.describe()
+        return opened(str(path), format_spec, Opening(signature, shapes)).describe()
+    except engines.UnknownSignature as error:
+        raise BuildError(f"{shown}: {error}", hint="name one of these, or none for the default") from error
     except engines.UnsupportedTensor as error:
         raise BuildError(
             f"{shown}: {error}",
@@ -89,24 +93,25 @@ def _how(tensor: TensorInfo) -> str:
 
 
 def adopt(spec: ModelSpec, format_spec: FormatSpec, key: str, staged: Path) -> Artifact:
-    """Copies the file into `staged`. Raises BuildError (see `inspect`)."""
+    """Copies the file, and those that belong to it, into `staged`. Raises BuildError (see `inspect`)."""
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a ready file', hint="give the path of a file")
-    if spec.source == "onnx" and (beside := external_files(spec.path)):
-        raise BuildError(
-            f"{spec.path}: its weights are in other files ({', '.join(beside)}), a device gets one", hint=ONE_FILE
-        )
+    require_beside(spec.path)
     described, shapes = inspect(spec.path, format_spec, spec=spec)
-    copy = Path(shutil.copyfile(spec.path, staged / f"model{format_spec.suffix}"))
+    fed = fed_of_file(spec, described)
+    copy = staged / f"model{format_spec.suffix}"
+    copy_whole(spec.path, copy)
     return record(
         copy,
-        described,
+        hidden(described, fed),
+        fed,
         key=key,
         format=format_spec.name,
         recipe=AS_IS,
         engine=format_spec.engine,
         layout="any",
         constants={},
+        signature=spec.signature,
         shapes=shapes,
         check=None,
         check_reason="a ready file has no source model to be checked against",

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from edgerig.build.memory import Memory
 from edgerig.errors import BuildError
 from edgerig.ondevice.engines import TensorInfo
 from edgerig.ondevice.evaluate import LENGTHS
@@ -35,6 +36,8 @@ class SourceModel:
     `sample` is what to trace the model with: one sample of its data, an array of its tensor's shape an input.
     Only where a model is loaded without data is it drawn at random.
 
+    `memory` is the state of a network that has one; `infer` then takes and gives what is `outside`.
+
     `notes` is what a reader of every variant's figures must know of how the source was loaded.
 
     `infer` maps N samples (one array (N, …) per tensor) to the source's outputs on them, computed sample by
@@ -46,6 +49,17 @@ class SourceModel:
     infer: Callable[[Arrays], Arrays]
     sample: Arrays = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    memory: Memory | None = None
+
+    @property
+    def outside(self) -> ModelSpec:
+        """The spec as data and results have it: without what is fed back."""
+        return self.spec if self.memory is None else self.memory.outside
+
+    def restart(self) -> None:
+        """Takes the state back to its beginning: `infer` goes on from wherever the last one left it."""
+        if self.memory is not None:
+            self.memory.restart()
 
 
 def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:

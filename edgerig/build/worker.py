@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -32,19 +32,23 @@ from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
 from edgerig.build.datasets.dataset import Dataset, Fits, Tensor, stored
 from edgerig.build.datasets.index_bounds import told, with_ranges
+from edgerig.build.datasets.labels import BATCHED, LabelSet
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import to_layout
+from edgerig.build.opening import Opening, opened
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.source import Arrays, SourceModel, fed, load_source, named_tensors, one_sample, output_names
 from edgerig.build.store import Store, digest
+from edgerig.build.streams import fed_of_file, recorded, whole_sample
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.measure.metrics import Unmeasurable, places
 from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
-from edgerig.ondevice import engines, lifeline
+from edgerig.ondevice import lifeline
 from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.ondevice.evaluate import evaluated
 from edgerig.ondevice.memory import peak_rss_bytes
+from edgerig.ondevice.stream import hidden
 from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.spec import (
@@ -55,9 +59,9 @@ from edgerig.spec import (
     TensorSpec,
     asked,
     has_binary_labels,
-    load_engines,
     load_formats,
 )
+from edgerig.spec.stream import resets
 
 CHECK_SAMPLES = 16
 """Evaluation samples a build is checked on. Not calibration's: a wrong calibration would be held against itself."""
@@ -131,12 +135,13 @@ def prepare(request: PrepareRequest) -> Prepared:
     source = None
     if spec.ready and spec.path is not None:
         described, _ = inspect(spec.path, load_formats()[spec.source], spec=spec)
+        described = hidden(described, fed_of_file(spec, described))
         inputs = tuple(stored(tensor, "any") for tensor in _with_ranges(spec, described.inputs))
         fits = _fits(spec, inputs, named_tensors(map(fed, described.outputs), "any"))
     else:
         source = load_source(spec)
-        inputs = tuple(stored(tensor, spec.dataset_layout) for tensor in source.spec.inputs)
-        fits = _fits(spec, inputs, source.spec.outputs)
+        inputs = tuple(stored(tensor, spec.dataset_layout) for tensor in source.outside.inputs)
+        fits = _fits(spec, inputs, source.outside.outputs)
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
     with store.staging("data") as staged:
         if spec.dataset is None:
@@ -152,8 +157,8 @@ def prepare(request: PrepareRequest) -> Prepared:
             samples=written.samples,
             labelled=written.labelled,
             origin=dataset.origin,
-            inputs=() if source is None else source.spec.inputs,
-            outputs=() if source is None else output_names(source.spec),
+            inputs=() if source is None else source.outside.inputs,
+            outputs=() if source is None else output_names(source.outside),
         )
         data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
@@ -195,14 +200,31 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
             ) from error
     output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
+    if isinstance(labels, dict) or labels not in BATCHED:
+        return Fits(inputs, output, "inputs", None, tuple(_label_sets(spec, names, outputs)))
     known = len(outputs) == 1 or len(set(named)) == 1
     scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
 
+def _label_sets(spec: ModelSpec, names: Sequence[str], outputs: Sequence[TensorSpec]) -> Iterator[LabelSet]:
+    """Those that are read apart. Raises DatasetError for labels of an output that there is not."""
+    for name, kind in spec.dataset.sets.items() if spec.dataset else ():
+        own = tuple(name.split(",")) if name not in names else (name,)
+        if name and (missing := [each for each in own if each not in names]):
+            raise DatasetError(
+                f'model "{spec.name}": dataset.labels has {", ".join(missing)}, the outputs are {", ".join(names)}',
+                hint="labels are called as the output they are of",
+            )
+        shape = outputs[names.index(own[0]) if name else 0].of_sample
+        binary = has_binary_labels(text for text in spec.metric if asked(text).output == name)
+        yield LabelSet(name, kind, (1, *shape), 2 if binary else shape[0] if len(shape) == 1 and shape[0] > 1 else None)
+
+
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:
     """Writes the source's outputs on the inputs in `data` as `output_<i>.npy` into `folder`, a piece at a time."""
-    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.spec.inputs)
+    step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.outside.inputs)
+    source.restart()
     with contextlib.ExitStack() as stack:
         writers: list[NpyWriter] = []
         for inputs in zip(*(read_pieces(path, step) for path in stems(data, "input")), strict=True):
@@ -232,7 +254,7 @@ class Session:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
                 reduced = None
-                _, described = self._run(staged / artifact.file, self._samples(), staged, artifact.shapes)
+                _, described = self._run(staged / artifact.file, self._samples(), staged, Opening.of(artifact))
                 artifact = artifact.model_copy(update={"outputs": tensor_records(described.outputs)})
             else:
                 recipe = self._request.recipes[recipe_name]
@@ -248,7 +270,7 @@ class Session:
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""
-        if recipe.options.reduce_range != "auto":
+        if not recipe.by_device(self._format.name):
             return None
         own = digest({"reduced": key})
         with self._store.staging("artifact") as staged:
@@ -259,17 +281,19 @@ class Session:
 
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
         source, builder, reference = self.start()
-        calibration = self._calibration(recipe) if recipe.calibration else None
+        calibration = recorded(source, self._calibration(recipe)) if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
 
-        samples = to_layout(self._samples(), source.spec.inputs, built.layout)
-        outputs, described = self._run(path, samples, staged)
-        check = check_outputs(output_names(source.spec), outputs, reference)
+        samples = to_layout(self._samples(), source.outside.inputs, built.layout)
+        back = () if source.memory is None else source.memory.fed
+        outputs, described = self._run(path, samples, staged, Opening(fed=back))
+        check = check_outputs(output_names(source.outside), outputs, reference)
         return record(
             path,
             described,
+            back,
             key=key,
             format=self._format.name,
             recipe=recipe.name,
@@ -285,13 +309,11 @@ class Session:
             calibration=None if calibration is None else fingerprint(list(calibration)),
         )
 
-    def _run(
-        self, path: Path, samples: Arrays, staged: Path, shapes: engines.Shapes = ()
-    ) -> tuple[Arrays, Description]:
+    def _run(self, path: Path, samples: Arrays, staged: Path, opening: Opening) -> tuple[Arrays, Description]:
         """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
-        engine = engines.create(load_engines()[self._format.engine].module, {})
-        engines.load(engine, str(path), 1, shapes)
-        found = evaluated(engine, samples)
+        anew = resets(self._request.model.stream, len(samples[0]))
+        engine = opened(str(path), self._format, opening, anew)
+        found = evaluated(engine, samples, anew)
         for index, output in enumerate(found.arrays):
             write(staged / f"{HOST}_{index}.npy", output)
         return found.arrays, replace(engine.describe(), outputs=found.tensors)
@@ -304,11 +326,14 @@ class Session:
         if self._started is None:
             data = self._data()
             traced = load_arrays(data, "calibration") or load_arrays(data, "input")
-            source = load_source(self._request.model)
-            source = replace(source, sample=one_sample(traced, source.spec.inputs, 0))
+            loaded = load_source(self._request.model)
+            back = () if loaded.memory is None else loaded.memory.fed
+            sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
+            source = replace(loaded, sample=sample)
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)
+            source.restart()
             self._started = (source, builder, source.infer(self._samples()))
         return self._started
 

@@ -110,6 +110,9 @@ def _head(card: Card) -> None:
             limits = "" if tensor.range is None else f", {tensor.range[0]:g} to {tensor.range[1]:g}"
             shape = "×".join(map(str, tensor.shape))
             rows.append((kind, f"{tensor.name} {shape} {tensor.dtype}{layout}{limits}"))
+    for name, each in facts.signatures.items():
+        default = " (the default)" if each.default else ""
+        rows.append(("signature", f"{name}{default}: {', '.join(each.inputs)} → {', '.join(each.outputs)}"))
     for key, value in rows:
         shown.add_row(key, escape(value))
     print_table(shown)

@@ -28,6 +28,7 @@ from edgerig.measure.raw import (
     read_timing,
 )
 from edgerig.ondevice.contention import COLUMNS
+from edgerig.ondevice.engines import entry_options
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.tensors import of_sample, outside_dtype
 from edgerig.results import Artifact, DeviceRecord, TensorRecord
@@ -61,7 +62,8 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
                 npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
             for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
                 device.transport.push(local, f"{remote}/{local.name}")
-        device.transport.push(job.file, f"{remote}/{job.artifact.file}")
+        for name in (job.artifact.file, *(file.name for file in job.artifact.beside)):
+            device.transport.push(job.file.with_name(name), f"{remote}/{name}")
         run = _Running(device, asked, remote, job.settings, job.into, job.before)
         raw = run.process(remote, job.into)
         _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
@@ -82,12 +84,15 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
     return Job(
         cell=job.cell,
         engine=engine.module,
-        engine_options={**library, **placement.engine_options},
+        engine_options={**library, **placement.engine_options, **entry_options(artifact.signature)},
         artifact=artifact.file,
         sha256=artifact.sha256,
+        beside={file.name: file.sha256 for file in artifact.beside},
         threads=placement.threads,
         shapes=[list(shape) for shape in artifact.shapes],
         processors=list(placement.processors),
+        fed=[each.model_dump(mode="json") for each in artifact.fed],
+        resets=list(job.resets),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
         warmup_runs=share.warmup_runs,
         min_runs=share.min_runs,
@@ -136,6 +141,7 @@ class _Running:
             replace(
                 self.job,
                 artifact=f"{up}{self.job.artifact}",
+                beside={f"{up}{file}": digest for file, digest in self.job.beside.items()},
                 inputs=[f"{up}{file}" for file in self.job.inputs],
                 no_instructions="this process was for the timing alone",
                 timing_only=True,

@@ -3,7 +3,7 @@ run afterwards. Devices with a POSIX shell share one way, the runner under a Pyt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -24,7 +24,7 @@ class CellJob:
     axis.
 
     Its raw run goes to the folder `into`, made if need be. `before` is the device as probed before: a runner's death is
-    told from what has changed since.
+    told from what has changed since. `resets` are the samples before which the file's state is started anew.
     """
 
     cell: str
@@ -35,6 +35,7 @@ class CellJob:
     settings: RunSettings
     into: Path
     before: DeviceRecord
+    resets: Sequence[int] = ()
 
 
 Fact = tuple[str | None, str]

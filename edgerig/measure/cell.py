@@ -6,9 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
-
-import numpy.typing as npt
 
 from edgerig.measure import contention
 from edgerig.measure.confusion import confusion
@@ -18,8 +15,9 @@ from edgerig.measure.device_state import cell_state
 from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
+from edgerig.measure.labels import classes_of, set_of
 from edgerig.measure.latency import summarize
-from edgerig.measure.metrics import Evidence, Unmeasurable, chosen, measure
+from edgerig.measure.metrics import Evidence, Given, Unmeasurable, chosen, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.throttling import signs
@@ -40,7 +38,8 @@ from edgerig.results import (
     Parity,
     Verdict,
 )
-from edgerig.spec import Metric, ModelSpec, asked, load_engines, load_metrics
+from edgerig.spec import Asked, Metric, ModelSpec, asked, load_engines, load_metrics
+from edgerig.spec.stream import StreamSpec
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
 
@@ -60,7 +59,7 @@ class CellRun:
     artifact: Artifact
     raw: Raw
     output_names: Sequence[str] = ()
-    labels: npt.NDArray[Any] | None = None
+    labels: Mapping[str, Given] = field(default_factory=dict)
     inputs: Outputs = field(default_factory=list)
     own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
     reference: Outputs | None = None
@@ -102,6 +101,7 @@ class Measured:
     verdict: Verdict
     state: CellState
     engine: Engine
+    signature: str
 
 
 def measured(ran: CellRun) -> Measured:
@@ -131,7 +131,8 @@ def measured(ran: CellRun) -> Measured:
         energy=energy(timed.attempt.energies, timed.contention),
         verdict=judge(_seen(ran, state, delegation, latency)),
         state=state,
-        engine=_engine(ran.cell, artifact, raw),
+        engine=_engine(ran.cell, ran.model, artifact, raw),
+        signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
 
 
@@ -161,10 +162,11 @@ def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
         fp32 = None if fp32 is None else chosen(first, ran.names, fp32)
     except Unmeasurable:
         return accuracy  # which says so itself
-    return with_delta(accuracy, outputs, fp32, ran.labels, ran.no_fp32)
+    labels = classes_of(ran.labels, set_of(asked(first), ran.model.dataset))
+    return with_delta(accuracy, outputs, fp32, labels, ran.no_fp32)
 
 
-def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
+def _engine(cell: Cell, model: ModelSpec, artifact: Artifact, raw: Raw) -> Engine:
     seen = raw.run.engine
     row = load_engines().get(artifact.engine)
     return Engine(
@@ -175,6 +177,7 @@ def _engine(cell: Cell, artifact: Artifact, raw: Raw) -> Engine:
         options=row.complete(cell.engine_options) if row else {},
         notes=tuple(seen.notes),
         state=tuple(seen.state),
+        reset=(StreamSpec() if model.stream is None else model.stream).words if seen.state or model.stream else "",
     )
 
 
@@ -196,12 +199,11 @@ def _metrics(ran: CellRun) -> dict[str, Accuracy]:
     """Each of the model's metrics on the samples the cell ran on (`run.limit`), by the text that asks for it."""
     model, samples = ran.model, len(ran.raw.outputs[0])
     given = [array[:samples] for array in ran.inputs]
-    against_inputs = model.dataset is not None and model.dataset.labels == "inputs"
-    targets = (given[0] if given else None) if against_inputs else ran.labels
     found: dict[str, Accuracy] = {}
     for text in model.metric:
         wanted = asked(text)
         none = partial(Accuracy, metric=wanted.metric, output=wanted.output)
+        targets = _targets(ran, wanted)
         if wanted.metric not in load_metrics():
             found[text] = ran.own_metrics.get(text, none(reason=_not_taken(wanted.metric)))
         elif targets is None:
@@ -215,14 +217,23 @@ def _metrics(ran: CellRun) -> dict[str, Accuracy]:
     return found
 
 
+def _targets(ran: CellRun, wanted: Asked) -> Given | None:
+    """What the metric is taken against; None where there is nothing."""
+    dataset = ran.model.dataset
+    if dataset is not None and dataset.labels_of(wanted.outputs) == "inputs":
+        return ran.inputs[0] if ran.inputs else None
+    return ran.labels.get(set_of(wanted, dataset))
+
+
 def _confusions(ran: CellRun) -> Iterator[Confusion]:
     """Of each output that a metric of classes is taken of, once."""
-    known, labels = load_metrics(), ran.labels
+    known = load_metrics()
     wanted = [asked(text) for text in ran.model.metric]
     rows = {metric.output: metric.text for metric in wanted if _of_classes(known.get(metric.metric))}
     for output, text in rows.items():
         with contextlib.suppress(Unmeasurable):  # the metric says so
             scores = chosen(text, ran.names, ran.raw.outputs)
+            labels = classes_of(ran.labels, set_of(asked(text), ran.model.dataset))
             if (
                 labels is not None
                 and len(scores) == 1

@@ -46,6 +46,7 @@ class RawEngine(_Device):
     undelegated: list[Text] = Field(default=[], max_length=20)
     notes: list[Text] = Field(default=[], max_length=20)
     state: list[Text] = Field(default=[], max_length=200)
+    signature: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
 
     @model_validator(mode="after")
     def _known_dtypes(self) -> Self:

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgerig.ondevice import tensors
 from edgerig.ondevice.engines import Array, Description, Engine, TensorInfo
+from edgerig.ondevice.stream import start_anew
 
 LENGTHS = " shape"
 """Behind an output's name: the shapes of an output whose lengths the data decides, one a sample."""
@@ -35,16 +36,19 @@ def evaluate(engine: Engine, inputs: list[Array]) -> list[Array]:
     return evaluated(engine, inputs).arrays
 
 
-def evaluated(engine: Engine, inputs: list[Array]) -> Evaluated:
+def evaluated(engine: Engine, inputs: list[Array], resets: Sequence[int] = ()) -> Evaluated:
     """Outputs over all samples in order: real ones as float32 (float64 stays), integers and bools as they are. A first
     axis of length 1 is the batch's, whose place the axis of samples takes; any other output is kept whole.
 
-    For a file that keeps state, `engine` must be freshly loaded. Raises ValueError when an output's number of axes
-    differs from sample to sample.
+    For a file that keeps state, `engine` must be freshly loaded; it is started anew before the samples `resets`,
+    ascending. Raises ValueError when an output's number of axes differs from sample to sample.
     """
     description = engine.describe()
     collected: list[list[Array]] = [[] for _ in description.outputs]
+    anew = set(resets)
     for index in range(len(inputs[0])):
+        if index in anew:
+            start_anew(engine)
         engine.set_inputs(sample(description, inputs, index))
         engine.invoke()
         for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):

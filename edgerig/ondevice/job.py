@@ -3,10 +3,14 @@
 Job (`job.json`, schema 1): paths are relative to the job's folder.
 
     {"schema": 1, "cell": ID, "artifact": FILE, "sha256": HEX,
+     "beside": {FILE: HEX, …},             the files the artifact reads beside itself
      "engine": "package.module:Class",    and what its class is made with:
      "engine_options": {}, "threads": 1,
      "shapes": [],                         one an input, which the file is loaded with; []: its own
      "processors": [],                     the runner keeps to these; [] to none
+     "fed": [{"output": 1, "input": 2, "initial": 0.0, "keep": false}],
+                                          the inputs fed from outputs (`stream.Fed`); not among `inputs`
+     "resets": [],                         the samples before which the state is started anew, ascending
      "inputs": [FILE.npy, …],              one (N, …) array per tensor, in the file's own layout; of a
                                           quantized tensor its real values; the batch's axis, of length 1, is left
                                           out where it is the first, and may be where it is another
@@ -41,10 +45,13 @@ class Job:
     engine_options: dict[str, Any]
     artifact: str
     sha256: str
+    beside: dict[str, str]
     threads: int
     shapes: list[list[int]]
     processors: list[int]
     inputs: list[str]
+    fed: list[dict[str, Any]]
+    resets: list[int]
     warmup_runs: int
     min_runs: int
     min_seconds: float

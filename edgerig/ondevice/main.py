@@ -30,6 +30,7 @@ from edgerig.ondevice.engines import Array, Description, Engine, TensorInfo
 from edgerig.ondevice.evaluate import evaluated, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.ondevice.sensors import Reading, Sensors
+from edgerig.ondevice.stream import Fed, streamed
 
 _TIMING_ONLY = "this process was for the timing alone"
 
@@ -66,8 +67,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     meter.idle()
 
     engine, description, took = _started(job, artifact, inputs)
-    for _ in range(job.warmup_runs):
-        engine.invoke()
+    _warm_up(job, engine, description, inputs)
     instructions = _instructions(job, description, engine)
     controls = Controls()
     controls.measure()
@@ -100,7 +100,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
 def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Description, dict[str, int]]:
     """The engine with the file loaded, the first sample set and inferred once; how long each of it took, in ns."""
     created = time.perf_counter_ns()
-    engine = engines.create(job.engine, job.engine_options)
+    engine = _engine(job)
     import_ns = time.perf_counter_ns() - created
     load_ns = timing.once(lambda: _load(engine, job, artifact))
     description = engine.describe()
@@ -110,13 +110,27 @@ def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Desc
     return engine, description, took
 
 
+def _engine(job: Job) -> Engine:
+    """Not loaded yet."""
+    return streamed(engines.create(job.engine, job.engine_options), [Fed(**each) for each in job.fed], job.resets)
+
+
+def _warm_up(job: Job, engine: Engine, description: Description, inputs: list[Array]) -> None:
+    """A state that is fed is then one of the stream's, as in the steady state: what is timed is its next step."""
+    for index in range(job.warmup_runs):
+        if job.fed:
+            engine.outputs()
+            engine.set_inputs(sample(description, inputs, (index + 1) % len(inputs[0])))
+        engine.invoke()
+
+
 def _artifact(job: Job, folder: str) -> str:
-    """Its path. Raises ValueError when it is not the file the job means."""
-    path = os.path.join(folder, job.artifact)
-    digest = _sha256(path)
-    if digest != job.sha256:
-        raise ValueError(f"{job.artifact} has sha256 {digest}, the job says {job.sha256}")
-    return path
+    """Its path. Raises ValueError when it, or a file beside it, is not the one the job means."""
+    for name, wanted in {job.artifact: job.sha256, **job.beside}.items():
+        digest = _sha256(os.path.join(folder, name))
+        if digest != wanted:
+            raise ValueError(f"{name} has sha256 {digest}, the job says {wanted}")
+    return os.path.join(folder, job.artifact)
 
 
 def _memory(job: Job, artifact: str, inputs: list[Array]) -> dict[str, Any]:
@@ -159,9 +173,9 @@ def _load(engine: Engine, job: Job, artifact: str) -> None:
 
 def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> list[TensorInfo]:
     """Writes the outputs over all samples, of the file loaded anew; what they are."""
-    engine = engines.create(job.engine, job.engine_options)
+    engine = _engine(job)
     _load(engine, job, artifact)
-    found = evaluated(engine, inputs)
+    found = evaluated(engine, inputs, job.resets)
     for index, output in enumerate(found.arrays):
         np.save(os.path.join(folder, f"output_{index}.npy"), output)
     return found.tensors
@@ -169,7 +183,7 @@ def _save_outputs(job: Job, artifact: str, inputs: list[Array], folder: str) -> 
 
 def _exercise(job: Job, artifact: str, inputs: list[Array], runtime_imported: Callable[[], None]) -> None:
     """What the memory pass does: import, load, and a few inferences."""
-    engine = engines.create(job.engine, job.engine_options)
+    engine = _engine(job)
     runtime_imported()
     _load(engine, job, artifact)
     engine.set_inputs(sample(engine.describe(), inputs, 0))

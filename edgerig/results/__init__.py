@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
@@ -76,13 +76,32 @@ class CheckRecord(Value):
     outputs: tuple[OutputParity, ...] = ()
 
 
+class FedRecord(Value):
+    """The file's input number `input` is fed from its output number `output` of the inference before; `initial` is what
+    it holds at first: a number, or nested lists of its shape. `keep`: the output is a result as well."""
+
+    output: int
+    input: int
+    initial: float | list[JsonValue] = 0.0
+    keep: bool = False
+
+
+class BesideFile(Value):
+    """A file that belongs to a variant's main one, such as weights an ONNX file keeps outside of itself."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
 class Artifact(Value):
-    """A built variant: one file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
+    """A built variant: its file in the store, with what is known of it. `layout` is that of its 4-D inputs."""
 
     key: str
     file: str
     sha256: str
-    size_bytes: int
+    size_bytes: int = Field(description="of the file and of those beside it")
+    beside: tuple[BesideFile, ...] = Field(default=(), description="the files that belong to it")
     format: str
     recipe: str
     engine: str
@@ -90,6 +109,8 @@ class Artifact(Value):
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     constants: dict[str, int] = Field(description="bytes of constant tensors in the file, by dtype")
+    signature: str = Field(default="", description="the file's entry that is run; empty: its default")
+    fed: tuple[FedRecord, ...] = Field(default=(), description="the file's inputs fed from its outputs")
     shapes: tuple[tuple[int, ...], ...] = Field(default=(), description="its inputs are given, where not its own")
     delegated: int | None = None
     operators: int | None = None
@@ -309,6 +330,7 @@ class Engine(Value):
     options: dict[str, OptionValue] = Field(default={}, description="all that the engine takes, as they were")
     notes: tuple[str, ...] = ()
     state: tuple[str, ...] = Field(default=(), description="what the file remembers from one inference to the next")
+    reset: str = Field(default="", description="when the state was started anew: never, per sample, per sequence of N")
 
 
 class Reading(Value):
@@ -352,6 +374,7 @@ class CellResult(Value):
     accelerator: str = "cpu"
     processors: tuple[int, ...] = Field(default=(), description="those it was held to; empty: to none")
     engine_options: dict[str, OptionValue] = Field(default={}, description="where they are not the default")
+    signature: str = Field(default="", description="the entry of the model's file that ran; empty: it names none")
     emulated: bool
     status: Status
     weights: Literal["", "random"] = Field(default="", description='"random": the model was never trained')

@@ -23,8 +23,9 @@ from edgerig.spec.device import (
 )
 from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
+from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
-from edgerig.spec.model import ModelSpec, TensorSpec, apart, file_source, has_no_folder, known_models, load_models
+from edgerig.spec.model import ModelSpec, TensorSpec
 from edgerig.spec.named import Named, named
 from edgerig.spec.recipe import (
     FormatSpec,
@@ -127,6 +128,7 @@ __all__ = [
     "recipes_with",
     "sha256_of",
     "shape_sets",
+    "split_entry",
     "unknown",
     "written",
     "written_shape",

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from edgerig.spec.metric import asked, load_metrics
+from edgerig.spec.metric import Labels, asked, load_metrics
 from edgerig.spec.toml import FACTORY, NAME, RECORDS, Factory, Strict, nearest
 
 Column = Annotated[str, StringConstraints(min_length=1)]
@@ -169,9 +169,9 @@ KINDS = ("factory", "npz", "images", "table", "audio")
 class DatasetSpec(Strict):
     """Where the data comes from: exactly one of `KINDS`. Paths are relative to the model's folder.
 
-    `labels` says what outputs are held against: a class index or name ("class"), real numbers of the output's shape
-    ("values"), or the model's own input ("inputs", for an autoencoder). `classes` names the classes in the order of
-    the model's scores. At most `calibration` samples are calibrated on (by
+    `labels` says what outputs are held against (`spec.metric.Labels`), or of each output that has labels of its own
+    what that one is: `{ kind = "class", age = "values" }`. `classes` names the classes in the order of the model's
+    scores. At most `calibration` samples are calibrated on (by
     default all that an npz or a factory gives, else 256). `max_gib` bounds what the decoded data may
     take on this machine's disk, in GiB.
     """
@@ -181,7 +181,7 @@ class DatasetSpec(Strict):
     images: ImagesSpec | None = None
     table: TableSpec | None = None
     audio: AudioSpec | None = None
-    labels: Literal["class", "values", "inputs"] = "class"
+    labels: Labels | dict[str, Labels] = "class"
     classes: tuple[Column, ...] = ()
     calibration: PositiveInt | None = None
     max_gib: PositiveFloat = 16.0
@@ -194,12 +194,30 @@ class DatasetSpec(Strict):
             raise ValueError(f"give exactly one of {names} (given: {', '.join(given) or 'none'})")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError('"classes" names a class twice')
+        if self.labels == {}:
+            raise ValueError('"labels" names no output')
+        if self.kind in ("table", "audio", "images") and isinstance(self.labels, dict):
+            raise ValueError(f'"{self.kind}" has one kind of labels: those of several outputs come from npz or factory')
+        if self.table is not None and self.labels not in ("class", "values", "inputs"):
+            raise ValueError('"table" has labels = "class", "values" or "inputs"')
         if self.table is not None:
             if self.labels != "inputs" and not self.table.label:
                 raise ValueError('"table" needs the key "label"')
             if self.labels == "class" and len(self.table.label) > 1:
                 raise ValueError('"table.label" names several columns: that goes with labels = "values"')
         return self
+
+    @property
+    def sets(self) -> dict[str, Labels]:
+        """Its labels' kinds by the output they are of; "" where they are the only ones."""
+        return self.labels if isinstance(self.labels, dict) else {"": self.labels}
+
+    def labels_of(self, outputs: tuple[str, ...]) -> Labels | None:
+        """What the outputs are held against; None where each has labels of its own and it has none."""
+        if not isinstance(self.labels, dict):
+            return self.labels
+        named = (",".join(outputs), *outputs)
+        return next((self.labels[name] for name in named if name in self.labels), None)
 
     @property
     def kind(self) -> str:
@@ -217,9 +235,12 @@ def wrong_metric(named: tuple[str, ...], dataset: DatasetSpec | None) -> str:
         row = load_metrics().get(metric)
         if row is not None and (why := _wrong_outputs(text)):
             return why
-        if row is not None and dataset.labels not in row.labels:
+        labels = dataset.labels_of(asked(text).outputs)
+        if row is not None and labels is None:
+            return f'metric "{text}": labels are of {", ".join(dataset.sets)}: write "OUTPUT={metric}" with one'
+        if row is not None and labels not in row.labels:
             wanted = " or ".join(f'"{kind}"' for kind in row.labels)
-            return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{dataset.labels}"'
+            return f'metric "{metric}" is taken against labels = {wanted}, the dataset\'s are "{labels}"'
     return ""
 
 

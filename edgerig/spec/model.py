@@ -11,14 +11,15 @@ from pydantic import Field, field_validator, model_validator
 
 from edgerig.cache import used
 from edgerig.errors import ConfigError
+from edgerig.spec import entry
 from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
-from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state, is_file
+from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.metric import asked, load_metrics
-from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
-from edgerig.spec.reference import ReferenceFigure, load_reference
+from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
+from edgerig.spec.stream import StateSpec, StreamSpec, repeated
 from edgerig.spec.toml import (
     LONGEST_NAME,
     Dtype,
@@ -28,11 +29,7 @@ from edgerig.spec.toml import (
     Sha256,
     Source,
     Strict,
-    first_wins,
     nearest,
-    parse,
-    read_toml,
-    roots,
 )
 
 DYNAMIC = -1
@@ -109,6 +106,8 @@ class ModelSpec(Strict):
     """The commit of a repository, or the version of a package, that its files were fetched from."""
     random_weights: bool = False
     """Its weights were never trained: size, latency and memory are its own, accuracy is nobody's."""
+    signature: str = Field(default="", max_length=200)
+    """The file's entry that is run (`spec/entry.py`); "": its default."""
     weights: Path | None = None
     weights_sha256: Sha256 | None = None
     reads: tuple[Path, ...] = ()
@@ -122,6 +121,9 @@ class ModelSpec(Strict):
     outputs: tuple[TensorSpec, ...] = ()
     shapes: Shapes = Field(default={})
     """Inputs' shapes in a sweep over shapes, in place of their own."""
+    state: tuple[StateSpec, ...] = ()
+    stream: StreamSpec | None = None
+    """When what the network remembers goes back to its beginning; None: never."""
     dataset: DatasetSpec | None = None
     dataset_layout: Layout = "any"
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
@@ -134,13 +136,21 @@ class ModelSpec(Strict):
 
     @property
     def shaped_name(self) -> str:
-        """The name, with the shapes of its inputs where they are not its own: what cells and reports call it."""
-        return self.name + label(self.shapes)
+        """The name, with the signature where that is not the file's default, and the shapes of its inputs where they
+        are not its own: what cells and reports call it. Two signatures compute different things: they are two models.
+        """
+        signature = entry.chosen(self.source, self.signature)
+        return self.name + (f"+{file_name(signature)}" if signature else "") + label(self.shapes)
 
     @property
     def id(self) -> str:
         """The model and its source, such as `digits_cnn-keras`."""
         return f"{self.shaped_name}-{self.source}"
+
+    @property
+    def weights_are(self) -> Literal["", "random"]:
+        """What results say of its weights, where they are not a trained model's."""
+        return "random" if self.random_weights else ""
 
     @property
     def path(self) -> Path | None:
@@ -217,11 +227,15 @@ class ModelSpec(Strict):
         if len(origins) != 1 or origins[0] not in allowed:
             given = " and ".join(f'"{key}"' for key in origins) or "none"
             raise ValueError(f"a {self.source} model needs exactly one of {', '.join(allowed)}; given: {given}")
+        if why := entry.refusal(self.source, self.signature):
+            raise ValueError(why)
         if self.factory is not None and not (self.inputs and self.outputs):
             raise ValueError(f'a {self.source} model from a factory needs the keys "inputs" and "outputs"')
+        if why := repeated(self.state):
+            raise ValueError(why)
         names = [file.name for file in self.files]
-        if repeated := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f'"files" names {repeated} twice')
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f'"files" names {twice} twice')
         if within := next((name for name in names for other in names if name.startswith(f"{other}/")), None):
             raise ValueError(f'"files" names {within}, and a file where its folder would be')
         if self.weights is not None and self.weights_sha256 is None:
@@ -240,116 +254,11 @@ class ModelSpec(Strict):
     @property
     def measured_on_inputs(self) -> bool:
         """Is a metric taken against the model's own inputs?"""
-        against_inputs = self.dataset is not None and self.dataset.labels == "inputs"
+        against_inputs = self.dataset is not None and "inputs" in self.dataset.sets.values()
         known = load_metrics()
         return bool(self.metric) and (
             against_inputs or any(name in known and known[name].needs_inputs for name in self.asked_metrics)
         )
-
-
-_RUNS_CODE = (
-    "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
-    "(torch.export.save), or make a folder with a factory and its state dict as weights"
-)
-_WEIGHTS_ALONE = (
-    'it holds weights without their network: make a folder whose model.toml has a "factory" for the network, and this '
-    'file as "weights" (with its "weights_sha256")'
-)
-_OTHER_FILES = {
-    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".bin", ".jit", ".ptl", ".torchscript"), _RUNS_CODE),
-    **dict.fromkeys((".safetensors", ".npz", ".gguf"), _WEIGHTS_ALONE),
-    ".pb": "a frozen graph or a part of a SavedModel: give the folder that holds saved_model.pb",
-    ".mlmodel": "a Core ML file runs on Apple's runtime only: bring the model it was converted from",
-    ".engine": "a TensorRT plan runs on the GPU it was made on only: bring the model it was built from",
-}
-"""Suffix of a file people have → what to bring instead."""
-_NETWORK = ("factory", "file", "application", "library", "weights", "weights_sha256", "reads")
-_OWN_TO_A_SOURCE = ("source", *_NETWORK, "inputs", "outputs")
-"""Keys of a `model.toml` that say nothing of the model's twins."""
-
-
-def known_models() -> dict[str, Path]:
-    """Model name → its `model.toml`."""
-    return first_wins((p.parent.name, p) for root in roots("models") for p in sorted(root.glob("*/model.toml")))
-
-
-def load_models(
-    name: str, dataset: Path | None = None, *, quantize: bool = False, metric: tuple[str, ...] = ()
-) -> dict[Source, ModelSpec]:
-    """The model `name` as authored in each of its sources, the main one first.
-
-    `name` is a shipped or own model's name, a folder with a `model.toml`, a model's file, or what a library or a hub
-    calls it (`spec/named.py`). `dataset` is the npz to evaluate one without a folder on, `metric` what it is evaluated
-    by (none: top1). A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build from.
-    Raises ConfigError.
-    """
-    if (by_name := named(name)) is not None:
-        return _by_name(by_name, dataset, metric)
-    path = Path(name)
-    source = file_source(path)
-    if source is not None:
-        return {source: _from_file(path, source, dataset, quantize, metric)}
-    known = known_models()
-    toml = path / "model.toml" if is_file(path / "model.toml") else known.get(name)
-    if toml is None:
-        raise ConfigError(f'unknown model "{name}"', hint=_hint(path, known))
-    return _from_folder(toml)
-
-
-def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
-    folder = toml.resolve().parent
-    table = {**read_toml(toml), "reference": load_reference(folder)}
-    twins = table.pop("twins", {})
-    if not isinstance(twins, dict) or not all(isinstance(twin, dict) for twin in twins.values()):
-        raise ConfigError(f'{toml}: key "twins" is not a table', hint="write [twins.keras] and its keys below it")
-    main = parse(ModelSpec, {"name": folder.name, **table, "folder": folder}, str(toml))
-    if main.name != folder.name:
-        raise ConfigError(
-            f'{toml}: key "name": "{main.name}" is not the folder\'s name "{folder.name}"',
-            hint="leave the key out, or rename the folder",
-        )
-    models = {main.source: main}
-    shared = {key: value for key, value in table.items() if key not in _OWN_TO_A_SOURCE}
-    for twin, own in twins.items():
-        layout = _layout(main.inputs)
-        whole = {"name": folder.name, "dataset_layout": layout, **shared, **own, "source": twin, "folder": folder}
-        model = parse(ModelSpec, whole, f"{toml}: [twins.{twin}]")
-        models[model.source] = model
-    if len(models) != 1 + len(twins):
-        raise ConfigError(f'{toml}: a twin has the main source "{main.source}"', hint="name another source")
-    return models
-
-
-def _by_name(name: Named, dataset: Path | None, metric: tuple[str, ...]) -> dict[Source, ModelSpec]:
-    fetched = name.folder is None and is_file(name.lock)
-    model = (
-        next(iter(_from_folder(name.lock).values())) if fetched else parse(ModelSpec, unfetched(name), f'"{name.text}"')
-    )
-    if dataset is None:
-        return {model.source: model}
-    _require_dataset(dataset)
-    table = {**model.model_dump(), "dataset": {"npz": dataset.resolve()}}
-    # Random weights may be calibrated and compared on it; that they guess as chance does is nothing to report.
-    by = metric or (() if model.random_weights else ("top1",))
-    scored = {"metric": by, "no_accuracy_reason": ""} if by else {}
-    return {model.source: parse(ModelSpec, {**table, **scored}, name.text)}
-
-
-def has_no_folder(name: str) -> bool:
-    """Is it a model's file or a name of a library, whose dataset the sweep names?"""
-    return named(name) is not None or file_source(Path(name)) is not None
-
-
-def file_source(path: Path) -> Source | None:
-    """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
-    if is_file(path / "saved_model.pb"):
-        return "saved_model"
-    return _suffixes().get(path.suffix)
-
-
-def _suffixes() -> dict[str, Source]:
-    """Suffix of a model's file → its source."""
-    return {suffix: source.name for source in load_sources().values() for suffix in source.suffixes}
 
 
 def file_name(stem: str) -> str:
@@ -358,45 +267,3 @@ def file_name(stem: str) -> str:
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     kept = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-")[:LONGEST_NAME]
     return kept or "model"
-
-
-def apart(name: str, model: ModelSpec) -> ModelSpec:
-    """The model of the file at `name` under a longer name, for another one has its own: its folder's in front, or where
-    that says nothing its suffix behind."""
-    path = Path(name).resolve()
-    longer = file_name(f"{path.parent.name}-{path.stem}") if path.parent != Path.cwd() else ""
-    return model.model_copy(update={"name": longer or file_name(f"{path.stem}_{path.suffix[1:]}")})
-
-
-def _layout(tensors: tuple[TensorSpec, ...]) -> Layout:
-    return next((tensor.layout for tensor in tensors if tensor.layout != "any"), "any")
-
-
-def _hint(path: Path, known: dict[str, Path]) -> str:
-    if path.suffix.lower() in _OTHER_FILES:
-        return _OTHER_FILES[path.suffix.lower()]
-    suffixes = sorted(_suffixes())
-    return nearest(path.name, known) + f"; a model's file ends in {', '.join(suffixes)}, or is a SavedModel folder"
-
-
-def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool, metric: tuple[str, ...]) -> ModelSpec:
-    if source != "saved_model" and not is_file(path):
-        raise ConfigError(f"{path}: no such file", hint="check the path given as a model")
-    if dataset is not None:
-        _require_dataset(dataset)
-    table = {
-        "name": file_name(path.resolve().stem),
-        "source": source,
-        "file": path.resolve(),
-        "folder": path.resolve().parent,
-        "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
-        "dataset": None if dataset is None else {"npz": dataset.resolve()},
-        "metric": () if dataset is None else metric or "top1",
-        "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",
-    }
-    return parse(ModelSpec, table, str(path))
-
-
-def _require_dataset(dataset: Path) -> None:
-    if not is_file(dataset):
-        raise ConfigError(f"{dataset}: no such file", hint="check the path given as a dataset")

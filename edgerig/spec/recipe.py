@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from edgerig.errors import ConfigError
 from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
-from edgerig.spec.recipe_options import OfferedValue, RecipeOptions, refusal
+from edgerig.spec.recipe_options import AUTO, OfferedValue, RecipeOptions, refusal
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
 
@@ -61,9 +61,13 @@ class RecipeSpec(Strict):
     def kind(self) -> str:
         return self.like or self.name
 
+    def by_device(self, format_name: str) -> bool:
+        """Is the range of weights settled for each device apart?"""
+        return self.options.reduce_range == AUTO and AUTO in self.formats[format_name].offers.get("reduce_range", ())
+
     def with_reduced(self, reduced: bool) -> RecipeSpec:
         """The same, where it depends on the device, with `reduce_range` settled."""
-        if self.options.reduce_range != "auto":
+        if self.options.reduce_range != AUTO:
             return self
         return self.model_copy(update={"options": self.options.model_copy(update={"reduce_range": reduced})})
 
@@ -152,7 +156,7 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
     base = recipes[row.like]
     if base.like:
         raise ConfigError(f"{where}: {row.like} is itself like {base.like}", hint=f'write like = "{base.like}"')
-    if not row.options.model_fields_set:
+    if row.options == RecipeOptions():
         raise ConfigError(f"{where}: it is {row.like} and nothing else", hint='give it "options"')
     if row.options.calibrates and not base.calibration:
         raise ConfigError(

@@ -20,6 +20,7 @@ CalibrationMethod = Literal["min-max", "moving-average", "percentile", "entropy"
 """How a tensor's range is made of what calibration saw of it: least and largest value; their moving average over the
 samples; what leaves a share outside on either side; the range that loses least information (Kullback-Leibler
 divergence, Migacz 2017), or that makes the least squared error."""
+AUTO = "auto"
 OfferedValue = bool | str
 Offers = Mapping[str, tuple[OfferedValue, ...]]
 """Option → the values a format can do, the first being what it does when nothing is said."""
@@ -29,21 +30,22 @@ class RecipeOptions(Strict):
     """`per_tensor`: one scale per weight tensor, not one per output channel.
 
     `reduce_range`: weights of 7 bits, whose products fit where those of 8 saturate; "auto": on devices where they do
-    (x86-64 with AVX2 and without VNNI), which is asked of each device when it is reached.
+    (x86-64 with AVX2 and without VNNI), which is asked of each device when it is reached; never in a format whose
+    products are exact everywhere.
 
-    `percentile` is the share of values, in %, within a range by that method. `calibration_samples` are the first so
-    many of the calibration data, all where it is not said.
+    `percentile` is the share of values, in %, within a range by that method, 99.99 unless said. `calibration_samples`
+    are the first so many of the calibration data, all where it is not said.
     """
 
     per_tensor: bool = False
     reduce_range: bool | Literal["auto"] = False
     calibration_method: CalibrationMethod | None = None
-    percentile: float = Field(default=99.99, gt=50, le=100)
+    percentile: float | None = Field(default=None, gt=50, le=100)
     calibration_samples: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _of_one_method(self) -> Self:
-        if "percentile" in self.model_fields_set and self.calibration_method != "percentile":
+        if self.percentile is not None and self.calibration_method != "percentile":
             raise ValueError('"percentile" goes with calibration_method = "percentile"')
         return self
 
@@ -61,8 +63,8 @@ class RecipeOptions(Strict):
 
     @property
     def told(self) -> dict[str, str]:
-        """What was said, as text."""
-        return {name: str(getattr(self, name)).lower() for name in sorted(self.model_fields_set)}
+        """What is not the default, as text."""
+        return {name: str(value).lower() for name, value in self.model_dump(exclude_defaults=True).items()}
 
     @property
     def calibrates(self) -> bool:
@@ -74,7 +76,7 @@ def refusal(options: RecipeOptions, recipe: str, format_name: str, offers: Offer
     """Why the format cannot do what was chosen, "" when it can."""
     for option, value in options.chosen.items():
         offered = offers.get(option, ())
-        if value not in offered:
+        if value not in offered and value != AUTO:
             there = ", ".join(map(_written, offered))
             return (
                 f"{recipe} in {format_name} has no {option} = {_written(value)}: "

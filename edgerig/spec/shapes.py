@@ -18,8 +18,8 @@ Shapes = dict[str, Shape]
 """An input's name → its shape, the batch's axis included."""
 
 
-SHAPED_NAME = NAME.removesuffix("$") + r"(\+[A-Za-z0-9_.-]+=([0-9]+(x[0-9]+)*|scalar))*$"
-"""A model's name with a `label`."""
+SHAPED_NAME = NAME.removesuffix("$") + r"(\+[A-Za-z0-9][A-Za-z0-9_.-]*)?(\+[A-Za-z0-9_.-]+=([0-9]+(x[0-9]+)*|scalar))*$"
+"""A model's name, its file's entry where one was chosen (`spec/entry.py`), and a `label`."""
 
 
 def written_shape(shape: Sequence[int]) -> str:

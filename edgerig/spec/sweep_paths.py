@@ -6,13 +6,12 @@ would mean one model, in another another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edgerig.errors import ConfigError
 from edgerig.spec.files import is_file
-from edgerig.spec.model import file_source, known_models
+from edgerig.spec.load_model import file_source, known_models, split_entry
 from edgerig.spec.named import FOLDER_PREFIX, is_name
 
 
@@ -32,16 +31,21 @@ def from_its_folder(table: dict[str, Any], file: Path) -> dict[str, Any]:
     models = table.get("models")
     if isinstance(models, list):
         known = known_models()
-        found["models"] = [_model(model, folder, known, moved) if isinstance(model, str) else model for model in models]
+        found["models"] = [_model(model, file, known) if isinstance(model, str) else model for model in models]
     return found
 
 
-def _model(model: str, folder: Path, known: dict[str, Path], moved: Callable[[str, object], object]) -> object:
-    """What a library or a hub calls a model is no path; `hf:` in front of a folder is kept there."""
-    if is_name(model):
-        local = model.removeprefix(FOLDER_PREFIX)
-        return f"{FOLDER_PREFIX}{moved('models', local)}" if local.startswith(".") else model
-    return moved("models", model) if _is_path(model, folder, known) else model
+def _model(named: str, file: Path, known: dict[str, Path]) -> str:
+    """A model named in `file`, as it is named from the working folder. What a library or a hub calls a model is no
+    path; `hf:` in front of a folder is kept there, and what is chosen of a file behind the colon."""
+    origin = f'{file}: key "models"'
+    if is_name(named):
+        local = named.removeprefix(FOLDER_PREFIX)
+        return f"{FOLDER_PREFIX}{_moved(local, file.parent, origin)}" if local.startswith(".") else named
+    model, entry = split_entry(named, file.parent)
+    if not _is_path(model, file.parent, known):
+        return named
+    return ":".join(filter(None, (_moved(model, file.parent, origin), entry)))
 
 
 def _is_path(model: str, folder: Path, known: dict[str, Path]) -> bool:

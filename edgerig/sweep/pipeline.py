@@ -36,6 +36,7 @@ from edgerig.npy import HOST, load_arrays, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
+from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
 
@@ -149,7 +150,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
-            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, before=device))
+            anew = resets(task.model.stream, len(inputs[0]))
+            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, device, anew))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)

@@ -32,7 +32,9 @@ from edgerig.build.request import Prepared
 from edgerig.build.store import Store
 from edgerig.confined import Confined
 from edgerig.errors import ConfigError, NotKept, ResultsError
-from edgerig.npy import map_all_untrusted, map_untrusted
+from edgerig.measure.labels import read_labels
+from edgerig.measure.metrics import Given
+from edgerig.npy import map_all_untrusted
 from edgerig.plan import Cell, Plan
 from edgerig.results import (
     SCHEMA_MINOR,
@@ -225,7 +227,7 @@ class RunFolder:
         folder = self.path / "data" / model.id
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
-        wanted = [path for path in (data and data / "labels.npy",) if path and path.is_file()]
+        wanted = sorted(data.glob("labels*.npy")) if data else []
         wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
         with writing(self.path):
@@ -235,15 +237,20 @@ class RunFolder:
             (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
     def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store, which: str = "") -> None:
-        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`;
-        `which` stands behind the recipe, where there is more than one file of it."""
+        """Copies the cell's built file out of the store, as `artifacts/<model>-<source>-<format>-<recipe><suffix>`, or
+        a variant of several files into a folder of that name without the suffix; `which` stands behind the recipe,
+        where there is more than one variant of it."""
         folder = store.find("artifact", artifact.key)
-        name = f"{cell.model_id}-{cell.format}-{cell.recipe}{which}{Path(artifact.file).suffix}"
-        target = self.path / "artifacts" / name
-        if folder is not None and not target.exists():
-            with writing(self.path):
-                target.parent.mkdir(exist_ok=True)
-                _copy_whole(folder / artifact.file, target)
+        target = self.path / "artifacts" / f"{cell.model_id}-{cell.format}-{cell.recipe}{which}"
+        names = [artifact.file, *(file.name for file in artifact.beside)]
+        wanted = {name: target / name for name in names}
+        if not artifact.beside:
+            wanted = {artifact.file: target.with_name(f"{target.name}{Path(artifact.file).suffix}")}
+        for name, place in wanted.items():
+            if folder is not None and not place.exists():
+                with writing(self.path):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    _copy_whole(folder / name, place)
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
@@ -255,13 +262,14 @@ class RunFolder:
         except OSError as error:
             raise _damaged(file, error) from error
 
-    def labels(self, model: str) -> npt.NDArray[Any] | None:
-        """Classes int64 (N,) or target values float32 (N, …). Raises ResultsError, as the next two do."""
-        file = self.folder / f"data/{model}/labels.npy"
+    def labels(self, model: str) -> dict[str, Given]:
+        """By the output they are of, "" for the only ones: classes int64 (N,), target values float32 (N, …), or what
+        else `dataset.labels` says. Raises ResultsError, as the next two do."""
+        folder = self.folder / f"data/{model}"
         try:
-            return map_untrusted(file) if file.is_there() else None
+            return read_labels(folder, self.file.plan.models[model].dataset)
         except (OSError, ValueError) as error:
-            raise _damaged(file, error) from error
+            raise _damaged(folder / "labels.npy", error) from error
 
     def inputs(self, model: str) -> list[npt.NDArray[Any]]:
         """The model's inputs, kept where a metric is taken against them; else []."""

@@ -83,7 +83,7 @@ def build(model: ModelSpec, recipe: str, found: Prepared, store: Store, folder: 
         format="plain",
         options={},
         keys={recipe: spawn._key(model, "plain", recipe, load_recipes(), {}, found)},
-        recipes={recipe: load_recipes()[recipe]},
+        recipes={name: row for name, row in load_recipes().items() if name == recipe},
         store=store.root,
         data_key=found.data_key,
         timeout_s=60,

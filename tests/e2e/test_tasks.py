@@ -4,6 +4,7 @@ import csv
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from e2e.commands import QUICK, Edgerig, Ended
@@ -27,11 +28,15 @@ def two_heads(edgerig: Edgerig) -> None:
         {"kind": (TensorProto.FLOAT, [1, 3]), "age": (TensorProto.FLOAT, [1, 2])},
     )
     onnx.save(made, edgerig.folder / "heads.onnx")
-    weight = onnx.numpy_helper.to_array(made.graph.initializer[0])
     samples = RNG.standard_normal((200, 16)).astype(np.float32)
-    labels = (samples @ weight).argmax(axis=1)
+    labels = (samples @ weight(edgerig, "w_kind")).argmax(axis=1)
     labels[:20] = (labels[:20] + 1) % 3
     np.savez(edgerig.folder / "data.npz", inputs=samples, labels=labels)
+
+
+def weight(edgerig: Edgerig, name: str) -> npt.NDArray[Any]:
+    constants = onnx.load(edgerig.folder / "heads.onnx").graph.initializer
+    return next(onnx.numpy_helper.to_array(one) for one in constants if one.name == name)
 
 
 def sweep(edgerig: Edgerig, *arguments: str) -> Ended:
@@ -78,3 +83,52 @@ def test_what_names_no_output_is_told_before_anything_is_built(edgerig: Edgerig)
     (cell,) = done.results["cells"]
     assert (cell["status"], cell["error"]["stage"]) == ("failed", "prepare")
     assert "no output is called sort: there are kind, age" in cell["error"]["message"]
+
+
+def test_each_output_is_held_against_labels_of_its_own(edgerig: Edgerig) -> None:
+    two_heads(edgerig)
+    data = np.load(edgerig.folder / "data.npz")
+    ages = RNG.standard_normal((200, 2)).astype(np.float32)
+    np.savez(edgerig.folder / "own.npz", inputs=data["inputs"], labels_kind=data["labels"], labels_age=ages)
+    named = ("--metric", "kind=top1", "--metric", "age=mae")
+    cell = of(sweep(edgerig, "--model", "heads.onnx", "--dataset", "own.npz", *named, *FORMAT), "fp32")
+    assert cell["metrics"]["kind=top1"]["value"] == 0.9
+    reference = np.abs(data["inputs"] @ weight(edgerig, "w_age") - ages).mean()
+    assert cell["metrics"]["age=mae"]["value"] == pytest.approx(reference, rel=1e-5)
+    assert not cell["metrics"]["age=mae"]["higher_is_better"]
+
+
+def test_boxes_of_samples_own_numbers_reach_coco_map_and_own_metrics(edgerig: Edgerig) -> None:
+    """A network that gives its input back as boxes, scores and classes, in a folder with a metric of its own."""
+    folder = edgerig.folder / "models" / "detector"
+    folder.mkdir(parents=True)
+    net = Graph(17)
+    cuts = [
+        (net.constant(np.array([a]), f"a{a}"), net.constant(np.array([b]), f"b{b}"))
+        for a, b in ((0, 4), (4, 5), (5, 6))
+    ]
+    axis = net.constant(np.array([2]), "axis")
+    for name, cut in zip(("boxes", "scores", "classes"), cuts, strict=True):
+        net.node("Slice", ["x", *cut, axis], [name])
+    shape = TensorProto.FLOAT, [1, 4, 6]
+    outputs = {
+        name: (TensorProto.FLOAT, [1, 4, width]) for name, width in (("boxes", 4), ("scores", 1), ("classes", 1))
+    }
+    onnx.save(net.model({"x": shape}, outputs), folder / "net.onnx")
+    labels = [np.array([[0, 0, 10, 10, 1.0], [20, 20, 40, 40, 2]]), np.zeros((0, 5)), np.array([[5, 5, 9, 9, 1.0]])] * 4
+    seen = np.zeros((12, 4, 6), np.float32)
+    for sample, boxes in zip(seen, labels, strict=True):
+        sample[: len(boxes)] = np.column_stack([boxes[:, :4], np.full(len(boxes), 0.9), boxes[:, 4]])
+    seen[0, 0, :4] += 100  # one of 12 is missed
+    np.savez(
+        folder / "data.npz", inputs=seen, labels=np.concatenate(labels), labels_lengths=[len(one) for one in labels]
+    )
+    (folder / "own.py").write_text("def most(outputs, labels):\n    return max(len(boxes) for boxes in labels)\n")
+    (folder / "model.toml").write_text(
+        'source = "onnx"\nfile = "net.onnx"\nmetric = ["boxes,scores,classes=coco_map", "own.py:most"]\n'
+        '[dataset]\nnpz = "data.npz"\nlabels = "boxes"\n'
+    )
+    cell = of(sweep(edgerig, "--model", "detector", *FORMAT), "fp32")
+    found = cell["metrics"]["boxes,scores,classes=coco_map"]
+    assert (found["reason"], 0.7 < found["value"] < 1) == ("", True)
+    assert cell["metrics"]["own.py:most"]["value"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edgerig.build.card import LayerCount, NetworkFacts
+from edgerig.build.counting import entries
 from edgerig.build.ready import inspect
 from edgerig.build.source import SourceModel, fed, load_source, named_tensors
 from edgerig.errors import BuildError
@@ -37,6 +38,7 @@ def count(spec: ModelSpec) -> NetworkFacts:
         layers=counts.layers,
         inputs=model.spec.inputs,
         outputs=model.spec.outputs,
+        signatures=entries.of_saved_model(model) if spec.source == "saved_model" else entries.of_file(spec),
     )
 
 
@@ -54,4 +56,5 @@ def _program(spec: ModelSpec) -> NetworkFacts:
         layers={},
         inputs=named_tensors(map(fed, described.inputs), "any"),
         outputs=named_tensors(map(fed, described.outputs), "any"),
+        signatures=entries.of_file(spec),
     )

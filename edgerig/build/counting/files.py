@@ -35,7 +35,7 @@ def tflite(model: SourceModel) -> Counts:
 
 
 def saved_model(model: SourceModel) -> Counts:
-    variables = model.module.loaded.variables
+    variables = model.module.function.variables  # the signature's: the object saved may have none of its own
     return Counts(sum(math.prod(variable.shape) for variable in variables), 0, {}, NO_MACS)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.labels import from_arrays
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
 from edgerig.build.source import drawn
@@ -47,6 +49,10 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
     except UNREADABLE as error:
         raise DatasetError(f"{path}: not a readable npz: {error}", hint=NPZ_HINT) from error
 
+    def whole(name: str) -> Any:
+        with members([name]) as opened:
+            return np.concatenate(list(opened[0].pieces(max(1, opened[0].shape[0]))) or [np.empty(opened[0].shape)])
+
     def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
         with members([*names, *([labels] if labels else [])]) as opened:
             step = min(samples_a_piece(member.shape, member.dtype) for member in opened[: len(names)])
@@ -60,7 +66,8 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
 
     with members([]):
         pass
-    return _dataset(spec, fits, str(path), path.name, found, _shapes(members), batches)
+    labels = from_arrays(fits.apart, found, whole, str(path))
+    return replace(_dataset(spec, fits, str(path), path.name, found, _shapes(members), batches), labels=labels)
 
 
 def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | None = None) -> Dataset:
@@ -72,7 +79,9 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
             f"{where}: gave a {type(table).__name__}, not a mapping",
             hint='return {"inputs": …, "labels": …, "calibration": …}',
         )
-    arrays = {str(key): np.asanyarray(value) for key, value in table.items()}
+    labels = from_arrays(fits.apart, list(map(str, table)), table.__getitem__, where)
+    own = {one.array for one in fits.apart}
+    arrays = {str(key): np.asanyarray(value) for key, value in table.items() if str(key) not in own}
 
     def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
         count = len(arrays[names[0]]) if limit is None else min(limit, len(arrays[names[0]]))
@@ -84,7 +93,7 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
     def shapes(names: list[str]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
         return [(arrays[name].shape, arrays[name].dtype) for name in names]
 
-    return _dataset(spec, fits, where, where, list(arrays), shapes, batches)
+    return replace(_dataset(spec, fits, where, where, list(arrays), shapes, batches), labels=labels)
 
 
 def random_dataset(fits: Fits, seed: int) -> Dataset:
@@ -125,7 +134,7 @@ def _dataset(
     spec: DatasetSpec, fits: Fits, where: str, origin: str, found: list[str], shapes: Shapes, batches: Batches
 ) -> Dataset:
     inputs = _names("inputs", fits.inputs, found, where)
-    labels = "labels" if fits.labels != "inputs" or "labels" in found else None
+    labels = "labels" if fits.labels != "inputs" else None
     if labels is not None and labels not in found:
         raise DatasetError(f'{where}: has no array "labels" (it holds: {", ".join(found) or "nothing"})', hint=NPZ_HINT)
     count = _count(inputs, labels, fits, shapes, where)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 
+from edgerig.build.datasets.labels import LabelSet
 from edgerig.build.layout import axes_in, order_in
+from edgerig.measure.metrics import Given
 from edgerig.spec import Dtype, Labels, Layout, TensorSpec
 
 Array = npt.NDArray[Any]
@@ -60,6 +62,8 @@ class Fits:
     output: tuple[int, ...]
     labels: Labels
     classes: int | None
+    apart: tuple[LabelSet, ...] = ()
+    """The sets of labels that are read apart from the samples; `labels` is "inputs" then."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,5 @@ class Dataset:
     evaluation: Split
     calibration: Split | None
     drawn: bool = False
+    labels: Mapping[str, Given] = field(default_factory=dict)
+    """Those of `Fits.apart`, by their sets' names."""

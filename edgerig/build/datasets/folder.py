@@ -11,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.build.datasets.dataset import DEFAULT_CALIBRATION, Array, Batch, Dataset, Fits, Split
+from edgerig.build.datasets.labels import from_files
 from edgerig.build.store import file_digest
 from edgerig.errors import DatasetError
 from edgerig.npy import samples_a_piece
 from edgerig.spec import DatasetSpec, FilesSpec
 
 LABELS_FILE = "labels.csv"
-Label = int | tuple[float, ...] | None
+Label = int | str | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A file and its label: a class index, target values, or None where labels are not used."""
+    """A file and its label: a class index, target values, what a table says of labels that are read apart, or None
+    where labels are not used."""
 
     path: Path
     label: Label
@@ -55,7 +57,8 @@ def open_folder(
         _refuse_overlap(samples, chosen)
         calibration = Split(len(chosen), lambda: _batches(chosen, fits, read))
     evaluation = Split(len(samples), lambda: _batches(samples, fits, read))
-    return Dataset(str(folder), f"{spec.kind} in {folder.name}", evaluation, calibration)
+    labels = from_files([str(sample.label or "") for sample in samples], fits.apart, folder)
+    return Dataset(str(folder), f"{spec.kind} in {folder.name}", evaluation, calibration, labels=labels)
 
 
 def _batches(samples: list[Sample], fits: Fits, read: Callable[[Path], npt.NDArray[np.float32]]) -> Iterator[Batch]:
@@ -63,7 +66,7 @@ def _batches(samples: list[Sample], fits: Fits, read: Callable[[Path], npt.NDArr
     for start in range(0, len(samples), step):
         piece = samples[start : start + step]
         labels: Array | None = None
-        if piece[0].label is not None:
+        if piece[0].label is not None and not fits.apart:
             labels = np.array([sample.label for sample in piece])
         arrays = np.stack([read(sample.path) for sample in piece])
         yield Batch([arrays], labels, lambda index, piece=piece: str(piece[index].path))  # type: ignore[misc]
@@ -77,6 +80,9 @@ def _listed(
     labels_file = labels_file or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
     if labels_file is not None:
         samples = _from_csv(spec, folder, labels_file, fits)
+    elif fits.apart:
+        kind = fits.apart[0].kind
+        raise DatasetError(f"{folder}: has no {LABELS_FILE}", hint=f'labels = "{kind}" are read from a CSV')
     elif fits.labels == "inputs":
         samples = [Sample(path, None) for path in _files(folder, suffixes)]
     elif fits.labels == "values":
@@ -145,7 +151,7 @@ def _from_csv(spec: DatasetSpec, folder: Path, path: Path, fits: Fits) -> list[S
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = [name for name in reader.fieldnames or [] if name != "file"]
-            if "file" not in (reader.fieldnames or []) or not (columns or fits.labels == "inputs"):
+            if "file" not in (reader.fieldnames or []) or not (columns or (fits.labels == "inputs" and not fits.apart)):
                 raise DatasetError(
                     f"{path}: its columns are {', '.join(reader.fieldnames or []) or 'none'}",
                     hint='give the column "file" and a column "label" (several columns where labels are values)',
@@ -154,6 +160,9 @@ def _from_csv(spec: DatasetSpec, folder: Path, path: Path, fits: Fits) -> list[S
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read: {error}", hint="a UTF-8 CSV with a header is needed") from error
     files = [_inside(folder, row["file"] or "", path, line) for line, row in rows]
+    if fits.apart:
+        column = "label" if "label" in columns else columns[0]
+        return [Sample(file, row[column] or "") for file, (_, row) in zip(files, rows, strict=True)]
     if fits.labels == "inputs":
         return [Sample(file, None) for file in files]
     if fits.labels == "values":

@@ -1,7 +1,8 @@
 """A dataset, checked and laid out as .npy files in the store, batch by batch.
 
 Files of an entry: `input_<i>.npy` (N, …) and `calibration_<i>.npy` (M, …), each of its tensor's dtype and in the source
-model's own layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values.
+model's own layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values; others
+as `measure/labels.py` says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.labels import write_labels
 from edgerig.build.datasets.overlap import Overlap
 from edgerig.errors import DatasetError
 from edgerig.npy import NpyWriter, fingerprint_files, stems
@@ -51,10 +53,12 @@ def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) ->
         _write(dataset, dataset.calibration, fits, folder, "calibration", room, seen.calibrated)
         if not dataset.drawn:
             seen.check()
-    labels = [folder / "labels.npy"] if labelled else []
+    if dataset.labels:
+        room.take(write_labels(dataset.labels, fits.apart, samples, folder, dataset.where))
+    labels = sorted(folder.glob("labels*.npy"))
     return Written(
         samples,
-        labelled,
+        bool(labels),
         fingerprint_files([*stems(folder, "input"), *labels]),
         fingerprint_files(stems(folder, "calibration")),
     )

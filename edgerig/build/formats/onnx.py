@@ -6,7 +6,6 @@ All files keep the source's layout, and inputs and outputs of the float graph's 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 
 import onnx
@@ -24,6 +23,7 @@ from edgerig.build.formats import (
 )
 from edgerig.build.formats.onnx_graph import NORMALIZATIONS, constants, float_weighted, read
 from edgerig.build.formats.onnx_kernels import computed_in_float
+from edgerig.build.onnx_weights import copy_whole, save
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import UnsupportedRecipe
@@ -76,10 +76,10 @@ class OnnxBuilder:
         """Writes the variant; gives the operators without weights that were kept in float32, one entry each."""
         match recipe.kind:
             case "fp32":
-                shutil.copyfile(self._float, out)
+                copy_whole(self._float, out)
             case "fp16":
                 half, kept = onnx_half.convert(onnx_float.modernise(onnx.load(self._float)))
-                onnx.save(half, out)
+                save(half, out)
                 return kept
             case "int8-dynamic":
                 onnx_dynamic.quantize(self._graph(), out, recipe)

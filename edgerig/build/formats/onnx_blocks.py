@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
 from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, drop_unread, has_matrix, held
+from edgerig.build.onnx_weights import save
 from edgerig.errors import UnsupportedRecipe
 
 BLOCK = 32
@@ -40,7 +41,7 @@ def quantize(prepared: Path, bits: int, out: Path) -> None:
         nodes_to_exclude=others,
     )
     quantizer.process()
-    onnx.save(quantizer.model.model, out)
+    save(quantizer.model.model, out)
 
 
 def gemms_to_matmuls(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -15,6 +15,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, has_matrix, held, weights_of
 from edgerig.build.formats.onnx_unsigned import sign_tables, widen
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import RecipeSpec
 
@@ -41,13 +42,14 @@ def quantize(prepared: Path, out: Path, recipe: RecipeSpec) -> None:
         weight_type=QuantType.QInt8,
         per_channel=not recipe.options.per_tensor,
         reduce_range=recipe.options.reduce_range is True,
+        use_external_data_format=bool(external_files(prepared)),
         op_types_to_quantize=list(OPERATORS),
         nodes_to_exclude=left,
     )
     quantized = onnx.load(out)
     sign_tables(quantized)
     widen(quantized, shared_only=True)
-    onnx.save(quantized, out)
+    save(quantized, out)
 
 
 def _worthwhile(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:

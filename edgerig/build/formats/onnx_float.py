@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper, version_converter
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edgerig.build.formats.onnx_graph import input_tensors, names_in, opset
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import BuildError
 
 OPSET = 13
@@ -30,7 +31,7 @@ def settle(path: Path) -> None:
     model.graph.input.extend(fed)
     model.ir_version = max(model.ir_version, IR_VERSION)
     _own_outputs(model)
-    onnx.save(model, path)
+    save(model, path)
 
 
 def _own_outputs(model: onnx.ModelProto) -> None:
@@ -86,18 +87,20 @@ def prepare(source: Path, prepared: Path) -> None:
     """Writes `source` after fusion and shape inference, as the quantizers want it, to `prepared`. Raises BuildError."""
     work = prepared.with_suffix(".draft")
     model = modernise(onnx.load(source))
-    onnx.save(model, work)
+    save(model, work)
+    large = bool(external_files(work))
+    del model
     try:
-        quant_pre_process(str(work), str(prepared))
+        quant_pre_process(str(work), str(prepared), save_as_external_data=large)
     except Exception:  # its symbolic inference knows fewer operators than ONNX; every shape here is fixed anyway
-        quant_pre_process(str(work), str(prepared), skip_symbolic_shape=True)
+        quant_pre_process(str(work), str(prepared), skip_symbolic_shape=True, save_as_external_data=large)
     model = onnx.load(prepared)
     _store_constants(model)
     _plain_gemms(model)
     # Inferred shapes of values that quantization re-types make quantize_dynamic's own inference fail.
     del model.graph.value_info[:]
     _name_nodes(model)
-    onnx.save(model, prepared)
+    save(model, prepared)
 
 
 def _store_constants(model: onnx.ModelProto) -> None:

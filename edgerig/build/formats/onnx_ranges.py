@@ -16,6 +16,7 @@ from onnxruntime.quantization.calibrate import TensorsData, create_calibrator, s
 
 from edgerig.build.calibration import Extremes, Histogram, Method
 from edgerig.build.formats.onnx_graph import input_tensors
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
 
 Bounds = dict[str, tuple[float, float]]
@@ -50,6 +51,7 @@ def observe(prepared: Path, calibration: Arrays, operators: Iterable[str], metho
         list(operators),
         augmented_model_path=str(prepared.with_suffix(".augmented.onnx")),
         calibrate_method=CalibrationMethod.MinMax,
+        use_external_data_format=bool(external_files(prepared)),
     )
     calibrator.collect_data(_Reader(input_tensors(model), calibration))
     found = calibrator.compute_data()
@@ -87,7 +89,7 @@ def _values(
     shown.CopyFrom(model)
     wanted = [name for name in names if name not in given | fed]
     shown.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in wanted)
-    onnx.save(shown, path)
+    save(shown, path)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     outputs = [name for name in names if name not in fed]
     reader = _Reader(input_tensors(model), calibration)

@@ -18,6 +18,7 @@ from edgerig.build.formats.onnx_graph import consumers, held, producers, weights
 from edgerig.build.formats.onnx_pairs import bypass
 from edgerig.build.formats.onnx_ranges import observe
 from edgerig.build.formats.onnx_unsigned import widen
+from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
 
@@ -58,6 +59,7 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
         str(prepared),
         str(out),
         quant_format=QuantFormat.QDQ,
+        use_external_data_format=bool(external_files(prepared)),
         op_types_to_quantize=list(INTEGER_OPERATORS),
         per_channel=not recipe.options.per_tensor,
         reduce_range=recipe.options.reduce_range is True,
@@ -72,7 +74,7 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     kept = [node for node in quantized.graph.node if node.op_type in INTEGER_OPERATORS]
     bypass(quantized, coarse, {node.name for node in kept} - left.keys())
     widen(quantized, shared_only=recipe.kind != "int8-static-unsigned")
-    onnx.save(quantized, out)
+    save(quantized, out)
     weightless = [node for node in left.values() if not weights_of(node, held(model))]
     return tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
 

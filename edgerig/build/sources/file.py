@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
 
-from edgerig.build.onnx_weights import ONE_FILE, external_files
+from edgerig.build.inference import infer_by_sample
+from edgerig.build.memory import Memory
+from edgerig.build.onnx_weights import LARGEST, require_beside, save
+from edgerig.build.opening import opened
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
 from edgerig.build.sources import tflite_weights
 from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
+from edgerig.build.sources.tflite_signature import alone
+from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError, UnsupportedRecipe
-from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
-from edgerig.spec import Layout, ModelSpec, load_engines, load_formats
+from edgerig.ondevice.stream import Fed, kept_by_itself
+from edgerig.ondevice.tensors import dequantize, quantize
+from edgerig.spec import FormatSpec, Layout, ModelSpec, load_formats
 
 QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|NBits$|Bnb4$")
 """The names of operators on quantized values (ONNX operator specification; ONNX Runtime's ContribOperators.md)."""
@@ -32,7 +39,8 @@ def load(spec: ModelSpec) -> SourceModel:
         raise BuildError(f'model "{spec.name}": a {spec.source} model is a file', hint='give the key "file"')
     format_spec = load_formats()[spec.source]
     path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
-    described, shapes = inspect(path, format_spec, spec.path, spec)
+    path = alone(path, spec.signature) if spec.signature else path
+    described, shapes = inspect(path, format_spec, spec.path, spec.model_copy(update={"signature": ""}))
     if shapes and spec.source == "tflite":
         path = fix_tflite(path, shapes)
         described, _ = inspect(path, format_spec, spec.path)
@@ -41,12 +49,42 @@ def load(spec: ModelSpec) -> SourceModel:
     outputs = spec.outputs or named_tensors(map(fed, described.outputs), "any")
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
 
+    back = fed_of_file(spec, described)
+    if back or kept_by_itself(described):
+        return _remembering(whole, path, format_spec, back)
+
     def infer(arrays: Arrays) -> Arrays:
-        engine = engines.create(load_engines()[format_spec.engine].module, {})
-        engine.load(str(path), 1)  # anew each time: a file may keep state
-        return evaluate(engine, arrays)
+        return evaluate(opened(str(path), format_spec), arrays)
 
     return SourceModel(whole, path, infer)
+
+
+def _remembering(spec: ModelSpec, path: Path, format_spec: FormatSpec, fed: Sequence[Fed]) -> SourceModel:
+    """A file that keeps state, or whose state is fed back: it is loaded anew where a stream begins."""
+    network = _File(path, format_spec)
+    memory = Memory(spec, fed, network, network.load)
+    hint = "is each state an output of its input's shape?"
+    return SourceModel(
+        spec, path, lambda arrays: infer_by_sample(memory.outside, memory, arrays, hint=hint), memory=memory
+    )
+
+
+class _File:
+    """A file as a network of arrays; `load` takes what it keeps back to its beginning."""
+
+    def __init__(self, path: Path, format_spec: FormatSpec) -> None:
+        self._path, self._format = str(path), format_spec
+
+    def load(self) -> None:
+        self._engine = opened(self._path, self._format)
+
+    def __call__(self, batch: Arrays) -> Arrays:
+        described = self._engine.describe()
+        self._engine.set_inputs(
+            [quantize(array, tensor) for array, tensor in zip(batch, described.inputs, strict=True)]
+        )
+        self._engine.invoke()
+        return [dequantize(value, t) for value, t in zip(self._engine.outputs(), described.outputs, strict=True)]
 
 
 def float_file(model: SourceModel) -> Path:
@@ -78,12 +116,12 @@ def _onnx_quantized(path: Path) -> str:
 
 
 def _static(spec: ModelSpec, path: Path) -> Path:
-    """A copy of the ONNX file with its weights inside and its inputs' axes fixed: the batch at 1, the others as the
-    model's `inputs` say. Raises BuildError."""
-    _require_external_data(spec, path)
+    """A copy of the ONNX file, its weights inside where they fit, with its inputs' axes fixed: the batch at 1, the
+    others as the model's `inputs` say. Raises BuildError."""
+    require_beside(path)
     try:
+        onnx.checker.check_model(str(path))  # by its path: a model of more than 2 GiB is no one message
         model = onnx.load(path)
-        onnx.checker.check_model(model)
     except Exception as error:  # onnx and protobuf raise their own kinds on a broken file
         raise BuildError(
             f"{path}: not a sound ONNX file: {str(error).splitlines()[0]}",
@@ -93,23 +131,5 @@ def _static(spec: ModelSpec, path: Path) -> Path:
     inputs = [tensor for tensor in model.graph.input if tensor.name not in stored]
     fix_onnx(spec, path, model.graph, inputs)
     fixed = Path(tempfile.mkdtemp(prefix="edgerig-onnx-")) / "static.onnx"
-    onnx.save(onnx.shape_inference.infer_shapes(model), fixed)
+    save(model if model.ByteSize() > LARGEST else onnx.shape_inference.infer_shapes(model), fixed)
     return fixed
-
-
-def _require_external_data(spec: ModelSpec, path: Path) -> None:
-    """Raises BuildError for a file of weights that is missing, or that no build would notice a change of."""
-    named = external_files(path)
-    missing = [name for name in named if not (path.parent / name).is_file()]
-    if missing:
-        raise BuildError(
-            f"{path}: its weights are in other files, which are missing: {', '.join(missing)}",
-            hint=f"put them into {path.parent}, or {ONE_FILE}",
-        )
-    known = {str(each) for each in spec.reads}
-    unknown = [name for name in named if name not in known and not name.startswith(path.name)]
-    if unknown:
-        raise BuildError(
-            f"{path}: its weights are in {', '.join(unknown)}, whose changes would go unnoticed",
-            hint=f'name them under "reads" in a model.toml, or {ONE_FILE}',
-        )

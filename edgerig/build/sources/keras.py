@@ -30,6 +30,7 @@ from edgerig.build.settling import settling_samples
 from edgerig.build.source import DTYPES, Arrays, SourceModel, identifier, known_dtype
 from edgerig.build.sources.keras_dtypes import in_float32
 from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
+from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
@@ -61,10 +62,13 @@ def load(spec: ModelSpec) -> SourceModel:
     def call(batch: Arrays) -> list[npt.NDArray[Any]]:
         return [value.numpy() for value in run(*(tf.constant(array) for array in batch))]
 
-    def infer(arrays: Arrays) -> Arrays:
-        return infer_by_sample(spec, call, arrays, hint=CALL_HINT)
+    memory = remembering(spec, call)
+    called, outer = (call, spec) if memory is None else (memory, memory.outside)
 
-    return SourceModel(spec, network, infer, notes=notes)
+    def infer(arrays: Arrays) -> Arrays:
+        return infer_by_sample(outer, called, arrays, hint=CALL_HINT)
+
+    return SourceModel(spec, network, infer, notes=notes, memory=memory)
 
 
 def describe(model: Path | keras.Model, given: Tensors = ()) -> tuple[Tensors, Tensors]:

@@ -1,4 +1,4 @@
-"""Models saved as a TensorFlow SavedModel: a folder, run through its `serving_default` signature.
+"""Models saved as a TensorFlow SavedModel: a folder, run through one of its signatures.
 
 A SavedModel's graph is a program of TensorFlow operators, among them some that read and write files: load only folders
 you trust. No Python code is stored in it or run.
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype, named_tensors
+from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
@@ -25,12 +26,12 @@ Tensors = tuple[TensorSpec, ...]
 class Signature(tf.Module):  # type: ignore[misc]  # tensorflow is Any to the type checker
     """A loaded SavedModel's signature with its tensors in the spec's order; holds the variables it reads."""
 
-    def __init__(self, loaded: Any, inputs: Tensors, outputs: Tensors) -> None:
+    def __init__(self, loaded: Any, signature: str, inputs: Tensors, outputs: Tensors) -> None:
         super().__init__()
         self.loaded = loaded
-        self.function = loaded.signatures[SIGNATURE]
-        self.input_keys = _matched(_inputs_of(self.function), inputs)
-        self.output_keys = _matched(self.function.structured_outputs, outputs)
+        self.function = loaded.signatures[signature]
+        self.input_keys = _matched(_inputs_of(self.function), inputs, signature)
+        self.output_keys = _matched(self.function.structured_outputs, outputs, signature)
 
     def call(self, *tensors: Any) -> list[Any]:
         """One (1, …) tensor per input to one tensor per output."""
@@ -43,19 +44,25 @@ def load(spec: ModelSpec) -> SourceModel:
     folder = spec.path
     if folder is None:
         raise BuildError(f'model "{spec.name}": no SavedModel to load', hint='give its folder as "file"')
-    loaded = _loaded(folder)
+    signature = spec.signature or SIGNATURE
+    loaded = _loaded(folder, signature)
     if not (spec.inputs and spec.outputs):
-        inputs, outputs = _described(loaded, folder, spec.inputs, spec.shapes)
+        inputs, outputs = _described(loaded, folder, signature, spec.inputs, spec.shapes)
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
-    module = Signature(loaded, spec.inputs, spec.outputs)
+    module = Signature(loaded, signature, spec.inputs, spec.outputs)
 
     def call(batch: Arrays) -> list[npt.NDArray[Any]]:
         return [value.numpy() for value in module.call(*(tf.constant(array) for array in batch))]
 
-    def infer(arrays: Arrays) -> Arrays:
-        return infer_by_sample(spec, call, arrays, hint=f"the signature {SIGNATURE} takes the [[inputs]] of model.toml")
+    memory = remembering(spec, call)
+    network, outer = (call, spec) if memory is None else (memory, memory.outside)
 
-    return SourceModel(spec, module, infer)
+    def infer(arrays: Arrays) -> Arrays:
+        return infer_by_sample(
+            outer, network, arrays, hint=f"the signature {signature} takes the [[inputs]] of model.toml"
+        )
+
+    return SourceModel(spec, module, infer, memory=memory)
 
 
 def describe(folder: Path, given: Tensors = ()) -> tuple[Tensors, Tensors]:
@@ -63,10 +70,10 @@ def describe(folder: Path, given: Tensors = ()) -> tuple[Tensors, Tensors]:
 
     `given`, where not empty, replaces the inputs the signature declares. Raises BuildError.
     """
-    return _described(_loaded(folder), folder, given)
+    return _described(_loaded(folder, SIGNATURE), folder, SIGNATURE, given)
 
 
-def _loaded(folder: Path) -> Any:
+def _loaded(folder: Path, signature: str) -> Any:
     if not (folder / "saved_model.pb").is_file():
         raise BuildError(
             f"{folder}: not a SavedModel: it has no file saved_model.pb",
@@ -81,22 +88,26 @@ def _loaded(folder: Path) -> Any:
             hint="one saved by an old version may load there and be saved again, without its optimizer "
             "(model.save(path, include_optimizer=False)); its weights alone are read by tf.train.load_checkpoint",
         ) from error
-    if SIGNATURE not in loaded.signatures:
+    if signature not in loaded.signatures:
         raise BuildError(
-            f"{folder}: it has no signature {SIGNATURE} (it has: {', '.join(loaded.signatures) or 'none'})",
-            hint="save it with model.export(path), or tf.saved_model.save(…, signatures=…)",
+            f"{folder}: it has no signature {signature} (it has: {', '.join(loaded.signatures) or 'none'})",
+            hint=f"name one it has ({folder}:NAME)"
+            if loaded.signatures
+            else "save it with model.export(path), or tf.saved_model.save(…, signatures=…)",
         )
     return loaded
 
 
-def _described(loaded: Any, folder: Path, given: Tensors, shapes: Shapes | None = None) -> tuple[Tensors, Tensors]:
-    function = loaded.signatures[SIGNATURE]
+def _described(
+    loaded: Any, folder: Path, signature: str, given: Tensors, shapes: Shapes | None = None
+) -> tuple[Tensors, Tensors]:
+    function = loaded.signatures[signature]
     declared = _inputs_of(function)
     shaped = {name: tf.TensorShape(shape) for name, shape in (shapes or {}).items()}
     inputs = given or tuple(
         _tensor(name, shaped.get(name, spec.shape), spec.dtype, folder) for name, spec in sorted(declared.items())
     )
-    named = dict(zip(_matched(declared, inputs), inputs, strict=True))
+    named = dict(zip(_matched(declared, inputs, signature), inputs, strict=True))
     # With the inputs' shapes known, those the signature leaves open in its outputs are too.
     traced = tf.function(lambda arguments: function(**arguments), autograph=False).get_concrete_function(
         {key: tf.TensorSpec(tensor.shape, declared[key].dtype) for key, tensor in named.items()}
@@ -125,13 +136,13 @@ def _tensor(name: str, shape: Any, dtype: Any, folder: Path) -> TensorSpec:
     return named_tensors([(name, axes, known_dtype(dtype.name))], "NHWC")[0]
 
 
-def _matched(keys: Mapping[str, Any], tensors: Tensors) -> list[str]:
+def _matched(keys: Mapping[str, Any], tensors: Tensors, signature: str) -> list[str]:
     """The signature's key of each of `tensors`: of the same name, or, where there is but one, that one."""
     if len(keys) == len(tensors) == 1:
         return list(keys)
     if sorted(keys) != sorted(tensor.name for tensor in tensors):
         raise BuildError(
-            f"the signature {SIGNATURE} has the tensors {', '.join(sorted(keys))}, "
+            f"the signature {signature} has the tensors {', '.join(sorted(keys))}, "
             f"model.toml names {', '.join(tensor.name for tensor in tensors)}",
             hint='give them the signature\'s names: "name" under [[inputs]] and [[outputs]]',
         )

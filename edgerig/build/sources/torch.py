@@ -7,6 +7,7 @@ import json
 import os
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from torch import nn
 
 from edgerig.build.factory import call_factory
 from edgerig.build.inference import infer_by_sample, known_bytes
+from edgerig.build.memory import Network
 from edgerig.build.source import Arrays, SourceModel, drawn, known_dtype, named_tensors
 from edgerig.build.sources.torch_library import network
+from edgerig.build.sources.torch_state import with_explicit_state
+from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import Dtype, ModelSpec
 
@@ -56,12 +60,20 @@ def load(spec: ModelSpec) -> SourceModel:
         )
     if spec.weights is not None:
         _load_weights(module, spec, spec.located(spec.weights))
-    module.eval().requires_grad_(False)
+    return _source(spec, module.eval().requires_grad_(False))
+
+
+def _source(spec: ModelSpec, module: nn.Module) -> SourceModel:
+    """What the module keeps between inferences becomes inputs fed from outputs, for formats without variables."""
+    module, spec = with_explicit_state(module, spec)
+    network = _called(module, spec)
+    memory = remembering(spec, network)
+    outer = spec if memory is None else memory.outside
 
     def infer(inputs: Arrays) -> Arrays:
-        return _infer(module, spec, inputs)
+        return infer_by_sample(outer, memory or network, inputs, hint=FORWARD_HINT)
 
-    return SourceModel(spec, module, infer)
+    return SourceModel(spec, module, infer, memory=memory)
 
 
 def _of_a_library(spec: ModelSpec) -> SourceModel:
@@ -74,11 +86,7 @@ def _of_a_library(spec: ModelSpec) -> SourceModel:
         named = zip(made.outputs, given if isinstance(given, tuple) else (given,), strict=True)
         told = named_tensors(((name, tuple(t.shape), known_dtype(str(t.dtype)[6:])) for name, t in named), "any")
         whole = whole.model_copy(update={"outputs": told})
-
-    def infer(inputs: Arrays) -> Arrays:
-        return _infer(made.module, whole, inputs)
-
-    return SourceModel(whole, made.module, infer, notes=made.notes)
+    return replace(_source(whole, made.module), notes=made.notes)
 
 
 def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:
@@ -149,8 +157,7 @@ def _exported(spec: ModelSpec, path: Path) -> SourceModel:
     inputs = spec.inputs or named_tensors(_values(program, program.graph_signature.user_inputs, path), "NCHW")
     outputs = spec.outputs or named_tensors(_values(program, program.graph_signature.user_outputs, path), "any")
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
-    module = Exported(program.module().requires_grad_(False))
-    return SourceModel(whole, module, lambda arrays: _infer(module, whole, arrays))
+    return _source(whole, Exported(program.module().requires_grad_(False)))
 
 
 class Exported(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
@@ -217,8 +224,8 @@ def _as_array(value: torch.Tensor) -> npt.NDArray[Any]:
     return array
 
 
-def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
-    """See `infer_by_sample`. Raises BuildError also when the network returns anything but the spec's tensors."""
+def _called(module: nn.Module, spec: ModelSpec) -> Network:
+    """The module as a network of arrays. It raises BuildError when it returns anything but the spec's tensors."""
 
     def call(batch: Arrays) -> Arrays:
         with torch.no_grad():
@@ -233,4 +240,4 @@ def _infer(module: nn.Module, spec: ModelSpec, inputs: Arrays) -> Arrays:
             )
         return [_as_array(value) for value in values]
 
-    return infer_by_sample(spec, call, inputs, hint=FORWARD_HINT)
+    return call

@@ -39,7 +39,9 @@ class Description:
 
     `delegated`/`total` count the operators that run on the runtime's fast backend (None with `delegation_reason` when
     the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force; `state` says
-    what the file remembers from one inference to the next, as far as the runtime tells.
+    what the file remembers from one inference to the next, as far as the runtime tells. `signature` is the entry of the
+    file that is run (a signature of a TFLite file, a method of an ExecuTorch program), "" where it has no names for
+    them; `signatures` are all it has.
     """
 
     inputs: list[TensorInfo]
@@ -53,6 +55,8 @@ class Description:
     undelegated: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     state: list[str] = field(default_factory=list)
+    signature: str = ""
+    signatures: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,6 +64,10 @@ class Description:
 
 class UnsupportedTensor(ValueError):
     """A tensor of the file that cannot be fed or read, by name."""
+
+
+class UnknownSignature(ValueError):
+    """A file has no entry of the name that was asked for; the message says which it has."""
 
 
 class Engine(Protocol):
@@ -87,6 +95,11 @@ def create(module: str, options: dict[str, Any]) -> Engine:
     name, _, cls = module.partition(":")
     engine: Engine = getattr(importlib.import_module(name), cls)(**options)
     return engine
+
+
+def entry_options(signature: str) -> dict[str, Any]:
+    """What an engine is made with to run that entry of a file; nothing where it is the default."""
+    return {"signature": signature} if signature else {}
 
 
 def load(engine: Engine, path: str, threads: int, shapes: Shapes) -> None:

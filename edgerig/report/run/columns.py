@@ -20,6 +20,7 @@ def _name(key: str, get: Callable[[CellResult], str]) -> Column:
 _WHICH: tuple[Column, ...] = (
     _name("model", lambda c: c.model),
     _name("source", lambda c: c.source),
+    Column("signature", "signature", lambda c: c.signature, lambda c: c.signature or None, sometimes=True),
     _name("format", lambda c: c.format),
     _name("recipe", lambda c: c.recipe),
     Column("threads", "threads", lambda c: str(c.threads), lambda c: c.threads, numeric=True),

@@ -16,6 +16,7 @@ _WHICH: tuple[Field, ...] = (
     text("id", lambda c: c.id),
     text("model", lambda c: c.model),
     text("source", lambda c: c.source),
+    text("signature", lambda c: c.signature or None),
     text("format", lambda c: c.format),
     text("recipe", lambda c: c.recipe),
     text("device", lambda c: c.device),
@@ -30,6 +31,8 @@ _WHICH: tuple[Field, ...] = (
 _HOW: tuple[Field, ...] = (
     text("engine", lambda c: c.engine.name if c.engine else None),
     text("engine_version", lambda c: c.engine.version if c.engine else None),
+    text("state", lambda c: ", ".join(c.engine.state) or None if c.engine else None),
+    text("state_reset", lambda c: c.engine.reset or None if c.engine else None),
     Field("engine_threads", "int", lambda c: c.engine.threads if c.engine else None),
     real("build_seconds", lambda c: c.build.seconds if c.build else None),
     Field("build_cached", "bool", lambda c: c.build.cached if c.build else None),

@@ -104,7 +104,8 @@ def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
             yield figure.name, warning
     if cell.engine is not None and cell.engine.state:
         kept = ", ".join(cell.engine.state)
-        yield "state", f"what came before changes the outputs: the file remembers {kept} between inferences"
+        anew = f"; started anew: {cell.engine.reset}" if cell.engine.reset else ""
+        yield "state", f"what came before changes the outputs: the file remembers {kept} between inferences{anew}"
     for note in cell.build.notes if cell.build is not None else ():
         yield "build", note
 

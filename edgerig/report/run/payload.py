@@ -72,7 +72,7 @@ def _note(cell: CellResult) -> str:
     return cell.verdict.advice if cell.verdict else ""
 
 
-_TOLD_ONCE = ("device", "model", "source", "threads", "setup", "status")
+_TOLD_ONCE = ("device", "model", "source", "signature", "threads", "setup", "status")
 """Columns that tell cells apart, and say nothing where all have the same."""
 
 _DEVICE = Column("device", "device", lambda cell: cell.device, lambda cell: cell.device)

@@ -85,7 +85,7 @@ def test_a_float_and_per_sample_scores(taken: Callable[..., dict[str, Accuracy]]
 )
 def test_what_it_may_not_return(folders: dict[str, Path], name: str, said: str) -> None:
     with pytest.raises(EdgerigError) as caught:
-        take(MetricRequest(metric=f"own.py:{name}", names=("scores",), **folders))
+        take(MetricRequest.model_validate({"metric": f"own.py:{name}", "names": ["scores"], **folders}))
     assert said in caught.value.message
     assert caught.value.hint
 

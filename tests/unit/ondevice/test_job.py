@@ -17,6 +17,8 @@ JOB = {
     "shapes": [],
     "processors": [],
     "inputs": ["input_0.npy"],
+    "fed": [],
+    "resets": [],
     "warmup_runs": 1,
     "min_runs": 1,
     "min_seconds": 0.0,
