@@ -30,6 +30,7 @@ from edgerig.spec.toml import (
     Source,
     Strict,
     nearest,
+    roots,
 )
 
 DYNAMIC = -1
@@ -186,10 +187,15 @@ class ModelSpec(Strict):
         if amiss:
             raise ConfigError(
                 f'model "{self.name}": files are missing from {self._cache}: {", ".join(amiss)}',
-                hint=f"edgerig models fetch {self.name}",
+                hint=f"edgerig models fetch {self.name if self._is_known else self.folder}",
             )
         if self.files:
             used(self._cache)
+
+    @property
+    def _is_known(self) -> bool:
+        """Is its folder where models are looked for by name?"""
+        return self.folder.parent in [root.resolve() for root in roots("models")]
 
     @property
     def _cache(self) -> Path:
