@@ -193,13 +193,12 @@ def open_onnx(path: Path) -> Path:
 def open_tflite(path: Path) -> Path:
     import tensorflow as tf
 
-    class Summed(tf.Module):  # type: ignore[misc]  # tensorflow is Any to the type checker
-        @tf.function(input_signature=[tf.TensorSpec([1, None, 3], tf.float32, name="x")])
-        def forward(self, x: object) -> object:
-            windows = tf.reshape(x, [1, -1, 6])  # of no length 1: the place holder of an open axis is none it runs with
-            return tf.reduce_sum(windows, axis=1)
+    def forward(x: object) -> object:
+        windows = tf.reshape(x, [1, -1, 6])  # of no length 1: the place holder of an open axis is none it runs with
+        return tf.reduce_sum(windows, axis=1)
 
-    net = Summed()
+    net = tf.Module()
+    net.forward = tf.function(forward, input_signature=[tf.TensorSpec([1, None, 3], tf.float32, name="x")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([net.forward.get_concrete_function()], net)
     path.write_bytes(converter.convert())
     return path
