@@ -13,6 +13,7 @@ JOB = {
     "engine_options": {},
     "artifact": "m.tflite",
     "sha256": "0",
+    "beside": {},
     "threads": 1,
     "shapes": [],
     "processors": [],
