@@ -28,7 +28,11 @@ def fed_of_file(spec: ModelSpec, described: Description) -> tuple[Fed, ...]:
 def _places(spec: ModelSpec, inputs: list[str], outputs: list[str]) -> tuple[Fed, ...]:
     found = tuple(
         Fed(
-            _place(each.from_, "output", outputs, spec), _place(each.to, "input", inputs, spec), each.initial, each.keep
+            _place(each.from_, "output", outputs, spec),
+            _place(each.to, "input", inputs, spec),
+            each.initial,
+            each.keep,
+            f'"{each.to}" from "{each.from_}"',
         )
         for each in spec.state
     )

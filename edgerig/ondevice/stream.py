@@ -25,12 +25,13 @@ Initial = float | list[Any]
 class Fed:
     """The file's input number `input` is fed from its output number `output` of the inference before; `initial` is what
     it has in the first one, a real number for all of it or nested lists of its shape. `keep`: the output is a result as
-    well."""
+    well. `names` is how the model calls the two, where the file has names of its own."""
 
     output: int
     input: int
     initial: Initial = 0.0
     keep: bool = False
+    names: str = ""
 
 
 class Streamed:
@@ -94,13 +95,13 @@ def hidden(described: Description, fed: Sequence[Fed]) -> Description:
         return described
     taken = {each.input for each in fed}
     inputs = [tensor for place, tensor in enumerate(described.inputs) if place not in taken]
-    told = [
-        f'"{described.inputs[each.input].name}" from "{described.outputs[each.output].name}" ({_written(each.initial)} '
-        "at first)"
-        for each in fed
-    ]
+    told = [f"{each.names or _names(described, each)} ({_written(each.initial)} at first)" for each in fed]
     state = told + kept_by_itself(described)
     return replace(described, inputs=inputs, outputs=_results(described.outputs, fed), state=state)
+
+
+def _names(described: Description, fed: Fed) -> str:
+    return f'"{described.inputs[fed.input].name}" from "{described.outputs[fed.output].name}"'
 
 
 def kept_by_itself(described: Description) -> list[str]:

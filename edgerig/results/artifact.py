@@ -58,6 +58,7 @@ class FedRecord(Value):
     input: int
     initial: float | list[JsonValue] = 0.0
     keep: bool = False
+    names: str = ""
 
 
 class BesideFile(Value):

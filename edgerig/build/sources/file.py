@@ -20,11 +20,13 @@ from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
 from edgerig.build.sources.tflite_signature import alone
 from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.ondevice.engines import TensorInfo
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.ondevice.stream import Fed, kept_by_itself
 from edgerig.ondevice.tensors import dequantize, quantize
-from edgerig.spec import FormatSpec, Layout, ModelSpec, load_formats
+from edgerig.spec import FormatSpec, Layout, ModelSpec, TensorSpec, load_formats
 
+Tensors = tuple[TensorSpec, ...]
 QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|NBits$|Bnb4$")
 """The names of operators on quantized values (ONNX operator specification; ONNX Runtime's ContribOperators.md)."""
 
@@ -45,8 +47,8 @@ def load(spec: ModelSpec) -> SourceModel:
         path = fix_tflite(path, shapes)
         described, _ = inspect(path, format_spec, spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
-    inputs = spec.inputs or named_tensors(map(fed, described.inputs), layout)
-    outputs = spec.outputs or named_tensors(map(fed, described.outputs), "any")
+    inputs = _in_order(spec.inputs, described.inputs) or named_tensors(map(fed, described.inputs), layout)
+    outputs = _in_order(spec.outputs, described.outputs) or named_tensors(map(fed, described.outputs), "any")
     whole = spec.model_copy(update={"inputs": inputs, "outputs": outputs})
 
     back = fed_of_file(spec, described)
@@ -57,6 +59,13 @@ def load(spec: ModelSpec) -> SourceModel:
         return evaluate(opened(str(path), format_spec), arrays)
 
     return SourceModel(whole, path, infer)
+
+
+def _in_order(given: Tensors, found: Sequence[TensorInfo]) -> Tensors:
+    """The tensors a model.toml names, in the file's order, where the names are the file's; else as they are."""
+    named = {tensor.name: tensor for tensor in given}
+    names = [tensor.name for tensor in found]
+    return tuple(named[name] for name in names) if set(names) == set(named) else given
 
 
 def _remembering(spec: ModelSpec, path: Path, format_spec: FormatSpec, fed: Sequence[Fed]) -> SourceModel:
