@@ -26,15 +26,17 @@ def tflite(path: str, states: States) -> Sample:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
-    interpreter.allocate_tensors()
+    ready: list[bool] = []
 
     def run(arrays: Arrays) -> Arrays:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         shaped = [_shaped(array, tuple(each["shape_signature"])) for array, each in zip(arrays, inputs, strict=True)]
-        if any(tuple(each["shape"]) != array.shape for each, array in zip(inputs, shaped, strict=True)):
+        if not ready:  # resized before anything is allocated: XNNPACK does not follow afterwards
             for each, array in zip(inputs, shaped, strict=True):
-                interpreter.resize_tensor_input(each["index"], array.shape)
+                if tuple(each["shape"]) != array.shape:
+                    interpreter.resize_tensor_input(each["index"], array.shape)
             interpreter.allocate_tensors()
+            ready.append(True)
         for each, array in zip(inputs, shaped, strict=True):
             scale, zero = each["quantization"]
             stored = array if scale == 0 or array.dtype == each["dtype"] else np.rint(array / scale) + zero
