@@ -30,6 +30,7 @@ from edgerig.spec.toml import (
     Source,
     Strict,
     nearest,
+    roots,
 )
 
 DYNAMIC = -1
@@ -148,6 +149,11 @@ class ModelSpec(Strict):
         return f"{self.shaped_name}-{self.source}"
 
     @property
+    def weights_are(self) -> Literal["", "random"]:
+        """What results say of its weights, where they are not a trained model's."""
+        return "random" if self.random_weights else ""
+
+    @property
     def path(self) -> Path | None:
         """`file`, from where it is looked for."""
         return None if self.file is None else self.located(self.file)
@@ -181,10 +187,15 @@ class ModelSpec(Strict):
         if amiss:
             raise ConfigError(
                 f'model "{self.name}": files are missing from {self._cache}: {", ".join(amiss)}',
-                hint=f"edgerig models fetch {self.name}",
+                hint=f"edgerig models fetch {self.name if self._is_known else self.folder}",
             )
         if self.files:
             used(self._cache)
+
+    @property
+    def _is_known(self) -> bool:
+        """Is its folder where models are looked for by name?"""
+        return self.folder.parent in [root.resolve() for root in roots("models")]
 
     @property
     def _cache(self) -> Path:
