@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from edgerig.results.confusion import Confusion as Confusion
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
 from edgerig.results.device import DeviceState as DeviceState
@@ -20,6 +21,8 @@ from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
 from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
 from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
+from edgerig.results.stages import HostStage as HostStage
+from edgerig.results.stages import Stages as Stages
 from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
@@ -237,19 +240,6 @@ class Accuracy(Value):
     delta_reason: str = ""
 
 
-class Confusion(Value):
-    """How a classifier's answers, the class of the largest score, are spread over the classes; by class in the order of
-    its scores."""
-
-    output: str | None = Field(default=None, description="as of `Accuracy`")
-    support: tuple[int, ...] = Field(description="samples whose label the class is")
-    right: tuple[int, ...] = Field(description="of them, answered so")
-    answered: tuple[int, ...] = Field(description="samples answered so, whatever their label")
-    confused: tuple[tuple[int, int, int], ...] = Field(
-        default=(), description="label, answer, samples: the most frequent first, at most 200"
-    )
-
-
 class Parity(Value):
     """Against the source model's outputs on the same inputs: each output by itself, the one furthest off in front.
 
@@ -390,6 +380,7 @@ class CellResult(Value):
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")
     energy: Energy = Energy(reason="the cell did not run")
+    stages: Stages = Stages()
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     engine: Engine | None = None
