@@ -15,16 +15,26 @@ from typing import Any
 
 from edgerig.errors import BuildError
 
+Function = Callable[..., Any]
+
 
 def call_factory(folder: Path, factory: str, *arguments: Any, fetched: Path | None = None) -> Any:
     """What the function of `factory` (`"relative/file.py:function"`, seen from `folder`) returns.
 
     It is called with `arguments`; where there are none and it must be given something, with `fetched`, the folder of
-    the model's fetched files.
+    the model's fetched files. The file is executed anew at each call (`function_of`). Raises BuildError.
+    """
+    with function_of(folder, factory, fetched) as function:
+        return function(*arguments)
 
-    The file is executed anew at each call, in a module of its own. While it and the function run, modules beside the
-    file can be imported by their plain names; afterwards those names are forgotten, so that two models may each have,
-    say, a `blocks.py`. Raises BuildError when the file or function is missing or its code fails.
+
+@contextmanager
+def function_of(folder: Path, factory: str, fetched: Path | None = None) -> Iterator[Function]:
+    """The function of `factory`, its file executed in a module of its own.
+
+    In the block modules beside the file can be imported by their plain names; afterwards those names are forgotten, so
+    that two models may each have, say, a `blocks.py`. Entering and calling raise BuildError when the file or function
+    is missing or its code fails.
     """
     relative, _, function = factory.rpartition(":")
     file = (folder / relative).resolve()
@@ -39,10 +49,14 @@ def call_factory(folder: Path, factory: str, *arguments: Any, fetched: Path | No
         if not callable(found):
             state = "has no function" if found is None else f"has a {type(found).__name__}, not a function,"
             raise BuildError(f'factory "{factory}": {file} {state} "{function}"', hint=_functions_of(module))
-        try:
-            return found(*(arguments or _given(found, fetched)))
-        except (Exception, SystemExit) as error:  # whatever the user's code may do must cost this model only
-            raise _wrapped(error, file, factory, f"{function}() failed", arguments) from error
+
+        def called(*arguments: Any) -> Any:
+            try:
+                return found(*(arguments or _given(found, fetched)))
+            except (Exception, SystemExit) as error:  # whatever the user's code may do must cost this model only
+                raise _wrapped(error, file, factory, f"{function}() failed", arguments) from error
+
+        yield called
 
 
 def _given(function: Callable[..., Any], fetched: Path | None) -> tuple[Path, ...]:

@@ -20,7 +20,7 @@ BUILD = PACKAGE / "build"
 def code(spec: ModelSpec) -> dict[str, str]:
     """Path in the model's folder → sha256 of its Python: all beside its factory and its dataset's, packages too."""
     files: set[Path] = set()
-    for factory in (spec.factory, spec.dataset.factory if spec.dataset else None):
+    for factory in (spec.factory, spec.dataset.factory if spec.dataset else None, spec.preprocess):
         if factory is not None:
             named = (spec.folder / factory.partition(":")[0]).resolve()
             files |= {named, *named.parent.glob("*.py")}
@@ -51,8 +51,10 @@ def data_key(spec: ModelSpec, seed: int) -> str:
         parts["file"] = _model_file(spec.path, spec)
     if spec.dataset is not None:
         parts["dataset"] = datasets.content(spec.dataset, spec.located)
-        if spec.dataset.factory is not None:
+        if spec.dataset.factory is not None or spec.preprocess is not None:
             parts["code"] = code(spec)
+    if spec.preprocess is not None or spec.postprocess is not None:
+        parts["stages"] = [spec.preprocess, spec.postprocess is not None]  # what labels may be follows from the latter
     return digest(parts)
 
 

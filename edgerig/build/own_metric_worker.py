@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgerig.build.factory import call_factory
 from edgerig.build.own_metric import MetricRequest
 from edgerig.confined import Confined
 from edgerig.errors import EdgerigError, RunError
+from edgerig.measure.answers import read_answers
 from edgerig.measure.labels import ONLY, read_labels, set_of
 from edgerig.measure.metrics import Given, Unmeasurable, chosen, mean
 from edgerig.measure.ragged import Ragged
@@ -49,7 +50,8 @@ def take(request: MetricRequest) -> Accuracy:
     """
     wanted = asked(request.metric)
     try:
-        outputs = chosen(request.metric, request.names, load_arrays(request.raw, "output"))
+        names, found = _found(request)
+        outputs = [_plain(one) for one in chosen(request.metric, names, found)]
     except Unmeasurable as error:
         raise RunError(f"metric {request.metric}: {error}", hint="name outputs as the model calls them") from error
     against = _against(request, len(outputs[0]))
@@ -72,6 +74,17 @@ def take(request: MetricRequest) -> Accuracy:
         higher_is_better=higher,
         unit=unit,
     )
+
+
+def _found(request: MetricRequest) -> tuple[Sequence[str], Sequence[Given]]:
+    """What the metric is taken of, and what it is called: the outputs, or what a postprocess function made of them.
+    Raises RunError."""
+    answers = read_answers(request.raw)
+    if answers is None:
+        return request.names, load_arrays(request.raw, "output")
+    if answers.record.failure:
+        raise RunError(answers.record.failure, hint="the postprocess function has to work first")
+    return answers.record.names, answers.values
 
 
 def _against(request: MetricRequest, samples: int) -> Any:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from edgerig.errors import EdgerigError, error_class
 from edgerig.results import Artifact
+from edgerig.results.stages import HostStage
 from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
 
 LOG = "build.log"
@@ -80,6 +81,8 @@ class Prepared(Strict):
     outputs: tuple[str, ...] = ()
     outside: float | None = None
     """See `Reference`."""
+    preprocess: HostStage | None = None
+    """How long the model's preprocess function took, on the host, when the data was laid out."""
 
     def same_data(self, other: Prepared) -> bool:
         """Is this of the same data, and of the same network's outputs on it?"""

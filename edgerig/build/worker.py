@@ -39,6 +39,7 @@ from edgerig.build.opening import Opening, opened
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.source import Arrays, SourceModel, fed, load_source, named_tensors, one_sample, output_names
+from edgerig.build.stage import stage_of
 from edgerig.build.store import Store, digest
 from edgerig.build.streams import fed_of_file, recorded, whole_sample
 from edgerig.errors import BuildError, DatasetError, EdgerigError
@@ -143,7 +144,8 @@ def prepare(request: PrepareRequest) -> Prepared:
         inputs = tuple(stored(tensor, spec.dataset_layout) for tensor in source.outside.inputs)
         fits = _fits(spec, inputs, source.outside.outputs)
     reference_key = None if source is None else keys.reference_key(spec, request.data_key)
-    with store.staging("data") as staged:
+    with store.staging("data") as staged, stage_of(spec.folder, spec.preprocess) as stage:
+        fits = replace(fits, preprocess=stage)
         if spec.dataset is None:
             dataset = _random(spec, fits, source, request.seed)
         else:
@@ -159,6 +161,7 @@ def prepare(request: PrepareRequest) -> Prepared:
             origin=dataset.origin,
             inputs=() if source is None else source.outside.inputs,
             outputs=() if source is None else output_names(source.outside),
+            preprocess=None if stage is None else stage.timed,
         )
         data = store.commit("data", request.data_key, staged, prepared.model_dump(mode="json"))
     if source is not None and reference_key is not None and store.find("reference", reference_key) is None:
@@ -193,16 +196,18 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
     names = [tensor.name for tensor in outputs]
     for text in spec.metric:
         try:
-            named += places(text, names, len(names)) if asked(text).outputs else []
+            if asked(text).outputs and spec.postprocess is None:
+                named += places(text, names, len(names))
         except Unmeasurable as error:
             raise DatasetError(
                 f'model "{spec.name}": metric "{text}": {error}', hint="name an output, or its place, from 0"
             ) from error
     output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
-    if isinstance(labels, dict) or labels not in BATCHED:
+    whole = spec.preprocess is not None or (spec.postprocess is not None and labels == "values")
+    if isinstance(labels, dict) or labels not in BATCHED or whole:
         return Fits(inputs, output, "inputs", None, tuple(_label_sets(spec, names, outputs)))
-    known = len(outputs) == 1 or len(set(named)) == 1
+    known = spec.postprocess is None and (len(outputs) == 1 or len(set(named)) == 1)
     scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
 
@@ -210,6 +215,9 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
 def _label_sets(spec: ModelSpec, names: Sequence[str], outputs: Sequence[TensorSpec]) -> Iterator[LabelSet]:
     """Those that are read apart. Raises DatasetError for labels of an output that there is not."""
     for name, kind in spec.dataset.sets.items() if spec.dataset else ():
+        if spec.postprocess is not None:
+            yield LabelSet(name, kind, None, None)
+            continue
         own = tuple(name.split(",")) if name not in names else (name,)
         if name and (missing := [each for each in own if each not in names]):
             raise DatasetError(

@@ -7,6 +7,7 @@ holds the interval they give instead.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -231,6 +232,7 @@ def _accuracy(
     wrong = None
     if outputs is not None and labels is not None and found.metric == "top1":
         wrong = _wrong(outputs, labels[: found.samples])
+        wrong = None if _of_answers(wrong, found) else wrong
     return AccuracySnapshot(
         metric=metric.key(found),
         value=found.value,
@@ -247,6 +249,11 @@ def _wrong(outputs: Outputs, labels: npt.NDArray[np.int64]) -> tuple[int, ...] |
     if len(outputs) != 1 or outputs[0].ndim != 2 or len(outputs[0]) != len(labels):
         return None
     return tuple(int(index) for index in np.flatnonzero(outputs[0].argmax(axis=1) != labels))
+
+
+def _of_answers(wrong: tuple[int, ...] | None, found: Accuracy) -> bool:
+    """Is the accuracy of what a postprocess function made of the outputs, so that they do not say which are wrong?"""
+    return wrong is not None and not math.isclose(1 - len(wrong) / found.samples, found.value or 0.0, abs_tol=1e-9)
 
 
 def _dataset(results: Results, cell: CellResult) -> str:

@@ -22,6 +22,7 @@ from edgerig.figures.memory import MEMORY
 from edgerig.figures.metric import OF
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.size import SIZE
+from edgerig.figures.stages import POSTPROCESS, PREPROCESS
 from edgerig.figures.start import FIRST, IMPORT, LOAD
 from edgerig.plugins import added, remembered
 
@@ -36,6 +37,8 @@ FIGURES: tuple[Figure, ...] = (
     LATENCY,
     P90,
     P99,
+    PREPROCESS,
+    POSTPROCESS,
     MEMORY,
     ACCURACY,
     PARITY,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from edgerig.measure import contention
+from edgerig.measure.answers import Answers
 from edgerig.measure.confusion import confusion
 from edgerig.measure.cost import instructions
 from edgerig.measure.delta import with_delta
@@ -17,7 +18,7 @@ from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
 from edgerig.measure.labels import classes_of, set_of
 from edgerig.measure.latency import summarize
-from edgerig.measure.metrics import Evidence, Given, Unmeasurable, chosen, measure
+from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, chosen, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.throttling import signs
@@ -36,8 +37,10 @@ from edgerig.results import (
     Latency,
     Memory,
     Parity,
+    Stages,
     Verdict,
 )
+from edgerig.results.stages import HostStage
 from edgerig.spec import Asked, Metric, ModelSpec, asked, load_engines, load_metrics
 from edgerig.spec.stream import StreamSpec
 
@@ -62,12 +65,23 @@ class CellRun:
     labels: Mapping[str, Given] = field(default_factory=dict)
     inputs: Outputs = field(default_factory=list)
     own_metrics: Mapping[str, Accuracy] = field(default_factory=dict)
+    answers: Answers | None = None
+    preprocess: HostStage | None = None
     reference: Outputs | None = None
     fp32: Outputs | None = None
     no_fp32: str = ""
     before: DeviceRecord | None = None
     after: DeviceRecord | None = None
     alone: float | None = None
+
+    @property
+    def found(self) -> tuple[Sequence[str], Sequence[Given]]:
+        """What metrics are taken of, and what it is called. Raises Unmeasurable where a postprocess function failed."""
+        if self.answers is None:
+            return self.names, self.raw.outputs
+        if self.answers.record.failure:
+            raise Unmeasurable(self.answers.record.failure)
+        return self.answers.record.names, self.answers.values
 
     @property
     def names(self) -> Sequence[str]:
@@ -98,6 +112,7 @@ class Measured:
     delegation: Delegation
     cost: Cost
     energy: Energy
+    stages: Stages
     verdict: Verdict
     state: CellState
     engine: Engine
@@ -129,6 +144,7 @@ def measured(ran: CellRun) -> Measured:
         delegation=delegation,
         cost=instructions(run.instructions),
         energy=energy(timed.attempt.energies, timed.contention),
+        stages=_stages(ran),
         verdict=judge(_seen(ran, state, delegation, latency)),
         state=state,
         engine=_engine(ran.cell, ran.model, artifact, raw),
@@ -157,6 +173,8 @@ def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
         return Accuracy(reason=_no_accuracy(ran.model))
     first = ran.model.metric[0]
     accuracy, fp32 = metrics[first], ran.fp32
+    if ran.answers is not None:
+        return accuracy.model_copy(update={"delta_reason": "it is taken of what the postprocess function made"})
     try:
         outputs = chosen(first, ran.names, ran.raw.outputs)
         fp32 = None if fp32 is None else chosen(first, ran.names, fp32)
@@ -210,11 +228,16 @@ def _metrics(ran: CellRun) -> dict[str, Accuracy]:
             found[text] = none(reason=_no_accuracy(model))
         else:
             try:
-                outputs = chosen(text, ran.names, ran.raw.outputs)
+                outputs = chosen(text, *ran.found)
                 found[text] = measure(text, Evidence(outputs, targets[:samples], given))
             except Unmeasurable as error:
                 found[text] = none(reason=str(error))
     return found
+
+
+def _stages(ran: CellRun) -> Stages:
+    known = {"preprocess": ran.preprocess, "postprocess": ran.answers.record.stage if ran.answers else None}
+    return Stages.model_validate({name: stage for name, stage in known.items() if stage is not None})
 
 
 def _targets(ran: CellRun, wanted: Asked) -> Given | None:
@@ -232,7 +255,7 @@ def _confusions(ran: CellRun) -> Iterator[Confusion]:
     rows = {metric.output: metric.text for metric in wanted if _of_classes(known.get(metric.metric))}
     for output, text in rows.items():
         with contextlib.suppress(Unmeasurable):  # the metric says so
-            scores = chosen(text, ran.names, ran.raw.outputs)
+            scores = [array_of(one) for one in chosen(text, *ran.found)]
             labels = classes_of(ran.labels, set_of(asked(text), ran.model.dataset))
             if (
                 labels is not None

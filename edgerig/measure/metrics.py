@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ class Unmeasurable(Exception):
 
 Given = npt.NDArray[Any] | Ragged | Sequence[str]
 """N samples: an array (N, …), arrays of different lengths, or texts."""
+GivenT = TypeVar("GivenT", bound=Given)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def measure(text: str, evidence: Evidence) -> Accuracy:
     return Accuracy(**known, value=value, ci95=interval, samples=len(evidence.outputs[0]))
 
 
-def chosen(text: str, names: Sequence[str], outputs: Outputs) -> Outputs:
+def chosen(text: str, names: Sequence[str], outputs: Sequence[GivenT]) -> list[GivenT]:
     """The outputs that the metric `text` asks for names, all where it names none; a name that is a number and no
     output's is a place among them, from 0. Raises Unmeasurable."""
     return [outputs[place] for place in places(text, names, len(outputs))]

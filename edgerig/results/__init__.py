@@ -17,6 +17,7 @@ from edgerig.results.artifact import CheckRecord as CheckRecord
 from edgerig.results.artifact import FedRecord as FedRecord
 from edgerig.results.artifact import OutputParity as OutputParity
 from edgerig.results.artifact import TensorRecord as TensorRecord
+from edgerig.results.confusion import Confusion as Confusion
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
 from edgerig.results.device import DeviceState as DeviceState
@@ -26,6 +27,8 @@ from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
 from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
 from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
+from edgerig.results.stages import HostStage as HostStage
+from edgerig.results.stages import Stages as Stages
 from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
@@ -155,19 +158,6 @@ class Accuracy(Value):
     delta: float | None = Field(default=None, description="less the value of the fp32 variant that is placed alike")
     delta_ci95: tuple[float, float] | None = Field(default=None, description="from the same samples in both, paired")
     delta_reason: str = ""
-
-
-class Confusion(Value):
-    """How a classifier's answers, the class of the largest score, are spread over the classes; by class in the order of
-    its scores."""
-
-    output: str | None = Field(default=None, description="as of `Accuracy`")
-    support: tuple[int, ...] = Field(description="samples whose label the class is")
-    right: tuple[int, ...] = Field(description="of them, answered so")
-    answered: tuple[int, ...] = Field(description="samples answered so, whatever their label")
-    confused: tuple[tuple[int, int, int], ...] = Field(
-        default=(), description="label, answer, samples: the most frequent first, at most 200"
-    )
 
 
 class Parity(Value):
@@ -311,6 +301,7 @@ class CellResult(Value):
     delegation: Delegation = Delegation(reason="the cell did not run")
     cost: Cost = Cost(reason="the cell did not run")
     energy: Energy = Energy(reason="the cell did not run")
+    stages: Stages = Stages()
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     engine: Engine | None = None

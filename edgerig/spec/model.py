@@ -130,6 +130,10 @@ class ModelSpec(Strict):
     """What the dataset's 4-D samples are laid out as, where that is not the inputs' own layout (a twin's)."""
     metric: Metrics = ()
     """The first is the one a variant is judged by."""
+    preprocess: Factory | None = None
+    """Makes the model's inputs of a sample of its data; timed on the host."""
+    postprocess: Factory | None = None
+    """Makes what metrics are taken of of a sample's outputs; timed on the host."""
     no_accuracy_reason: str = ""
     ready: bool = False
     """A built file run as it is and nothing else: there is no source model to hold it against."""
@@ -248,6 +252,8 @@ class ModelSpec(Strict):
             raise ValueError('"weights" needs "weights_sha256" beside it')
         if why := wrong_metric(self.metric, self.dataset):
             raise ValueError(why)
+        if self.preprocess is not None and (self.dataset is None or self.dataset.kind not in ("npz", "factory")):
+            raise ValueError('"preprocess" is given the arrays of an npz or a factory: name one in [dataset]')
         if not self.metric and not self.no_accuracy_reason:
             raise ValueError('without a "metric", "no_accuracy_reason" must say why there is no accuracy')
         return self

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgerig.build.own_metric import read_own_metrics
 from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
+from edgerig.measure.answers import read_answers
 from edgerig.measure.cell import CellRun, measured
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.sharing import alone
@@ -68,6 +69,8 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             output_names=prepared.outputs if prepared is not None else (),
             labels=run.labels(cell.model_id),
             inputs=run.inputs(cell.model_id),
+            answers=read_answers(run.folder / outcome.raw) if model.postprocess else None,
+            preprocess=prepared.preprocess if prepared is not None else None,
             own_metrics=read_own_metrics(run.folder / outcome.raw),
             reference=_reference(run, cell, raw.outputs),
             fp32=fp32,

@@ -12,6 +12,7 @@ from edgerig import process
 from edgerig.build import spawn
 from edgerig.build.layout import in_layout
 from edgerig.build.own_metric import take_own_metrics
+from edgerig.build.postprocess import postprocess
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
@@ -155,6 +156,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
+        postprocess(task.model, into, task.settings.timeout_s)
         names = names_of(task.prepared.outputs, artifact)
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:

@@ -132,3 +132,78 @@ def test_boxes_of_samples_own_numbers_reach_coco_map_and_own_metrics(edgerig: Ed
     found = cell["metrics"]["boxes,scores,classes=coco_map"]
     assert (found["reason"], 0.7 < found["value"] < 1) == ("", True)
     assert cell["metrics"]["own.py:most"]["value"] == 2
+
+
+CODE = """
+import numpy as np
+
+
+def louder(sample):
+    (clip,) = sample  # of any length
+    return np.resize(clip * 2, 4)
+
+
+def heard(outputs):
+    (scores,) = outputs  # (4,)
+    return {"text": " ".join("abcd"[place] for place in np.flatnonzero(scores > 0)), "tops": scores.argmax()}
+
+
+def broken(outputs):
+    return 1 / 0
+
+
+def words(outputs, labels):
+    return max(len(text.split()) for text in outputs[0]) + 0.0 * len(labels)
+"""
+
+
+def listener(edgerig: Edgerig, keys: str) -> None:
+    """y = 2 x, of 4 values; samples are clips of 4 to 6 values, labels what is heard of them."""
+    folder = edgerig.folder / "models" / "listener"
+    folder.mkdir(parents=True)
+    net = Graph(17)
+    net.node("MatMul", ["x", net.constant(2 * np.eye(4, dtype=np.float32), "w")], ["y"])
+    shape = TensorProto.FLOAT, [1, 4]
+    onnx.save(net.model({"x": shape}, {"y": shape}), folder / "net.onnx")
+    clips = [RNG.standard_normal(4 + place % 3).astype(np.float32) for place in range(20)]
+    texts = [" ".join("abcd"[place] for place in np.flatnonzero(clip[:4] > 0)) for clip in clips]
+    texts[0] += " and more"
+    np.savez(
+        folder / "data.npz",
+        inputs=np.concatenate(clips),
+        inputs_lengths=[len(clip) for clip in clips],
+        labels_text=np.array(texts),
+        labels_tops=np.array([clip[:4].argmax() for clip in clips]),
+    )
+    (folder / "code.py").write_text(CODE)
+    (folder / "model.toml").write_text(
+        f'source = "onnx"\nfile = "net.onnx"\n{keys}\n'
+        '[dataset]\nnpz = "data.npz"\nlabels = { text = "text", tops = "any" }\n'
+    )
+
+
+def test_functions_before_and_after_the_network_are_run_and_timed_on_the_host(edgerig: Edgerig) -> None:
+    listener(
+        edgerig,
+        'preprocess = "code.py:louder"\npostprocess = "code.py:heard"\nmetric = { text = ["wer", "code.py:words"] }',
+    )
+    done = sweep(edgerig, "--model", "listener", *FORMAT)
+    cell = of(done, "fp32")
+    assert (cell["accuracy"]["metric"], cell["accuracy"]["output"], cell["accuracy"]["reason"]) == ("wer", "text", "")
+    assert 0 < cell["accuracy"]["value"] < 0.1  # two words of one sample are missing
+    assert cell["metrics"]["text=code.py:words"]["value"] >= 1
+    stages = cell["stages"]
+    assert stages["preprocess"]["p50_ms"] > 0 < stages["postprocess"]["p50_ms"]
+    assert stages["preprocess"]["samples"] == stages["postprocess"]["samples"] == 20
+    (run,) = (found.parent for found in (edgerig.folder / "reports").glob("*/results.csv"))
+    row = next(csv.DictReader((run / "results.csv").open()))
+    assert float(row["postprocess_host_ms"]) == stages["postprocess"]["p50_ms"]
+    assert "postprocess on the host" in (run / "report.md").read_text()
+
+
+def test_a_function_that_fails_costs_the_metrics_alone(edgerig: Edgerig) -> None:
+    listener(edgerig, 'preprocess = "code.py:louder"\npostprocess = "code.py:broken"\nmetric = { text = "wer" }')
+    cell = of(sweep(edgerig, "--model", "listener", *FORMAT), "fp32")
+    assert (cell["status"], cell["accuracy"]["value"]) == ("ok", None)
+    assert "ZeroDivisionError" in cell["accuracy"]["reason"]
+    assert "ZeroDivisionError" in cell["stages"]["postprocess"]["reason"]

@@ -10,6 +10,7 @@ import contextlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
 from edgerig.build.datasets.labels import from_arrays
+from edgerig.build.datasets.preprocessed import open_preprocessed
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
 from edgerig.build.source import drawn
@@ -66,6 +68,9 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
 
     with members([]):
         pass
+    if fits.preprocess is not None:
+        brought = {name: partial(whole, name) for name in found}
+        return open_preprocessed(fits.preprocess, brought, fits, spec.calibration, str(path), path.name)
     labels = from_arrays(fits.apart, found, whole, str(path))
     return replace(_dataset(spec, fits, str(path), path.name, found, _shapes(members), batches), labels=labels)
 
@@ -79,6 +84,9 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
             f"{where}: gave a {type(table).__name__}, not a mapping",
             hint='return {"inputs": …, "labels": …, "calibration": …}',
         )
+    if fits.preprocess is not None:
+        brought = {str(name): partial(table.__getitem__, name) for name in table}
+        return open_preprocessed(fits.preprocess, brought, fits, spec.calibration, where, where)
     labels = from_arrays(fits.apart, list(map(str, table)), table.__getitem__, where)
     own = {one.array for one in fits.apart}
     arrays = {str(key): np.asanyarray(value) for key, value in table.items() if str(key) not in own}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgerig.build.datasets.labels import LabelSet
 from edgerig.build.layout import axes_in, order_in
+from edgerig.build.stage import StageCalls
 from edgerig.measure.metrics import Given
 from edgerig.spec import Dtype, Labels, Layout, TensorSpec
 
@@ -64,6 +65,8 @@ class Fits:
     classes: int | None
     apart: tuple[LabelSet, ...] = ()
     """The sets of labels that are read apart from the samples; `labels` is "inputs" then."""
+    preprocess: StageCalls | None = None
+    """What makes the model's inputs of a sample's arrays."""
 
 
 @dataclass(frozen=True)

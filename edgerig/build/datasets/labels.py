@@ -29,12 +29,12 @@ LENGTHS = "_lengths"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """`name` is "" or that of the output the labels are of, `output` that output's shape at batch 1. `classes` is how
-    many classes a label can name, None where that is not known."""
+    """`name` is "" or that of the output the labels are of, `output` that output's shape at batch 1, `classes` how many
+    classes a label can name; None where that is not known, as of what a postprocess function makes."""
 
     name: str
     kind: Labels
-    output: tuple[int, ...]
+    output: tuple[int, ...] | None
     classes: int | None
 
     @property
@@ -57,7 +57,7 @@ def from_arrays(
                 hint="labels of an output are called labels_<output>, a model's only ones labels",
             )
         lengths = one.array + LENGTHS
-        found[one.name] = _given(
+        found[one.name] = samples_of(
             array(one.array), array(lengths) if lengths in names else None, f'{where}: array "{one.array}"'
         )
     return found
@@ -71,7 +71,7 @@ def from_files(said: Sequence[str], sets: Sequence[LabelSet], folder: Path) -> d
     (one,) = sets
     if one.kind == "text":
         return {one.name: list(said)}
-    return {one.name: _given([_file(folder, name, one.kind) for name in said], None, str(folder))}
+    return {one.name: samples_of([_file(folder, name, one.kind) for name in said], None, str(folder))}
 
 
 def _file(folder: Path, name: str, kind: Labels) -> npt.NDArray[Any]:
@@ -93,7 +93,9 @@ def _file(folder: Path, name: str, kind: Labels) -> npt.NDArray[Any]:
     raise DatasetError(f"{path}: no .npy file", hint=hint)
 
 
-def _given(values: Any, lengths: Any, what: str) -> Given:
+def samples_of(values: Any, lengths: Any, what: str) -> Given:
+    """Samples as an npz or a factory gives them: an array, an array and each one's length, or a list. Raises
+    DatasetError."""
     try:
         if lengths is not None:
             return Ragged(np.asarray(values), np.asarray(lengths))
@@ -105,8 +107,8 @@ def _given(values: Any, lengths: Any, what: str) -> Given:
         return np.stack(samples) if len({one.shape for one in samples}) == 1 else ragged(samples)
     except (ValueError, TypeError) as error:
         raise DatasetError(
-            f"{what}: no labels: {error}"[:300],
-            hint="labels of different lengths are one array with all of them, and labels_lengths with each one's",
+            f"{what}: {error}"[:300],
+            hint="samples of different lengths are one array with all of them, and NAME_lengths with each one's",
         ) from error
 
 
@@ -149,7 +151,7 @@ def _checked(given: Given, one: LabelSet, what: str) -> npt.NDArray[Any] | Ragge
         if values.ndim != (2 if isinstance(given, Ragged) else 3) or values.shape[-1] not in (5, 6):
             raise _wrong(what, given, "boxes are needed", "x1, y1, x2, y2, class and, if known, 1 for a crowd, a row")
         return _as(given, np.float32)
-    if one.kind == "values":
+    if one.kind == "values" and one.output is not None:
         if isinstance(given, Ragged) or values[:1].size != int(np.prod(one.output)):
             raise _wrong(what, given, f"values of the output's shape {one.output} are needed", 'or labels = "any"')
         return values.astype(np.float32)

@@ -134,7 +134,7 @@ def newer(file: Path, **more: Any) -> dict[str, Any]:
     """The document as a newer minor version might have written it: `more` in its first cell, a field elsewhere."""
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     document |= {"schema_minor": SCHEMA_MINOR + 3, "signature": "0" * 64}
-    document["cells"][0] |= {"stages": [{"name": "warm", "ms": 1.5}], "queue_ms": None, **more}
+    document["cells"][0] |= {"warm_ups": [{"name": "warm", "ms": 1.5}], "queue_ms": None, **more}
     document["cells"][0]["latency"]["p95_ms"] = 0.25
     document["run"]["host"] = {"rack": {"slot": 3}}
     file.write_text(json.dumps(document), encoding="utf-8")

@@ -61,7 +61,7 @@ def test_each_output_has_its_own_in_the_order_of_the_model(tmp_path: Path) -> No
         ({"label": np.zeros(3)}, "any", 'has no array "labels"'),
         ({"labels": np.zeros((2, 5)), "labels_lengths": np.array([1, 2, 3])}, "boxes", "add up to 6"),
         ({"labels": np.zeros((2, 5)), "labels_lengths": np.array([3, -1, 0])}, "boxes", "whole numbers"),
-        ({"labels": [np.zeros((1, 5)), np.zeros((1, 4)), np.zeros((1, 5))]}, "boxes", "no labels"),
+        ({"labels": [np.zeros((1, 5)), np.zeros((1, 4)), np.zeros((1, 5))]}, "boxes", "must match exactly"),
         ({"labels": np.zeros((3, 2, 4))}, "boxes", "boxes are needed"),
         ({"labels": np.zeros((3, 2))}, "classes", "whole numbers are needed"),
         ({"labels": np.zeros((3, 2), int)}, "class", "whole numbers are needed"),
