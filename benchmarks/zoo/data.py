@@ -10,20 +10,17 @@ RATE = 16000
 
 
 def silero() -> dict[str, npt.NDArray[np.generic]]:
-    """Frames of noise of growing loudness (N, 576), a state (N, 2, 128) and the sampling rate (N,)."""
+    """Frames of noise of growing loudness (N, 576) and the sampling rate (N,)."""
     rng = np.random.default_rng(0)
 
     def frames() -> npt.NDArray[np.float32]:
         loud = np.linspace(0.01, 0.5, SAMPLES)[:, None]
         return (rng.standard_normal((SAMPLES, 576)) * loud).astype(np.float32)
 
-    state = np.zeros((SAMPLES, 2, 1, 128), np.float32)
     rate = np.full(SAMPLES, RATE, np.int64)
     return {
         "inputs_input": frames(),
-        "inputs_state": state,
         "inputs_sr": rate,
         "calibration_input": frames(),
-        "calibration_state": state,
         "calibration_sr": rate,
     }

@@ -13,6 +13,9 @@ from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.ondevice.stream import Fed
 from edgerig.results import Artifact, BesideFile, FedRecord, TensorRecord
 
+EDGES = 8
+"""Tensors named in a note, at most."""
+
 
 def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any) -> Artifact:
     """The artifact at `path` with the tensors its runtime reads from it, and which of them are `fed`; `known` are the
@@ -28,7 +31,18 @@ def record(path: Path, described: Description, fed: Iterable[Fed], **known: Any)
         inputs=tensor_records(described.inputs),
         outputs=tensor_records(described.outputs),
         fed=tuple(FedRecord(**asdict(each)) for each in fed),
-        **known,
+        **known | {"notes": (*known.get("notes", ()), *_edges(described))},
+    )
+
+
+def _edges(described: Description) -> tuple[str, ...]:
+    """What is done to the data of a file that takes or gives quantized tensors, and when."""
+    scaled = [f"{tensor.name} ({tensor.dtype})" for tensor in (*described.inputs, *described.outputs) if tensor.scale]
+    if not scaled:
+        return ()
+    return (
+        f"quantized at its edges: {', '.join(scaled[:EDGES])}: by the file's own scale and zero point, inputs are "
+        "quantized and outputs dequantized outside the timer; accuracy and errors are of the dequantized outputs",
     )
 
 

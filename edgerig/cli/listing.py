@@ -46,11 +46,14 @@ def formats() -> None:
 
 
 def recipes() -> None:
-    shown = table("recipe", "format", "weights", "activations", "granularity", "calibrated", "note", "source")
+    shown = table(
+        "recipe", "format", "weights", "activations", "granularity", "calibrated", "options", "note", "source"
+    )
     for name, recipe in spec.load_recipes().items():
         for format_name, row in recipe.formats.items():
             if row.unsupported:
-                shown.add_row(name, format_name, "unsupported", "", "", "", escape(row.unsupported), escape(row.source))
+                refused = escape(row.unsupported)
+                shown.add_row(name, format_name, "unsupported", "", "", "", "", refused, escape(row.source))
             else:
                 shown.add_row(
                     name,
@@ -59,6 +62,7 @@ def recipes() -> None:
                     escape(row.activations),
                     escape(row.granularity),
                     "yes" if recipe.calibration else "no",
+                    ", ".join(row.offers),
                     escape(row.note),
                     escape(row.source),
                 )

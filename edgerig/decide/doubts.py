@@ -101,6 +101,8 @@ def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[st
 
 def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) -> tuple[str, ...]:
     found = []
+    if pick.weights:
+        found.append("its weights are random: what a recipe costs in accuracy only the trained ones tell")
     if pick.verdict is not None and kind_of(pick.verdict.label).doubt == "caution":
         found.append(pick.verdict.advice)
     contention = None if pick.latency is None or pick.emulated else pick.latency.contention

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from edgerig.decide.rules import sound
 from edgerig.results import CellResult, Results
-from edgerig.spec import PublishedFigure
+from edgerig.spec import PublishedFigure, ReferenceFigure
 
 NOT_MEASURED = "not measured"
+REFERENCE_HEADER = ("model", "device", "runtime", "how", "published", "measured here", "source")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,57 @@ def against_published(results: Results) -> list[Row]:
         for name, record in results.models.items()
         for figure in record.published
     ]
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """What others measured on their device, beside what this run measured of the same recipe on its own, in words."""
+
+    model: str
+    device: str
+    runtime: str
+    how: str
+    published: str
+    measured: str
+    source: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.model, self.device, self.runtime, self.how, self.published, self.measured, self.source)
+
+
+def against_reference(results: Results) -> list[ReferenceRow]:
+    """A row for each reference figure of each model of the run."""
+    return [
+        _reference_row(name, figure, [cell for cell in results.cells if f"{cell.model}-{cell.source}" == name])
+        for name, record in results.models.items()
+        for figure in record.reference
+    ]
+
+
+def _reference_row(name: str, figure: ReferenceFigure, cells: Sequence[CellResult]) -> ReferenceRow:
+    threads = "" if figure.threads is None else f"{figure.threads} thread{'s' if figure.threads > 1 else ''}"
+    how = (figure.network, figure.recipe, figure.delegate, threads)
+    return ReferenceRow(
+        name,
+        figure.device,
+        f"{figure.runtime} {figure.version}".strip(),
+        ", ".join(part for part in how if part),
+        f"{figure.value:g} {figure.unit}",
+        _measured_beside(figure, cells),
+        f"{figure.source.title}, {figure.source.url}",
+    )
+
+
+def _measured_beside(figure: ReferenceFigure, cells: Iterable[CellResult]) -> str:
+    """The run's medians of the same format and recipe, device by device; never of an emulated one."""
+    found: dict[str, list[float]] = {}
+    for cell in cells:
+        alike = cell.recipe == figure.recipe and figure.format in ("", cell.format)
+        if figure.what == "latency" and alike and sound(cell) and cell.latency is not None and not cell.emulated:
+            found.setdefault(cell.device, []).append(cell.latency.p50_ms)
+    spans = (f"{_span([f'{each:.3g} ms' for each in sorted(values)])} on {device}" for device, values in found.items())
+    return ", ".join(spans) or NOT_MEASURED
 
 
 def published_text(figure: PublishedFigure) -> str:

@@ -37,6 +37,7 @@ from edgerig.spec.recipe import (
     recipes_with,
 )
 from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
+from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
 from edgerig.spec.source import SourceSpec, load_sources, no_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
@@ -87,6 +88,7 @@ __all__ = [
     "PublishedFigure",
     "RecipeOptions",
     "RecipeSpec",
+    "ReferenceFigure",
     "RemoteDevice",
     "RunSettings",
     "Shape",

@@ -11,6 +11,7 @@ from edgerig.spec.metric import Labels, asked, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec, file_name
 from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.reference import load_reference
 from edgerig.spec.source import load_sources
 from edgerig.spec.toml import Layout, Source, first_wins, nearest, parse, read_toml, roots
 
@@ -87,7 +88,7 @@ def _load(name: str, dataset: Path | None, quantize: bool, metric: tuple[str, ..
 
 def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     folder = toml.resolve().parent
-    table = read_toml(toml)
+    table = {**read_toml(toml), "reference": load_reference(folder)}
     twins = table.pop("twins", {})
     if not isinstance(twins, dict) or not all(isinstance(twin, dict) for twin in twins.values()):
         raise ConfigError(f'{toml}: key "twins" is not a table', hint="write [twins.keras] and its keys below it")

@@ -16,6 +16,7 @@ from edgerig.spec.dataset import DatasetSpec, Metrics, wrong_metric
 from edgerig.spec.files import FileSpec, PublishedFigure, fetched_folder, file_state
 from edgerig.spec.metric import asked, load_metrics
 from edgerig.spec.recipe import load_formats
+from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shapes, label
 from edgerig.spec.source import load_sources
 from edgerig.spec.stream import StateSpec, StreamSpec, repeated
@@ -29,6 +30,7 @@ from edgerig.spec.toml import (
     Source,
     Strict,
     nearest,
+    roots,
 )
 
 DYNAMIC = -1
@@ -114,6 +116,8 @@ class ModelSpec(Strict):
     files: tuple[FileSpec, ...] = ()
     """Fetched files. A path elsewhere in the model that is the name of one of them means the fetched copy."""
     published: tuple[PublishedFigure, ...] = ()
+    reference: tuple[ReferenceFigure, ...] = ()
+    """What others measured on their devices: the rows of `reference.toml` beside the `model.toml`."""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     shapes: Shapes = Field(default={})
@@ -149,6 +153,11 @@ class ModelSpec(Strict):
         return f"{self.shaped_name}-{self.source}"
 
     @property
+    def weights_are(self) -> Literal["", "random"]:
+        """What results say of its weights, where they are not a trained model's."""
+        return "random" if self.random_weights else ""
+
+    @property
     def path(self) -> Path | None:
         """`file`, from where it is looked for."""
         return None if self.file is None else self.located(self.file)
@@ -182,10 +191,15 @@ class ModelSpec(Strict):
         if amiss:
             raise ConfigError(
                 f'model "{self.name}": files are missing from {self._cache}: {", ".join(amiss)}',
-                hint=f"edgerig models fetch {self.name}",
+                hint=f"edgerig models fetch {self.name if self._is_known else self.folder}",
             )
         if self.files:
             used(self._cache)
+
+    @property
+    def _is_known(self) -> bool:
+        """Is its folder where models are looked for by name?"""
+        return self.folder.parent in [root.resolve() for root in roots("models")]
 
     @property
     def _cache(self) -> Path:

@@ -39,7 +39,7 @@ def conclude(run: RunFolder) -> Results:
 def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
     model = run.file.plan.models[cell.model_id]
-    known |= {"shapes": model.shapes, "signature": model.signature}
+    known |= {"shapes": model.shapes, "signature": model.signature, "weights": model.weights_are}
     outcome = outcomes.get(cell.id)
     if outcome is None:
         return CellResult(
@@ -174,4 +174,7 @@ def _model(name: str, run: RunFolder) -> ModelRecord:
         no_accuracy_reason=spec.no_accuracy_reason,
         classes=() if spec.dataset is None else spec.dataset.classes,
         published=spec.published,
+        weights=spec.weights_are,
+        revision=spec.revision,
+        reference=spec.reference,
     )

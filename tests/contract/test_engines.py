@@ -19,7 +19,7 @@ import pytest
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.source import SourceModel
 from edgerig.devices.native import executorch_runner
-from edgerig.ondevice.engines import Array, Engine, create
+from edgerig.ondevice.engines import Array, Engine, UnknownSignature, create
 from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, OptionValue, TensorSpec, load_engines, load_formats, load_recipes
 
@@ -301,6 +301,31 @@ def test_onnxruntime_is_told_its_options(members: Callable[[str], Member]) -> No
         told = engine._session.get_session_options()
         assert told.graph_optimization_level.name == level
         assert told.get_session_config_entry("session.intra_op.allow_spinning") == spins
+
+
+@pytest.mark.parametrize("name", ["executorch", f"executorch{WHEEL}"])
+def test_a_programs_method_is_run_by_its_name(name: str, members: Callable[[str], Member], tmp_path: Path) -> None:
+    import torch
+    from executorch.exir import to_edge
+
+    class Times(torch.nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x: Any) -> Any:
+            return x * self.factor
+
+    sample = (torch.ones(1, 8),)
+    methods = {f"times_{n}": torch.export.export(Times(float(n)), sample) for n in (2, 3)}
+    (tmp_path / "two.pte").write_bytes(to_edge(methods).to_executorch().buffer)
+    member = Member("executorch", {"two": tmp_path / "two.pte"}, members(name).options)
+    engine = member.load("two", signature="times_3")
+    np.testing.assert_allclose(run(engine, X)[0], 3 * X, rtol=1e-6)
+    found = engine.describe()
+    assert (found.signature, sorted(found.signatures)) == ("times_3", ["times_2", "times_3"])
+    with pytest.raises(UnknownSignature, match='no method "forward"; it has: times_2, times_3'):
+        member.load("two")
 
 
 def test_litert_counts_delegated_operators(members: Callable[[str], Member]) -> None:

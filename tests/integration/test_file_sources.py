@@ -229,8 +229,8 @@ def test_a_quantized_file_is_not_built_from(tmp_path: Path) -> None:
 
 
 def test_a_pair_without_a_route_says_why() -> None:
-    with pytest.raises(UnsupportedRecipe, match="onnx2torch"):
-        find_route("onnx", "executorch")
+    with pytest.raises(UnsupportedRecipe, match="nothing turns a TFLite file into a torch model"):
+        find_route("tflite", "executorch")
 
 
 def test_an_exported_graph_does_not_tell_where_its_author_works(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_an_unsupported_combination_is_planned_with_its_reason() -> None:
 
 
 def test_a_format_not_built_from_a_source_says_so() -> None:
-    assert "onnx2torch" in unsupported_reason("onnx", "executorch", "fp32")
+    assert "nothing turns a TFLite file into a torch model" in unsupported_reason("tflite", "executorch", "fp32")
 
 
 def test_a_dataset_nobody_uses_is_refused(tmp_path: Path) -> None:

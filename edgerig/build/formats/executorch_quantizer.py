@@ -79,9 +79,21 @@ def quantized(
     return convert_pt2e(observed)
 
 
+WITH_NUMBER = {aten.add.Tensor: aten.add.Scalar, aten.mul.Tensor: aten.mul.Scalar}
+
+
+def _is_real(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return not isinstance(value, torch.Tensor) or value.is_floating_point()
+
+
 def canonical(graph: fx.GraphModule) -> None:
-    """Writes every two-sided clamp as hardtanh and every clamp at 0 as ReLU, the forms XNNPACK fuses (in place)."""
+    """Writes every two-sided clamp as hardtanh and every clamp at 0 as ReLU, the forms XNNPACK fuses, and numbers that
+    are added to or multiply integers in the form the quantizer leaves alone: it makes float32 tensors of the others,
+    with which nothing is indexed (`_convert_scalars_to_attrs`). In place."""
     for node in graph.graph.nodes:
+        if node.target in WITH_NUMBER and not isinstance(node.args[1], fx.Node) and not _is_real(node):
+            node.target = WITH_NUMBER[node.target]
         bounds = _bounds(node)
         if bounds is None:
             continue

@@ -16,10 +16,21 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
+from edgerig.ondevice.engines import (
+    Array,
+    Description,
+    Shapes,
+    TensorInfo,
+    UnknownSignature,
+    UnsupportedTensor,
+    contiguous,
+)
 from edgerig.ondevice.tensors import check_inputs
 
 METHOD = "forward"
+"""What is run where no method is chosen."""
+NO_METHOD = "it has no method"
+"""How the runner's text begins then."""
 DTYPES = {
     0: "uint8",
     1: "int8",
@@ -60,7 +71,9 @@ class Binding(Protocol):
     outputs: list[TensorInfo]
     invoke: Callable[[], None]
 
-    def load(self, path: str, threads: int) -> None: ...
+    def load(self, path: str, method: str, threads: int) -> None: ...
+
+    def methods(self) -> list[str]: ...
 
     def set_inputs(self, inputs: list[Array]) -> None: ...
 
@@ -74,17 +87,18 @@ class Binding(Protocol):
 
 
 class ExecutorchEngine:
-    """A `.pte` file's method "forward". `library` is the compiled runner's path; None: the wheel's binding."""
+    """A `.pte` file's method `signature`. `library` is the compiled runner's path; None: the wheel's binding."""
 
     invoke: Callable[[], None]
 
-    def __init__(self, library: str | None = None) -> None:
+    def __init__(self, library: str | None = None, signature: str = METHOD) -> None:
+        self._method = signature
         self._binding: Binding = WheelBinding() if library is None else NativeBinding(library)
 
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
-        """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code, and
-        ValueError for `shapes` that are not the program's own: it was exported for these."""
-        self._binding.load(path, threads)
+        """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code,
+        UnknownSignature, and ValueError for `shapes` that are not the program's own: it was exported for these."""
+        self._binding.load(path, self._method, threads)
         own = [tensor.shape for tensor in self._binding.inputs]
         if shapes and list(shapes) != own:
             raise ValueError(f"the program takes inputs of {own} and no others, {list(shapes)} are given")
@@ -106,6 +120,8 @@ class ExecutorchEngine:
             threads=self._binding.threads(),
             delegation_reason=UNKNOWN_DELEGATION,
             notes=self._binding.notes(),
+            signature=self._method,
+            signatures=self._binding.methods(),
         )
 
 
@@ -139,10 +155,10 @@ class Layout(NamedTuple):
 class Runner:
     """A program loaded by the C++ runner, destroyed with the last reference to it."""
 
-    def __init__(self, library: ctypes.CDLL, path: str) -> None:
+    def __init__(self, library: ctypes.CDLL, path: str, method: str) -> None:
         self.library = library
         self.address = ctypes.c_void_p()
-        self.check(library.edgerig_et_load(path.encode(), ctypes.byref(self.address)))
+        self.check(library.edgerig_et_load(path.encode(), method.encode(), ctypes.byref(self.address)))
 
     def __del__(self) -> None:
         if self.address:
@@ -160,6 +176,10 @@ class Runner:
             metas.append(meta)
         return metas
 
+    def methods(self) -> list[str]:
+        count = self.library.edgerig_et_method_count(self.address)
+        return [self.library.edgerig_et_method(self.address, i).decode() for i in range(count)]
+
     def backends(self) -> list[str]:
         count = self.library.edgerig_et_backend_count(self.address)
         return [self.library.edgerig_et_backend(self.address, i).decode() for i in range(count)]
@@ -175,9 +195,9 @@ class NativeBinding:
         self.inputs: list[TensorInfo] = []
         self.outputs: list[TensorInfo] = []
 
-    def load(self, path: str, threads: int) -> None:
+    def load(self, path: str, method: str, threads: int) -> None:
         _check(self._library, self._library.edgerig_et_set_threads(threads))
-        runner = self._runner = Runner(self._library, path)
+        runner = self._runner = Runner(self._library, path, method)
         inputs, outputs = runner.tensors(0), runner.tensors(1)
         self.inputs = [_tensor(meta, f"input{i}") for i, meta in enumerate(inputs)]
         self.outputs = [_tensor(meta, f"output{i}") for i, meta in enumerate(outputs)]
@@ -193,6 +213,9 @@ class NativeBinding:
                 runner.check(code)
 
         self.invoke = invoke
+
+    def methods(self) -> list[str]:
+        return self._runner.methods()
 
     def set_inputs(self, inputs: list[Array]) -> None:
         for i, (array, tensor, layout) in enumerate(zip(inputs, self.inputs, self._input_layouts, strict=True)):
@@ -240,21 +263,26 @@ class WheelBinding:
         self.inputs: list[TensorInfo] = []
         self.outputs: list[TensorInfo] = []
 
-    def load(self, path: str, threads: int) -> None:
+    def load(self, path: str, method: str, threads: int) -> None:
         self._pool._unsafe_reset_threadpool(threads)
         # The program owns what the method points into, so it is kept for as long.
         self._program = self._runtime.load_program(path)
-        method = self._program.load_method(METHOD)
-        meta = method.metadata
+        if method not in self._program.method_names:
+            raise UnknownSignature(f'{NO_METHOD} "{method}"; it has: {", ".join(sorted(self._program.method_names))}')
+        loaded = self._program.load_method(method)
+        meta = loaded.metadata
         self.inputs = [_wheel_tensor(meta.input_tensor_meta(i), f"input{i}") for i in range(meta.num_inputs())]
         self.outputs = [_wheel_tensor(meta.output_tensor_meta(i), f"output{i}") for i in range(meta.num_outputs())]
         self._arguments: list[Any] = []
         self._results: list[Any] = []
 
         def invoke() -> None:
-            self._results = method.execute(self._arguments)
+            self._results = loaded.execute(self._arguments)
 
         self.invoke = invoke
+
+    def methods(self) -> list[str]:
+        return sorted(self._program.method_names)
 
     def set_inputs(self, inputs: list[Array]) -> None:
         self._arguments = [self._torch.from_numpy(array.copy()) for array in inputs]
@@ -281,7 +309,9 @@ def _open(path: str) -> ctypes.CDLL:
         "version": (ctypes.c_char_p, []),
         "set_threads": (word, [word]),
         "threads": (word, []),
-        "load": (word, [ctypes.c_char_p, ctypes.POINTER(runner)]),
+        "load": (word, [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(runner)]),
+        "method_count": (size, [runner]),
+        "method": (ctypes.c_char_p, [runner, size]),
         "destroy": (None, [runner]),
         "count": (size, [runner, word]),
         "tensor": (word, [runner, word, size, ctypes.POINTER(TensorMeta)]),
@@ -300,9 +330,10 @@ def _open(path: str) -> ctypes.CDLL:
 
 
 def _check(library: ctypes.CDLL, code: int) -> None:
-    """Raises ExecutorchError when `code` is one."""
+    """Raises ExecutorchError when `code` is one, UnknownSignature when it says that there is no such method."""
     if code:
-        raise ExecutorchError(code, library.edgerig_et_error().decode(errors="replace"))
+        text = library.edgerig_et_error().decode(errors="replace")
+        raise UnknownSignature(text) if text.startswith(NO_METHOD) else ExecutorchError(code, text)
 
 
 def _tensor(meta: TensorMeta, name: str) -> TensorInfo:

@@ -60,7 +60,6 @@ using executorch::runtime::Span;
 using executorch::runtime::Tag;
 using executorch::runtime::TensorInfo;
 
-constexpr const char* kMethod = "forward";
 constexpr size_t kAlignment = 64;      // a cache line, and the widest vector register XNNPACK loads
 constexpr size_t kReadPastEnd = 128;   // XNNPACK's kernels may read, not use, bytes past a buffer (XNN_EXTRA_BYTES)
 constexpr size_t kLogLimit = 4000;     // characters of the runtime's log kept for an error text
@@ -256,7 +255,16 @@ uint32_t bind_outputs(Runner& runner, const MethodMeta& meta) {
   return 0;
 }
 
-uint32_t load(Runner& runner, const char* path) {
+std::string method_names(const Program& program) {
+  std::string names;
+  for (size_t i = 0; i < program.num_methods(); ++i) {
+    const Result<const char*> name = program.get_method_name(i);
+    names.append(names.empty() ? "" : ", ").append(name.ok() ? name.get() : "?");
+  }
+  return names.empty() ? "none" : names;
+}
+
+uint32_t load(Runner& runner, const char* path, const char* name) {
   Result<MmapDataLoader> loader = MmapDataLoader::from(path, MmapDataLoader::MlockConfig::NoMlock);
   if (!loader.ok()) {
     return fail(loader.error(), "the file cannot be opened");
@@ -267,16 +275,16 @@ uint32_t load(Runner& runner, const char* path) {
     return fail(program.error(), "the file is not a sound ExecuTorch program");
   }
   runner.program.emplace(std::move(program.get()));
-  const Result<MethodMeta> meta = runner.program->method_meta(kMethod);
+  const Result<MethodMeta> meta = runner.program->method_meta(name);
   if (!meta.ok()) {
-    return fail(meta.error(), "the program has no method \"forward\"");
+    return fail(meta.error(), "it has no method \"" + std::string(name) + "\"; it has: " + method_names(*runner.program));
   }
   if (const uint32_t error = plan_memory(runner, meta.get())) {
     return error;
   }
-  Result<Method> method = runner.program->load_method(kMethod, &*runner.memory);
+  Result<Method> method = runner.program->load_method(name, &*runner.memory);
   if (!method.ok()) {
-    return fail(method.error(), "the method \"forward\" cannot be loaded");
+    return fail(method.error(), "the method \"" + std::string(name) + "\" cannot be loaded");
   }
   runner.method.emplace(std::move(method.get()));
   if (const uint32_t error = bind_inputs(runner, meta.get())) {
@@ -329,13 +337,13 @@ EDGERIG_EXPORT uint32_t edgerig_et_threads() {
   return pool == nullptr ? 1 : static_cast<uint32_t>(pool->get_thread_count());
 }
 
-// Loads the file's method "forward". On success *out owns everything and must be given to edgerig_et_destroy.
-EDGERIG_EXPORT uint32_t edgerig_et_load(const char* path, Runner** out) {
+// Loads the file's method of that name. On success *out owns everything and must be given to edgerig_et_destroy.
+EDGERIG_EXPORT uint32_t edgerig_et_load(const char* path, const char* method, Runner** out) {
   *out = nullptr;
   start_runtime();
   try {
     auto runner = std::make_unique<Runner>();
-    if (const uint32_t error = load(*runner, path)) {
+    if (const uint32_t error = load(*runner, path, method)) {
       return error;
     }
     *out = runner.release();
@@ -349,6 +357,16 @@ EDGERIG_EXPORT uint32_t edgerig_et_load(const char* path, Runner** out) {
 
 EDGERIG_EXPORT void edgerig_et_destroy(Runner* runner) {
   delete runner;
+}
+
+EDGERIG_EXPORT size_t edgerig_et_method_count(const Runner* runner) {
+  return runner->program->num_methods();
+}
+
+// The name of the program's method at `index`, null when there is none; lives as long as the runner.
+EDGERIG_EXPORT const char* edgerig_et_method(const Runner* runner, size_t index) {
+  const Result<const char*> name = runner->program->get_method_name(index);
+  return name.ok() ? name.get() : nullptr;
 }
 
 EDGERIG_EXPORT size_t edgerig_et_count(const Runner* runner, uint32_t output) {

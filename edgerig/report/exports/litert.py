@@ -53,6 +53,7 @@ def _document(cell: CellResult, latency: Latency, run: Path, left_out: list[tupl
     delegation = cell.delegation
     known = {
         "model": cell.id,
+        "weights": cell.weights or None,
         "model_size_mb": None if cell.size_bytes is None else cell.size_bytes / _MIB,
         "accelerators": ["CPU"],
         "fully_accelerated": None if delegation.total is None else delegation.delegated == delegation.total,

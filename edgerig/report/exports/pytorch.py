@@ -56,7 +56,13 @@ def _record(results: Results, cell: CellResult, name: str, value: float) -> dict
             "type": cell.format,
             "backend": cell.engine.name if cell.engine else cell.format,
             "origins": [cell.source],
-            "extra_info": _texts({"recipe": cell.recipe, "artifact": cell.build.key if cell.build else None}),
+            "extra_info": _texts(
+                {
+                    "recipe": cell.recipe,
+                    "artifact": cell.build.key if cell.build else None,
+                    "weights": cell.weights,
+                }
+            ),
         },
         "dependencies": {
             tool: {"version": version} for tool, version in sorted(results.environment.tools.items()) if version

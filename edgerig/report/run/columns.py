@@ -25,6 +25,7 @@ _WHICH: tuple[Column, ...] = (
     _name("recipe", lambda c: c.recipe),
     Column("threads", "threads", lambda c: str(c.threads), lambda c: c.threads, numeric=True),
     Column("setup", "setup", setup, lambda c: setup(c) or None, sometimes=True),
+    Column("weights", "weights", lambda c: c.weights or MISSING, lambda c: c.weights or None, sometimes=True),
     _name("status", lambda c: c.status),
 )
 """Which cell it is, and what became of it."""

@@ -44,6 +44,7 @@ _HOW: tuple[Field, ...] = (
     text("error_kind", lambda c: c.error.kind if c.error else None),
     text("error_message", lambda c: c.error.message if c.error else None),
     text("error_hint", lambda c: c.error.hint if c.error else None),
+    text("weights", lambda c: c.weights or None),
 )
 
 

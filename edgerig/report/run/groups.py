@@ -43,7 +43,9 @@ def without_figures(text: str, cell: CellResult) -> str:
     return _FIGURE.sub("#", text.replace(cell.id, "@"))
 
 
+RANDOM_WEIGHTS = "random weights"
 GRAVITY = {
+    RANDOM_WEIGHTS: 95,
     "constant channels": 90,
     "weak channels": 80,
     "outside calibration": 65,
@@ -95,6 +97,8 @@ def _outputs(cell: CellResult) -> Iterator[tuple[str, str]]:
 
 
 def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
+    if cell.weights:
+        yield RANDOM_WEIGHTS, "the model was never trained: size, latency and memory are its own, its errors nobody's"
     for figure in figures.reported():
         if warning := figure.warning(cell):
             yield figure.name, warning

@@ -14,7 +14,7 @@ from typing import Any
 from edgerig.decide import budget, decision, frameworks
 from edgerig.decide.decision import Decision
 from edgerig.decide.pareto import dominated
-from edgerig.decide.published import against_published
+from edgerig.decide.published import REFERENCE_HEADER, against_published, against_reference
 from edgerig.figures import metric
 from edgerig.report import assets
 from edgerig.report.run import classes, groups, method, outputs, view
@@ -63,6 +63,8 @@ def render(results: Results) -> bytes:
             frameworks=frameworks.frameworks(results, allowed),
             framework_name=frameworks.name,
             published=against_published(results),
+            reference=against_reference(results),
+            reference_header=REFERENCE_HEADER,
             devices=order.by_device(results),
             models=order.by_model(cells),
             outputs=outputs.rows(cells),

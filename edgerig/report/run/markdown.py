@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from edgerig.decide import budget, decision, frameworks
 from edgerig.decide.decision import Decision
 from edgerig.decide.frameworks import Framework
-from edgerig.decide.published import against_published
+from edgerig.decide.published import REFERENCE_HEADER, against_published, against_reference
 from edgerig.figures import numbers
 from edgerig.figures.column import Column
 from edgerig.printable import printable
@@ -41,6 +41,7 @@ def render(results: Results) -> bytes:
         "## Models",
         _models(results),
         *_published(results),
+        *_reference(results),
     ]
     return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace")
 
@@ -155,7 +156,7 @@ def _models(results: Results) -> str:
     rows = [
         [
             text(model.model),
-            text(model.description),
+            text(f"{model.description} ({model.weights} weights)" if model.weights else model.description),
             model.source,
             text(model.licence),
             text(model.dataset or model.no_accuracy_reason),
@@ -174,3 +175,11 @@ def _published(results: Results) -> list[str]:
         return []
     header = ["model", "published", "figure", "measured here", "source"]
     return ["## Measured against published", table(header, rows, [False] * 5)]
+
+
+def _reference(results: Results) -> list[str]:
+    rows = [[text(each) for each in row.texts] for row in against_reference(results)]
+    if not rows:
+        return []
+    said = "On their devices and not on this run's: to be read beside its figures, never ranked with them."
+    return ["## What others measured", said, table(list(REFERENCE_HEADER), rows, [False] * len(REFERENCE_HEADER))]

@@ -1,0 +1,159 @@
+"""Networks with state, from the command line to the results: fed from outputs, begun anew as said, calibrated over the
+stream, in every format and on an emulated device."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from e2e.commands import QUICK, Edgerig
+from onnx import TensorProto, helper, numpy_helper
+
+pytestmark = pytest.mark.e2e
+RNG = np.random.default_rng(0)
+W, V = (RNG.standard_normal(shape).astype(np.float32) for shape in ((4, 8), (8, 5)))
+U = (0.5 * RNG.standard_normal((8, 8))).astype(np.float32)
+X = RNG.standard_normal((60, 4)).astype(np.float32)
+INITIAL, LENGTH = 0.25, 10
+FROM_H = f'[[state]]\nfrom = "hn"\nto = "h"\ninitial = {INITIAL}\n'
+
+CACHED = """
+import torch
+from torch import nn
+
+
+class Cached(nn.Module):
+    '''A convolution over time: it keeps the last four frames, and how many it has seen.'''
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.head = nn.Conv1d(4, 8, 5), nn.Linear(8, 5)
+        self.register_buffer("cache", torch.zeros(1, 4, 4))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x):
+        window = torch.cat([self.cache, x.unsqueeze(2)], dim=2)
+        self.cache.copy_(window[:, :, 1:])
+        self.seen += 1
+        return self.head(torch.relu(self.conv(window))[:, :, 0]) + 0.1 * self.seen
+
+
+def build():
+    return Cached()
+"""
+
+
+def recurrent(path: Path, batch_axis: int = 0) -> None:
+    """h' = tanh(x W + h U), y = h' V; the state in front of the data, with the batch where it is said to be."""
+    shape = [1, 1, 8] if batch_axis else [1, 8]
+    flat = numpy_helper.from_array(np.array([1, 8]), "flat")
+    own = numpy_helper.from_array(np.array(shape), "own")
+    nodes = [
+        helper.make_node("Reshape", ["h", "flat"], ["h0"]),
+        helper.make_node("MatMul", ["x", "W"], ["a"]),
+        helper.make_node("MatMul", ["h0", "U"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["c"]),
+        helper.make_node("Tanh", ["c"], ["h1"]),
+        helper.make_node("MatMul", ["h1", "V"], ["y"]),
+        helper.make_node("Reshape", ["h1", "own"], ["hn"]),
+    ]
+    real = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("h", real, shape), helper.make_tensor_value_info("x", real, [1, 4])],
+        [helper.make_tensor_value_info("y", real, [1, 5]), helper.make_tensor_value_info("hn", real, shape)],
+        [flat, own, *(numpy_helper.from_array(array, name) for array, name in ((W, "W"), (U, "U"), (V, "V")))],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def classes(length: int) -> npt.NDArray[np.int64]:
+    """The largest place of y over the samples, the state begun anew every `length` of them."""
+    found, first = [], np.full(8, INITIAL, np.float32)
+    state = first
+    for index, x in enumerate(X):
+        state = first if index % length == 0 else state
+        state = np.tanh(x @ W + state @ U)
+        found.append(int((state @ V).argmax()))
+    return np.array(found)
+
+
+def model(folder: Path, table: str, labels: npt.NDArray[Any] | None) -> None:
+    told = np.zeros(len(X), np.int64) if labels is None else labels
+    np.savez(folder / "data.npz", inputs=X, calibration=-X, labels=told)
+    scored = 'metric = "top1"' if labels is not None else 'no_accuracy_reason = "none"'
+    (folder / "model.toml").write_text(f'{scored}\n{table}\n[dataset]\nnpz = "data.npz"\n')
+
+
+def cells(edgerig: Edgerig, *arguments: str) -> dict[str, Any]:
+    done = edgerig("sweep", edgerig.sweep_file(QUICK), *arguments)
+    assert done.code == 0, done.err
+    return done.cells
+
+
+@pytest.mark.parametrize(
+    ("stream", "length", "words"),
+    [
+        ("", 60, "never"),
+        ('[stream]\nreset = "sample"\n', 1, "per sample"),
+        (f'[stream]\nreset = "sequence"\nlength = {LENGTH}\n', LENGTH, f"per sequence of {LENGTH} samples"),
+    ],
+)
+def test_an_onnx_networks_state_is_fed_back(edgerig: Edgerig, stream: str, length: int, words: str) -> None:
+    (edgerig.folder / "rnn").mkdir()
+    recurrent(edgerig.folder / "rnn/rnn.onnx")
+    model(edgerig.folder / "rnn", f'source = "onnx"\nfile = "rnn.onnx"\n{FROM_H}{stream}', classes(length))
+    found = cells(edgerig, "--model", "rnn", "--format", "onnx", "--recipe", "fp32", "--recipe", "int8-static")
+    exact, quantized = (found[f"rnn-onnx-onnx-{recipe}@local/t1"] for recipe in ("fp32", "int8-static"))
+    assert exact["accuracy"]["value"] == 1.0
+    assert exact["engine"]["state"] == ['"h" from "hn" (0.25 at first)']
+    assert exact["engine"]["reset"] == words
+    assert [output["name"] for output in exact["parity"]["outputs"]] == ["y"], "the state is no result"
+    assert exact["first_inference_ms"] > 0 and exact["latency"]["samples"] >= 20
+    # Calibrated on the states of the stream: on the first one alone its range would be [0, 0.25] instead of [-1, 1].
+    assert quantized["parity"]["relative_error"] < 0.15
+
+
+def test_a_torch_modules_cache_is_state_in_every_format(edgerig: Edgerig) -> None:
+    folder = edgerig.folder / "cached"
+    folder.mkdir()
+    (folder / "net.py").write_text(CACHED)
+    tensors = '[[inputs]]\nname = "x"\nshape = [1, 4]\n[[outputs]]\nname = "y"\nshape = [1, 5]\n'
+    table = f'source = "torch"\nfactory = "net.py:build"\n{tensors}[stream]\nreset = "sequence"\nlength = {LENGTH}\n'
+    model(folder, table, None)
+    found = cells(edgerig, "--model", "cached", "--recipe", "fp32", "--recipe", "int8-static")
+    assert len(found) == 6
+    for name, cell in found.items():
+        assert cell["status"] == "ok", name
+        assert cell["parity"]["relative_error"] < (1e-5 if "fp32" in name else 0.1), name
+        assert len(cell["engine"]["state"]) == 2 and cell["engine"]["reset"].startswith("per sequence"), name
+
+
+@pytest.mark.needs("qemu-user")
+def test_a_state_with_its_batch_on_another_axis_on_an_emulated_device(edgerig: Edgerig) -> None:
+    (edgerig.folder / "rnn").mkdir()
+    recurrent(edgerig.folder / "rnn/rnn.onnx", batch_axis=1)
+    tensor = '[[inputs]]\nname = "h"\nshape = [1, 1, 8]\nbatch_axis = 1\n[[inputs]]\nname = "x"\nshape = [1, 4]\n'
+    model(edgerig.folder / "rnn", f'source = "onnx"\nfile = "rnn.onnx"\n{tensor}{FROM_H}', classes(60))
+    (cell,) = cells(edgerig, "--model", "rnn", "--format", "onnx", "--recipe", "fp32", "--device", "qemu-rpi4").values()
+    assert cell["accuracy"]["value"] == 1.0
+    assert cell["verdict"]["evidence"]["host_relative_error"] < 1e-5
+    assert math.isfinite(cell["cost"]["instructions"])
+
+
+def test_what_is_not_in_the_network_is_refused_by_name(edgerig: Edgerig) -> None:
+    (edgerig.folder / "rnn").mkdir()
+    recurrent(edgerig.folder / "rnn/rnn.onnx")
+    rows = '[[state]]\nfrom = "hm"\nto = "h"\n'
+    model(edgerig.folder / "rnn", f'source = "onnx"\nfile = "rnn.onnx"\n{rows}', None)
+    done = edgerig("sweep", "--model", "rnn", "--format", "onnx", "--recipe", "fp32")
+    assert 'it has no output "hm"' in done.err and 'did you mean "hn"' in done.err

@@ -1,0 +1,51 @@
+"""When state begins anew, and what a model.toml may say of state."""
+
+from pathlib import Path
+
+import pytest
+
+from edgerig.errors import ConfigError
+from edgerig.spec import load_models
+from edgerig.spec.stream import StreamSpec, resets
+
+ROWS = '[[state]]\nfrom = "hn"\nto = "h"\ninitial = 0.5\n'
+
+
+def model(folder: Path, more: str) -> str:
+    (folder / "net").mkdir()
+    (folder / "net/model.toml").write_text(f'source = "onnx"\nfile = "n.onnx"\nno_accuracy_reason = "none"\n{more}')
+    return str(folder / "net")
+
+
+@pytest.mark.parametrize(
+    ("stream", "samples", "words"),
+    [
+        (StreamSpec(), [], "never"),
+        (StreamSpec(reset="sample"), [1, 2, 3, 4, 5, 6], "per sample"),
+        (StreamSpec(reset="sequence", length=3), [3, 6], "per sequence of 3 samples"),
+    ],
+)
+def test_state_begins_anew(stream: StreamSpec, samples: list[int], words: str) -> None:
+    """Before the first sample it is new anyway."""
+    assert (resets(stream, 7), stream.words) == (samples, words)
+    assert resets(None, 7) == []
+
+
+def test_a_model_says_what_is_fed_back(tmp_path: Path) -> None:
+    (found,) = load_models(model(tmp_path, ROWS + '[stream]\nreset = "sequence"\nlength = 4\n')).values()
+    (state,) = found.state
+    assert (state.from_, state.to, state.initial, state.keep) == ("hn", "h", 0.5, False)
+    assert type(found).model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ROWS + ROWS, 'feeds the input "h" twice'),
+        ('[stream]\nreset = "sequence"\n', '"length", in samples, goes with reset = "sequence"'),
+        ("[stream]\nlength = 3\n", '"length", in samples, goes with reset = "sequence"'),
+    ],
+)
+def test_what_means_nothing_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_models(model(tmp_path, text))
