@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from edgerig.results.artifact import Artifact as Artifact
 from edgerig.results.artifact import BesideFile as BesideFile
