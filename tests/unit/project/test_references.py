@@ -31,7 +31,8 @@ def test_every_key_of_a_model_is_named(file: Any) -> None:
         told = part.split(f"### `{place}`\n", 1)[-1] if number or file.above else part
         table = re.split(r"^### ", told, maxsplit=1, flags=re.MULTILINE)[0]
         named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-        own = {*model.model_fields, *getattr(model, "row_keys", dict)()}
+        fields = {field.alias or name for name, field in model.model_fields.items()}
+        own = fields | {*getattr(model, "row_keys", dict)()}
         assert named == own - set(file.given if number == 0 else ())
 
 
