@@ -58,7 +58,7 @@ def test_a_sweep_over_absent_or_damaged_files_is_refused_by_the_plan(
     with pytest.raises(ConfigError) as caught:
         make_plan(SweepSpec(models=(str(folder),)))
     assert f"net.safetensors ({state})" in caught.value.message
-    assert caught.value.hint == "edgerig models fetch net"
+    assert caught.value.hint == f"edgerig models fetch {folder}"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(CONTENT)
     assert make_plan(SweepSpec(models=(str(folder),))).cells
@@ -71,7 +71,11 @@ def test_a_sweep_over_absent_or_damaged_files_is_refused_by_the_plan(
         ('name = "net.safetensors"\nurl', 'name = "/etc/passwd"\nurl', "files.0.name"),
         ("https://example.org/net.safetensors", "file:///etc/passwd", "files.0.url"),
         (f'sha256 = "{SHA256}"\nsize_bytes', 'sha256 = "abc"\nsize_bytes', "files.0.sha256"),
-        ('url = "https://example.org/net.safetensors"\n', "", 'needs a "url", or a "note"'),
+        (
+            'url = "https://example.org/net.safetensors"\n',
+            "",
+            'needs a "url", a "package" with "version" and "member", or',
+        ),
         ("size_bytes = 7", "size_bytes = 0", "files.0.size_bytes"),
     ],
 )

@@ -31,8 +31,8 @@ _WHICH: tuple[Field, ...] = (
 _HOW: tuple[Field, ...] = (
     text("engine", lambda c: c.engine.name if c.engine else None),
     text("engine_version", lambda c: c.engine.version if c.engine else None),
-    text("state", lambda c: ", ".join(c.engine.state) or None if c.engine else None),
-    text("state_reset", lambda c: c.engine.reset or None if c.engine else None),
+    text("stream_state", lambda c: ", ".join(c.engine.state) or None if c.engine else None),
+    text("stream_reset", lambda c: c.engine.reset or None if c.engine else None),
     Field("engine_threads", "int", lambda c: c.engine.threads if c.engine else None),
     real("build_seconds", lambda c: c.build.seconds if c.build else None),
     Field("build_cached", "bool", lambda c: c.build.cached if c.build else None),

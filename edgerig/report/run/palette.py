@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from edgerig.results.order import FORMATS, RECIPES
 
-PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#9467BD", "#CC79A7", "#D55E00", "#0072B2", "#F0E442")
-"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark, and a violet; as
+PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#9467BD", "#CC79A7", "#D55E00", "#0072B2", "#F0E442", "#8C564B")
+"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark, violet, brown; as
 `order.RECIPES`."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
 """Plotly's names; as `order.FORMATS`."""
