@@ -31,7 +31,7 @@ def listing() -> None:
 
 
 def fetch(name: str, mirror: Path | None) -> None:
-    from edgerig.build.fetch import fetch as fetch_files
+    from edgerig.build.fetching.files import fetch as fetch_files
 
     if (by_name := spec.named(name)) is not None and not _pinned(by_name, mirror):
         return
@@ -46,7 +46,7 @@ def fetch(name: str, mirror: Path | None) -> None:
 
 def _pinned(name: spec.Named, mirror: Path | None) -> bool:
     """Was it pinned before? Else it is now, unless there is nothing to fetch."""
-    from edgerig.build.fetch_named import pin
+    from edgerig.build.fetching.named import pin
 
     if name.folder is not None:
         raise ConfigError(f"{name.folder} is a folder of your own", hint=f"edgerig sweep --model {name.text}")

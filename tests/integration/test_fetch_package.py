@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.build.fetch import fetch
+from edgerig.build.fetching.files import fetch
 from edgerig.errors import FetchError
 from edgerig.spec import FileSpec, ModelSpec, TensorSpec
 

@@ -204,7 +204,7 @@ def test_a_library_that_is_not_installed_is_named(served: hub.Hub) -> None:
 
 
 def test_keras_tells_where_its_weights_lie_and_their_checksum(tmp_path: Path) -> None:
-    from edgerig.build.pin_library import ask
+    from edgerig.build.fetching.library import ask
     from edgerig.spec import named
 
     name = named("keras:MobileNetV3Small")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.build.fetch import fetch
+from edgerig.build.fetching.files import fetch
 from edgerig.errors import ConfigError, FetchError
 from edgerig.spec import FileSpec, ModelSpec, TensorSpec
 

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field
 
 from edgerig import process
-from edgerig.build.download import download
-from edgerig.build.pin import Brought, Key, Pinned
-from edgerig.build.pin_hub import Repository
+from edgerig.build.fetching.download import download
+from edgerig.build.fetching.hub import Repository
+from edgerig.build.fetching.pin import Brought, Key, Pinned
 from edgerig.errors import FetchError
 from edgerig.quiet import child_environment
 from edgerig.spec import Named, Strict, sha256_of
@@ -73,7 +73,7 @@ def pin(model: Named, work: Path) -> Pinned:
 def ask(model: Named, work: Path) -> Told:
     """Raises FetchError."""
     answer = work / "told.json"
-    command = [sys.executable, "-m", "edgerig.build.pin_library_worker", model.scheme, model.name, str(answer)]
+    command = [sys.executable, "-m", "edgerig.build.fetching.library_worker", model.scheme, model.name, str(answer)]
     done = process.run(command, timeout_s=ASKING_TIMEOUT_S, env=child_environment())
     if done.timed_out or not answer.is_file():
         said = done.stderr.decode("utf-8", "replace").strip()[-SAID_LIMIT:]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from edgerig.build import pin_address, pin_hub, pin_library
-from edgerig.build.pin import Pinned, write
+from edgerig.build.fetching import address, hub, library
+from edgerig.build.fetching.pin import Pinned, write
 from edgerig.cache import temporary_folder
 from edgerig.errors import ConfigError
 from edgerig.spec import FileSpec, Named
 
 _PINNING: Mapping[str, Callable[[Named, Path], Pinned]] = {
-    "hf": pin_hub.pin,
-    "keras": pin_library.pin,
-    "torchvision": pin_library.pin,
-    "timm": pin_library.pin,
-    "kaggle": pin_address.pin,
-    "https": pin_address.pin,
+    "hf": hub.pin,
+    "keras": library.pin,
+    "torchvision": library.pin,
+    "timm": library.pin,
+    "kaggle": address.pin,
+    "https": address.pin,
 }
 
 

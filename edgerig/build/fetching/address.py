@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from edgerig.build.archive import extract, members
-from edgerig.build.download import download
-from edgerig.build.pin import Brought, Key, Pinned
+from edgerig.build.fetching.archive import extract, members
+from edgerig.build.fetching.download import download
+from edgerig.build.fetching.pin import Brought, Key, Pinned
 from edgerig.errors import FetchError
 from edgerig.spec import Named, file_source
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from edgerig import process
-from edgerig.build.archive import take_member
+from edgerig.build.fetching.archive import take_member
 from edgerig.errors import FetchError
 from edgerig.spec import FileSpec
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgerig import extras
-from edgerig.build.pin import Brought, Pinned
+from edgerig.build.fetching.pin import Brought, Pinned
 from edgerig.errors import FetchError
 from edgerig.spec import Named, sha256_of
 

@@ -1,5 +1,5 @@
-"""`python -m edgerig.build.pin_library_worker SCHEME NAME FILE`: writes into FILE, as JSON, what a library would
-download for a name (`pin_library.Told`). It downloads nothing."""
+"""`python -m edgerig.build.fetching.library_worker SCHEME NAME FILE`: writes into FILE, as JSON, what a library would
+download for a name (`library.Told`). It downloads nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edgerig.build.pin_library import Told
+from edgerig.build.fetching.library import Told
 from edgerig.spec.named import SCHEMES
 from edgerig.spec.toml import nearest
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from edgerig.build.archive import take_member
-from edgerig.build.download import CONNECT_TIMEOUT_S, download, reason
-from edgerig.build.fetch_package import take
+from edgerig.build.fetching.archive import take_member
+from edgerig.build.fetching.download import CONNECT_TIMEOUT_S, download, reason
+from edgerig.build.fetching.package import take
 from edgerig.cache import temporary_folder
 from edgerig.errors import ConfigError, FetchError
 from edgerig.spec import FileSpec, ModelSpec, file_state, sha256_of
