@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, StrictInt
+from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_validator
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
@@ -131,6 +131,13 @@ class SweepSpec(Strict):
     run: RunSettings = RunSettings()
     build: BuildSettings = BuildSettings()
     budget: SweepBudget = SweepBudget()
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _a_table(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            raise ValueError('"recipe" is a table of recipes of your own; which to build says the key "recipes"')
+        return given
 
     @property
     def names_recipes(self) -> bool:

@@ -91,6 +91,7 @@ def test_a_run_is_read_decided_compared_and_gated_as_on_the_command_line(ran: Pa
         (lambda run: edgerig.read(run / "nothing"), "no such file"),
         (lambda run: edgerig.plan(edgerig.SweepSpec(models=("digits_cmn",))), 'unknown model "digits_cmn"'),
         (lambda run: edgerig.plan(keys={"models": ["digits_cnn"], "recipies": []}), 'unknown key "recipies"'),
+        (lambda run: edgerig.plan(keys={"models": ["digits_cnn"], "recipe": []}), 'says the key "recipes"'),
         (lambda run: edgerig.plan(edgerig.SweepSpec(), {"models": []}), "keys replace those of a sweep's TOML"),
         (lambda run: edgerig.gate(run), "nothing to hold the run to"),
         (lambda run: edgerig.gate(run, baseline=run, select=["none*"]), "no cell matches"),
