@@ -180,6 +180,18 @@ def shared_weights() -> onnx.ModelProto:
     return net.model(PICTURE, {"y": (FLOAT, (1, 6))})
 
 
+def numbered_convolutions() -> onnx.ModelProto:
+    """Convolutions that share a bias and are called what it is and a number, as tf2onnx calls them; each is read by an
+    operator that is not quantized."""
+    net = Net()
+    bias, hidden = net.constant(np.linspace(-1, 1, 6, dtype=np.float32), "conv"), "x"
+    for number in range(3):
+        weights = net.weights(6, 6, 3, 3, scale=0.2)
+        hidden = net.node("Neg", [net.node("Conv", [hidden, weights, bias], [f"conv{number}"], pads=[1] * 4)])
+    net.node("Flatten", [net.node("GlobalAveragePool", [hidden])], ["y"])
+    return net.model(PICTURE, {"y": (FLOAT, (1, 6))})
+
+
 def transposed_convolutions() -> onnx.ModelProto:
     net = Net()
     hidden = net.node("Relu", [net.node("ConvTranspose", ["x", net.weights(6, 4, 3, 3), net.weights(4)])])

@@ -105,6 +105,7 @@ NETS: list[tuple[Callable[[], onnx.ModelProto], dict[str, str]]] = [
     (onnx_nets.large_embedding, {"int8-weight": "Gather", "int4-weight": "Gather"}),
     (onnx_nets.odd_products, {"int8-dynamic": "MatMul (2)", "int8-weight": "MatMul (2)"}),
     (onnx_nets.shared_weights, {}),
+    (onnx_nets.numbered_convolutions, {}),
     (onnx_nets.transposed_convolutions, {"int8-static": "8-bit weights, computed in float32: ConvTranspose (2)"}),
     (onnx_nets.norms, {"int8-static": "BatchNormalization, LayerNormalization", "int8-dynamic": "Conv"}),
     (onnx_nets.recurrent, {"int8-dynamic": "GRU", "int8-static": "LSTM, GRU", "int4-weight": "LSTM, GRU"}),

@@ -86,6 +86,12 @@ def padded(x: Any) -> Any:
     return L.Conv2D(4, 1)(y[:, ::2, 1:7:2, :])
 
 
+def batched(x: Any) -> Any:
+    """A constant with a matrix per channel: no layer's weights, so a BATCH_MATMUL's."""
+    constant = np.random.default_rng(2).standard_normal((3, 8, 4)).astype(np.float32)
+    return L.Dense(5)(L.Flatten()(ops.matmul(L.Dense(8)(x), constant)))
+
+
 def passing(x: Any) -> Any:
     y = L.Dense(4)(x)
     return [x, y, L.Identity()(y), L.Dense(3)(y)]
@@ -121,6 +127,7 @@ NETS: dict[str, tuple[Callable[[], Any], str | None]] = {
     "softmax": (convolved(L.Activation("relu"), L.Softmax()), ""),
     "log softmax": (functional((8,), lambda x: ops.log_softmax(L.Dense(8)(x))), "LOG_SOFTMAX"),
     "passing": (functional((8,), passing), ""),
+    "batched": (functional((3, 6, 8), batched), ""),
 }
 """Name → the network, and the operators int8-static leaves in float32 (None: those of a loop, not counted here)."""
 

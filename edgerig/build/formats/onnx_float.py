@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper, version_converter
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edgerig.build.formats.onnx_graph import input_tensors, names_in, opset
+from edgerig.build.formats.onnx_graph import drop_unread, input_tensors, names_in, opset
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import BuildError
 
@@ -21,6 +21,8 @@ OPSET = 13
 """The first in which QuantizeLinear and DequantizeLinear have an axis, for weights with one scale per channel."""
 IR_VERSION = 8
 """The file format of opset 13 and later; from 4 on, initializers need not be inputs as well (onnx/docs/IR.md)."""
+BIASED = frozenset({"Conv", "ConvTranspose", "Gemm"})
+"""Operators whose third input is a bias (ONNX operator specification)."""
 
 
 def settle(path: Path) -> None:
@@ -97,6 +99,7 @@ def prepare(source: Path, prepared: Path) -> None:
     model = onnx.load(prepared)
     _store_constants(model)
     _plain_gemms(model)
+    _rename_biases(model)
     # Inferred shapes of values that quantization re-types make quantize_dynamic's own inference fail.
     del model.graph.value_info[:]
     _name_nodes(model)
@@ -158,3 +161,29 @@ def _plain_gemms(model: onnx.ModelProto) -> None:
         kept = [a for a in node.attribute if a.name not in ("alpha", "beta")]
         del node.attribute[:]
         node.attribute.extend(kept)
+
+
+def _rename_biases(model: onnx.ModelProto) -> None:
+    """Gives each bias another name where its own with a number behind it is a value's already.
+
+    The quantizer copies a bias that operators share under such names, and asks of initializers alone whether they are
+    free (qdq_quantizer.py, _dup_initializer): an operator would then read the copy for what another computes.
+    """
+    graph = model.graph
+    taken = set(names_in(graph))
+    stems = {name[:end] for name in taken for end in range(len(name.rstrip("0123456789")), len(name))}
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    renamed: dict[str, str] = {}
+    for node in graph.node:
+        bias = node.input[2] if node.op_type in BIASED and len(node.input) > 2 else ""
+        if bias not in stored or bias not in stems:
+            continue
+        if bias not in renamed:
+            renamed[bias] = f"{bias}_bias"
+            while renamed[bias] in taken | stems:
+                renamed[bias] += "_"
+            copied = graph.initializer.add()
+            copied.CopyFrom(stored[bias])
+            copied.name = renamed[bias]
+        node.input[2] = renamed[bias]
+    drop_unread(graph)

@@ -22,6 +22,7 @@ NAME_LENGTH = 200
 
 def prepare(graph: Any) -> set[str]:
     """Corrects `graph` in place. Returns the names of the tensors that copies were made into."""
+    _modernise(graph)
     _tell_apart(graph)
     copies: set[str] = set()
     main = graph.subgraphs[0]
@@ -34,11 +35,20 @@ def prepare(graph: Any) -> set[str]:
         else:
             outputs[position] = _copied(graph, tensor, position)
             copies.add(main.tensors[outputs[position]].name.decode())
-    for signature in graph.signatureDefs or []:
+    for signature in graph.signatureDefs:
         if signature.subgraphIndex == 0:
             _point(signature.outputs, [int(i) for i in main.outputs], outputs)
     main.outputs = np.asarray(outputs, np.int32)
     return copies
+
+
+def _modernise(graph: Any) -> None:
+    """Fills in what files older than schema version 3a lack and the quantizer reads: signatures, and the operators'
+    codes, which then had only the field that is deprecated now (schema.fbs, OperatorCode). Without, each operator is to
+    it an ADD, code 0, and a convolution's weights are activations."""
+    graph.signatureDefs = graph.signatureDefs or []
+    for code in graph.operatorCodes:
+        code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _tell_apart(graph: Any) -> None:

@@ -91,9 +91,15 @@ def _weight_only(bits: int, weights: qtyping.QuantGranularity) -> RecipeManager:
 
 
 def _static(activation_bits: int, weights: qtyping.QuantGranularity, *, whole: bool = False) -> RecipeManager:
-    """`whole`: inputs and outputs too, and no table whose look-up gives floats."""
+    """`whole`: inputs and outputs too, and no table whose look-up gives floats.
+
+    A BATCH_MATMUL's constant has one scale: its integer kernel reads no more (kernels/batch_matmul.cc), and where there
+    are several multiplies by 0.
+    """
     made = RecipeManager()
     made.add_static_config(ALL_LAYERS, ALL_OPERATORS, activation_bits, 8, weights)
+    product, single = qtyping.TFLOperationName.BATCH_MATMUL, qtyping.QuantGranularity.TENSORWISE
+    made.add_static_config(ALL_LAYERS, product, activation_bits, 8, single)
     if whole:
         return made
     for edge in EDGES:
