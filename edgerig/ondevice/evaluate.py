@@ -65,6 +65,9 @@ def stack(values: Sequence[Array], info: TensorInfo) -> Evaluated:
     rank = values[0].ndim
     if any(value.ndim != rank for value in values):
         raise ValueError(f'output "{info.name}" has now {rank} axes, now another number')
+    if rank != len(info.shape):  # what the file declares is nothing of this output
+        axes = (set(lengths) for lengths in zip(*(value.shape for value in values), strict=True))
+        info = replace(info, shape=tuple(lengths.pop() if len(lengths) == 1 else -1 for lengths in axes))
     if not all(same_shape(value.shape, info.shape) for value in values):  # the file declares something else, or nothing
         info = replace(info, shape=(-1,) * rank)
     if -1 not in info.shape:

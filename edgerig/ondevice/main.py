@@ -76,6 +76,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
+    description = replace(description, notes=engine.describe().notes)  # some are known after an inference
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
         description = replace(description, outputs=_save_outputs(job, artifact, inputs, folder))

@@ -13,6 +13,8 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from edgerig.build.factory import call_factory
 from edgerig.build.routes import keras_to_onnx, keras_to_tflite, saved_model_to_onnx, saved_model_to_tflite
@@ -242,10 +244,48 @@ def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path) -> None:
         saved_model_source.describe(tmp_path)
 
 
+def saved_with_an_optimizer(folder: Path) -> None:
+    """A network whose object graph names an optimizer of Keras 2, with a slot beside its weights."""
+    net = tf.Module()
+    net.weights, net.slot, net.optimizer = tf.Variable([[1.0], [2.0]]), tf.Variable([[0.5], [0.5]]), tf.Module()
+    serve = tf.function(lambda x: {"y": x @ net.weights}, input_signature=[tf.TensorSpec((None, 2), name="x")])
+    tf.saved_model.save(net, str(folder), signatures=serve)
+    path = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    nodes = saved.meta_graphs[0].object_graph_def.nodes
+    named = {child.local_name: child.node_id for child in nodes[0].children}
+    optimizer = nodes[named["optimizer"]]
+    optimizer.user_object.identifier = "optimizer"
+    slot = {"original_variable_node_id": named["weights"], "slot_variable_node_id": named["slot"]}
+    optimizer.slot_variables.add(slot_name="momentum", **slot)
+    path.write_bytes(saved.SerializeToString())
+
+
+def test_a_saved_model_needs_no_optimizer(tmp_path: Path) -> None:
+    saved_with_an_optimizer(tmp_path / "net")
+    before = {path: path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
+    with pytest.raises(AttributeError, match="add_slot"):
+        tf.saved_model.load(str(tmp_path / "net"))
+    model = load_source(spec(tmp_path / "net", "saved_model"))
+    inputs = [np.array([[3.0, 4.0], [-1.0, 0.5]], np.float32)]
+    assert model.infer(inputs)[0].tolist() == [[11.0], [0.0]]
+    saved_model_to_tflite.convert(model, tmp_path / "float.tflite")
+    assert run("litert", tmp_path / "float.tflite", inputs)[0][0].tolist() == [[11.0], [0.0]]
+    assert {path: path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"no reference models in {KWS} (set EDGERIG_TEST_DATA)")
-def test_a_saved_model_too_old_says_so() -> None:
-    with pytest.raises(BuildError, match="add_slot") as caught:
-        load_source(spec(KWS, "saved_model"))
+def test_a_published_saved_model_with_an_optimizer_knows_its_words() -> None:
+    official = np.load(KWS.with_name("kws01.npz"))
+    found = load_source(spec(KWS, "saved_model")).infer([official["inputs"][:200].astype(np.float32)])[0]
+    assert (found.argmax(axis=1) == official["labels"][:200]).mean() > 0.85  # 12 classes; the published one has 0.9
+
+
+def test_a_saved_model_that_tensorflow_cannot_read_says_so(tmp_path: Path) -> None:
+    saved_with_an_optimizer(tmp_path / "net")
+    next((tmp_path / "net" / "variables").glob("*.index")).unlink()
+    with pytest.raises(BuildError, match="cannot load it") as caught:
+        load_source(spec(tmp_path / "net", "saved_model"))
     assert "load_checkpoint" in caught.value.hint
 
 

@@ -6,12 +6,14 @@ you trust. No Python code is stored in it or run.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype, named_tensors
@@ -19,6 +21,7 @@ from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, Shapes, TensorSpec
 
+GRAPH = "saved_model.pb"
 SIGNATURE = "serving_default"
 Tensors = tuple[TensorSpec, ...]
 
@@ -74,19 +77,19 @@ def describe(folder: Path, given: Tensors = ()) -> tuple[Tensors, Tensors]:
 
 
 def _loaded(folder: Path, signature: str) -> Any:
-    if not (folder / "saved_model.pb").is_file():
+    if not (folder / GRAPH).is_file():
         raise BuildError(
             f"{folder}: not a SavedModel: it has no file saved_model.pb",
             hint="name the folder that holds saved_model.pb and variables/",
         )
     try:
-        loaded = tf.saved_model.load(str(folder))
+        loaded = _without_optimizer(folder)
     except Exception as error:  # TensorFlow raises whatever its reader or a saved object's revival raises
         first = (str(error).strip().splitlines() or ["no message"])[0]
         raise BuildError(
             f"{folder}: TensorFlow {tf.__version__} cannot load it: {type(error).__name__}: {first}",
-            hint="one saved by an old version may load there and be saved again, without its optimizer "
-            "(model.save(path, include_optimizer=False)); its weights alone are read by tf.train.load_checkpoint",
+            hint="one saved by an old version may load there and be saved again; its weights alone are read by "
+            "tf.train.load_checkpoint",
         ) from error
     if signature not in loaded.signatures:
         raise BuildError(
@@ -96,6 +99,27 @@ def _loaded(folder: Path, signature: str) -> Any:
             else "save it with model.export(path), or tf.saved_model.save(…, signatures=…)",
         )
     return loaded
+
+
+def _without_optimizer(folder: Path) -> Any:
+    """The loaded folder, if need be without the slots that its optimizer keeps beside the weights (momentum and the
+    like), which no signature reads: the optimizers of Keras 2 are no longer revived, and nothing else takes slots
+    (saved_object_graph.proto, SavedObject.slot_variables). Raises what TensorFlow raises."""
+    try:
+        return tf.saved_model.load(str(folder))
+    except AttributeError as error:
+        if "add_slot" not in str(error):
+            raise
+    saved = saved_model_pb2.SavedModel.FromString((folder / GRAPH).read_bytes())
+    for graph in saved.meta_graphs:
+        for node in graph.object_graph_def.nodes:
+            node.ClearField("slot_variables")
+    copy = Path(tempfile.mkdtemp(prefix="edgerig-saved-model-"))  # stays: assets are read again where it is converted
+    for entry in folder.iterdir():
+        if entry.name != GRAPH:
+            (copy / entry.name).symlink_to(entry.resolve())
+    (copy / GRAPH).write_bytes(saved.SerializeToString())
+    return tf.saved_model.load(str(copy))
 
 
 def _described(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -47,13 +47,12 @@ INEXACT = (
 
 
 class OnnxruntimeEngine:
-    """An `.onnx` file. `invoke` is the session's compiled run with everything bound, made when the file is loaded.
+    """An `.onnx` file. `invoke` is the session's compiled run with everything bound, made when the file is loaded; from
+    its first call on with what that one found: some files give outputs of other shapes than they declare.
 
     The options are those of a session (onnxruntime_session_options_config_keys.h): `graph_optimization_level` is a key
     of `LEVELS`, `intra_op_spinning` whether threads that wait for work spin.
     """
-
-    invoke: Callable[[], None]
 
     def __init__(self, graph_optimization_level: str = "all", intra_op_spinning: bool = True) -> None:
         self._level = LEVELS[graph_optimization_level]
@@ -82,6 +81,7 @@ class OnnxruntimeEngine:
         self._binding = self._session.io_binding()
         self._input_values: dict[str, Any] = {}
         self._dynamic_outputs: list[str] = []
+        self._undeclared_outputs: list[str] = []
         for node, tensor in zip(self._session.get_outputs(), self._outputs, strict=True):
             if -1 not in tensor.shape and _length_is_known(node.shape, batch_axes):
                 self._binding.bind_ortvalue_output(tensor.name, _memory(tensor.shape, tensor.dtype))
@@ -90,7 +90,33 @@ class OnnxruntimeEngine:
                 self._binding.bind_output(tensor.name)
         # The public run_with_iobinding() adds WebGPU checks, 0.2 µs a call, which do not concern this provider.
         # Given no run options, the binding makes new ones in each call (0.45 µs).
-        self.invoke = partial(self._session._sess.run_with_iobinding, self._binding._iobinding, ort.RunOptions())
+        self._run = partial(self._session._sess.run_with_iobinding, self._binding._iobinding, ort.RunOptions())
+        self._settled: Callable[[], None] | None = None
+
+    @property
+    def invoke(self) -> Callable[[], None]:
+        return self._first if self._settled is None else self._settled
+
+    def _first(self) -> None:
+        """The first inference. Whether an output is as the file declares it is known only behind it."""
+        unsure = bool(self._dynamic_outputs)
+        try:
+            self._run()
+        except RuntimeError:  # what is bound to a fixed output need not fit: the runtime is to allocate it, if it can
+            self._allocate(tensor.name for tensor in self._outputs)
+            self._run()
+            unsure = True
+        if unsure:
+            nodes, values = self._session.get_outputs(), self._binding._iobinding.get_outputs()
+            self._undeclared_outputs = [
+                node.name for node, value in zip(nodes, values, strict=True) if not _declared(node.shape, value.shape())
+            ]
+        undeclared = self._undeclared_outputs
+        self._settled = partial(_allocating, self._binding, undeclared, self._run) if undeclared else self._run
+
+    def _allocate(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._binding.bind_output(name)
 
     def set_inputs(self, inputs: list[Array]) -> None:
         check_inputs(inputs, self._inputs)
@@ -100,16 +126,19 @@ class OnnxruntimeEngine:
                 value = self._input_values[tensor.name] = _memory(array.shape, tensor.dtype)
                 self._binding.bind_ortvalue_input(tensor.name, value)
             value.update_inplace(contiguous(array, tensor.dtype))
-        for name in self._dynamic_outputs:  # what the last inference allocated need not fit these inputs
-            self._binding.bind_output(name)
+        self._allocate(self._dynamic_outputs)  # what the last inference allocated need not fit these inputs
 
     def outputs(self) -> list[Array]:
         return [np.array(value.numpy()) for value in self._binding.get_outputs()]
 
     def describe(self) -> Description:
         notes = [] if self._exact else [INEXACT]
-        if self._dynamic_outputs:
-            names = ", ".join(self._dynamic_outputs)
+        if self._undeclared_outputs:
+            names = ", ".join(self._undeclared_outputs)
+            notes.append(f"outputs of other shapes than the file declares ({names}) are allocated in each inference")
+        dynamic = [name for name in self._dynamic_outputs if name not in self._undeclared_outputs]
+        if dynamic:
+            names = ", ".join(dynamic)
             notes.append(f"outputs of dynamic shape ({names}) are allocated in the first inference on new inputs")
         return Description(
             inputs=self._inputs,
@@ -178,6 +207,21 @@ def _tensor(node: Any, known: dict[str, int], batched: bool) -> TensorInfo:
 def _length_is_known(axes: list[int | str | None], batch_axes: set[int | str | None]) -> bool:
     """Whether an output's memory can be made beforehand: every axis fixed but, at most, the inputs' batch axis."""
     return all(isinstance(a, int) or (i == 0 and a is not None and a in batch_axes) for i, a in enumerate(axes))
+
+
+def _declared(axes: Sequence[int | str | None], shape: Sequence[int]) -> bool:
+    """Is `shape` one that an output of these declared axes has?"""
+    return len(axes) == len(shape) and all(
+        not isinstance(axis, int) or axis == length for axis, length in zip(axes, shape, strict=True)
+    )
+
+
+def _allocating(binding: Any, names: Sequence[str], run: Callable[[], None]) -> None:
+    """An inference that allocates these outputs: the runtime would refuse those of the last one, which are not as the
+    file declares them."""
+    for name in names:
+        binding.bind_output(name)
+    run()
 
 
 def _memory(shape: tuple[int, ...], dtype: str) -> Any:

@@ -55,6 +55,16 @@ def test_what_is_not_as_declared_is_kept_whole() -> None:
     assert found.tensors[0].shape == (-1, -1)
 
 
+def test_what_has_other_axes_than_declared_is_told_as_it_comes() -> None:
+    found = stack(values((5, 1, 7), (5, 1, 7)), info(1, -1))
+    assert [(array.shape, tensor.shape) for array, tensor in zip(found.arrays, found.tensors, strict=True)] == [
+        ((2, 5, 1, 7), (5, 1, 7))
+    ]
+    padded, lengths = (found := stack(values((5, 1, 7), (3, 1, 7)), info(1, -1))).arrays
+    assert (padded.shape, found.tensors[0].shape) == ((2, 5, 1, 7), (-1, 1, 7))
+    assert lengths.tolist() == [[5, 1, 7], [3, 1, 7]]
+
+
 def test_an_output_of_changing_rank_is_refused() -> None:
     with pytest.raises(ValueError, match='"y" has now 1 axes'):
         stack(values((1,), (1, 1)), info(-1))
