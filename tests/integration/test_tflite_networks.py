@@ -92,6 +92,11 @@ def batched(x: Any) -> Any:
     return L.Dense(5)(L.Flatten()(ops.matmul(L.Dense(8)(x), constant)))
 
 
+def loud(x: Any) -> Any:
+    """Logarithms of energies, as of a spectrum, with the least that they may be."""
+    return L.Dense(5)(ops.log(ops.maximum(ops.square(L.Dense(8)(x)), 1e-3)))
+
+
 def passing(x: Any) -> Any:
     y = L.Dense(4)(x)
     return [x, y, L.Identity()(y), L.Dense(3)(y)]
@@ -128,6 +133,7 @@ NETS: dict[str, tuple[Callable[[], Any], str | None]] = {
     "log softmax": (functional((8,), lambda x: ops.log_softmax(L.Dense(8)(x))), "LOG_SOFTMAX"),
     "passing": (functional((8,), passing), ""),
     "batched": (functional((3, 6, 8), batched), ""),
+    "loud": (functional((8,), loud), "SQUARE, MAXIMUM, LOG"),
 }
 """Name → the network, and the operators int8-static leaves in float32 (None: those of a loop, not counted here)."""
 

@@ -49,6 +49,7 @@ MASKED = 8.0
 SELECTS = frozenset({"SELECT", "SELECT_V2"})
 SELECTED = {8: 2.0, 16: 512.0}
 """By bits: a branch's operand is so many times wider than what is selected of both."""
+FLOORS = frozenset({"ADD", "MAXIMUM"})
 ELEMENTWISE = MASKS | {"DIV", "EXP", "SQUARE", "SQRT", "RSQRT", "NEG", "ABS"}
 ALONE = "nothing beside it is quantized"
 
@@ -61,7 +62,7 @@ def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str
     names = [tensor.name.decode() for tensor in graph.subgraphs[0].tensors]
     operators = list(walk(graph))
     left: Plan = {}
-    wide = _swallowed(operators, seen, ACTIVATION_BITS[recipe.kind])
+    wide = _swallowed(graph, operators, seen, ACTIVATION_BITS[recipe.kind])
     whole = recipe.kind in WHOLE
     for operator in operators:
         reason = _reason(graph, operator, recipe, seen, wide, names)
@@ -91,7 +92,7 @@ def _reason(
     return f'the range of tensor "{names[unknown[0]]}" is unknown' if unknown else None
 
 
-def _swallowed(operators: list[Operator], seen: dict[int, Range], bits: int) -> dict[int, str]:
+def _swallowed(graph: Any, operators: list[Operator], seen: dict[int, Range], bits: int) -> dict[int, str]:
     """Tensors whose integers would lose what is computed from them, with the reason."""
     main = [operator for operator in operators if operator.subgraph == 0]
     writer = {i: operator for operator in main for i in operator.outputs}
@@ -101,7 +102,24 @@ def _swallowed(operators: list[Operator], seen: dict[int, Range], bits: int) -> 
             found |= _masked(operator, writer, seen)
         elif operator.name in SELECTS:
             found |= _unselected(operator, writer, seen, bits)
+        elif operator.name == "LOG":
+            found |= _floored(graph, operator, writer, seen, bits)
     return found
+
+
+def _floored(
+    graph: Any, log: Operator, writer: dict[int, Operator], seen: dict[int, Range], bits: int
+) -> dict[int, str]:
+    """What a logarithm reads, where a constant below half its step keeps it from 0: of integers it would be 0, and its
+    logarithm, minus infinity, no integer's."""
+    index = log.inputs[0]
+    if index not in writer or index not in seen or writer[index].name not in FLOORS:
+        return {}
+    step = seen[index].step(bits)
+    floors = [value for i in writer[index].inputs if (value := constant(graph, log, i)) is not None]
+    if not any(0.0 < float(value.min()) < step / 2 for value in floors):
+        return {}
+    return {index: f"what keeps it from 0 is less than its {bits}-bit step, {step:.3g}, and its logarithm is taken"}
 
 
 def _masked(softmax: Operator, writer: dict[int, Operator], seen: dict[int, Range]) -> dict[int, str]:
