@@ -18,7 +18,16 @@ from edgerig.measure.error import relative_error
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.registry import load_object
-from edgerig.spec import ModelSpec, OwnRecipe, RecipeSpec, TensorSpec, load_engines, load_formats, recipes_with
+from edgerig.spec import (
+    ModelSpec,
+    OwnRecipe,
+    RecipeSpec,
+    TensorSpec,
+    load_engines,
+    load_formats,
+    load_recipes,
+    recipes_with,
+)
 
 pytestmark = pytest.mark.contract
 
@@ -132,8 +141,8 @@ def test_one_scale_per_tensor_is_another_file_that_computes_the_same(
 
 
 def test_weights_of_a_reduced_range_have_seven_bits(builders: Callable[[str], FormatBuilder], tmp_path: Path) -> None:
-    for reduced, most in ((True, 64), (False, 127)):
-        builders("onnx").build(own("int8-static", reduce_range=reduced), samples(8, 1), tmp_path / "net.onnx")
+    for recipe, most in ((own("int8-static", reduce_range=True), 64), (load_recipes()["int8-static"], 127)):
+        builders("onnx").build(recipe, samples(8, 1), tmp_path / "net.onnx")
         stored = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(tmp_path / "net.onnx").graph.initializer}
         weights = [value for value in stored.values() if value.dtype == np.int8 and value.ndim > 1]
         assert weights
