@@ -18,7 +18,7 @@ from edgerig.ondevice.engines import TensorInfo
 from edgerig.ondevice.evaluate import LENGTHS
 from edgerig.ondevice.tensors import outside_dtype
 from edgerig.registry import load_object
-from edgerig.spec import Dtype, Layout, ModelSpec, TensorSpec, load_sources
+from edgerig.spec import Dtype, Layout, ModelSpec, Shape, TensorSpec, load_sources
 from edgerig.spec.model import DYNAMIC
 
 Arrays = list[npt.NDArray[Any]]
@@ -38,6 +38,9 @@ class SourceModel:
 
     `memory` is the state of a network that has one; `infer` then takes and gives what is `outside`.
 
+    `shapes`, where not empty, are the inputs' shapes that a file must be opened with: its own axes are left open, since
+    it is not sound with them fixed.
+
     `notes` is what a reader of every variant's figures must know of how the source was loaded.
 
     `infer` maps N samples (one array (N, …) per tensor) to the source's outputs on them, computed sample by
@@ -50,6 +53,7 @@ class SourceModel:
     sample: Arrays = field(default_factory=list)
     notes: tuple[str, ...] = ()
     memory: Memory | None = None
+    shapes: tuple[Shape, ...] = ()
 
     @property
     def outside(self) -> ModelSpec:

@@ -296,7 +296,7 @@ class Session:
 
         samples = to_layout(self._samples(), source.outside.inputs, built.layout)
         back = () if source.memory is None else source.memory.fed
-        outputs, described = self._run(path, samples, staged, Opening(fed=back))
+        outputs, described = self._run(path, samples, staged, Opening(shapes=source.shapes, fed=back))
         check = check_outputs(output_names(source.outside), outputs, reference)
         return record(
             path,
@@ -308,6 +308,7 @@ class Session:
             engine=self._format.engine,
             layout=built.layout,
             constants=built.constants,
+            shapes=source.shapes,
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,

@@ -123,6 +123,77 @@ def test_an_onnx_networks_state_is_fed_back(edgerig: Edgerig, stream: str, lengt
     assert quantized["parity"]["relative_error"] < 0.15
 
 
+def two_rates(path: Path) -> dict[int, npt.NDArray[np.float32]]:
+    """y = x V + h, h' = tanh y, where V depends on the rate: (n, 5) for frames of n numbers. The weights of each rate.
+
+    With n fixed, one of the branches contradicts itself.
+    """
+    weights = {n: RNG.standard_normal((n, 5)).astype(np.float32) for n in (4, 8)}
+    real = TensorProto.FLOAT
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("MatMul", ["x", f"V{n}"], [f"y{n}"])],
+            name,
+            [],
+            [helper.make_tensor_value_info(f"y{n}", real, [None, 5])],
+            [numpy_helper.from_array(weights[n], f"V{n}")],
+        )
+        for n, name in ((4, "then_branch"), (8, "else_branch"))
+    }
+    nodes = [
+        helper.make_node("Equal", ["rate", "four"], ["is_four"]),
+        helper.make_node("If", ["is_four"], ["a"], **branches),
+        helper.make_node("Add", ["a", "h"], ["y"]),
+        helper.make_node("Tanh", ["y"], ["hn"]),
+    ]
+    given = [("x", real, [None, None]), ("h", real, [1, 5]), ("rate", TensorProto.INT64, [])]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*each) for each in given],
+        [helper.make_tensor_value_info(name, real, [None, 5]) for name in ("y", "hn")],
+        [numpy_helper.from_array(np.array(4), "four")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return weights
+
+
+@pytest.mark.parametrize("rate", [4, 8])
+def test_a_network_of_two_rates_runs_at_each(edgerig: Edgerig, rate: int) -> None:
+    folder = edgerig.folder / "rates"
+    folder.mkdir()
+    weights = two_rates(folder / "rates.onnx")[rate]
+    x, state, labels = RNG.standard_normal((12, rate)).astype(np.float32), np.zeros(5, np.float32), []
+    for frame in x:
+        y = frame @ weights + state
+        labels.append(y.argmax())
+        state = np.tanh(y)
+    rates = np.full(12, rate)
+    np.savez(
+        folder / "data.npz",
+        inputs_x=x,
+        inputs_rate=rates,
+        calibration_x=-x,
+        calibration_rate=rates,
+        labels=np.array(labels),
+    )
+    tensors = f'[[inputs]]\nname = "x"\nshape = [1, {rate}]\n[[inputs]]\nname = "h"\nshape = [1, 5]\n'
+    tensors += '[[inputs]]\nname = "rate"\nshape = []\ndtype = "int64"\n[[state]]\nfrom = "hn"\nto = "h"\n'
+    (folder / "model.toml").write_text(
+        f'source = "onnx"\nfile = "rates.onnx"\nmetric = "top1"\n{tensors}[dataset]\nnpz = "data.npz"\n'
+    )
+    recipes = ("as-is", "fp32", "int8-static")
+    flags = [word for recipe in recipes for word in ("--recipe", recipe)]
+    found = cells(edgerig, "--model", "rates", "--format", "onnx", *flags)
+    own, exact, quantized = (found[f"rates-onnx-onnx-{recipe}@local/t1"] for recipe in recipes)
+    for cell in (own, exact):
+        assert cell["status"] == "ok" and cell["accuracy"]["value"] == 1.0
+        assert cell["parity"]["relative_error"] < 1e-6
+        assert cell["engine"]["state"] == ['"h" from "hn" (0 at first)']
+    assert quantized["status"] == "unsupported"
+    assert "refuses the file with them fixed" in quantized["error"]["message"]
+
+
 def test_a_torch_modules_cache_is_state_in_every_format(edgerig: Edgerig) -> None:
     folder = edgerig.folder / "cached"
     folder.mkdir()

@@ -26,6 +26,7 @@ from edgerig.build.formats.onnx_kernels import computed_in_float
 from edgerig.build.onnx_weights import copy_whole, save
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.sources.file import OPEN
 from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import Layout, RecipeSpec
 
@@ -83,6 +84,11 @@ class OnnxBuilder:
                 return kept
             case "int8-dynamic":
                 onnx_dynamic.quantize(self._graph(), out, recipe)
+            case "int8-static" | "int8-static-unsigned" if self._model.shapes:
+                raise UnsupportedRecipe(
+                    f"{recipe.name} is calibrated on a graph of fixed shapes: {OPEN}",
+                    hint="export the branch that these inputs take as a file of its own",
+                )
             case "int8-static" | "int8-static-unsigned":
                 return onnx_static.quantize(self._graph(), required(calibration, recipe.name), out, recipe)
             case "int8-weight":

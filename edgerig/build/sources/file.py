@@ -12,7 +12,7 @@ import onnx
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.memory import Memory
 from edgerig.build.onnx_weights import LARGEST, require_beside, save
-from edgerig.build.opening import opened
+from edgerig.build.opening import Opening, opened
 from edgerig.build.ready import inspect
 from edgerig.build.source import Arrays, SourceModel, fed, named_tensors
 from edgerig.build.sources import tflite_weights
@@ -20,20 +20,22 @@ from edgerig.build.sources.file_shapes import fix_onnx, fix_tflite
 from edgerig.build.sources.tflite_signature import alone
 from edgerig.build.streams import fed_of_file
 from edgerig.errors import BuildError, UnsupportedRecipe
-from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.ondevice.stream import Fed, kept_by_itself
 from edgerig.ondevice.tensors import dequantize, quantize
-from edgerig.spec import FormatSpec, Layout, ModelSpec, TensorSpec, load_formats
+from edgerig.spec import FormatSpec, Layout, ModelSpec, Shape, TensorSpec, load_formats, written_shape
 
 Tensors = tuple[TensorSpec, ...]
+OPEN = "the axes of its inputs stay open, since ONNX Runtime refuses the file with them fixed"
+"""Most such files have an If with a branch that inputs of the given shapes never take, and that does not fit them."""
 QUANTIZING = re.compile(r"Quantize|Quant$|Integer|^QLinear|^QGemm$|^QAttention$|NBits$|Bnb4$")
 """The names of operators on quantized values (ONNX operator specification; ONNX Runtime's ContribOperators.md)."""
 
 
 def load(spec: ModelSpec) -> SourceModel:
     """The file, loaded by its runtime. `module` is its path (of a copy with static shapes: an ONNX file's, or one that
-    shapes are given for).
+    shapes are given for; the file's own, where it is sound only with open axes).
 
     Raises BuildError when it does not load or has a dynamic axis nobody gave a size.
     """
@@ -42,9 +44,12 @@ def load(spec: ModelSpec) -> SourceModel:
     format_spec = load_formats()[spec.source]
     path = _static(spec, spec.path) if spec.source == "onnx" else spec.path
     path = alone(path, spec.signature) if spec.signature else path
-    described, shapes = inspect(path, format_spec, spec.path, spec.model_copy(update={"signature": ""}))
+    try:
+        described, shapes = inspect(path, format_spec, spec.path, spec.model_copy(update={"signature": ""}))
+    except BuildError as error:
+        path, (described, shapes) = spec.path, _open(spec, format_spec, error)
     if shapes and spec.source == "tflite":
-        path = fix_tflite(path, shapes)
+        path, shapes = fix_tflite(path, shapes), ()
         described, _ = inspect(path, format_spec, spec.path)
     layout: Layout = "NHWC" if spec.source == "tflite" else "NCHW"
     inputs = _in_order(spec.inputs, described.inputs) or named_tensors(map(fed, described.inputs), layout)
@@ -53,12 +58,39 @@ def load(spec: ModelSpec) -> SourceModel:
 
     back = fed_of_file(spec, described)
     if back or kept_by_itself(described):
-        return _remembering(whole, path, format_spec, back)
+        return _remembering(whole, _File(path, format_spec, shapes), back)
 
     def infer(arrays: Arrays) -> Arrays:
-        return evaluate(opened(str(path), format_spec), arrays)
+        try:
+            return evaluate(opened(str(path), format_spec, Opening(shapes=shapes)), arrays)
+        except Exception as error:  # with fixed axes, what does not fit would not have been loaded
+            if not shapes:
+                raise
+            raise BuildError(
+                f"{spec.path}: it does not run with inputs of {' and '.join(map(written_shape, shapes))}: {error}",
+                hint="give it shapes that its operators allow",
+            ) from error
 
-    return SourceModel(whole, path, infer)
+    return SourceModel(whole, path, infer, notes=_notes(shapes), shapes=shapes)
+
+
+def _notes(shapes: Sequence[Shape]) -> tuple[str, ...]:
+    return (OPEN,) if shapes else ()
+
+
+def _open(spec: ModelSpec, format_spec: FormatSpec, refused: BuildError) -> tuple[Description, tuple[Shape, ...]]:
+    """An ONNX file as it is, and the shapes to open it with, where its copy with fixed axes is `refused`.
+
+    With fixed axes ONNX Runtime infers shapes in every branch of an If, also in those that inputs of these shapes never
+    take: of a network for two sampling rates one branch contradicts itself at either rate. Raises `refused` when the
+    file is no better.
+    """
+    if spec.source != "onnx" or spec.path is None:
+        raise refused
+    try:
+        return inspect(spec.path, format_spec, spec=spec)
+    except BuildError:
+        raise refused from None
 
 
 def _in_order(given: Tensors, found: Sequence[TensorInfo]) -> Tensors:
@@ -68,24 +100,25 @@ def _in_order(given: Tensors, found: Sequence[TensorInfo]) -> Tensors:
     return tuple(named[name] for name in names) if set(names) == set(named) else given
 
 
-def _remembering(spec: ModelSpec, path: Path, format_spec: FormatSpec, fed: Sequence[Fed]) -> SourceModel:
+def _remembering(spec: ModelSpec, network: _File, fed: Sequence[Fed]) -> SourceModel:
     """A file that keeps state, or whose state is fed back: it is loaded anew where a stream begins."""
-    network = _File(path, format_spec)
     memory = Memory(spec, fed, network, network.load)
     hint = "is each state an output of its input's shape?"
-    return SourceModel(
-        spec, path, lambda arrays: infer_by_sample(memory.outside, memory, arrays, hint=hint), memory=memory
-    )
+
+    def infer(arrays: Arrays) -> Arrays:
+        return infer_by_sample(memory.outside, memory, arrays, hint=hint)
+
+    return SourceModel(spec, network.path, infer, notes=_notes(network.shapes), memory=memory, shapes=network.shapes)
 
 
 class _File:
     """A file as a network of arrays; `load` takes what it keeps back to its beginning."""
 
-    def __init__(self, path: Path, format_spec: FormatSpec) -> None:
-        self._path, self._format = str(path), format_spec
+    def __init__(self, path: Path, format_spec: FormatSpec, shapes: tuple[Shape, ...]) -> None:
+        self.path, self.shapes, self._format = path, shapes, format_spec
 
     def load(self) -> None:
-        self._engine = opened(self._path, self._format)
+        self._engine = opened(str(self.path), self._format, Opening(shapes=self.shapes))
 
     def __call__(self, batch: Arrays) -> Arrays:
         described = self._engine.describe()
