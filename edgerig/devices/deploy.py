@@ -62,8 +62,9 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
                 npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
             for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
                 device.transport.push(local, f"{remote}/{local.name}")
-        for name in (job.artifact.file, *(file.name for file in job.artifact.beside)):
-            device.transport.push(job.file.with_name(name), f"{remote}/{name}")
+        device.transport.push(job.file, f"{remote}/{job.artifact.file}")
+        for other in job.artifact.beside:
+            device.transport.push(job.file.with_name(other.name), f"{remote}/{other.name}")
         run = _Running(device, asked, remote, job.settings, job.into, job.before)
         raw = run.process(remote, job.into)
         _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
