@@ -151,6 +151,7 @@ SHARED = (
     BUILD / "settling.py",
     BUILD / "source.py",
     BUILD / "streams.py",
+    BUILD / "tflite_codes.py",
     PACKAGE / "ondevice" / "tensors.py",
 )
 """What readers, sources and builders all import."""

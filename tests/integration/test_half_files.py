@@ -12,6 +12,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from edgerig.build import tflite_codes
 from edgerig.build.formats.tflite import TfliteBuilder
 from edgerig.build.formats.tflite_graph import dtype, read, walk
 from edgerig.build.routes import find_route
@@ -79,7 +80,7 @@ def test_what_computes_in_float16_between_casts_computes_in_float32(tmp_path: Pa
     for index in (int(main.operators[-1].inputs[0]), last):
         main.tensors[index].type = schema.TensorType.FLOAT16
     up = schema.OperatorT()
-    up.opcodeIndex = tflite_weights._opcode(graph, schema.BuiltinOperator.DEQUANTIZE)
+    up.opcodeIndex = tflite_codes.index_of(graph, schema.BuiltinOperator.DEQUANTIZE)
     main.tensors.append(schema.TensorT())
     main.tensors[-1].name, main.tensors[-1].shape = b"up", main.tensors[last].shape
     main.tensors[-1].type = schema.TensorType.FLOAT32

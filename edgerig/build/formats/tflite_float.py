@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgerig.build.tflite_codes import index_of
+
 RESHAPE = schema.BuiltinOperator.RESHAPE
 SHAPE = schema.BuiltinOperator.SHAPE
 LOOKUP, GATHER = schema.BuiltinOperator.EMBEDDING_LOOKUP, schema.BuiltinOperator.GATHER
@@ -75,7 +77,7 @@ def gather_tables(graph: Any) -> None:
             code = graph.operatorCodes[operator.opcodeIndex]
             if max(code.builtinCode, code.deprecatedBuiltinCode) != LOOKUP:
                 continue
-            operator.opcodeIndex = _opcode(graph, GATHER)
+            operator.opcodeIndex = index_of(graph, GATHER)
             operator.inputs = np.asarray([operator.inputs[1], operator.inputs[0]], np.int32)
             operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
             operator.builtinOptions = schema.GatherOptionsT()
@@ -118,7 +120,7 @@ def _copied(graph: Any, tensor: int, position: int) -> int:
     lengths.type, lengths.buffer = schema.TensorType.INT32, _buffer(graph, np.frombuffer(shape.tobytes(), np.uint8))
     main.tensors += [target, lengths]
     operator = schema.OperatorT()
-    operator.opcodeIndex = _opcode(graph, RESHAPE)
+    operator.opcodeIndex = index_of(graph, RESHAPE)
     operator.inputs = np.asarray([tensor, len(main.tensors) - 1], np.int32)
     operator.outputs = np.asarray([len(main.tensors) - 2], np.int32)
     operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
@@ -133,17 +135,6 @@ def _buffer(graph: Any, data: Any) -> int:
     buffer.data = data
     graph.buffers.append(buffer)
     return len(graph.buffers) - 1
-
-
-def _opcode(graph: Any, wanted: int) -> int:
-    for index, code in enumerate(graph.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == wanted:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = wanted
-    code.version = 1
-    graph.operatorCodes.append(code)
-    return len(graph.operatorCodes) - 1
 
 
 def _point(entries: Any, before: list[int], after: list[int]) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from edgerig.build.tflite_codes import builtin, index_of
+
 FLOAT16, FLOAT32 = schema.TensorType.FLOAT16, schema.TensorType.FLOAT32
 CASTING = (schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.CAST)
 NAMES = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
@@ -82,7 +84,7 @@ def _drop_casts(graph: Any, subgraph: Any) -> None:
     kept = []
     for operator in subgraph.operators:
         operator.inputs = np.asarray([instead.get(int(i), int(i)) for i in operator.inputs], np.int32)
-        if _code(graph, operator) in CASTING and types[operator.inputs[0]] == types[operator.outputs[0]] == FLOAT32:
+        if builtin(graph, operator) in CASTING and types[operator.inputs[0]] == types[operator.outputs[0]] == FLOAT32:
             if int(operator.outputs[0]) not in outputs:
                 instead[int(operator.outputs[0])] = int(operator.inputs[0])
                 continue
@@ -93,24 +95,7 @@ def _drop_casts(graph: Any, subgraph: Any) -> None:
 
 def _as_cast(graph: Any, operator: Any) -> None:
     """LiteRT's DEQUANTIZE takes no float32; its CAST does, and copies it."""
-    operator.opcodeIndex = _opcode(graph, schema.BuiltinOperator.CAST)
+    operator.opcodeIndex = index_of(graph, schema.BuiltinOperator.CAST)
     operator.builtinOptionsType = schema.BuiltinOptions.CastOptions
     operator.builtinOptions = schema.CastOptionsT()
     operator.builtinOptions.inDataType = operator.builtinOptions.outDataType = FLOAT32
-
-
-def _code(graph: Any, operator: Any) -> int:
-    """Codes up to 127 stand in the old field, later ones in the new (schema.fbs, OperatorCode)."""
-    code = graph.operatorCodes[operator.opcodeIndex]
-    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
-
-
-def _opcode(graph: Any, wanted: int) -> int:
-    for index, code in enumerate(graph.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == wanted:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = wanted
-    code.version = 1
-    graph.operatorCodes.append(code)
-    return len(graph.operatorCodes) - 1
