@@ -11,6 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from edgerig.build.datasets.index_bounds import Gather, Moved, Step
 from edgerig.build.source import SourceModel
+from edgerig.build.tflite_codes import builtin
 
 MOVING = frozenset(
     {"CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "BROADCAST_TO", "TILE"}
@@ -31,8 +32,7 @@ def steps(model: SourceModel) -> list[Step]:
 
 
 def _steps(graph: Any, subgraph: Any, operator: Any, names: dict[int, str]) -> Iterator[Step]:
-    code = graph.operatorCodes[operator.opcodeIndex]
-    kind = _CODES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "")
+    kind = _CODES.get(builtin(graph, operator), "")
     inputs = [int(index) for index in operator.inputs]
     shapes = [() if i < 0 or subgraph.tensors[i].shape is None else tuple(subgraph.tensors[i].shape) for i in inputs]
     if kind == "GATHER" and shapes[0]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgerig.build.tflite_codes import index_of
+from edgerig.build.tflite_codes import builtin, index_of
 
 RESHAPE = schema.BuiltinOperator.RESHAPE
 SHAPE = schema.BuiltinOperator.SHAPE
@@ -74,8 +74,7 @@ def gather_tables(graph: Any) -> None:
     integer output, which it has not of the former (schema.fbs: its inputs are indices and table)."""
     for subgraph in graph.subgraphs:
         for operator in subgraph.operators:
-            code = graph.operatorCodes[operator.opcodeIndex]
-            if max(code.builtinCode, code.deprecatedBuiltinCode) != LOOKUP:
+            if builtin(graph, operator) != LOOKUP:
                 continue
             operator.opcodeIndex = index_of(graph, GATHER)
             operator.inputs = np.asarray([operator.inputs[1], operator.inputs[0]], np.int32)
@@ -93,9 +92,8 @@ def fix_shapes(graph: Any) -> None:
             tensor.shapeSignature = None
     kept = []
     for operator in main.operators:
-        code = graph.operatorCodes[operator.opcodeIndex]
         read = main.tensors[operator.inputs[0]] if len(operator.inputs) else None
-        if max(code.builtinCode, code.deprecatedBuiltinCode) != SHAPE or read is None or not _known(read):
+        if builtin(graph, operator) != SHAPE or read is None or not _known(read):
             kept.append(operator)
             continue
         given = main.tensors[operator.outputs[0]]

@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from edgerig.build.formats import converting
+from edgerig.build.tflite_codes import builtin
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ def walk(graph: Any) -> Iterator[Operator]:
     """Every operator of every subgraph, in the order they run."""
     for number, subgraph in enumerate(graph.subgraphs):
         for index, operator in enumerate(subgraph.operators):
-            code = graph.operatorCodes[operator.opcodeIndex]
-            # Codes up to 127 stand in the old field, later ones in the new (schema.fbs, OperatorCode).
-            name = OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            name = OPERATORS[builtin(graph, operator)]
             inputs = tuple(int(i) for i in operator.inputs if i >= 0)
             yield Operator(number, index, name, inputs, tuple(int(i) for i in operator.outputs if i >= 0))
 
