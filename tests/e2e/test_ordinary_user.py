@@ -33,7 +33,8 @@ def home() -> Iterator[Path]:
             shutil.copy(pointer, cache / "bundles")
         for kind in ("artifact", "data", "reference", "native"):
             if (cache_root() / kind).is_dir():
-                shutil.copytree(cache_root() / kind, cache / kind, ignore=shutil.ignore_patterns(".*"))
+                # A laid-out runner links to its environment's libraries, and that environment may be gone by now.
+                shutil.copytree(cache_root() / kind, cache / kind, symlinks=True, ignore=shutil.ignore_patterns(".*"))
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder], check=True)
         yield Path(folder)
