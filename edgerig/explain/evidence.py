@@ -80,8 +80,8 @@ def unit(cell: CellResult) -> str:
 
 
 def ratio(cell: CellResult, other: CellResult) -> float | None:
-    """The cell's cost over the other's, told apart (`SAME`, and by the medians' intervals) or 1.0; None where one of
-    them has none."""
+    """The cell's cost over the other's; 1.0 where they are not told apart, as in `decide/decision.py`; None where one
+    of them has none."""
     ours, theirs = cost(cell), cost(other)
     if ours is None or not theirs:
         return None
@@ -90,6 +90,6 @@ def ratio(cell: CellResult, other: CellResult) -> float | None:
         return 1.0
     if not cell.emulated:
         one, two = median_interval(cell), median_interval(other)
-        if one is None or two is None or (one[0] <= two[1] and two[0] <= one[1]):
+        if one is not None and two is not None and one[0] <= two[1] and two[0] <= one[1]:
             return 1.0
     return found

@@ -10,10 +10,9 @@ from edgerig.results import Profile
 LEAST = 0.05
 """Of the inference: less explains nothing."""
 _WHOSE = {"tflite": "LiteRT's own kernels", "executorch": "ExecuTorch's portable kernels"}
-_ATTEMPT = {
-    "tflite": "a recipe that XNNPACK takes these operators in: int8-static where they are weights' products, else fp32",
-    "executorch": "keep the layers around them in float, or rewrite them with operators that XNNPACK has",
-}
+_DYNAMIC = "int8-static, whose convolutions and products XNNPACK takes"
+_STATIC = "int8-dynamic, which leaves activations and all operators without weights in float"
+_FLOAT = "write them with operators that XNNPACK has"
 
 
 def beside_the_delegate(evidence: Evidence) -> Reason | None:
@@ -44,7 +43,13 @@ def _profiled(evidence: Evidence, whose: str) -> Reason | None:
     if evidence.both_profiled:
         beside = sum(each.share for each in evidence.twin.profile.operators if each.fallback) if evidence.twin else 0
         text += f"; in fp32 they take {numbers.percent(beside)}" if beside else "; in fp32 the delegate takes them all"
-    return Reason("fallback", text, _ATTEMPT[evidence.cell.format], share)
+    return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
+
+
+def _attempt(recipe: str) -> str:
+    if recipe.startswith("int8-dynamic"):
+        return _DYNAMIC
+    return _STATIC if recipe.startswith("int") else _FLOAT
 
 
 def _value(profile: Profile) -> float:
