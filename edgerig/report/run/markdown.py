@@ -14,7 +14,7 @@ from edgerig.figures import numbers
 from edgerig.figures.column import Column
 from edgerig.printable import printable
 from edgerig.report.markdown_text import table, text
-from edgerig.report.run import groups, method, outputs, view
+from edgerig.report.run import classes, groups, method, outputs, view
 from edgerig.report.run.columns import columns
 from edgerig.results import CellResult, Results, order, wording
 
@@ -27,15 +27,17 @@ def render(results: Results) -> bytes:
     cells = order.ordered(results)
     allowed = budget.budget_of(results)
     shown = columns(cells)
+    decided = decision.decisions(results, allowed)
     blocks = [
         f"# edgerig report: {text(results.run.id)}",
         *_what_ran(results),
         "## What to ship",
         f"Budget: {text(budget.said(allowed))}.",
-        _bullets(_headline(decided) for decided in decision.decisions(results, allowed)),
+        _bullets(map(_headline, decided)),
         *_frameworks(frameworks.frameworks(results, allowed)),
         *(block for device in order.by_device(results).items() for block in _device(results, shown, *device)),
         *_outputs(cells),
+        *_classes(results, cells, decided),
         *_not_ok(cells),
         *_trust(cells),
         "## Models",
@@ -119,6 +121,24 @@ def _outputs(cells: Sequence[CellResult]) -> list[str]:
     left = len(rows) - len(shown)
     more = [f"and {left:,} more: see results.json"] if left else []
     return ["## Outputs against the source", table(outputs.HEADER, shown, outputs.NUMERIC), *more]
+
+
+def _classes(results: Results, cells: Sequence[CellResult], decided: Sequence[Decision]) -> list[str]:
+    """Of the variants that are to ship, or of the first: which classes are taken for which."""
+    found = classes.tables(results, cells, decided)
+    shown = [each for each in found if each.pick] or found[:1]
+    if not shown:
+        return []
+    rows = [
+        [text(each.cell), text(row.name), f"{row.support:,}", row.recall, row.interval, text(row.taken_for or "–")]
+        for each in shown
+        for row in each.rows
+    ]
+    header = ["cell", "class", "samples", "recall", "95 % interval", "taken for"]
+    left = sum(each.hidden for each in shown)
+    more = [f"{left:,} more classes: see results.json"] if left else []
+    numeric = [False, False, True, True, True, False]
+    return ["## What is taken for what", table(header, rows, numeric), *more]
 
 
 def _not_ok(every: Sequence[CellResult]) -> list[str]:
