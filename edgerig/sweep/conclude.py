@@ -78,6 +78,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             before=outcome.device,
             after=outcome.after,
             alone=core,
+            precision=run.file.plan.sweep.run.precision,
         )
         found = measured(ran)
         known["coverage"] = _coverage(cell, prepared, run.file.plan.sweep.recipe)
