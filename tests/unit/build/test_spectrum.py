@@ -1,0 +1,63 @@
+"""Which operators make a spectrogram of sound, and which only look like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgerig.build.formats.spectrum import Step, front_end
+
+
+def chain(*operators: str) -> list[Step]:
+    """Each operator reads what the one before it gives, "squared" multiplies that by itself."""
+    steps = []
+    for index, operator in enumerate(operators):
+        read = (index,) if operator != "squared" else (index, index)
+        steps.append(Step("Mul" if operator == "squared" else operator, read, (index + 1,)))
+    return steps
+
+
+@pytest.mark.parametrize(
+    "operators",
+    [
+        ("Pad", "Conv", "Slice", "Pow", "Add", "Sqrt"),
+        ("Conv", "Abs", "MatMul", "Clip", "Log"),
+        ("Conv", "squared", "ReduceSum", "Sqrt", "Log"),
+        ("CONV_2D", "SQUARE", "SUM", "SQRT", "ADD", "LOG"),
+        ("MIRROR_PAD", "DEPTHWISE_CONV_2D", "squared", "BATCH_MATMUL", "MAXIMUM", "LOG"),
+        ("RFFT2D", "COMPLEX_ABS", "FULLY_CONNECTED", "LOG"),
+    ],
+)
+def test_everything_before_the_level_is_a_front_end_and_nothing_behind_it(operators: tuple[str, ...]) -> None:
+    behind = ("Conv", "Relu", "CONV_2D", "LOGISTIC")
+    assert front_end(chain(*operators, *behind)) == set(range(len(operators) - 1))
+
+
+@pytest.mark.parametrize(
+    "operators",
+    [
+        ("Conv", "Relu", "Pow", "Add", "Sqrt"),  # features a network has learnt
+        ("Conv", "Relu", "MatMul", "Softmax", "Log"),  # log-probabilities
+        ("Conv", "ReduceMean", "Sub", "Pow", "ReduceMean", "Add", "Sqrt", "Div"),  # a layer norm, written out
+        ("MatMul", "Pow", "ReduceSum", "Sqrt", "Div"),  # an embedding of length 1
+        ("Conv", "Log"),  # no power: what is read may be negative
+        ("Pow", "Add", "Sqrt"),  # nothing with weights
+        ("Conv", "squared", "Relu"),
+    ],
+)
+def test_what_has_learnt_something_before_or_no_power_is_none(operators: tuple[str, ...]) -> None:
+    assert front_end(chain(*operators)) == set()
+
+
+def test_both_parts_of_a_transform_belong_to_it_and_what_reads_the_sound_besides_does_not() -> None:
+    steps = [
+        Step("Conv", ("x", "basis"), ("both",)),
+        Step("Slice", ("both",), ("real",)),
+        Step("Slice", ("both",), ("imaginary",)),
+        Step("Mul", ("real", "real"), ("real2",)),
+        Step("Mul", ("imaginary", "imaginary"), ("imaginary2",)),
+        Step("Add", ("real2", "imaginary2"), ("power",)),
+        Step("Sqrt", ("power",), ("level",)),
+        Step("Conv", ("x", "weights"), ("beside",)),
+        Step("Mul", ("beside", "level"), ("gated",)),
+    ]
+    assert front_end(steps) == set(range(6))
