@@ -1,10 +1,10 @@
 """Where a network that takes sound makes a spectrogram of it: what 8 bits are too few for.
 
 A short-time Fourier transform or a filter bank is a linear operator, its power a sum of squares, and a logarithm or a
-root takes the level of that. Sound spans 80 dB and more, which a level shows; 8 bits of amplitude span 48 dB (6.02 dB a
-bit), 8 bits of power half of it, and what is below one step is silence to all that follows. Measured on speech and
-notes, with all of it in integers and with this in float: Silero VAD is off by 0.52 and 0.13, Basic Pitch by 0.50 and
-0.04 (relative error).
+root takes the level of that. Sound spans 80 dB and more, which a level shows; 8 bits of amplitude span 48 dB (6.02 dB
+per bit), 8 bits of power half of it, and what is below one step is silence to all that follows. Relative errors on
+speech and notes, with all of it in integers and with this in float: Silero VAD 0.74 and 0.1, openWakeWord's front end
+0.83 and 0.003, Basic Pitch 0.50 and 0.04.
 """
 
 from __future__ import annotations
@@ -53,17 +53,28 @@ class Step:
 
 def front_end(steps: Sequence[Step]) -> set[int]:
     """The indices of the operators that lie between the graph's inputs and a level, where there are only linear ones
-    and squares: a root of two squares' sum, or a logarithm of any, be it of such a root."""
+    and squares: a root of two squares' sum, or a logarithm of any, be it of such a root. A root is still as wide as the
+    sound: it and the layer that reads it belong to them."""
     writer = {name: index for index, step in enumerate(steps) for name in step.outputs}
     found: set[int] = set()
-    for level in steps:
+    for place, level in enumerate(steps):
         if level.kind not in (LOGARITHM, ROOT):
             continue
         before = _before(level, steps, writer)
         kinds = {steps[index].kind for index in before}
         allowed = PLAIN | SUMS | {ROOT} if level.kind == LOGARITHM else PLAIN
         if kinds <= allowed and kinds & PRODUCTS and kinds & SQUARES:
-            found |= before
+            found |= before | (_readers(place, steps) if level.kind == ROOT else set())
+    return found
+
+
+def _readers(root: int, steps: Sequence[Step]) -> set[int]:
+    """The root, what hands it on, and the layers that read it so."""
+    found, wide = {root}, set(steps[root].outputs)
+    for index, step in enumerate(steps):  # in the order they run
+        if wide & set(step.inputs) and step.kind in MOVES | PRODUCTS:
+            found.add(index)
+            wide |= set(step.outputs) if step.kind in MOVES else set()
     return found
 
 

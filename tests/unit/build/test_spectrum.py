@@ -19,17 +19,21 @@ def chain(*operators: str) -> list[Step]:
 @pytest.mark.parametrize(
     "operators",
     [
-        ("Pad", "Conv", "Slice", "Pow", "Add", "Sqrt"),
-        ("Conv", "Abs", "MatMul", "Clip", "Log"),
-        ("Conv", "squared", "ReduceSum", "Sqrt", "Log"),
-        ("CONV_2D", "SQUARE", "SUM", "SQRT", "ADD", "LOG"),
-        ("MIRROR_PAD", "DEPTHWISE_CONV_2D", "squared", "BATCH_MATMUL", "MAXIMUM", "LOG"),
-        ("RFFT2D", "COMPLEX_ABS", "FULLY_CONNECTED", "LOG"),
+        ("Conv", "Abs", "MatMul", "Clip"),
+        ("Conv", "squared", "ReduceSum", "Sqrt"),
+        ("CONV_2D", "SQUARE", "SUM", "SQRT", "ADD"),
+        ("MIRROR_PAD", "DEPTHWISE_CONV_2D", "squared", "BATCH_MATMUL", "MAXIMUM"),
+        ("RFFT2D", "COMPLEX_ABS", "FULLY_CONNECTED"),
     ],
 )
-def test_everything_before_the_level_is_a_front_end_and_nothing_behind_it(operators: tuple[str, ...]) -> None:
-    behind = ("Conv", "Relu", "CONV_2D", "LOGISTIC")
-    assert front_end(chain(*operators, *behind)) == set(range(len(operators) - 1))
+def test_everything_before_a_logarithm_is_a_front_end_and_nothing_behind_it(operators: tuple[str, ...]) -> None:
+    for logarithm, layer in (("Log", "Conv"), ("LOG", "CONV_2D")):
+        assert front_end(chain(*operators, logarithm, layer, "Relu")) == set(range(len(operators)))
+
+
+def test_a_root_and_the_layer_that_reads_it_are_of_the_front_end_too() -> None:
+    operators = ("Pad", "Conv", "Slice", "Pow", "Add", "Sqrt", "Transpose", "Conv")
+    assert front_end(chain(*operators, "Relu", "Conv")) == set(range(len(operators)))
 
 
 @pytest.mark.parametrize(
@@ -60,4 +64,4 @@ def test_both_parts_of_a_transform_belong_to_it_and_what_reads_the_sound_besides
         Step("Conv", ("x", "weights"), ("beside",)),
         Step("Mul", ("beside", "level"), ("gated",)),
     ]
-    assert front_end(steps) == set(range(6))
+    assert front_end(steps) == set(range(7))
