@@ -129,9 +129,18 @@ def _span(bound: tuple[float, float]) -> float:
 
 def _spectral(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """What makes a spectrogram of sound (`spectrum`)."""
-    nodes = model.graph.node
-    steps = [Step(node.op_type, tuple(node.input), tuple(node.output)) for node in nodes]
+    nodes, constants = model.graph.node, held(model)
+    steps = [
+        Step(node.op_type, tuple(node.input), tuple(node.output), _exponent(node, constants) if node.input else None)
+        for node in nodes
+    ]
     return [nodes[index] for index in sorted(front_end(steps))]
+
+
+def _exponent(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> float | None:
+    power = constants.get(node.input[1]) if node.op_type == "Pow" else None
+    value = None if power is None else numpy_helper.to_array(power)
+    return float(value.flat[0]) if value is not None and value.size == 1 else None
 
 
 def _after_outputs(model: onnx.ModelProto) -> list[onnx.NodeProto]:

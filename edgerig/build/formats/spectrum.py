@@ -30,7 +30,26 @@ MOVES = frozenset(
     | {"constant", "constantofshape", "shape"}
 )
 SQUARES = frozenset({"square", "pow", "abs", "complexabs"})
-PLAIN = PRODUCTS | MOVES | SQUARES | {"add", "sub", "mul", "neg", "div", "max", "min", "clip", "maximum", "minimum"}
+PLAIN = (
+    PRODUCTS
+    | MOVES
+    | SQUARES
+    | {
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "div",
+        "max",
+        "min",
+        "clip",
+        "maximum",
+        "minimum",
+        "reducemax",
+        "reducemin",
+        "reversev2",
+    }
+)
 """Nothing a network has learnt to decide by: no activation, no normalization, no mean."""
 SUMS = frozenset({"reducesum", "sum"})
 LOGARITHM, ROOT = "log", "sqrt"
@@ -43,11 +62,16 @@ class Step:
     operator: str
     inputs: tuple[Hashable, ...]
     outputs: tuple[Hashable, ...]
+    exponent: float | None = None
+    """Of a power, where it is a constant."""
 
     @property
     def kind(self) -> str:
-        """The operator's name as this module writes it; the product of a value and itself is its square."""
+        """The operator's name as this module writes it; the product of a value and itself is its square, a power below
+        a half narrows levels as a logarithm does."""
         kind = self.operator.replace("_", "").lower()
+        if kind == "pow" and self.exponent is not None and 0 < self.exponent <= 0.5:
+            return ROOT if self.exponent == 0.5 else LOGARITHM
         return "square" if kind == "mul" and len(set(self.inputs)) == 1 and len(self.inputs) > 1 else kind
 
 

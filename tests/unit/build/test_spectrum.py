@@ -52,6 +52,16 @@ def test_what_has_learnt_something_before_or_no_power_is_none(operators: tuple[s
     assert front_end(chain(*operators)) == set()
 
 
+def test_a_power_is_a_root_or_narrows_as_a_logarithm_does() -> None:
+    def steps(exponent: float | None) -> list[Step]:
+        before, behind = chain("Conv", "Abs", "MatMul"), Step("Conv", (4,), (5,))
+        return [*before, Step("Pow", (3,), (4,), exponent), behind]
+
+    assert front_end(steps(0.23)) == {0, 1, 2}
+    assert front_end(steps(0.5)) == {0, 1, 2, 3, 4}
+    assert front_end(steps(2.0)) == front_end(steps(None)) == set()
+
+
 def test_both_parts_of_a_transform_belong_to_it_and_what_reads_the_sound_besides_does_not() -> None:
     steps = [
         Step("Conv", ("x", "basis"), ("both",)),
