@@ -30,11 +30,13 @@ Operators = Annotated[int, Field(ge=0, le=10**9)]
 Text = Annotated[str, Field(max_length=4000), AfterValidator(printable)]
 
 
-class _Device(BaseModel):
+class Told(BaseModel):
+    """What a device says: fields that are not known here are left out."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class RawEngine(_Device):
+class RawEngine(Told):
     inputs: list[TensorRecord] = Field(max_length=64)
     outputs: list[TensorRecord] = Field(min_length=1, max_length=64)
     runtime: Text
@@ -62,7 +64,7 @@ class RawEngine(_Device):
         return self
 
 
-class RawMemory(_Device):
+class RawMemory(Told):
     peak_rss_bytes: Bytes | None = None
     runtime_rss_bytes: Bytes | None = None
     includes: Text = ""
@@ -72,7 +74,7 @@ class RawMemory(_Device):
 Count = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawInstructions(_Device):
+class RawInstructions(Told):
     """Of single inferences (`counts`) and of nothing, counted the same way (`empty`); see `ondevice/markers.py`."""
 
     counts: list[Count] = Field(default=[], max_length=1000)
@@ -80,7 +82,7 @@ class RawInstructions(_Device):
     reason: Text = ""
 
 
-class RawReading(_Device):
+class RawReading(Told):
     """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
@@ -93,7 +95,7 @@ class RawReading(_Device):
     throttled_bits: int | None = Field(default=None, ge=0, lt=2**32)
 
 
-class RawState(_Device):
+class RawState(Told):
     before: RawReading | None = None
     during: list[RawReading] = Field(default=[], max_length=1000)
     after: RawReading | None = None
@@ -105,7 +107,7 @@ Total = Annotated[int, Field(ge=0, le=10**18)]
 """Nanoseconds of all processors together."""
 
 
-class RawStretch(_Device):
+class RawStretch(Told):
     """The machine between two pauses of the timed loop; see `ondevice/contention.py`."""
 
     bursts: int = Field(ge=0, le=SAMPLES_LIMIT_BYTES // 8)
@@ -116,7 +118,7 @@ class RawStretch(_Device):
     chain_ns: Nanoseconds | None = None
 
 
-class RawContention(_Device):
+class RawContention(Told):
     bursts: int = Field(default=0, ge=0, le=SAMPLES_LIMIT_BYTES // 8)
     cpus: int = Field(default=1, ge=1, le=65536)
     threads: int = Field(default=0, ge=0, le=65536)
@@ -128,7 +130,7 @@ class RawContention(_Device):
 Microjoules = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawEnergy(_Device):
+class RawEnergy(Told):
     """What the device's sensor saw during the timed loop and while the device was idle; see `ondevice/energy.py`."""
 
     sensor: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
@@ -145,7 +147,7 @@ class RawEnergy(_Device):
     reason: Text = ""
 
 
-class RawControls(_Device):
+class RawControls(Told):
     """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
 
     clock_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
@@ -154,12 +156,12 @@ class RawControls(_Device):
     reason: Text = ""
 
 
-class RawError(_Device):
+class RawError(Told):
     type: Text
     message: Text
 
 
-class RawRun(_Device):
+class RawRun(Told):
     """`raw.json`, schema 1 (see `ondevice/job.py`)."""
 
     schema_: Literal[1] = Field(alias="schema")
@@ -188,7 +190,7 @@ class RawRun(_Device):
         return found
 
 
-class _FailedRun(_Device):
+class _FailedRun(Told):
     error: RawError
 
 
