@@ -36,7 +36,7 @@ min_seconds = 0.05
 min_runs = 5
 warmup_runs = 1
 attempts = 1
-limit = 8
+limit = 16
 """
 RECIPES = (AS_IS, *load_recipes())
 SAME = 1e-5

@@ -12,6 +12,7 @@ from edgerig.cli import completion, subcommands
 from edgerig.cli.flags import (
     Base,
     BaselineOption,
+    Cpus,
     Dataset,
     Device,
     EngineOption,
@@ -56,6 +57,7 @@ def sweep(
     device: Device = None,
     threads: Threads = None,
     processors: Processors = None,
+    cpus: Cpus = None,
     engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
@@ -82,6 +84,7 @@ def sweep(
         devices=device,
         threads=threads,
         processors=processors,
+        cpus=cpus,
         engine=engine_option,
         select=select,
         options=option,
@@ -114,6 +117,7 @@ def plan(
     device: Device = None,
     threads: Threads = None,
     processors: Processors = None,
+    cpus: Cpus = None,
     engine_option: EngineOption = None,
     select: Select = None,
 ) -> None:
@@ -131,6 +135,7 @@ def plan(
         devices=device,
         threads=threads,
         processors=processors,
+        cpus=cpus,
         engine=engine_option,
         select=select,
     )

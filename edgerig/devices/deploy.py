@@ -46,8 +46,8 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
     """Deploys the job's file, runs it over the inputs and leaves a checked raw run in the folder `job.into`.
 
     It gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each further
-    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Until their
-    median is known (`contention.settled`) they are timed again in `attempt-<k>`, `settings.attempts` times altogether.
+    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Until their median is known
+    (`contention.settled`) they are timed again in `attempt-<k>`, `settings.most_attempts` times altogether.
     The device is left without the job's folder and processes; where the link is gone, `device.left` has it for the next
     call.
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
@@ -98,6 +98,7 @@ def job_of(device: PosixDevice, job: CellJob) -> Job:
         threads=placement.threads,
         shapes=[list(shape) for shape in artifact.shapes],
         processors=list(placement.processors),
+        cluster=placement.cluster,
         fed=[each.model_dump(mode="json") for each in artifact.fed],
         resets=list(job.resets),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
@@ -166,10 +167,14 @@ class _Running:
         _fetch_timing(self.device, folder, self.process(folder, own), own)
 
     def attempts(self, size_bytes: int) -> None:
-        """Times the cell, whose file has so many bytes, again until its median is known (`contention.settled`)."""
+        """Times the cell, whose file has so many bytes, again until its median is known (`contention.settled`), or the
+        cap is reached: of attempts, or where a precision was asked for of seconds."""
         first, again = read_timing(self.into, self.job.cell), list[Raw]()
-        for number in range(2, self.settings.attempts + 1):
-            if contention.settled(contention.select(replace(first, again=tuple(again)), size_bytes)):
+        precision = self.settings.precision
+        for number in range(2, self.settings.most_attempts + 1):
+            if contention.settled(contention.select(replace(first, again=tuple(again)), size_bytes), precision):
+                return
+            if precision is not None and _seconds(first, *again) >= self.settings.max_seconds:
                 return
             name = attempt_name(number)
             try:
@@ -180,6 +185,11 @@ class _Running:
                 if (self.into / name).is_dir():
                     (self.into / name).rename(self.into / f"failed-{name}")
                 return
+
+
+def _seconds(*attempts: Raw) -> float:
+    """What all their samples took together."""
+    return sum(float(samples.sum()) for each in attempts for samples in each.processes_ns) / 1e9
 
 
 def _lengths(tensor: TensorRecord) -> tuple[int, ...]:

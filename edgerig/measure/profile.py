@@ -7,12 +7,12 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgerig.confined import Confined
 from edgerig.errors import UnparsableOutput, printable
 from edgerig.measure.operator_kinds import kind_of
-from edgerig.measure.raw import LONGEST_NS, Text, Told
+from edgerig.measure.raw import LONGEST_NS, Text
 from edgerig.npy import load_untrusted
 from edgerig.results import OperatorProfile, Profile
 from edgerig.results.profile import MOST_OPERATORS
@@ -32,7 +32,11 @@ NONSENSE = 2.0
 """And from here on shares say no more either: what is added is the same for operators of every length."""
 
 
-class RawOperator(Told):
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class RawOperator(_Told):
     name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
     layer: Annotated[str, Field(max_length=500), AfterValidator(printable)] = ""
     runner: Literal["xnnpack", "kernel", "ort", "portable"]
@@ -40,7 +44,7 @@ class RawOperator(Told):
     calls: float = Field(ge=0, le=1e9, allow_inf_nan=False)
 
 
-class RawProfile(Told):
+class RawProfile(_Told):
     """`profile.json`, schema 1 (see `ondevice/profiles/record.py`)."""
 
     schema_: Literal[1] = Field(alias="schema")

@@ -30,13 +30,11 @@ Operators = Annotated[int, Field(ge=0, le=10**9)]
 Text = Annotated[str, Field(max_length=4000), AfterValidator(printable)]
 
 
-class Told(BaseModel):
-    """What a device says: fields that are not known here are left out."""
-
+class _Device(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class RawEngine(Told):
+class RawEngine(_Device):
     inputs: list[TensorRecord] = Field(max_length=64)
     outputs: list[TensorRecord] = Field(min_length=1, max_length=64)
     runtime: Text
@@ -64,7 +62,7 @@ class RawEngine(Told):
         return self
 
 
-class RawMemory(Told):
+class RawMemory(_Device):
     peak_rss_bytes: Bytes | None = None
     runtime_rss_bytes: Bytes | None = None
     includes: Text = ""
@@ -74,7 +72,7 @@ class RawMemory(Told):
 Count = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawInstructions(Told):
+class RawInstructions(_Device):
     """Of single inferences (`counts`) and of nothing, counted the same way (`empty`); see `ondevice/markers.py`."""
 
     counts: list[Count] = Field(default=[], max_length=1000)
@@ -82,7 +80,34 @@ class RawInstructions(Told):
     reason: Text = ""
 
 
-class RawReading(Told):
+Processor = Annotated[int, Field(ge=0, le=65535)]
+
+
+class RawMask(_Device):
+    name: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
+    threads: int = Field(ge=1, le=65536)
+    processors: list[Processor] = Field(max_length=4096)
+
+
+class RawCluster(_Device):
+    processors: list[Processor] = Field(max_length=4096)
+    max_frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
+    capacity: int | None = Field(default=None, ge=0, le=10**6)
+
+
+class RawAffinity(_Device):
+    """The processors that were asked for and those in force; see `ondevice/affinity.py`."""
+
+    asked: list[Processor] = Field(default=[], max_length=4096)
+    cluster: Annotated[str, Field(max_length=20), AfterValidator(printable)] = ""
+    processors: list[Processor] = Field(default=[], max_length=4096)
+    masks: list[RawMask] = Field(default=[], max_length=64)
+    at_once: int | None = Field(default=None, ge=1, le=65536)
+    clusters: list[RawCluster] = Field(default=[], max_length=64)
+    reason: Text = ""
+
+
+class RawReading(_Device):
     """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
@@ -95,7 +120,7 @@ class RawReading(Told):
     throttled_bits: int | None = Field(default=None, ge=0, lt=2**32)
 
 
-class RawState(Told):
+class RawState(_Device):
     before: RawReading | None = None
     during: list[RawReading] = Field(default=[], max_length=1000)
     after: RawReading | None = None
@@ -107,7 +132,7 @@ Total = Annotated[int, Field(ge=0, le=10**18)]
 """Nanoseconds of all processors together."""
 
 
-class RawStretch(Told):
+class RawStretch(_Device):
     """The machine between two pauses of the timed loop; see `ondevice/contention.py`."""
 
     bursts: int = Field(ge=0, le=SAMPLES_LIMIT_BYTES // 8)
@@ -118,7 +143,7 @@ class RawStretch(Told):
     chain_ns: Nanoseconds | None = None
 
 
-class RawContention(Told):
+class RawContention(_Device):
     bursts: int = Field(default=0, ge=0, le=SAMPLES_LIMIT_BYTES // 8)
     cpus: int = Field(default=1, ge=1, le=65536)
     threads: int = Field(default=0, ge=0, le=65536)
@@ -130,7 +155,7 @@ class RawContention(Told):
 Microjoules = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawEnergy(Told):
+class RawEnergy(_Device):
     """What the device's sensor saw during the timed loop and while the device was idle; see `ondevice/energy.py`."""
 
     sensor: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
@@ -147,7 +172,7 @@ class RawEnergy(Told):
     reason: Text = ""
 
 
-class RawControls(Told):
+class RawControls(_Device):
     """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
 
     clock_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
@@ -156,12 +181,12 @@ class RawControls(Told):
     reason: Text = ""
 
 
-class RawError(Told):
+class RawError(_Device):
     type: Text
     message: Text
 
 
-class RawRun(Told):
+class RawRun(_Device):
     """`raw.json`, schema 1 (see `ondevice/job.py`)."""
 
     schema_: Literal[1] = Field(alias="schema")
@@ -176,6 +201,7 @@ class RawRun(Told):
     controls: RawControls = RawControls(reason="the runner timed none")
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
+    affinity: RawAffinity = RawAffinity(reason="the runner did not look")
     state: RawState = RawState(reason="the runner read no state")
     contention: RawContention = RawContention(reason="the runner did not watch for it")
     energy: RawEnergy = RawEnergy(reason="the runner measured none")
@@ -190,7 +216,7 @@ class RawRun(Told):
         return found
 
 
-class _FailedRun(Told):
+class _FailedRun(_Device):
     error: RawError
 
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, illegal, lifeline, markers, memory, processors, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, timing
+from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.energy import Meter
@@ -62,8 +63,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     """Runs the job; gives the raw run and writes its arrays into `folder`. Raises what the engine raises."""
     artifact = _artifact(job, folder)
     illegal.record_to(os.path.join(folder, illegal.FILE))
-    if job.processors:
-        processors.keep_to(job.processors)
+    affinity = Affinity(job.processors, job.cluster)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
     memory_found = _memory(job, artifact, inputs)
@@ -81,6 +81,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
+    held = affinity.to_json()  # while the runtime's threads are there
     description = replace(description, notes=engine.describe().notes)  # some are known after an inference
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
@@ -97,6 +98,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "controls": controls.to_json(),
         "memory": memory_found,
         "instructions": instructions,
+        "affinity": held,
         **seen,
         "python": platform.python_version(),
         "machine": platform.machine(),

@@ -1,7 +1,7 @@
 from unit.made_results import changed
 
-from edgerig.decide.decision import decisions
 from edgerig.decide.budget import budget_of
+from edgerig.decide.decision import decisions
 from edgerig.decide.worth_profiling import worth_profiling
 from edgerig.results import CellResult, Delegation, Results
 

@@ -17,6 +17,7 @@ JOB = {
     "threads": 1,
     "shapes": [],
     "processors": [],
+    "cluster": "",
     "inputs": ["input_0.npy"],
     "fed": [],
     "resets": [],

@@ -1,0 +1,56 @@
+"""Operators that the runtime's delegate (XNNPACK) does not take, and its own kernels compute."""
+
+from __future__ import annotations
+
+from edgerig.explain.evidence import Evidence
+from edgerig.explain.reason import Reason, joined, listed
+from edgerig.figures import numbers
+from edgerig.results import Profile
+
+LEAST = 0.05
+"""Of the inference: less explains nothing."""
+_WHOSE = {"tflite": "LiteRT's own kernels", "executorch": "ExecuTorch's portable kernels"}
+_DYNAMIC = "int8-static, whose convolutions and products XNNPACK takes"
+_STATIC = "int8-dynamic, which leaves activations and all operators without weights in float"
+_FLOAT = "write them with operators that XNNPACK has"
+
+
+def beside_the_delegate(evidence: Evidence) -> Reason | None:
+    """Where a runtime has a delegate. Of a twin that leaves as much to its own kernels it explains nothing."""
+    cell = evidence.cell
+    whose = _WHOSE.get(cell.format)
+    if whose is None:
+        return None
+    if evidence.profile.operators:
+        return _profiled(evidence, whose)
+    left = cell.delegation.undelegated
+    if not left or (evidence.twin is not None and evidence.twin.delegation.undelegated == left):
+        return None
+    text = (
+        f"{numbers.counted(len(left), 'operator')} of {cell.delegation.total or 'all'} run on {whose}: {joined(left)}; "
+        "their share is not known"
+    )
+    return Reason("fallback", text, f"edgerig profile {cell.id}")
+
+
+def _profiled(evidence: Evidence, whose: str) -> Reason | None:
+    left = [each for each in evidence.profile.operators if each.fallback]
+    share = sum(each.share for each in left)
+    before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
+    if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
+        return None
+    text = f"{numbers.counted(len(left), 'operator')} on {whose} take {numbers.percent(share)}: {listed(left)}"
+    if evidence.both_profiled:
+        beside = sum(each.share for each in evidence.twin.profile.operators if each.fallback) if evidence.twin else 0
+        text += f"; in fp32 they take {numbers.percent(beside)}" if beside else "; in fp32 the delegate takes them all"
+    return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
+
+
+def _attempt(recipe: str) -> str:
+    if recipe.startswith("int8-dynamic"):
+        return _DYNAMIC
+    return _STATIC if recipe.startswith("int") else _FLOAT
+
+
+def _value(profile: Profile) -> float:
+    return sum(each.value for each in profile.operators if each.fallback)
