@@ -109,8 +109,7 @@ def profile(job: Job, folder: str) -> None:
     """Writes what an inference is made of into `folder`, and measures nothing else."""
     artifact = _artifact(job, folder)
     illegal.record_to(os.path.join(folder, illegal.FILE))
-    if job.processors:
-        processors.keep_to(job.processors)
+    Affinity(job.processors, job.cluster)
     lifeline.hold()
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
     record.record(job, artifact, inputs, folder)

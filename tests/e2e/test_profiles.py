@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import QUICK, Edgerig, Ended
+from e2e.commands import QUICK, Edgerig, Ended
 
 pytestmark = pytest.mark.e2e
 

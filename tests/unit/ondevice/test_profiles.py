@@ -39,7 +39,7 @@ class Made:
 
 
 def job(**changes: Any) -> Job:
-    fields = {name: value for name, value in JOB.items() if name != "schema"}
+    fields: dict[str, Any] = {name: value for name, value in JOB.items() if name != "schema"}
     return Job(**fields | {"no_instructions": "nothing counts"} | changes)
 
 
