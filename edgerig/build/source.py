@@ -60,10 +60,11 @@ class SourceModel:
         """The spec as data and results have it: without what is fed back."""
         return self.spec if self.memory is None else self.memory.outside
 
-    def restart(self) -> None:
-        """Takes the state back to its beginning: `infer` goes on from wherever the last one left it."""
+    def restart(self, lengths: Sequence[int] | None = None) -> None:
+        """Takes the state back to its beginning: `infer` goes on from wherever the last one left it. Where samples are
+        steps of sequences, `lengths` are those of the sequences."""
         if self.memory is not None:
-            self.memory.restart()
+            self.memory.restart(lengths)
 
 
 def layout_of(tensors: tuple[TensorSpec, ...]) -> Layout:

@@ -58,11 +58,12 @@ def remembering(spec: ModelSpec, network: Network) -> Memory | None:
     return Memory(spec, fed, network) if fed else None
 
 
-def recorded(source: SourceModel, samples: Arrays) -> Arrays:
-    """The samples with the states the source has on them, from the beginning: what each of its inputs is fed."""
+def recorded(source: SourceModel, samples: Arrays, lengths: Sequence[int] | None = None) -> Arrays:
+    """The samples with the states the source has on them, from the beginning: what each of its inputs is fed. They may
+    be the steps of sequences of these `lengths`."""
     if source.memory is None or not source.memory.fed:
         return samples
-    source.restart()
+    source.restart(lengths)
     source.memory.kept = []
     try:
         source.infer(samples)

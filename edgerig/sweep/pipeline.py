@@ -33,7 +33,8 @@ from edgerig.errors import (
 )
 from edgerig.measure.cell import names_of
 from edgerig.measure.raw import attempts_of
-from edgerig.npy import HOST, load_arrays, stems
+from edgerig.measure.sequences import sequences_of
+from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
@@ -147,16 +148,18 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
+            lengths, limit = read_lengths(data, "input"), task.settings.limit
+            limit = sum(lengths[:limit]) if lengths is not None else limit
+            inputs = [array[:limit] for array in load_arrays(data, "input")]
             inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
-            anew = resets(task.model.stream, len(inputs[0]))
+            anew = resets(task.model.stream, len(inputs[0]), lengths)
             opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, device, anew))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        postprocess(task.model, into, task.settings.timeout_s)
+        postprocess(task.model, sequences_of(task.model.stream, lengths), into, task.settings.timeout_s)
         names = names_of(task.prepared.outputs, artifact)
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
