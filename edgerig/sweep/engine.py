@@ -78,11 +78,11 @@ def _place(device: Device) -> str:
 
 
 def run_profiles(
-    run: RunFolder, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
+    run: RunFolder, store: Store, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
 ) -> list[str]:
     """Looks into those of the cells that ran, on their devices, one after another; gives their ids. What was looked
     into is not once more unless `again`. Raises ResultsError, DeviceBusy, NotKept."""
-    found = profiling.tasks(run, cells)
+    found = profiling.tasks(run, cells, store.root)
     sessions = DeviceSessions(run.file.run.id, wait=wait)
     with run.journal():  # nobody else writes to the run meanwhile
         try:
@@ -170,7 +170,12 @@ class _Sweep:
                 )
         wanted = [cell for cell in cells if not cell.unsupported]
         self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
-        ended = [task for name, left in self.left.items() if not left for task in profiling.chosen(self.run, name)]
+        ended = [
+            task
+            for name, left in self.left.items()
+            if not left
+            for task in profiling.chosen(self.run, name, self.store.root)
+        ]
         if not wanted and not ended:
             return
         self.builds = self.plan.sweep.build.jobs or processors.available()
@@ -355,5 +360,5 @@ class _Sweep:
         for device, left in self.left.items():
             if outcome.cell in left:
                 left.remove(outcome.cell)
-                for task in [] if left else profiling.chosen(self.run, device):
+                for task in [] if left else profiling.chosen(self.run, device, self.store.root):
                     self._submit_profile(task)
