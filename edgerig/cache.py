@@ -22,11 +22,25 @@ from typing import IO
 
 import platformdirs
 
+from edgerig.errors import ConfigError
+
 
 def cache_root() -> Path:
     """`$EDGERIG_CACHE`, else the user's cache folder for edgerig."""
     override = os.environ.get("EDGERIG_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("edgerig"))
+
+
+@contextlib.contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """`folder` of the cache, made when needed; what the system refuses in there is a ConfigError that says so."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"cache folder {folder} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
+        ) from error
 
 
 def sync(path: Path) -> None:

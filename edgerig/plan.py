@@ -13,6 +13,7 @@ from edgerig.errors import ConfigError, NothingSelected
 from edgerig.spec import (
     AS_IS,
     CPU,
+    Cluster,
     DeviceSpec,
     FormatName,
     ModelSpec,
@@ -54,23 +55,26 @@ class Variant(Strict):
 class Placement(Strict):
     """Where a variant runs, and how its runtime is set up there.
 
-    `processors` are those it is held to, () all. `engine_options` are the engine's own where they are not the default.
+    `processors` are those it is held to, or those of a `cluster`, as the device's kernel tells them apart; without
+    either all. `engine_options` are the engine's own where they are not the default.
     """
 
     device: str
     threads: int
     accelerator: str = CPU
     processors: tuple[int, ...] = ()
+    cluster: Cluster = ""
     engine_options: dict[str, OptionValue] = Field(default={})
 
     @property
     def place(self) -> str:
-        """Such as `local/t1`, or `local/t2/p2-3/xnnpack=false`: what is the default is not named, so that an id means
-        the same in every run."""
+        """Such as `local/t1`, `local/t1/big` or `local/t2/p2-3/xnnpack=false`: what is the default is not named, so
+        that an id means the same in every run."""
         accelerator = [] if self.accelerator == CPU else [self.accelerator]
         processors = ["p" + "-".join(map(str, self.processors))] if self.processors else []
         options = [f"{name}={written(value)}" for name, value in self.engine_options.items()]
-        return "/".join([self.device, f"t{self.threads}", *accelerator, *processors, *options])
+        held = [self.cluster] if self.cluster else processors
+        return "/".join([self.device, f"t{self.threads}", *accelerator, *held, *options])
 
 
 class Cell(Placement, Variant):
@@ -226,11 +230,16 @@ def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Itera
     axes = sweep.engine.get(engine.name, {})
     options = [engine.chosen(dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
     known: set[str] = set()
-    for threads, accelerator, processors, chosen in itertools.product(
-        sweep.threads, sweep.accelerators, sweep.processors, options
+    for threads, accelerator, (cluster, processors), chosen in itertools.product(
+        sweep.threads, sweep.accelerators, sweep.holds, options
     ):
         placement = Placement(
-            device=device, threads=threads, accelerator=accelerator, processors=processors, engine_options=chosen
+            device=device,
+            threads=threads,
+            accelerator=accelerator,
+            processors=processors,
+            cluster=cluster,
+            engine_options=chosen,
         )
         if placement.place not in known:
             known.add(placement.place)

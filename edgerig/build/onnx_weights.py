@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgerig.errors import BuildError
+from edgerig.protobuf import BYTES, fields
 
 if TYPE_CHECKING:
     import onnx
@@ -24,7 +25,6 @@ LARGEST = 2**31 - 2**24
 PLAIN = re.compile(r"[A-Za-z0-9][\w.-]{0,120}", re.ASCII)
 """A name that a file has in the store and on a device as it is, unless it is of a kind that stands beside it there."""
 OURS = (".npy", ".json", ".pyz", ".log", ".onnx")
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL_GRAPH, _EXTERNAL, _KEY, _VALUE = 7, 13, 1, 2
 _TENSORS = {"graph": {5}, "attribute": {5, 10}, "sparse": {1, 2}}
 _INNER = {"graph": {1: "node", 15: "sparse"}, "node": {5: "attribute"}, "attribute": {6: "graph", 11: "graph"}}
@@ -36,7 +36,7 @@ def external_files(path: Path) -> list[str]:
     lies elsewhere than below that folder, where no runtime reads it."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            graphs = [(at, end) for field, at, end in _fields(content, 0, len(content)) if field == _MODEL_GRAPH]
+            graphs = [(at, end) for field, at, end in _inside(content, 0, len(content)) if field == _MODEL_GRAPH]
             found = {name for at, end in graphs for name in _locations(content, at, end, "graph")}
     except (OSError, ValueError) as error:
         raise BuildError(
@@ -108,7 +108,7 @@ def _renamed(path: Path, target: Path, told: dict[str, str]) -> None:
 
 
 def _locations(content: mmap.mmap, begin: int, end: int, message: str) -> Iterator[str]:
-    for field, at, stop in _fields(content, begin, end):
+    for field, at, stop in _inside(content, begin, end):
         if field in _TENSORS.get(message, ()):
             yield from _of_tensor(content, at, stop)
         elif inner := _INNER.get(message, {}).get(field):
@@ -116,41 +116,13 @@ def _locations(content: mmap.mmap, begin: int, end: int, message: str) -> Iterat
 
 
 def _of_tensor(content: mmap.mmap, begin: int, end: int) -> Iterator[str]:
-    for field, at, stop in _fields(content, begin, end):
+    for field, at, stop in _inside(content, begin, end):
         if field == _EXTERNAL:
-            entry = {each: content[a:b] for each, a, b in _fields(content, at, stop)}
+            entry = {each: content[a:b] for each, a, b in _inside(content, at, stop)}
             if entry.get(_KEY) == b"location":
                 yield entry.get(_VALUE, b"").decode("utf-8", "replace")
 
 
-def _fields(content: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, begin and end of each field that holds bytes (protobuf.dev, "Encoding"). Raises ValueError."""
-    while at < end:
-        tag, at = _varint(content, at, end)
-        wire, start = tag & 7, at
-        if wire == _VARINT:
-            _, at = _varint(content, at, end)
-        elif wire == _BYTES:
-            length, start = _varint(content, at, end)
-            at = start + length
-        elif wire in (_FIXED64, _FIXED32):
-            at += 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError("its fields are not Protocol Buffers'")
-        if at > end or not tag >> 3:
-            raise ValueError("it is cut off, or of another kind")
-        if wire == _BYTES:
-            yield tag >> 3, start, at
-
-
-def _varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("it is cut off, or of another kind")
+def _inside(content: mmap.mmap, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Number, begin and end of each field that holds bytes. Raises ValueError."""
+    return ((each.number, each.start, each.end) for each in fields(content, begin, end) if each.wire == BYTES)

@@ -20,8 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from edgerig.cache import sync, temporary_folder, used
-from edgerig.errors import ConfigError
+from edgerig.cache import sync, temporary_folder, usable, used
 
 ENTRY = "entry.json"
 Meta = TypeVar("Meta", bound=BaseModel)
@@ -53,13 +52,8 @@ def _hashed(path: Path, *_identity: int) -> str:
 class Store:
     def __init__(self, root: Path) -> None:
         """`root` is made when needed. Raises ConfigError when it cannot be."""
-        self.root = root
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"cache folder {root} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
-            ) from error
+        with usable(root):
+            self.root = root
 
     def find(self, kind: str, key: str) -> Path | None:
         """The entry's folder when it is complete and undamaged, else None."""

@@ -1,8 +1,7 @@
 """An ONNX model's IR version and opsets against an ONNX Runtime release, read from the file's outermost message.
 
 The file is a ModelProto (onnx.proto3): `ir_version` is field 1, `opset_import` field 8 with `domain` 1 and `version` 2,
-the graph's nodes name their own domain. Protocol Buffers' wire format is a sequence of tagged values (protobuf.dev,
-"Encoding"); weights are stepped over, and so are the graphs inside of nodes.
+the graph's nodes name their own domain. Weights are stepped over, and so are the graphs inside of nodes.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections.abc import Iterator
 from edgerig.check.flatbuffer import Buffer
 from edgerig.check.targets import Targets, Version, rows, shown
 from edgerig.check.verdicts import Broken, Finding, Verdict
+from edgerig.protobuf import BYTES, VARINT, Field, fields
 
 OPERATORS = "operators"
 _IR_VERSION, _GRAPH, _OPSET_IMPORT = 1, 7, 8
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _NODE, _NODE_DOMAIN = 1, 7  # of GraphProto, of NodeProto
 _FIELDS = 1_000_000
 """Fields of one file that are stepped over."""
@@ -73,12 +72,12 @@ def _read(content: Buffer) -> tuple[int, dict[str, int], set[str]]:
     opsets: dict[str, int] = {}
     used: set[str] = set()
     for field, wire, value, start, stop in _fields(content, 0, len(content), left):
-        if field == _IR_VERSION and wire == _VARINT:
+        if field == _IR_VERSION and wire == VARINT:
             ir_version = value
-        elif field == _GRAPH and wire == _BYTES:
+        elif field == _GRAPH and wire == BYTES:
             has_graph = True
             used |= _domains(content, start, stop, left)
-        elif field == _OPSET_IMPORT and wire == _BYTES:
+        elif field == _OPSET_IMPORT and wire == BYTES:
             domain, version = _opset(content, start, stop, left)
             opsets[domain] = version
     if not (ir_version and has_graph):
@@ -91,18 +90,18 @@ def _domains(content: Buffer, begin: int, end: int, left: list[int]) -> set[str]
     return {
         _text(content, start, stop)
         for field, wire, _, node, node_end in _fields(content, begin, end, left)
-        if field == _NODE and wire == _BYTES
+        if field == _NODE and wire == BYTES
         for field, wire, _, start, stop in _fields(content, node, node_end, left)
-        if field == _NODE_DOMAIN and wire == _BYTES
+        if field == _NODE_DOMAIN and wire == BYTES
     }
 
 
 def _opset(content: Buffer, begin: int, end: int, left: list[int]) -> tuple[str, int]:
     domain, version = "", 0
     for field, wire, value, start, stop in _fields(content, begin, end, left):
-        if field == 1 and wire == _BYTES:
+        if field == 1 and wire == BYTES:
             domain = _text(content, start, stop)
-        elif field == 2 and wire == _VARINT:
+        elif field == 2 and wire == VARINT:
             version = value
     return domain, version
 
@@ -112,38 +111,13 @@ def _text(content: Buffer, start: int, stop: int) -> str:
     return bytes(content[start : min(stop, start + 200)]).decode("utf-8", "replace")
 
 
-def _fields(content: Buffer, at: int, end: int, left: list[int]) -> Iterator[tuple[int, int, int, int, int]]:
-    """Field number, wire type, a varint's value (else 0), and where the bytes of others begin and end; `left` counts
-    down over the whole file. Raises Broken."""
-    while at < end:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Broken(f"has over {_FIELDS:,} fields")
-        tag, at = _varint(content, at, end)
-        field, wire, value, start = tag >> 3, tag & 7, 0, at
-        if wire == _VARINT:
-            value, at = _varint(content, at, end)
-        elif wire == _BYTES:
-            length, start = _varint(content, at, end)
-            at = start + length
-        elif wire in (_FIXED64, _FIXED32):
-            at += 8 if wire == _FIXED64 else 4
-        else:
-            raise Broken("is no ONNX model: its fields are not Protocol Buffers'")
-        if at > end or not field:
-            raise Broken("is no ONNX model, or is cut off: a field ends behind the file")
-        yield field, wire, value, start, at
-
-
-def _varint(content: Buffer, at: int, end: int) -> tuple[int, int]:
-    """The number at `at`, and what follows it. Raises Broken."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            raise Broken("is no ONNX model, or is cut off: a number ends behind the file")
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise Broken("is no ONNX model: a number has over ten bytes")
+def _fields(content: Buffer, at: int, end: int, left: list[int]) -> Iterator[Field]:
+    """`left` counts down over the whole file. Raises Broken."""
+    try:
+        for field in fields(content, at, end):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Broken(f"has over {_FIELDS:,} fields")
+            yield field
+    except ValueError as error:
+        raise Broken(f"is no ONNX model: {error}") from error

@@ -12,6 +12,7 @@ from edgerig.cli import completion, subcommands
 from edgerig.cli.flags import (
     Base,
     BaselineOption,
+    Cpus,
     Dataset,
     Device,
     EngineOption,
@@ -56,6 +57,7 @@ def sweep(
     device: Device = None,
     threads: Threads = None,
     processors: Processors = None,
+    cpus: Cpus = None,
     engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
@@ -82,6 +84,7 @@ def sweep(
         devices=device,
         threads=threads,
         processors=processors,
+        cpus=cpus,
         engine=engine_option,
         select=select,
         options=option,
@@ -114,6 +117,7 @@ def plan(
     device: Device = None,
     threads: Threads = None,
     processors: Processors = None,
+    cpus: Cpus = None,
     engine_option: EngineOption = None,
     select: Select = None,
 ) -> None:
@@ -131,6 +135,7 @@ def plan(
         devices=device,
         threads=threads,
         processors=processors,
+        cpus=cpus,
         engine=engine_option,
         select=select,
     )
@@ -179,6 +184,27 @@ def show(
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
+
+
+@app.command()
+def profile(
+    run: Run,
+    cells: Annotated[
+        list[str] | None, typer.Argument(help="Only cells whose id matches one of these globs.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Only this device's.", autocompletion=completion.devices)
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also cells that have a profile.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Look into the inferences of a run's cells, operator by operator, on their devices; writes its reports anew.
+
+    Exit code 0, or 1 when one of the cells has no profile: the reason is said.
+    """
+    from edgerig.cli import profile as profiling
+
+    profiling.profile(run, cells or [], device, again=again, as_json=json)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +41,10 @@ Threads = Annotated[list[int] | None, typer.Option("--threads", help="Threads of
 Processors = Annotated[
     list[str] | None,
     typer.Option("--processors", help="Those a runner is held to, as 2,3 or 0-3, or all; again: one list more."),
+]
+Cpus = Annotated[
+    list[str] | None,
+    typer.Option("--cpus", help="The same as big, little, all or 0,1; again: one more to try."),
 ]
 EngineOption = Annotated[
     list[str] | None, typer.Option("--engine-option", help="ENGINE.KEY=VALUE, as litert.xnnpack=false.")
@@ -130,14 +133,12 @@ def _parts(pair: str, flag: str, form: str, example: str) -> tuple[str, str, str
 
 def _processors(text: str) -> list[int]:
     """Numbers and ranges as `taskset --cpu-list` takes them (taskset(1)), [] for "all". Raises ConfigError."""
-    found: list[int] = []
-    for part in [] if text == "all" else text.split(","):
-        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
-        numbers = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
-        if not numbers:
-            raise _error(f"--processors {text!r} is no list of processors", "such as 2,3 or 0-3, or all")
-        found += numbers
-    return found
+    from edgerig.spec.cpus import ALL, numbers  # imports pydantic
+
+    try:
+        return [] if text == ALL else numbers(text)
+    except ValueError:
+        raise _error(f"--processors {text!r} is no list of processors", "such as 2,3 or 0-3, or all") from None
 
 
 def _error(message: str, hint: str) -> ConfigError:

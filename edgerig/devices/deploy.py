@@ -46,25 +46,17 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
     """Deploys the job's file, runs it over the inputs and leaves a checked raw run in the folder `job.into`.
 
     It gets `job.json`, `runner.log`, `raw.json`, `samples.npy`, `bursts.npy` and `output_<i>.npy`, and for each further
-    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Until their
-    median is known (`contention.settled`) they are timed again in `attempt-<k>`, `settings.attempts` times altogether.
+    process of `settings.repeats` a folder `repeat-<k>` with its own, without outputs. Until their median is known
+    (`contention.settled`) they are timed again in `attempt-<k>`, `settings.most_attempts` times altogether.
     The device is left without the job's folder and processes; where the link is gone, `device.left` has it for the next
     call.
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     job.into.mkdir(parents=True, exist_ok=True)
-    asked = _asked(device, job)
-    _write_job(asked, job.into)
-    with _folder(device) as remote:
-        with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
-            write_runner(Path(temporary) / "runner.pyz", asked.engine)
-            for name, array in zip(asked.inputs, job.inputs, strict=True):
-                npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
-            for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
-                device.transport.push(local, f"{remote}/{local.name}")
-        device.transport.push(job.file, f"{remote}/{job.artifact.file}")
-        for other in job.artifact.beside:
-            device.transport.push(job.file.with_name(other.name), f"{remote}/{other.name}")
+    asked = job_of(device, job)
+    write_job(asked, job.into)
+    with job_folder(device) as remote:
+        push(device, job, asked, job.into, remote)
         run = _Running(device, asked, remote, job.settings, job.into, job.before)
         raw = run.process(remote, job.into)
         _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
@@ -73,7 +65,21 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
         run.attempts(job.artifact.size_bytes)
 
 
-def _asked(device: PosixDevice, job: CellJob) -> Job:
+def push(device: PosixDevice, job: CellJob, asked: Job, own: Path, remote: str) -> None:
+    """Everything the runner needs into the device's folder `remote`; `own` has the job as it is asked. Raises
+    DeviceError."""
+    with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
+        write_runner(Path(temporary) / "runner.pyz", asked.engine)
+        for name, array in zip(asked.inputs, job.inputs, strict=True):
+            npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
+        for local in [own / "job.json", *sorted(Path(temporary).iterdir())]:
+            device.transport.push(local, f"{remote}/{local.name}")
+    device.transport.push(job.file, f"{remote}/{job.artifact.file}")
+    for other in job.artifact.beside:
+        device.transport.push(job.file.with_name(other.name), f"{remote}/{other.name}")
+
+
+def job_of(device: PosixDevice, job: CellJob) -> Job:
     """What the runner is told of the job. Raises RunError when nothing of the device's can run it."""
     artifact, placement, share = job.artifact, job.placement, job.settings.share()
     engine = load_engines()[artifact.engine]
@@ -92,6 +98,7 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
         threads=placement.threads,
         shapes=[list(shape) for shape in artifact.shapes],
         processors=list(placement.processors),
+        cluster=placement.cluster,
         fed=[each.model_dump(mode="json") for each in artifact.fed],
         resets=list(job.resets),
         inputs=[f"input_{index}.npy" for index in range(len(job.inputs))],
@@ -102,6 +109,10 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
         no_instructions=NOT_COUNTED if device.no_instructions is None else device.no_instructions,
         no_state=device.no_state,
         timing_only=False,
+        profile=False,
+        profiler=engine.profiler,
+        clock="",
+        no_clock="",
     )
 
 
@@ -138,7 +149,7 @@ class _Running:
         own, folder = self.into / name, f"{self.remote}/{name}"
         up = "../" * len(Path(name).parts)
         own.mkdir(exist_ok=True)
-        _write_job(
+        write_job(
             replace(
                 self.job,
                 artifact=f"{up}{self.job.artifact}",
@@ -156,10 +167,14 @@ class _Running:
         _fetch_timing(self.device, folder, self.process(folder, own), own)
 
     def attempts(self, size_bytes: int) -> None:
-        """Times the cell, whose file has so many bytes, again until its median is known (`contention.settled`)."""
+        """Times the cell, whose file has so many bytes, again until its median is known (`contention.settled`), or the
+        cap is reached: of attempts, or where a precision was asked for of seconds."""
         first, again = read_timing(self.into, self.job.cell), list[Raw]()
-        for number in range(2, self.settings.attempts + 1):
-            if contention.settled(contention.select(replace(first, again=tuple(again)), size_bytes)):
+        precision = self.settings.precision
+        for number in range(2, self.settings.most_attempts + 1):
+            if contention.settled(contention.select(replace(first, again=tuple(again)), size_bytes), precision):
+                return
+            if precision is not None and _seconds(first, *again) >= self.settings.max_seconds:
                 return
             name = attempt_name(number)
             try:
@@ -172,12 +187,17 @@ class _Running:
                 return
 
 
+def _seconds(*attempts: Raw) -> float:
+    """What all their samples took together."""
+    return sum(float(samples.sum()) for each in attempts for samples in each.processes_ns) / 1e9
+
+
 def _lengths(tensor: TensorRecord) -> tuple[int, ...]:
     """The axes of a tensor; of one whose lengths the data decides their number alone, which other data share."""
     return (-1,) * len(tensor.shape) if -1 in tensor.shape else tensor.shape
 
 
-def _write_job(job: Job, into: Path) -> None:
+def write_job(job: Job, into: Path) -> None:
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
 
 
@@ -189,7 +209,7 @@ def _fetch_timing(device: PosixDevice, folder: str, raw: RawRun, into: Path) -> 
 
 
 @contextlib.contextmanager
-def _folder(device: PosixDevice) -> Iterator[str]:
+def job_folder(device: PosixDevice) -> Iterator[str]:
     """A fresh folder in the device's workdir, removed at the end whatever happened, or else before the next one."""
     for left in list(device.left):
         _end(device, left)

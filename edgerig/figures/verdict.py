@@ -47,17 +47,21 @@ VERDICTS: dict[str, VerdictKind] = {
         "its median over several processes is known to ±2 %",
         rank=0, timed=True, settled=True, doubt="", gravity=0, against_latency=False, tagged=False,
     ),
-    "noisy": VerdictKind("it is not", rank=5, timed=True, gravity=15),
+    "noisy": VerdictKind("it is not", rank=6, timed=True, gravity=15),
     "contended": VerdictKind(
         "other processes took the processor or worked beside it, it shows in the samples, and too few were left alone; "
         "such a cell is not ranked",
-        rank=6, ranked=False, gravity=40,
+        rank=8, ranked=False, gravity=40,
     ),
     "fallback": VerdictKind(
         "operators ran outside the fast backend, or with another thread count than was asked for",
         rank=2, timed=True, settled=True, doubt="caution", gravity=35,
     ),
     "throttled": VerdictKind("the device held its processor back meanwhile", rank=4, gravity=20),
+    "drifting": VerdictKind(
+        "what was timed changed in one direction meanwhile, so that its median is no level", rank=5, gravity=18
+    ),
+    "too-short": VerdictKind("neither enough samples nor time to know its median by", rank=7, gravity=16),
     "emulated": VerdictKind(
         "not a latency to compare at all", rank=3, doubt="", gravity=10, against_latency=False, tagged=False
     ),
@@ -67,7 +71,7 @@ VERDICTS: dict[str, VerdictKind] = {
     ),
     "wrong": VerdictKind(
         "the device computes something else than the file did when it was built; such a cell is never recommended",
-        rank=7, sound=False, doubt="", gravity=100,
+        rank=9, sound=False, doubt="", gravity=100,
     ),
 }  # fmt: skip
 """By label, in the order they are explained in."""

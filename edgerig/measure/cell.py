@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from edgerig.measure import contention
+from edgerig.measure import contention, drift
+from edgerig.measure.affinity import affinity
 from edgerig.measure.answers import Answers
 from edgerig.measure.confusion import confusion
 from edgerig.measure.cost import instructions
@@ -17,7 +18,7 @@ from edgerig.measure.energy import energy
 from edgerig.measure.error import Outputs
 from edgerig.measure.kernels import FLOAT, HALF, INTEGER, compare_kernels
 from edgerig.measure.labels import classes_of, set_of
-from edgerig.measure.latency import summarize
+from edgerig.measure.latency import MEDIAN_TOLERANCE, summarize
 from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, chosen, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
@@ -27,6 +28,7 @@ from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
 from edgerig.results import (
     Accuracy,
+    Affinity,
     Artifact,
     CellState,
     Confusion,
@@ -56,6 +58,7 @@ class CellRun:
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
     the device around the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
+    `precision` is `RunSettings.precision`.
     """
 
     cell: Cell
@@ -74,6 +77,7 @@ class CellRun:
     before: DeviceRecord | None = None
     after: DeviceRecord | None = None
     alone: float | None = None
+    precision: float | None = None
     sequences: Sequences | None = None
     """What of a sample's steps is judged, where samples are sequences."""
 
@@ -118,6 +122,7 @@ class Measured:
     stages: Stages
     verdict: Verdict
     state: CellState
+    affinity: Affinity
     engine: Engine
     signature: str
 
@@ -131,7 +136,8 @@ def measured(ran: CellRun) -> Measured:
     delegation = _delegation(artifact, raw)
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
     controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
-    latency = latency.model_copy(update={"contention": timed.contention, "controls": controls})
+    beside: dict[str, object] = {"contention": timed.contention, "controls": controls}
+    latency = latency.model_copy(update=beside | _stopped(ran, latency))
     metrics = _metrics(ran)
     return Measured(
         size_bytes=artifact.size_bytes,
@@ -148,14 +154,24 @@ def measured(ran: CellRun) -> Measured:
         cost=instructions(run.instructions),
         energy=energy(timed.attempt.energies, timed.contention),
         stages=_stages(ran),
-        verdict=judge(_seen(ran, state, delegation, latency)),
+        verdict=judge(_seen(ran, state, delegation, latency, timed)),
         state=state,
+        affinity=affinity(again.affinity),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
 
 
-def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Latency) -> Seen:
+def _stopped(ran: CellRun, latency: Latency) -> dict[str, object]:
+    """Why no more was timed, of what was timed for its time."""
+    if ran.cell.emulated:
+        return {}
+    wanted = ran.precision or MEDIAN_TOLERANCE
+    precise = latency.interval is not None and latency.interval.half_width <= wanted
+    return {"stopped": "precise" if precise else "cap", "precision": wanted}
+
+
+def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Latency, timed: contention.Timed) -> Seen:
     artifact, raw = ran.artifact, ran.raw
     return Seen(
         emulated=ran.cell.emulated,
@@ -166,6 +182,9 @@ def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Laten
         kernels=compare_kernels(ran.names, raw.outputs, raw.host, ran.reference, _tolerance(artifact)),
         throttling=signs(state),
         contention=latency.contention,
+        affinity=affinity(raw.run.affinity),
+        drift=drift.signs(timed.processes_ns, state),
+        seconds=sum(float(samples.sum()) for samples in timed.processes_ns) / 1e9,
         saturates=_saturates(artifact, ran.before),
     )
 

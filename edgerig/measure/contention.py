@@ -104,9 +104,9 @@ def select(raw: Raw, size_bytes: int | None = None, reference: float | None = No
     return replace(tried[chosen], contention=numbered)
 
 
-def settled(timed: Timed) -> bool:
-    """Is its median known, so that the cell need not be timed again? Neither contended nor wider than is stable;
-    of one or two processes nobody asked how they differ.
+def settled(timed: Timed, precision: float | None = None) -> bool:
+    """Is its median known, so that the cell need not be timed again? Neither contended nor wider than is stable, or
+    than the `precision` that was asked for; without one, of one or two processes nobody asked how they differ.
 
     To stop once an interval is narrow enough makes it miss a little more often than it says: with looks at 5, 10
     and 15 processes that differ by 2 % (standard deviation) and one in ten of which strays by up to 15 %, 93 % of 3,000
@@ -114,10 +114,10 @@ def settled(timed: Timed) -> bool:
     """
     if timed.contention is not None and timed.contention.contended:
         return False
-    if len(timed.processes_ns) < LEAST_PROCESSES:
+    if precision is None and len(timed.processes_ns) < LEAST_PROCESSES:
         return True
     interval = median_interval(timed.processes_ns)
-    return interval is not None and interval.half_width <= MEDIAN_TOLERANCE
+    return interval is not None and interval.half_width <= (precision or MEDIAN_TOLERANCE)
 
 
 def _together(attempts: Sequence[Raw]) -> Raw:

@@ -80,6 +80,33 @@ class RawInstructions(_Device):
     reason: Text = ""
 
 
+Processor = Annotated[int, Field(ge=0, le=65535)]
+
+
+class RawMask(_Device):
+    name: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
+    threads: int = Field(ge=1, le=65536)
+    processors: list[Processor] = Field(max_length=4096)
+
+
+class RawCluster(_Device):
+    processors: list[Processor] = Field(max_length=4096)
+    max_frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
+    capacity: int | None = Field(default=None, ge=0, le=10**6)
+
+
+class RawAffinity(_Device):
+    """The processors that were asked for and those in force; see `ondevice/affinity.py`."""
+
+    asked: list[Processor] = Field(default=[], max_length=4096)
+    cluster: Annotated[str, Field(max_length=20), AfterValidator(printable)] = ""
+    processors: list[Processor] = Field(default=[], max_length=4096)
+    masks: list[RawMask] = Field(default=[], max_length=64)
+    at_once: int | None = Field(default=None, ge=1, le=65536)
+    clusters: list[RawCluster] = Field(default=[], max_length=64)
+    reason: Text = ""
+
+
 class RawReading(_Device):
     """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
@@ -174,6 +201,7 @@ class RawRun(_Device):
     controls: RawControls = RawControls(reason="the runner timed none")
     memory: RawMemory
     instructions: RawInstructions = RawInstructions(reason="the runner counted none")
+    affinity: RawAffinity = RawAffinity(reason="the runner did not look")
     state: RawState = RawState(reason="the runner read no state")
     contention: RawContention = RawContention(reason="the runner did not watch for it")
     energy: RawEnergy = RawEnergy(reason="the runner measured none")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgerig.measure.affinity import not_in_force
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MEDIAN_TOLERANCE, TOO_FEW
-from edgerig.results import Contention, Delegation, MedianInterval, Verdict, VerdictEvidence
+from edgerig.results import Affinity, Contention, Delegation, MedianInterval, Verdict, VerdictEvidence
 
 SATURATES = (
     "this processor's 8-bit products saturate in ONNX Runtime's default (relative error 0.34 in place of 0.11 on "
@@ -18,10 +19,14 @@ EMULATED = (
     "the time of an emulator says nothing of the device: compare size, accuracy, parity and instructions, not latency"
 )
 
+ENOUGH_SECONDS = 1.0
+"""Of the timed loops together: two thirds of what a cell is timed for by default."""
+
 
 @dataclass(frozen=True)
 class Seen:
-    """What a verdict is made of. `throttling` and `contention.found` say what tells so; `threads` were asked for.
+    """What a verdict is made of. `throttling`, `drift` and `contention.found` say what tells so; `threads` were asked
+    for, `seconds` is what all samples took together.
 
     `saturates`: ONNX Runtime's default computes this file's 8-bit products inexactly on this processor; it was measured
     with them exact.
@@ -36,6 +41,15 @@ class Seen:
     throttling: Sequence[str] = ()
     saturates: bool = False
     contention: Contention | None = None
+    affinity: Affinity | None = None
+    drift: Sequence[str] = ()
+    seconds: float | None = None
+
+    @property
+    def at_work(self) -> int:
+        """How many threads work at once: no more than the runtime started, nor than the processors they may use."""
+        at_once = None if self.affinity is None else self.affinity.at_once
+        return self.threads_in_force if at_once is None else min(self.threads_in_force, at_once)
 
 
 def judge(seen: Seen) -> Verdict:
@@ -50,12 +64,13 @@ def _evidence(seen: Seen) -> VerdictEvidence:
     return VerdictEvidence(
         tolerance=MEDIAN_TOLERANCE,
         threads_asked=seen.threads,
-        threads_in_force=seen.threads_in_force,
+        threads_in_force=seen.at_work,
         undelegated_operators=_undelegated(seen.delegation),
         host_relative_error=None if kernels is None else kernels.error,
         host_tolerance=None if kernels is None else kernels.tolerance,
         host_samples=None if kernels is None else kernels.samples,
         throttling=tuple(seen.throttling),
+        drift=tuple(seen.drift),
         saturates=seen.saturates,
         contention=None if contention is None else contention.found,
         samples_counted=None if contention is None else contention.counted,
@@ -76,9 +91,10 @@ def _emulated(seen: Seen) -> str:
 
 def _contended(seen: Seen) -> str:
     """Other processes took the processor or worked beside it, it shows in the samples, and too few of them were left
-    alone (`measure/contention.py`). Before `fallback`: that one's latency is its true one, this is not."""
+    alone (`measure/contention.py`). Before `fallback`: that one's latency is its true one, this is not. Threads that
+    are more than can run at once wait for each other: that is `fallback`'s to say."""
     contention = seen.contention
-    if contention is None or not contention.contended:
+    if contention is None or not contention.contended or seen.at_work < seen.threads:
         return ""
     left = f"{contention.undisturbed:,} of {contention.measured:,} samples were left alone"
     tried = f" in the best of {contention.attempts} attempts" if contention.attempts > 1 else ""
@@ -90,6 +106,8 @@ def _fallback(seen: Seen) -> str:
     if seen.threads_in_force != seen.threads:
         asked = f"{seen.threads} threads were asked for, {seen.threads_in_force} are in force"
         return f"{asked}: do not compare with other thread counts{_counted(seen)}"
+    if lacking := not_in_force(seen.affinity, seen.threads):
+        return f"{lacking}: do not compare with cells that had what they asked for{_counted(seen)}"
     left = _undelegated(seen.delegation)
     if not left:
         return ""
@@ -105,6 +123,24 @@ def _throttled(seen: Seen) -> str:
     found = "; ".join(seen.throttling)
     remedy = "cool the device, feed it better or rest it between cells, then measure again"
     return found and f"{found}: {remedy}{_counted(seen)}"
+
+
+def _drifting(seen: Seen) -> str:
+    """What was timed changed in one direction meanwhile (`measure/drift.py`)."""
+    found = "; ".join(seen.drift)
+    remedy = "let the device come to rest, raise run.warmup_runs, or hold its clock (conditions), then measure again"
+    return found and f"{found}: {remedy}{_counted(seen)}"
+
+
+def _too_short(seen: Seen) -> str:
+    """Neither enough samples for an interval nor enough time; a slow file has few samples for all its time, and is
+    `noisy`."""
+    if seen.interval is not None or seen.seconds is None or seen.seconds >= ENOUGH_SECONDS:
+        return ""
+    return (
+        f"timed for {seen.seconds:.2g} s in all, with {TOO_FEW}: neither enough samples nor time to know the median "
+        f"by, raise run.min_seconds or run.max_seconds{_counted(seen)}"
+    )
 
 
 def _noisy(seen: Seen) -> str:
@@ -142,6 +178,8 @@ FINDINGS: dict[str, Callable[[Seen], str]] = {
     "contended": _contended,
     "fallback": _fallback,
     "throttled": _throttled,
+    "drifting": _drifting,
+    "too-short": _too_short,
     "noisy": _noisy,
     "saturates": _saturates,
     "stable": _stable,

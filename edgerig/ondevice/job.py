@@ -8,6 +8,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "engine_options": {}, "threads": 1,
      "shapes": [],                         one an input, which the file is loaded with; []: its own
      "processors": [],                     the runner keeps to these; [] to none
+     "cluster": "",                        or to those that `clusters.chosen` calls so: "big", "little"
      "fed": [{"output": 1, "input": 2, "initial": 0.0, "keep": false}],
                                           the inputs fed from outputs (`stream.Fed`); not among `inputs`
      "resets": [],                         the samples before which the state is started anew, ascending
@@ -17,11 +18,15 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
-     "timing_only": false}                 one more process for the timing: no memory pass, no count, no outputs
+     "timing_only": false,                 one more process for the timing: no memory pass, no count, no outputs
+     "profile": false,                     a process for the profile alone, as `profiles/record.py` writes it, by
+     "profiler": "",                       the engine's "package.module:function", "" where it has none, and by
+     "clock": "", "no_clock": ""}          the clock library (`native/op_clock.c`), or "" and why there is none
 
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
 `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `sensors.Sensors`, or `{"reason"}`;
+`affinity` as `affinity.Affinity.to_json` does, after the timed loop;
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype
@@ -49,6 +54,7 @@ class Job:
     threads: int
     shapes: list[list[int]]
     processors: list[int]
+    cluster: str
     inputs: list[str]
     fed: list[dict[str, Any]]
     resets: list[int]
@@ -59,6 +65,10 @@ class Job:
     no_instructions: str
     no_state: str
     timing_only: bool
+    profile: bool
+    profiler: str
+    clock: str
+    no_clock: str
 
 
 def read_job(path: str) -> Job:

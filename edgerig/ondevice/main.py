@@ -22,13 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, illegal, lifeline, markers, memory, processors, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, timing
+from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.energy import Meter
 from edgerig.ondevice.engines import Array, Description, Engine, TensorInfo
 from edgerig.ondevice.evaluate import evaluated, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
+from edgerig.ondevice.profiles import record
 from edgerig.ondevice.sensors import Reading, Sensors
 from edgerig.ondevice.stream import Fed, streamed
 
@@ -42,7 +44,11 @@ def main() -> None:
     path = os.path.abspath(sys.argv[1])
     folder = os.path.dirname(path)
     try:
-        raw = run(read_job(path), folder)
+        job = read_job(path)
+        if job.profile:
+            profile(job, folder)
+            return
+        raw = run(job, folder)
     except Exception as error:
         traceback.print_exc()
         write_json(
@@ -57,8 +63,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     """Runs the job; gives the raw run and writes its arrays into `folder`. Raises what the engine raises."""
     artifact = _artifact(job, folder)
     illegal.record_to(os.path.join(folder, illegal.FILE))
-    if job.processors:
-        processors.keep_to(job.processors)
+    affinity = Affinity(job.processors, job.cluster)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
     memory_found = _memory(job, artifact, inputs)
@@ -76,6 +81,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
+    held = affinity.to_json()  # while the runtime's threads are there
     description = replace(description, notes=engine.describe().notes)  # some are known after an inference
     if not job.timing_only:
         del engine  # two copies of a large network need not fit
@@ -92,10 +98,21 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "controls": controls.to_json(),
         "memory": memory_found,
         "instructions": instructions,
+        "affinity": held,
         **seen,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def profile(job: Job, folder: str) -> None:
+    """Writes what an inference is made of into `folder`, and measures nothing else."""
+    artifact = _artifact(job, folder)
+    illegal.record_to(os.path.join(folder, illegal.FILE))
+    Affinity(job.processors, job.cluster)
+    lifeline.hold()
+    inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
+    record.record(job, artifact, inputs, folder)
 
 
 def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Description, dict[str, int]]:

@@ -23,19 +23,34 @@ def available(root: str = "/") -> int:
 
 
 def keep_to(processors: Sequence[int]) -> None:
-    """Places this thread, and those and the processes that it starts, on these processors and no others.
+    """Places the threads of this process, and those and the processes that they start, on these processors and no
+    others.
 
     Raises ValueError unless all of them are there: the kernel takes those that are and says nothing of the others.
     """
     if not hasattr(os, "sched_setaffinity"):
         raise ValueError(f"processors {_listed(set(processors))} were asked for; this system keeps nobody to some")
-    allowed = _allowed()
+    before = _allowed()
     wanted = set(processors)
-    with contextlib.suppress(OSError):  # EINVAL where there is none of them; what is in force is looked at below
-        os.sched_setaffinity(0, wanted)
+    for thread in (0, *threads()):  # 0 is the calling one
+        with contextlib.suppress(OSError):  # EINVAL where there is none of them: what is in force is looked at below
+            os.sched_setaffinity(thread, wanted)
     if os.sched_getaffinity(0) != wanted:
-        named, there = _listed(wanted), _listed(allowed)
+        named, there = _listed(wanted), _listed(before)
         raise ValueError(f"processors {named} were asked for; the runner may use {there}")
+
+
+def threads() -> list[int]:
+    """The ids of this process' threads; none where no kernel lists them."""
+    try:
+        return sorted(int(name) for name in os.listdir("/proc/self/task") if name.isdigit())
+    except OSError:
+        return []
+
+
+def allowed() -> list[int]:
+    """Those this thread may be placed on, ascending."""
+    return sorted(_allowed())
 
 
 def _allowed() -> set[int]:

@@ -11,6 +11,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from edgerig.results.affinity import Affinity as Affinity
+from edgerig.results.affinity import CpuCluster as CpuCluster
+from edgerig.results.affinity import Mask as Mask
 from edgerig.results.artifact import Artifact as Artifact
 from edgerig.results.artifact import BesideFile as BesideFile
 from edgerig.results.artifact import CheckRecord as CheckRecord
@@ -22,6 +25,8 @@ from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
 from edgerig.results.device import DeviceState as DeviceState
 from edgerig.results.device import FrequencyPolicy as FrequencyPolicy
+from edgerig.results.profile import OperatorProfile as OperatorProfile
+from edgerig.results.profile import Profile as Profile
 from edgerig.results.run import Environment as Environment
 from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
@@ -133,6 +138,12 @@ class Latency(Value):
     control_ms: float | None = Field(default=None, description="median of the controls beside the timed loops")
     contention: Contention | None = Field(default=None, description="null: the device was not watched for it")
     controls: Controls = Controls()
+    stopped: Literal["", "precise", "cap"] = Field(
+        default="",
+        description="why no more was timed: the median's interval is within `precision`, or as much as was allowed is "
+        "done; empty: it was not asked",
+    )
+    precision: float | None = Field(default=None, description="half of the interval that was asked for, relative")
 
 
 class Memory(Value):
@@ -282,6 +293,7 @@ class CellResult(Value):
     threads: int
     accelerator: str = "cpu"
     processors: tuple[int, ...] = Field(default=(), description="those it was held to; empty: to none")
+    cluster: str = Field(default="", description="or those of a cluster: big or little")
     engine_options: dict[str, OptionValue] = Field(default={}, description="where they are not the default")
     signature: str = Field(default="", description="the entry of the model's file that ran; empty: it names none")
     emulated: bool
@@ -302,8 +314,10 @@ class CellResult(Value):
     cost: Cost = Cost(reason="the cell did not run")
     energy: Energy = Energy(reason="the cell did not run")
     stages: Stages = Stages()
+    profile: Profile = Profile(reason="the cell was not profiled")
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
+    affinity: Affinity = Affinity(reason="the cell did not run")
     engine: Engine | None = None
     build: BuildRecord | None = None
     raw: str | None = Field(default=None, description="folder of the raw run, relative to the run's folder")

@@ -20,7 +20,7 @@ from edgerig.spec.toml import RECORDS
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SCHEMA_VERSION = 3
-SCHEMA_MINOR = 1
+SCHEMA_MINOR = 2
 """Of results.json, and of the run's folder it is made from."""
 
 RECORDED: Mapping[str, bool] = {RECORDS: True}

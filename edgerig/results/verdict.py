@@ -22,6 +22,7 @@ class VerdictEvidence(Sparse):
     host_tolerance: float | None = None
     host_samples: int | None = None
     throttling: tuple[str, ...] = Field(default=(), description="what says that the processor was held back")
+    drift: tuple[str, ...] = Field(default=(), description="what says that it changed in one direction meanwhile")
     saturates: bool | None = None
     contention: str | None = Field(default=None, description="what says that samples were disturbed")
     samples_counted: Counted | None = None

@@ -8,6 +8,7 @@ edgerig ships.
 from __future__ import annotations
 
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.cpus import Cluster
 from edgerig.spec.dataset import AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, TableSpec
 from edgerig.spec.device import (
     Device,
@@ -64,6 +65,7 @@ __all__ = [
     "AudioSpec",
     "BuildSettings",
     "CalibrationMethod",
+    "Cluster",
     "DatasetSpec",
     "Device",
     "DeviceKind",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_validator, model_validator
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.cpus import Cpus, Hold, held
 from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
@@ -18,6 +19,9 @@ from edgerig.spec.shapes import Shapes
 from edgerig.spec.source import load_sources
 from edgerig.spec.sweep_paths import from_its_folder
 from edgerig.spec.toml import AS_IS, FormatName, Name, Source, Strict, nearest, parse, read_toml, unknown
+
+MOST_ATTEMPTS = 10
+"""At the timing of one cell: a run's folder has no more (`measure.raw.MAX_ATTEMPTS`)."""
 
 
 class RunSettings(Strict):
@@ -35,18 +39,29 @@ class RunSettings(Strict):
     lie elsewhere in memory), which no number of samples from one of them shows and every verdict and comparison needs
     to know. Five tell a quiet cell's median to ±2 %, three only every other one's (`measure.latency.MEDIAN_TOLERANCE`).
     """
-    attempts: int = Field(default=3, ge=1, le=10)
+    attempts: int = Field(default=3, ge=1, le=MOST_ATTEMPTS)
     """Times a cell is timed at most: again where other processes disturbed the attempts before and it shows, or where
     the median of three processes and more is not known to within what is called stable."""
+    precision: float | None = Field(default=None, gt=0, le=0.5)
+    """Half of the interval a median is to be known to, relative: 0.01 is ±1 %. The cell is timed again until it is, or
+    until all its loops together took `max_seconds`; `attempts` does not count then. None: what is called stable
+    (`measure.latency.MEDIAN_TOLERANCE`), in `attempts`."""
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     """Deadline of each of a cell's processes on its device."""
+    profile: Literal["auto", "always", "never"] = "never"
+    """Whose inferences are looked into, operator by operator, in a process of its own behind the device's cells: "auto"
+    those somebody will ask about (`decide/worth_profiling.py`)."""
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
-        few = {"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1, "attempts": 1}
+        few = {"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1, "attempts": 1, "precision": None}
         return self.model_copy(update=few)
+
+    @property
+    def most_attempts(self) -> int:
+        return self.attempts if self.precision is None else MOST_ATTEMPTS
 
     def share(self) -> Self:
         """What one of the `repeats` processes does."""
@@ -118,6 +133,9 @@ class SweepSpec(Strict):
     accelerators: tuple[str, ...] = Field(default=(CPU,), min_length=1)
     processors: Annotated[tuple[tuple[Processor, ...], ...], BeforeValidator(_lists_of_processors)] = ((),)
     """Those a runner is held to, `[2, 3]`; several lists are tried one after another, `[]` being all processors."""
+    cpus: Cpus = ()
+    """The same axis in words, in place of `processors`: "big", "little", "0,1", "all", or several of them. Which are
+    big the device's own kernel tells (`ondevice.clusters`)."""
     engine: dict[str, dict[str, Values]] = Field(default={})
     """Engine → option → its value, or several to be tried one after another; only where the engine runs the format."""
     select: tuple[str, ...] = ("*",)
@@ -139,6 +157,17 @@ class SweepSpec(Strict):
             raise ValueError('"recipe" is a table of recipes of your own; which to build says the key "recipes"')
         return given
 
+    @model_validator(mode="after")
+    def _one_axis(self) -> Self:
+        if self.cpus and self.processors != ((),):
+            raise ValueError('"cpus" and "processors" are two ways to say the same: give one of them')
+        return self
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What a runner is held to, one after another."""
+        return tuple(map(held, self.cpus)) if self.cpus else tuple(("", numbers) for numbers in self.processors)
+
     @property
     def names_recipes(self) -> bool:
         """Were recipes asked for? A ready file is built from only then."""
@@ -157,6 +186,9 @@ def load_sweep(path: Path | None, overrides: Mapping[str, Any]) -> SweepSpec:
         read = read_toml(path)
         table = read | from_its_folder({key: read[key] for key in read.keys() - overrides.keys()}, path)
     origin = "command line" if path is None else str(path)
+    for key, other in (("cpus", "processors"), ("processors", "cpus")):
+        if key in overrides:
+            table = {name: value for name, value in table.items() if name != other}
     table = _changed(table, overrides)
     sweep = parse(SweepSpec, table, origin)
     for key, what, named, known in (

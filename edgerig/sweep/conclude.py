@@ -13,6 +13,7 @@ from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.answers import read_answers
 from edgerig.measure.cell import CellRun, measured
+from edgerig.measure.profile import read_profile
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.sequences import sequences_of
 from edgerig.measure.sharing import alone
@@ -80,8 +81,10 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             before=outcome.device,
             after=outcome.after,
             alone=core,
+            precision=run.file.plan.sweep.run.precision,
         )
         found = measured(ran)
+        known["profile"] = read_profile(run.folder / outcome.raw, cell.id)
         known["coverage"] = _coverage(cell, prepared, run.file.plan.sweep.recipe)
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | vars(found), status="ok")

@@ -15,6 +15,7 @@ from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.errors import RunError
 from edgerig.measure.contention import select
+from edgerig.measure.latency import median_interval
 from edgerig.measure.raw import attempts_of, read_raw
 from edgerig.results import TensorRecord
 from edgerig.spec import RunSettings
@@ -46,7 +47,7 @@ json.dump(raw, open(f"{folder}/raw.json", "w"))
 """
 
 
-def run(tmp_path: Path, *, good: int, dies: int = 0, attempts: int = 3) -> Path:
+def run(tmp_path: Path, *, good: int, dies: int = 0, **given: float) -> Path:
     """The raw folder of a cell that only the attempts from `good` on are left alone in; attempt `dies` crashes."""
     file, inputs, into = tmp_path / "model.onnx", [np.zeros((1, 1), np.float32)], tmp_path / "raw"
     output = TensorRecord(name="y", shape=(1, 2), dtype="float32")
@@ -54,7 +55,7 @@ def run(tmp_path: Path, *, good: int, dies: int = 0, attempts: int = 3) -> Path:
     text = RUNNER.replace("GOOD", str(good)).replace("DIES", str(dies))
     script = tmp_path / "runner.py"
     script.write_text(text.replace("TENSOR", repr(output.model_dump_json())))
-    settings = RunSettings(repeats=2, attempts=attempts)
+    settings = RunSettings.model_validate({"repeats": 2, "attempts": 3, **given})
     with posix_device.opened(LocalDevice(name="d", kind="local")) as device:
         job = PosixDevice(device.transport, device.workdir, (sys.executable, str(script)), None, left=device.left)
         job.execute(CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe()))
@@ -76,6 +77,25 @@ def test_the_attempts_are_bounded_and_all_are_kept(tmp_path: Path) -> None:
     assert timed.contention is not None
     assert (timed.contention.attempts, timed.contention.contended) == (3, True)
     assert (tmp_path / "raw/attempt-3/repeat-1/bursts.npy").is_file()
+
+
+def test_a_precision_is_measured_for_until_it_is_had(tmp_path: Path) -> None:
+    """Processes that are all alike are known to by the least that is assumed between two (0.5 %), over their number."""
+    into = run(tmp_path, good=1, attempts=1, precision=0.005)
+    interval = median_interval(select(read_raw(into, CELL)).processes_ns)
+    assert interval is not None
+    assert (interval.processes, interval.half_width <= 0.005) == (2 * attempts_of(into), True)
+    assert 1 < attempts_of(into) < 10
+
+
+def test_a_precision_that_is_not_had_ends_at_the_cap_in_seconds(tmp_path: Path) -> None:
+    """An attempt is 2 processes of 60 samples of 3 ms, 0.36 s."""
+    into = run(tmp_path, good=1, precision=0.0001, max_seconds=1.0)
+    assert attempts_of(into) == 3
+
+
+def test_a_precision_that_is_not_had_is_not_tried_for_ever(tmp_path: Path) -> None:
+    assert attempts_of(run(tmp_path, good=1, precision=0.0001)) == 10
 
 
 def test_an_undisturbed_cell_is_timed_once(tmp_path: Path) -> None:

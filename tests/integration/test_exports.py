@@ -11,6 +11,7 @@ from unit.history.runs import make_cell, make_run
 
 from edgerig.errors import ConfigError
 from edgerig.report import exports
+from edgerig.results import Accuracy
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,16 @@ EMULATED = make_cell(
     peak=None,
 )
 FAILED = make_cell("digits_cnn-torch-onnx-fp16@local/t1", failed="no answer")
-RUN = make_run(1, PLAIN, NAMED, EMULATED, FAILED, commit="c" * 40)
+SEVERAL = PLAIN.model_copy(
+    update={
+        "id": "digits_cnn-torch-onnx-fp32@local/t1",
+        "metrics": {
+            "accuracy": PLAIN.accuracy,
+            "boxes:0=map": Accuracy(metric="map", output="boxes:0", value=0.5, samples=540),
+        },
+    }
+)
+RUN = make_run(1, PLAIN, SEVERAL, NAMED, EMULATED, FAILED, commit="c" * 40)
 
 
 def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path: Path) -> None:
@@ -36,7 +46,7 @@ def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path: 
     for _ in range(2):  # the second replaces the first: no figure stands twice
         exports.write("tensorboard", RUN, tmp_path, out)
     folders = sorted(path for path in out.iterdir() if path.is_dir())
-    assert len(folders) == 3
+    assert len(folders) == 4
     read = {}
     for folder in folders:
         found = event_accumulator.EventAccumulator(str(folder))
@@ -46,7 +56,7 @@ def test_tensorboard_shows_scalars_and_hparams_of_every_cell_that_ran(tmp_path: 
         start = plugin_data.HParamsPluginData.FromString(raw).session_start_info
         facts = {key: value.string_value or value.number_value for key, value in start.hparams.items()}
         read[facts["id"]] = (scalars, facts)
-    assert set(read) == {PLAIN.id, NAMED.id, EMULATED.id}
+    assert set(read) == {PLAIN.id, SEVERAL.id, NAMED.id, EMULATED.id}
     assert read[PLAIN.id][0]["latency_p50_ms"] == [1.0]
     assert read[PLAIN.id][0]["accuracy"] == [pytest.approx(0.99)]
     assert "accuracy" not in read[NAMED.id][0]
@@ -73,8 +83,9 @@ def test_mlflow_finds_every_cell_that_ran_once(tmp_path: Path) -> None:
     experiments = {e.name: e.experiment_id for e in client.search_experiments() if e.name != "Default"}
     assert set(experiments) == {"edgerig/digits_cnn", f"edgerig/{HOSTILE}"}
     runs = {run.data.params["id"]: run for run in client.search_runs(list(experiments.values()))}
-    assert set(runs) == {PLAIN.id, NAMED.id, EMULATED.id}
-    assert len(client.search_runs(list(experiments.values()))) == 3
+    assert set(runs) == {PLAIN.id, SEVERAL.id, NAMED.id, EMULATED.id}
+    assert len(client.search_runs(list(experiments.values()))) == 4
+    assert runs[SEVERAL.id].data.metrics["metric_boxes_0.map"] == 0.5
     plain = runs[PLAIN.id]
     assert plain.data.metrics["latency_p50_ms"] == 1.0
     assert "instructions" not in plain.data.metrics

@@ -36,6 +36,12 @@ def test_an_id_names_what_differs_from_the_default_and_nothing_else() -> None:
     ]
 
 
+def test_processors_by_name_stand_in_an_id_and_all_of_them_do_not() -> None:
+    found = ids(**QUICK, formats=("onnx",), threads=(2,), cpus=("all", "big", "little", "0,1"))
+    places = ("local/t2", "local/t2/big", "local/t2/little", "local/t2/p0-1")
+    assert found == [f"digits_cnn-torch-onnx-fp32@{place}" for place in places]
+
+
 def test_an_option_set_to_its_default_makes_no_other_cell() -> None:
     options = {"onnxruntime": {"intra_op_spinning": (True,), "graph_optimization_level": ("all", "basic", "basic")}}
     assert ids(**QUICK, formats=("onnx",), engine=options) == [

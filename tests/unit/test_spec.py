@@ -1,6 +1,7 @@
 """What a user may write, and what he is told when it is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,12 @@ def test_the_quickstart_is_what_no_file_means() -> None:
         ("processors = [[0, 1], [-1]]", 'key "processors.1.0"', ""),
         ("processors = [1024]", 'key "processors.0.0"', ""),
         ("processors = [true]", 'key "processors', ""),
+        ('cpus = "bog"', "nor big, little or all", ""),
+        ('cpus = ""', "no list of processors", ""),
+        ('cpus = "0-1024"', "numbered from 0 to 1023, not 1024", ""),
+        ("cpus = [true]", 'key "cpus"', ""),
+        ('cpus = "big"\nprocessors = [1]', "two ways to say the same", ""),
+        ("[run]\nprecision = 0", 'key "run.precision"', ""),
         ('processors = "0-3"', 'key "processors"', ""),
         ('accelerators = ["cpus"]', 'unknown accelerator "cpus"', 'did you mean "cpu"?'),
         ("[engine.liter]\nxnnpack = true", 'unknown engine "liter"', 'did you mean "litert"?'),
@@ -78,6 +85,32 @@ def test_a_wrong_sweep_names_file_key_and_fix(tmp_path: Path, text: str, said: s
 )
 def test_processors_are_one_list_or_several(tmp_path: Path, written: str, meant: tuple[tuple[int, ...], ...]) -> None:
     assert spec.load_sweep(write(tmp_path / "sweep.toml", written), {}).processors == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('cpus = "big"', (("big", ()),)),
+        ('cpus = ["big", "little"]', (("big", ()), ("little", ()))),
+        ('cpus = "0,1"', (("", (0, 1)),)),
+        ('cpus = "4-7,0"', (("", (0, 4, 5, 6, 7)),)),
+        ("cpus = [1, 0]", (("", (0, 1)),)),
+        ('cpus = ["all", "2", [3, 2]]', (("", ()), ("", (2,)), ("", (2, 3)))),
+        ("", (("", ()),)),
+        ("processors = [[], [1]]", (("", ()), ("", (1,)))),
+    ],
+)
+def test_processors_have_names_too(tmp_path: Path, written: str, meant: tuple[Any, ...]) -> None:
+    sweep = spec.load_sweep(write(tmp_path / "sweep.toml", written), {})
+    assert sweep.holds == meant
+    assert spec.SweepSpec.model_validate_json(sweep.model_dump_json()) == sweep
+
+
+def test_a_flag_for_one_axis_is_instead_of_the_files_other_words_for_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "sweep.toml", 'cpus = "big"')
+    assert spec.load_sweep(path, {"processors": [[2]]}).holds == (("", (2,)),)
+    path = write(tmp_path / "sweep.toml", "processors = [1]")
+    assert spec.load_sweep(path, {"cpus": ["little"]}).holds == (("little", ()),)
 
 
 def test_a_sweep_is_read_back_as_it_was_written(tmp_path: Path) -> None:

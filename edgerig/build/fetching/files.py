@@ -16,7 +16,7 @@ from pathlib import Path
 from edgerig.build.fetching.archive import take_member
 from edgerig.build.fetching.download import CONNECT_TIMEOUT_S, download, reason
 from edgerig.build.fetching.package import take
-from edgerig.cache import temporary_folder
+from edgerig.cache import temporary_folder, usable
 from edgerig.errors import ConfigError, FetchError
 from edgerig.spec import FileSpec, ModelSpec, file_state, sha256_of
 from edgerig.spec.files import fetched_folder
@@ -41,18 +41,12 @@ def fetch(model: ModelSpec, mirror: Path | None = None) -> Iterator[Fetched]:
     if mirror is not None and not mirror.is_dir():
         raise ConfigError(f"{mirror}: no such folder", hint="give --from the folder that holds the model's files")
     folder = fetched_folder(model.name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(folder.parent, ".fetch-") as work:
-            for file in model.files:
-                if file_state(file, folder) == "fetched":
-                    yield Fetched(file, folder / file.name, "")
-                else:
-                    yield Fetched(file, folder / file.name, _bring(file, model.name, mirror, folder, work))
-    except OSError as error:
-        raise ConfigError(
-            f"cache folder {folder} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
-        ) from error
+    with usable(folder), temporary_folder(folder.parent, ".fetch-") as work:
+        for file in model.files:
+            if file_state(file, folder) == "fetched":
+                yield Fetched(file, folder / file.name, "")
+            else:
+                yield Fetched(file, folder / file.name, _bring(file, model.name, mirror, folder, work))
 
 
 def _bring(file: FileSpec, model: str, mirror: Path | None, folder: Path, work: Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edgerig.build.fetching import address, hub, library
 from edgerig.build.fetching.pin import Pinned, write
-from edgerig.cache import temporary_folder
-from edgerig.errors import ConfigError
+from edgerig.cache import temporary_folder, usable
 from edgerig.spec import FileSpec, Named
 
 _PINNING: Mapping[str, Callable[[Named, Path], Pinned]] = {
@@ -27,11 +27,7 @@ def pin(model: Named) -> tuple[FileSpec, ...]:
     Raises FetchError, ConfigError, NotInstalled.
     """
     parent = model.lock.parent.parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"cache folder {parent} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
-        ) from error
-    with temporary_folder(parent, ".fetch-") as work:
+    with contextlib.ExitStack() as opened:
+        with usable(parent):  # what fails later is the network's
+            work = opened.enter_context(temporary_folder(parent, ".fetch-"))
         return write(model, _PINNING[model.scheme](model, work))

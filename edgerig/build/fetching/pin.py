@@ -10,8 +10,7 @@ from pathlib import Path
 
 import tomlkit
 
-from edgerig.cache import temporary_folder
-from edgerig.errors import ConfigError
+from edgerig.cache import temporary_folder, usable
 from edgerig.spec import FileSpec, Named, sha256_of
 from edgerig.spec.named import LOCK
 
@@ -42,16 +41,11 @@ class Pinned:
 def write(model: Named, pinned: Pinned) -> tuple[FileSpec, ...]:
     """Moves the files to their place and writes the `model.toml`, which appears last. Raises ConfigError."""
     folder = model.lock.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with usable(folder):
         rows = tuple(_placed(each, pinned.licence, folder) for each in pinned.files)
         with temporary_folder(folder.parent, ".pin-") as work:
             (work / LOCK).write_text(_document(pinned, rows), encoding="utf-8")
             os.replace(work / LOCK, model.lock)
-    except OSError as error:
-        raise ConfigError(
-            f"cache folder {folder} cannot be used: {error.strerror}", hint="set EDGERIG_CACHE to a writable folder"
-        ) from error
     return rows
 
 

@@ -80,6 +80,15 @@ class LitertEngine:
     def outputs(self) -> list[Array]:
         return [self._entry.get(details["index"]) for details in self._output_details]
 
+    def input_tensors(self) -> dict[str, Array]:
+        """What the file's input tensors hold now, by the names the entry has for them."""
+        return {str(details["name"]): self._entry.get(details["index"]) for details in self._input_details}
+
+    def layers(self) -> list[str]:
+        """Of each operator of the main subgraph the name of its first output, "" where the graph has none."""
+        name = self._interpreter._interpreter.TensorName
+        return [str(name(node.outputs[0], MAIN)) if node.outputs else "" for node in self._operators]
+
     def describe(self) -> Description:
         operators = self._operators
         main = self._entry.subgraph == MAIN

@@ -6,6 +6,7 @@ A cell of a run that is in the store already is not written again.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,12 @@ def write(results: Results, run: Path, file: Confined) -> Export:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{out}: MLflow cannot write it: {first}", hint="give another --out") from error
     return Export((store,), figures.left_out(results))
+
+
+def _name(metric: str) -> str:
+    """MLflow takes letters, digits, underscores, dashes, periods, spaces and slashes alone in names; what a model's
+    outputs are called may hold any sign."""
+    return re.sub(r"[^A-Za-z0-9_\-. /]", "_", metric.replace("=", "."))
 
 
 def _own(file: Confined) -> Path:
@@ -84,7 +91,7 @@ def _add(client: Any, experiment: str, results: Results, cell: CellResult) -> No
     made = client.create_run(experiment, start_time=begin, run_name=f"{cell.id} {results.run.id}")
     client.log_batch(
         made.info.run_id,
-        metrics=[Metric(name, value, begin, 0) for name, value in figures.of(cell).items()],
+        metrics=[Metric(_name(name), value, begin, 0) for name, value in figures.of(cell).items()],
         params=[Param(name, str(value)) for name, value in figures.facts(cell).items()],
         tags=[RunTag(name, value[:5000]) for name, value in tags.items() if value],
     )

@@ -10,11 +10,12 @@ from edgerig.decide import budget, decision, frameworks
 from edgerig.decide.decision import Decision
 from edgerig.decide.frameworks import Framework
 from edgerig.decide.published import REFERENCE_HEADER, against_published, against_reference
+from edgerig.explain import Why
 from edgerig.figures import numbers
 from edgerig.figures.column import Column
 from edgerig.printable import printable
 from edgerig.report.markdown_text import table, text
-from edgerig.report.run import groups, method, outputs, view
+from edgerig.report.run import classes, groups, method, outputs, view, whys
 from edgerig.report.run.columns import columns
 from edgerig.results import CellResult, Results, order, wording
 
@@ -27,15 +28,18 @@ def render(results: Results) -> bytes:
     cells = order.ordered(results)
     allowed = budget.budget_of(results)
     shown = columns(cells)
+    decided = decision.decisions(results, allowed)
     blocks = [
         f"# edgerig report: {text(results.run.id)}",
         *_what_ran(results),
         "## What to ship",
         f"Budget: {text(budget.said(allowed))}.",
-        _bullets(_headline(decided) for decided in decision.decisions(results, allowed)),
+        _bullets(map(_headline, decided)),
         *_frameworks(frameworks.frameworks(results, allowed)),
         *(block for device in order.by_device(results).items() for block in _device(results, shown, *device)),
+        *_why(results, decided),
         *_outputs(cells),
+        *_classes(results, cells, decided),
         *_not_ok(cells),
         *_trust(cells),
         "## Models",
@@ -92,6 +96,24 @@ def _headline(decided: Decision) -> str:
     return said
 
 
+def _why(results: Results, decided: Sequence[Decision]) -> list[str]:
+    """Only where a row surprises."""
+    found = whys.ordered(results, decided)
+    if not found:
+        return []
+    told = ["\n".join(map(_surprise, found[: whys.SHOWN]))]
+    if len(found) > whys.SHOWN:
+        told.append(f"and {len(found) - whys.SHOWN:,} more: see `edgerig show`")
+    return ["## Why", *told]
+
+
+def _surprise(why: Why) -> str:
+    first, *rest = (f"{text(line)}." for line in whys.lines(why))
+    return "\n".join(
+        [f"- **{text(why.cell.model)}** on **{text(why.cell.device)}**: {first}", *(f"  - {line}" for line in rest)]
+    )
+
+
 def _frameworks(found: Sequence[Framework]) -> list[str]:
     """Only where a model has several sources."""
     if not found:
@@ -119,6 +141,24 @@ def _outputs(cells: Sequence[CellResult]) -> list[str]:
     left = len(rows) - len(shown)
     more = [f"and {left:,} more: see results.json"] if left else []
     return ["## Outputs against the source", table(outputs.HEADER, shown, outputs.NUMERIC), *more]
+
+
+def _classes(results: Results, cells: Sequence[CellResult], decided: Sequence[Decision]) -> list[str]:
+    """Of the variants that are to ship, or of the first: which classes are taken for which."""
+    found = classes.tables(results, cells, decided)
+    shown = [each for each in found if each.pick] or found[:1]
+    if not shown:
+        return []
+    rows = [
+        [text(each.cell), text(row.name), f"{row.support:,}", row.recall, row.interval, text(row.taken_for or "–")]
+        for each in shown
+        for row in each.rows
+    ]
+    header = ["cell", "class", "samples", "recall", "95 % interval", "taken for"]
+    left = sum(each.hidden for each in shown)
+    more = [f"{left:,} more classes: see results.json"] if left else []
+    numeric = [False, False, True, True, True, False]
+    return ["## What is taken for what", table(header, rows, numeric), *more]
 
 
 def _not_ok(every: Sequence[CellResult]) -> list[str]:

@@ -17,6 +17,7 @@ JOB = {
     "threads": 1,
     "shapes": [],
     "processors": [],
+    "cluster": "",
     "inputs": ["input_0.npy"],
     "fed": [],
     "resets": [],
@@ -27,6 +28,10 @@ JOB = {
     "no_instructions": "",
     "no_state": "",
     "timing_only": False,
+    "profile": False,
+    "profiler": "",
+    "clock": "",
+    "no_clock": "",
 }
 
 

@@ -1,0 +1,56 @@
+"""A device held still: which processors, how exactly, and what a cell says that did not have what it asked for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from e2e.commands import QUICK, Edgerig, Ended
+
+pytestmark = pytest.mark.e2e
+
+PROCESSOR = max(os.sched_getaffinity(0))
+SWEEP = f"""
+models = ["digits_cnn"]
+recipes = ["fp32"]
+threads = [2]
+cpus = ["{PROCESSOR}", "big"]
+"""
+NET = "digits_cnn-torch"
+FORMATS = ("tflite", "executorch", "onnx")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    edgerig = Edgerig(tmp_path_factory.mktemp("still"))
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK))
+    assert done.code == 0, done.err
+    return done
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_two_threads_on_one_processor_are_told_whatever_the_runtime_says(swept: Ended, format_name: str) -> None:
+    cell = swept.cells[f"{NET}-{format_name}-fp32@local/t2/p{PROCESSOR}"]
+    assert cell["engine"]["threads"] == 2
+    assert (cell["affinity"]["asked"], cell["affinity"]["processors"]) == ([PROCESSOR], [PROCESSOR])
+    assert (cell["affinity"]["at_once"], cell["affinity"]["elsewhere"]) == (1, [])
+    assert cell["verdict"]["label"] == "fallback"
+    assert cell["verdict"]["advice"].startswith("2 threads were asked for, 1 can run at once on processor")
+    assert cell["verdict"]["evidence"]["threads_in_force"] == 1
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_big_processors_are_found_on_the_device_and_recorded(swept: Ended, format_name: str) -> None:
+    cell = swept.cells[f"{NET}-{format_name}-fp32@local/t2/big"]
+    affinity = cell["affinity"]
+    assert (cell["cluster"], affinity["cluster"]) == ("big", "big")
+    assert set(affinity["asked"]) == set(affinity["processors"]) != set()
+    assert affinity["elsewhere"] == []
+    assert affinity["clusters"][-1]["processors"] == affinity["asked"][-len(affinity["clusters"][-1]["processors"]) :]
+
+
+def test_a_result_says_why_no_more_was_timed(swept: Ended) -> None:
+    for cell in swept.cells.values():
+        precise = cell["latency"]["interval"] and cell["latency"]["interval"]["half_width"] <= 0.02
+        assert cell["latency"]["stopped"] == ("precise" if precise else "cap")
+        assert cell["latency"]["precision"] == 0.02

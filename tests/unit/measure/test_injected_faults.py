@@ -1,0 +1,148 @@
+"""Faults put into what a runner reads, twenty times each: the verdict is the right one, and never `stable`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgerig.measure import drift, throttling
+from edgerig.measure.affinity import affinity
+from edgerig.measure.device_state import cell_state
+from edgerig.measure.latency import median_interval
+from edgerig.measure.raw import RawAffinity, RawState
+from edgerig.measure.verdict import Seen, judge
+from edgerig.ondevice import timing
+from edgerig.ondevice.sensors import Sensors
+from edgerig.results import CellState, Delegation
+
+TRIALS = range(20)
+MS = 1_000_000
+WHOLE = Delegation(delegated=3, total=3)
+CPUFREQ = "sys/devices/system/cpu/cpu0/cpufreq"
+
+
+def still(seed: int) -> list[npt.NDArray[np.int64]]:
+    """Five processes that would be `stable`."""
+    generator = np.random.default_rng(seed)
+    return [(3 * MS * generator.lognormal(0, 0.003, 100)).astype(np.int64) for _ in range(5)]
+
+
+def judged(
+    processes: list[npt.NDArray[np.int64]], state: CellState, threads: int = 1, held: RawAffinity | None = None
+) -> tuple[str, str]:
+    found = judge(
+        Seen(
+            emulated=False,
+            threads=threads,
+            threads_in_force=threads,
+            delegation=WHOLE,
+            interval=median_interval(processes),
+            throttling=throttling.signs(state),
+            drift=drift.signs(processes, state),
+            affinity=None if held is None else affinity(held),
+            seconds=sum(float(samples.sum()) for samples in processes) / 1e9,
+        )
+    )
+    return found.label, found.advice
+
+
+class Board:
+    """A made file system of a board whose clock the test sets, and a computation as slow as that clock makes it."""
+
+    def __init__(self, root: Path, khz: int) -> None:
+        self.root, self.calls = root, 0
+        (root / CPUFREQ).mkdir(parents=True)
+        (root / "proc/self").mkdir(parents=True)
+        (root / "proc/self/stat").write_text(f"1 (a) {' '.join(['S', *['7'] * 35, '0'])}\n")
+        (root / CPUFREQ / "cpuinfo_max_freq").write_text("2000000\n")
+        self.set(khz)
+
+    def set(self, khz: int) -> None:
+        (self.root / CPUFREQ / "scaling_cur_freq").write_text(f"{khz}\n")
+
+    def state(self, changes_to: int, at_pause: int) -> CellState:
+        """As the runner reads it around a real timed loop, in the `at_pause`-th pause of which the clock changes."""
+        sensors = Sensors(str(self.root))
+        during: list[dict[str, Any]] = []
+
+        def pause() -> None:
+            if len(during) == at_pause:
+                self.set(changes_to)
+            during.append(sensors.read())
+
+        before = sensors.read()
+        timing.steady(lambda: None, min_runs=1, min_seconds=0.06, max_seconds=5, pause=pause)
+        after = sensors.read()
+        raw = RawState.model_validate({"before": before, "during": during, "after": after, "reasons": sensors.reasons})
+        return cell_state(raw, None, None)
+
+
+@pytest.fixture
+def quick_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses every few milliseconds, so that twenty loops take a second."""
+    monkeypatch.setattr(timing, "FIRST_BURST_NS", 5 * MS)
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+@pytest.mark.parametrize(("label", "said"), [("throttled", "fell to"), ("drifting", "rose to")])
+@pytest.mark.usefixtures("quick_bursts")
+def test_a_clock_that_changes_in_the_files_while_it_is_timed(tmp_path: Path, seed: int, label: str, said: str) -> None:
+    generator = np.random.default_rng(seed)
+    high, low = 2_000_000, int(2_000_000 * generator.uniform(0.5, 0.8))
+    before, after = (high, low) if label == "throttled" else (low, high)
+    board = Board(tmp_path, before)
+    state = board.state(after, at_pause=int(generator.integers(1, 4)))
+    assert len(state.during) > 4
+    found, advice = judged(still(seed), state)
+    assert (found, said in advice) == (label, True)
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+def test_a_throttle_trace_of_a_phone(seed: int) -> None:
+    """Temperature up, clock down in steps, samples longer by as much."""
+    generator = np.random.default_rng(seed)
+    steps = np.linspace(1.0, generator.uniform(0.5, 0.8), 12)
+    during = [
+        {"at_ns": k * 10**9, "cpu": 4, "frequency_khz": int(2_800_000 * s), "max_frequency_khz": 2_802_000,
+         "temperature_c": 45 + 3.0 * k}
+        for k, s in enumerate(steps)
+    ]  # fmt: skip
+    state = cell_state(
+        RawState.model_validate({"before": during[0], "during": during, "after": during[-1]}), None, None
+    )
+    slower = [(samples / s).astype(np.int64) for samples, s in zip(still(seed), steps[::3], strict=False)]
+    found, advice = judged(slower, state)
+    assert found == "throttled"
+    assert "fell to" in advice
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+def test_the_same_trace_where_no_clock_is_told(seed: int) -> None:
+    """As on most virtual machines: the samples alone say it."""
+    generator = np.random.default_rng(seed)
+    steps = np.linspace(1.0, generator.uniform(0.6, 0.85), 5)
+    slower = [(samples / s).astype(np.int64) for samples, s in zip(still(seed), steps, strict=True)]
+    found, advice = judged(slower, CellState())
+    assert found == "drifting"
+    assert "slower one after another" in advice
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+def test_two_threads_where_one_can_run(seed: int) -> None:
+    processor = int(np.random.default_rng(seed).integers(0, 8))
+    held = RawAffinity(asked=[processor], processors=[processor], at_once=1)
+    found, advice = judged(still(seed), CellState(), threads=2, held=held)
+    assert found == "fallback"
+    assert f"2 threads were asked for, 1 can run at once on processor {processor}" in advice
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+def test_nothing_injected_is_stable(seed: int) -> None:
+    assert judged(still(seed), CellState())[0] == "stable"
+
+
+@pytest.mark.parametrize(("count", "level_ms", "label"), [(20, 1.0, "too-short"), (20, 100.0, "noisy")])
+def test_few_samples_are_too_short_unless_they_took_their_time(count: int, level_ms: float, label: str) -> None:
+    assert judged([np.full(count, int(level_ms * MS))], CellState())[0] == label
