@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from edgerig import process
 from edgerig.build import spawn
 from edgerig.build.layout import in_layout
@@ -157,10 +159,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            lengths, limit = read_lengths(data, "input"), task.settings.limit
-            limit = sum(lengths[:limit]) if lengths is not None else limit
-            inputs = [array[:limit] for array in load_arrays(data, "input")]
-            inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
+            lengths = read_lengths(data, "input")
+            inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
             anew = resets(task.model.stream, len(inputs[0]), lengths)
@@ -195,6 +195,14 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
 
 def _when(task: CellTask) -> dict[str, Any]:
     return {"visit": task.visit, "at": time.time()}
+
+
+def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.NDArray[Any]]:
+    """The samples the cell runs on, one (N, …) array per input: the steps of as many sequences where `lengths` has
+    theirs."""
+    limit = task.settings.limit
+    count = limit if lengths is None else sum(lengths[:limit])
+    return [array[:count] for array in load_arrays(data, "input")]
 
 
 def _lost_from_store(task: CellTask) -> Outcome:
