@@ -6,7 +6,11 @@ keep the cell from being resumed."""
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from edgerig import process
 from edgerig.build import spawn
@@ -77,6 +81,13 @@ class CellTask(Strict):
     settings: RunSettings
     store: Path
     run_folder: Path
+    visit: int = 0
+    """Which time the device's reference cell is timed; 0: the cell is run for itself."""
+
+    @property
+    def raw(self) -> str:
+        """Where the run's folder has its raw run."""
+        return f"reference/{self.cell.device}/{self.visit}" if self.visit else self.cell.raw
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
@@ -131,7 +142,7 @@ def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) 
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
-    raw = task.cell.raw
+    raw = task.raw
     device: DeviceRecord | None = None
     built = task.built
     try:
@@ -148,10 +159,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            lengths, limit = read_lengths(data, "input"), task.settings.limit
-            limit = sum(lengths[:limit]) if lengths is not None else limit
-            inputs = [array[:limit] for array in load_arrays(data, "input")]
-            inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
+            lengths = read_lengths(data, "input")
+            inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
             anew = resets(task.model.stream, len(inputs[0]), lengths)
@@ -170,8 +179,9 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             raise not_kept(task.run_folder, failure.message) from error
         if isinstance(failure, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, failure, built, device, raw)
+        return failed(task.cell, failure, built, device, raw).model_copy(update=_when(task))
     return Outcome(
+        **_when(task),
         cell=task.cell.id,
         status="ok",
         artifact=artifact,
@@ -183,10 +193,23 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     )
 
 
+def _when(task: CellTask) -> dict[str, Any]:
+    return {"visit": task.visit, "at": time.time()}
+
+
+def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.NDArray[Any]]:
+    """The samples the cell runs on, one (N, …) array per input: the steps of as many sequences where `lengths` has
+    theirs."""
+    limit = task.settings.limit
+    count = limit if lengths is None else sum(lengths[:limit])
+    return [array[:count] for array in load_arrays(data, "input")]
+
+
 def _lost_from_store(task: CellTask) -> Outcome:
     """Of a cell whose file or data went from the store after it was built: it is not journaled, so that resuming the
     run builds it again."""
     return Outcome(
+        **_when(task),
         cell=task.cell.id,
         status="skipped",
         error=ErrorRecord(
