@@ -54,7 +54,7 @@ FLOORS = frozenset({"ADD", "MAXIMUM"})
 ELEMENTWISE = MASKS | {"DIV", "EXP", "SQUARE", "SQRT", "RSQRT", "NEG", "ABS"}
 REAL = frozenset({"float32", "complex64"})
 ALONE = "nothing beside it is quantized"
-SOUND = "it makes a spectrogram, whose levels span more than 8 bits"
+SOUND = "it makes a spectrogram, whose powers span more than integers do"
 
 
 def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str]) -> Plan:
@@ -68,7 +68,7 @@ def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str
     bits = ACTIVATION_BITS[recipe.kind]
     wide = _swallowed(graph, operators, seen, bits)
     whole = recipe.kind in WHOLE
-    sound = set() if whole or bits > 8 else _spectral(graph, operators)
+    sound = set() if whole else _spectral(graph, operators)
     for operator in operators:
         reason = SOUND if operator in sound else _reason(graph, operator, recipe, seen, wide, names)
         if reason is not None:
