@@ -39,7 +39,9 @@ def tflite(path: str, states: States) -> Sample:
             ready.append(True)
         for each, array in zip(inputs, shaped, strict=True):
             scale, zero = each["quantization"]
-            stored = array if scale == 0 or array.dtype == each["dtype"] else np.rint(array / scale) + zero
+            # In double: float32's quotient rounds some values half a step off to the other side.
+            whole = scale == 0 or array.dtype == each["dtype"]
+            stored = array if whole else np.rint(array.astype(np.float64) / scale) + zero
             bounds = np.iinfo(each["dtype"]) if scale != 0 else None
             stored = stored if bounds is None else np.clip(stored, bounds.min, bounds.max)
             interpreter.set_tensor(each["index"], stored.astype(each["dtype"]))

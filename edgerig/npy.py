@@ -78,6 +78,17 @@ def load_arrays(folder: Path, stem: str) -> list[Array]:
     return [np.load(path, mmap_mode="r", allow_pickle=False) for path in stems(folder, stem)]
 
 
+LENGTHS = "_lengths"
+"""Behind a stem: of arrays whose first axis has the steps of all sequences, how many each sequence has."""
+
+
+def read_lengths(folder: Path, stem: str) -> list[int] | None:
+    """The lengths of the sequences that `<stem>_<i>.npy` of `folder` have the steps of; None where a row is a sample.
+    Raises OSError, ValueError."""
+    path = folder / f"{stem}{LENGTHS}.npy"
+    return [int(length) for length in np.load(path, allow_pickle=False)] if path.is_file() else None
+
+
 def load_untrusted(path: Path | Confined, dtype: str, shape: tuple[int | None, ...]) -> Array:
     """The array of `dtype` (such as "<f4") and `shape` (None: any length) in a file that anybody may have written.
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.build.source import Arrays, SourceModel
-from edgerig.npy import read_pieces, samples_a_piece, stems
+from edgerig.npy import read_lengths, read_pieces, samples_a_piece, stems
 
 MARGIN = 0.1
 """A value counts as outside when it is further beyond the calibrated range than this share of the range's width: the
@@ -32,7 +32,7 @@ def outside_share(source: SourceModel, data: Path, reference: Path) -> float | N
     if not calibration:
         return None
     step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.outside.inputs)
-    source.restart()
+    source.restart(read_lengths(data, "calibration"))
     ranges: list[tuple[float, float]] = []
     for inputs in zip(*(read_pieces(path, step) for path in calibration), strict=True):
         ranges = _widened(ranges, [*inputs, *source.infer(list(inputs))])

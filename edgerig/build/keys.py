@@ -189,7 +189,7 @@ def _state(spec: ModelSpec) -> dict[str, Any]:
     """What is fed back and when it begins anew."""
     return {
         "fed": [each.model_dump(mode="json") for each in spec.state],
-        "stream": None if spec.stream is None else spec.stream.model_dump(mode="json"),
+        "stream": None if spec.stream is None else spec.stream.told,
     }
 
 

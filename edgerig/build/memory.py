@@ -4,13 +4,13 @@ of samples."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from edgerig.ondevice.engines import Array, TensorInfo
 from edgerig.ondevice.stream import Fed, initial
 from edgerig.spec import ModelSpec, TensorSpec
-from edgerig.spec.stream import resets
 
 Network = Callable[[list[Array]], Sequence[Array]]
 """One array an input, of one sample, to one array an output."""
@@ -45,9 +45,20 @@ class Memory:
         """All inputs of each sample, where somebody wants them."""
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, lengths: Sequence[int] | None = None) -> None:
+        """To the beginning of a stream; where its samples are steps of sequences, `lengths` are those of these."""
         self.samples = 0
+        self._ends = None if lengths is None else frozenset(accumulate(map(int, lengths)))
         self._start()
+
+    def _begins(self) -> bool:
+        """Is the next sample one before which the state is started anew?"""
+        stream = self._spec.stream
+        if stream is None or stream.reset == "never" or not self.samples:
+            return False
+        if self._ends is not None:
+            return self.samples in self._ends
+        return self.samples % (stream.length or 1) == 0
 
     def _start(self) -> None:
         if self._anew is not None:
@@ -56,7 +67,7 @@ class Memory:
 
     def __call__(self, given: list[Array]) -> list[Array]:
         """One sample's results."""
-        if resets(self._spec.stream, self.samples + 1)[-1:] == [self.samples]:
+        if self._begins():
             self._start()
         self.samples += 1
         rest = iter(given)

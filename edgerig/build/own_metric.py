@@ -19,6 +19,7 @@ from edgerig.errors import ResultsError
 from edgerig.quiet import child_environment
 from edgerig.results import Accuracy
 from edgerig.spec import DatasetSpec, ModelSpec, Strict, asked, load_metrics
+from edgerig.spec.stream import StreamSpec
 
 KEPT = "metrics.json"
 LOG = "metrics.log"
@@ -36,6 +37,7 @@ class MetricRequest(Strict):
     data: Path
     dataset: DatasetSpec | None = None
     raw: Path
+    stream: StreamSpec | None = None
 
 
 def take_own_metrics(model: ModelSpec, names: tuple[str, ...], data: Path, raw: Path, timeout_s: float) -> None:
@@ -47,7 +49,13 @@ def take_own_metrics(model: ModelSpec, names: tuple[str, ...], data: Path, raw: 
     found = {
         text: _take(
             MetricRequest(
-                model_folder=model.folder, metric=text, names=names, data=data, dataset=model.dataset, raw=raw
+                model_folder=model.folder,
+                metric=text,
+                names=names,
+                data=data,
+                dataset=model.dataset,
+                raw=raw,
+                stream=model.stream,
             ),
             timeout_s,
         )

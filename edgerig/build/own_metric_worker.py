@@ -20,7 +20,8 @@ from edgerig.measure.answers import read_answers
 from edgerig.measure.labels import ONLY, read_labels, set_of
 from edgerig.measure.metrics import Given, Unmeasurable, chosen, mean
 from edgerig.measure.ragged import Ragged
-from edgerig.npy import load_arrays
+from edgerig.measure.sequences import judged, sequences_of
+from edgerig.npy import load_arrays, read_lengths
 from edgerig.ondevice import lifeline
 from edgerig.results import Accuracy
 from edgerig.spec import asked
@@ -81,7 +82,8 @@ def _found(request: MetricRequest) -> tuple[Sequence[str], Sequence[Given]]:
     Raises RunError."""
     answers = read_answers(request.raw)
     if answers is None:
-        return request.names, load_arrays(request.raw, "output")
+        sequences = sequences_of(request.stream, read_lengths(request.data, "input"))
+        return request.names, judged(sequences, load_arrays(request.raw, "output"))
     if answers.record.failure:
         raise RunError(answers.record.failure, hint="the postprocess function has to work first")
     return answers.record.names, answers.values

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgerig import process
 from edgerig.confined import Confined
 from edgerig.measure.answers import RECORD, AnswersRecord
+from edgerig.measure.sequences import Sequences
 from edgerig.quiet import child_environment
 from edgerig.results.stages import HostStage
 from edgerig.spec import ModelSpec, Strict
@@ -22,18 +23,20 @@ LOG_LIMIT_BYTES = 2**20
 
 
 class PostprocessRequest(Strict):
-    """Call `function` on each sample of the outputs in `raw` (`output_<i>.npy`)."""
+    """Call `function` on each sample of the outputs in `raw` (`output_<i>.npy`), which are those of the steps of
+    `sequences` where samples are sequences."""
 
     model_folder: Path
     function: str
     raw: Path
+    sequences: Sequences | None = None
 
 
-def postprocess(model: ModelSpec, raw: Path, timeout_s: float) -> None:
+def postprocess(model: ModelSpec, sequences: Sequences | None, raw: Path, timeout_s: float) -> None:
     """Runs the model's function, if it names one, on the raw run in the folder `raw` and keeps its answers there."""
     if model.postprocess is None:
         return
-    request = PostprocessRequest(model_folder=model.folder, function=model.postprocess, raw=raw)
+    request = PostprocessRequest(model_folder=model.folder, function=model.postprocess, raw=raw, sequences=sequences)
     with tempfile.TemporaryDirectory(prefix="edgerig-postprocess-") as temporary:
         file = Path(temporary) / "request.json"
         file.write_text(request.model_dump_json(), encoding="utf-8")

@@ -17,6 +17,7 @@ from edgerig.confined import Confined
 from edgerig.errors import BuildError, EdgerigError
 from edgerig.measure.answers import LENGTHS, RECORD, AnswersRecord
 from edgerig.measure.ragged import Ragged, encoded, ragged
+from edgerig.measure.sequences import judged
 from edgerig.npy import load_arrays, write
 from edgerig.ondevice import lifeline
 from edgerig.results.stages import HostStage
@@ -40,7 +41,7 @@ def main() -> None:
 
 def answer(request: PostprocessRequest) -> AnswersRecord:
     """Calls the function for each sample and writes its answers. Raises BuildError."""
-    outputs = load_arrays(request.raw, "output")
+    outputs = judged(request.sequences, load_arrays(request.raw, "output"))
     found: dict[str, list[Any]] = {}
     with stage_of(request.model_folder, request.function) as stage:
         if stage is None:

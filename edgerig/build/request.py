@@ -79,6 +79,8 @@ class Prepared(Strict):
     origin: str
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[str, ...] = ()
+    steps: int | None = None
+    """Of all samples together, where a sample is a sequence of steps."""
     outside: float | None = None
     """See `Reference`."""
     preprocess: HostStage | None = None

@@ -26,7 +26,7 @@ from pydantic import Field, TypeAdapter
 from edgerig.build import keys, queue
 from edgerig.build.artifact import record, tensor_records
 from edgerig.build.builder import FormatBuilder
-from edgerig.build.check import check_constants, check_outputs, float_note, range_note
+from edgerig.build.check import check_constants, check_outputs, far_note, float_note, range_note
 from edgerig.build.coverage import outside_share
 from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
@@ -44,7 +44,17 @@ from edgerig.build.store import Store, digest
 from edgerig.build.streams import fed_of_file, recorded, whole_sample
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.measure.metrics import Unmeasurable, places
-from edgerig.npy import HOST, NpyWriter, fingerprint, load_arrays, read_pieces, samples_a_piece, stems, write
+from edgerig.npy import (
+    HOST,
+    NpyWriter,
+    fingerprint,
+    load_arrays,
+    read_lengths,
+    read_pieces,
+    samples_a_piece,
+    stems,
+    write,
+)
 from edgerig.ondevice import lifeline
 from edgerig.ondevice.engines import Description, TensorInfo
 from edgerig.ondevice.evaluate import evaluated
@@ -157,8 +167,9 @@ def prepare(request: PrepareRequest) -> Prepared:
             fingerprint=written.fingerprint,
             calibration_fingerprint=written.calibration_fingerprint,
             samples=written.samples,
+            steps=written.steps,
             labelled=written.labelled,
-            origin=dataset.origin,
+            origin=dataset.origin + written.lengths,
             inputs=() if source is None else source.outside.inputs,
             outputs=() if source is None else output_names(source.outside),
             preprocess=None if stage is None else stage.timed,
@@ -204,9 +215,11 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
             ) from error
     output = (1, *outputs[named[0] if named else 0].of_sample)
     labels = "inputs" if spec.dataset is None else spec.dataset.labels  # random inputs have no others
-    whole = spec.preprocess is not None or (spec.postprocess is not None and labels == "values")
+    sequences = spec.stream is not None and spec.stream.sequences
+    answer = spec.stream.answer if spec.stream is not None and sequences else None
+    whole = spec.preprocess is not None or (spec.postprocess is not None and labels == "values") or sequences
     if isinstance(labels, dict) or labels not in BATCHED or whole:
-        return Fits(inputs, output, "inputs", None, tuple(_label_sets(spec, names, outputs)))
+        return Fits(inputs, output, "inputs", None, tuple(_label_sets(spec, names, outputs)), answer=answer)
     known = spec.postprocess is None and (len(outputs) == 1 or len(set(named)) == 1)
     scores = output[1] if known and len(output) == 2 and output[1] > 1 else None
     return Fits(inputs, output, labels, 2 if has_binary_labels(spec.metric) else scores)
@@ -215,7 +228,8 @@ def _fits(spec: ModelSpec, inputs: tuple[Tensor, ...], outputs: Sequence[TensorS
 def _label_sets(spec: ModelSpec, names: Sequence[str], outputs: Sequence[TensorSpec]) -> Iterator[LabelSet]:
     """Those that are read apart. Raises DatasetError for labels of an output that there is not."""
     for name, kind in spec.dataset.sets.items() if spec.dataset else ():
-        if spec.postprocess is not None:
+        together = spec.stream is not None and spec.stream.answer == "all"
+        if spec.postprocess is not None or together:
             yield LabelSet(name, kind, None, None)
             continue
         own = tuple(name.split(",")) if name not in names else (name,)
@@ -232,7 +246,7 @@ def _label_sets(spec: ModelSpec, names: Sequence[str], outputs: Sequence[TensorS
 def _infer(source: SourceModel, data: Path, folder: Path) -> None:
     """Writes the source's outputs on the inputs in `data` as `output_<i>.npy` into `folder`, a piece at a time."""
     step = min(samples_a_piece(tensor.shape, tensor.dtype) for tensor in source.outside.inputs)
-    source.restart()
+    source.restart(read_lengths(data, "input"))
     with contextlib.ExitStack() as stack:
         writers: list[NpyWriter] = []
         for inputs in zip(*(read_pieces(path, step) for path in stems(data, "input")), strict=True):
@@ -289,7 +303,7 @@ class Session:
 
     def _build(self, recipe: RecipeSpec, key: str, staged: Path) -> Artifact:
         source, builder, reference = self.start()
-        calibration = recorded(source, self._calibration(recipe)) if recipe.calibration else None
+        calibration = self._calibration(recipe, source) if recipe.calibration else None
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
@@ -312,7 +326,10 @@ class Session:
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,
-            notes=(*source.notes, *built.notes, *float_note(recipe, check), *range_note(recipe)),
+            notes=(
+                *(*source.notes, *built.notes),
+                *(*float_note(recipe, check), *far_note(recipe, check), *range_note(recipe)),
+            ),
             check=check,
             options=self._request.options | recipe.options.told,
             calibration=None if calibration is None else fingerprint(list(calibration)),
@@ -320,7 +337,7 @@ class Session:
 
     def _run(self, path: Path, samples: Arrays, staged: Path, opening: Opening) -> tuple[Arrays, Description]:
         """The file's outputs on the samples, kept beside it as `host_<i>.npy`: what a device's are held against."""
-        anew = resets(self._request.model.stream, len(samples[0]))
+        anew = resets(self._request.model.stream, len(samples[0]), read_lengths(self._data(), "input"))
         engine = opened(str(path), self._format, opening, anew)
         found = evaluated(engine, samples, anew)
         for index, output in enumerate(found.arrays):
@@ -338,15 +355,17 @@ class Session:
             loaded = load_source(self._request.model)
             back = () if loaded.memory is None else loaded.memory.fed
             sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
-            source = replace(loaded, sample=sample)
+            anew = resets(loaded.spec.stream, len(traced[0]), read_lengths(data, "calibration"))
+            source = replace(loaded, sample=sample, anew=tuple(anew))
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)
-            source.restart()
+            source.restart(read_lengths(data, "input"))
             self._started = (source, builder, source.infer(self._samples()))
         return self._started
 
-    def _calibration(self, recipe: RecipeSpec) -> Arrays:
+    def _calibration(self, recipe: RecipeSpec, source: SourceModel) -> Arrays:
+        """What each input is fed of the samples the recipe is calibrated on, the source's states among it."""
         arrays = load_arrays(self._data(), "calibration")
         if not arrays:
             raise DatasetError(
@@ -354,7 +373,11 @@ class Session:
                 hint='give it samples of the training split: an array "calibration", or in dataset.images, audio or '
                 "table a calibration_folder, calibration_list or calibration_file",
             )
-        return [np.array(array[: recipe.options.calibration_samples]) for array in arrays]
+        lengths, count = read_lengths(self._data(), "calibration"), recipe.options.calibration_samples
+        if lengths is not None:
+            lengths = lengths[:count]
+            count = sum(lengths)
+        return recorded(source, [np.array(array[:count]) for array in arrays], lengths)
 
     def _data(self) -> Path:
         folder = self._store.find("data", self._request.data_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import sys
@@ -14,17 +15,20 @@ from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.decide.budget import budget_of, said
 from edgerig.decide.decision import Decision
 from edgerig.errors import ConfigError
+from edgerig.explain import Why
 from edgerig.figures import numbers
 from edgerig.figures.numbers import percent
 from edgerig.printable import one_line
-from edgerig.report.run import view
+from edgerig.report.run import view, whys
 from edgerig.report.run.csv_results import written
 from edgerig.report.run.fields import row
-from edgerig.results import CellResult
+from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget, parse
 
 NOTHING_TO_SHIP = 1
 """Exit code when some model has no variant to recommend on some device."""
+EXPLAINED = 12
+"""Rows that surprise, of a terminal."""
 Form = Literal["table", "json", "csv"]
 COLOURS = {"recommended": "green", "provisional": "yellow", "none": "red"}
 _BEFORE = ("device", "model", "emulated", "state", "cell", "source", "format", "recipe", "threads")
@@ -47,6 +51,7 @@ def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
             "run": results.run.id,
             "budget": budget.model_dump(mode="json"),
             "decisions": [_record(decided) for decided in found],
+            "explained": [_explained(each) for each in whys.ordered(results, found)],
         }
         tell_program(json.dumps(document, indent=2, ensure_ascii=False))
     elif form == "csv":
@@ -55,6 +60,7 @@ def show(run: Path, form: Form, changed: dict[str, Any]) -> None:
         say(f"{results.run.id}: {view.outcome(results.cells)}")
         say(f"budget: {said(budget)}")
         _print(found)
+        _explain(results, found)
     if any(decided.pick is None for decided in found) or not found:
         sys.exit(NOTHING_TO_SHIP)
 
@@ -87,6 +93,29 @@ def _print(found: list[Decision]) -> None:
         say("")
         for line in _reasons(decided):
             say(line)
+
+
+def _explain(results: Results, found: list[Decision]) -> None:
+    """The rows that surprise, those of what is to ship first."""
+    surprising = whys.ordered(results, found)
+    for each in surprising[:EXPLAINED]:
+        first, *rest = whys.lines(each)
+        say("")
+        say(f"why {each.kind}: {each.cell.model} on {each.cell.device}: {first}")
+        for line in rest:
+            say(f"  {line}")
+    if len(surprising) > EXPLAINED:
+        say(f"and {len(surprising) - EXPLAINED:,} more rows that surprise: see --json")
+
+
+def _explained(why: Why) -> dict[str, Any]:
+    return {
+        "cell": why.cell.id,
+        "kind": why.kind,
+        "surprise": why.surprise,
+        "reasons": [dataclasses.asdict(each) for each in why.reasons],
+        "open": why.open,
+    }
 
 
 def _cost(cell: CellResult) -> str:

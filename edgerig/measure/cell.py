@@ -22,6 +22,7 @@ from edgerig.measure.latency import MEDIAN_TOLERANCE, summarize
 from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, chosen, measure
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
+from edgerig.measure.sequences import Sequences, judged
 from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
@@ -78,12 +79,14 @@ class CellRun:
     alone: float | None = None
     precision: float | None = None
     drifted: Sequence[str] = ()
+    sequences: Sequences | None = None
+    """What of a sample's steps is judged, where samples are sequences."""
 
     @property
     def found(self) -> tuple[Sequence[str], Sequence[Given]]:
         """What metrics are taken of, and what it is called. Raises Unmeasurable where a postprocess function failed."""
         if self.answers is None:
-            return self.names, self.raw.outputs
+            return self.names, judged(self.sequences, self.raw.outputs)
         if self.answers.record.failure:
             raise Unmeasurable(self.answers.record.failure)
         return self.answers.record.names, self.answers.values
@@ -196,8 +199,10 @@ def _accuracy(ran: CellRun, metrics: Mapping[str, Accuracy]) -> Accuracy:
     if ran.answers is not None:
         return accuracy.model_copy(update={"delta_reason": "it is taken of what the postprocess function made"})
     try:
-        outputs = chosen(first, ran.names, ran.raw.outputs)
-        fp32 = None if fp32 is None else chosen(first, ran.names, fp32)
+        outputs = [array_of(one) for one in chosen(first, *ran.found)]
+        fp32 = (
+            None if fp32 is None else [array_of(one) for one in chosen(first, ran.names, judged(ran.sequences, fp32))]
+        )
     except Unmeasurable:
         return accuracy  # which says so itself
     labels = classes_of(ran.labels, set_of(asked(first), ran.model.dataset))
@@ -235,8 +240,9 @@ def _tolerance(artifact: Artifact) -> float:
 
 def _metrics(ran: CellRun) -> dict[str, Accuracy]:
     """Each of the model's metrics on the samples the cell ran on (`run.limit`), by the text that asks for it."""
-    model, samples = ran.model, len(ran.raw.outputs[0])
-    given = [array[:samples] for array in ran.inputs]
+    model = ran.model
+    samples = len(judged(ran.sequences, ran.raw.outputs[:1])[0])
+    given = judged(ran.sequences, ran.inputs)
     found: dict[str, Accuracy] = {}
     for text in model.metric:
         wanted = asked(text)
@@ -249,7 +255,8 @@ def _metrics(ran: CellRun) -> dict[str, Accuracy]:
         else:
             try:
                 outputs = chosen(text, *ran.found)
-                found[text] = measure(text, Evidence(outputs, targets[:samples], given))
+                inputs = [array_of(one)[:samples] for one in given] if ran.model.measured_on_inputs else []
+                found[text] = measure(text, Evidence(outputs, targets[:samples], inputs))
             except Unmeasurable as error:
                 found[text] = none(reason=str(error))
     return found
@@ -264,7 +271,7 @@ def _targets(ran: CellRun, wanted: Asked) -> Given | None:
     """What the metric is taken against; None where there is nothing."""
     dataset = ran.model.dataset
     if dataset is not None and dataset.labels_of(wanted.outputs) == "inputs":
-        return ran.inputs[0] if ran.inputs else None
+        return judged(ran.sequences, ran.inputs[:1])[0] if ran.inputs else None
     return ran.labels.get(set_of(wanted, dataset))
 
 

@@ -30,6 +30,8 @@ from edgerig.results.device import FrequencyPolicy as FrequencyPolicy
 from edgerig.results.drift import CellOrder as CellOrder
 from edgerig.results.drift import Drift as Drift
 from edgerig.results.drift import ReferenceVisit as ReferenceVisit
+from edgerig.results.profile import OperatorProfile as OperatorProfile
+from edgerig.results.profile import Profile as Profile
 from edgerig.results.run import Environment as Environment
 from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
@@ -317,6 +319,7 @@ class CellResult(Value):
     cost: Cost = Cost(reason="the cell did not run")
     energy: Energy = Energy(reason="the cell did not run")
     stages: Stages = Stages()
+    profile: Profile = Profile(reason="the cell was not profiled")
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")

@@ -33,6 +33,8 @@ from edgerig.spec.toml import (
     roots,
 )
 
+GIVES_SEQUENCES = ("npz", "factory")
+"""Kinds of data whose samples may be sequences of steps."""
 DYNAMIC = -1
 """The length of an axis that the data decides."""
 
@@ -243,6 +245,16 @@ class ModelSpec(Strict):
             raise ValueError(f'a {self.source} model from a factory needs the keys "inputs" and "outputs"')
         if why := repeated(self.state):
             raise ValueError(why)
+        if (
+            self.stream is not None
+            and self.stream.sequences
+            and self.dataset
+            and self.dataset.kind not in GIVES_SEQUENCES
+        ):
+            raise ValueError(
+                f'"{self.dataset.kind}" has samples of one step: [stream] samples = "sequences" goes with "npz" or '
+                '"factory"'
+            )
         names = [file.name for file in self.files]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f'"files" names {twice} twice')

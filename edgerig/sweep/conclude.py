@@ -13,8 +13,10 @@ from edgerig.build.request import Prepared
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.answers import read_answers
 from edgerig.measure.cell import CellRun, measured
+from edgerig.measure.profile import read_profile
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.reference import signs
+from edgerig.measure.sequences import sequences_of
 from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
@@ -74,6 +76,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             output_names=prepared.outputs if prepared is not None else (),
             labels=run.labels(cell.model_id),
             inputs=run.inputs(cell.model_id),
+            sequences=sequences_of(model.stream, run.lengths(cell.model_id)),
             answers=read_answers(run.folder / outcome.raw) if model.postprocess else None,
             preprocess=prepared.preprocess if prepared is not None else None,
             own_metrics=read_own_metrics(run.folder / outcome.raw),
@@ -87,6 +90,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             drifted=signs(order, drifted.devices, cell.device),
         )
         found = measured(ran)
+        known["profile"] = read_profile(run.folder / outcome.raw, cell.id)
         known["coverage"] = _coverage(cell, prepared, run.file.plan.sweep.recipe)
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | vars(found), status="ok")
@@ -143,7 +147,7 @@ def _coverage(cell: Cell, prepared: Prepared | None, own: Mapping[str, OwnRecipe
         return Coverage(reason="the recipe takes no ranges from calibration data")
     if prepared is None or prepared.outside is None:
         return Coverage(reason="it is not known what calibration has seen")
-    return Coverage(outside=prepared.outside, samples=prepared.samples)
+    return Coverage(outside=prepared.outside, samples=prepared.steps or prepared.samples)
 
 
 def _with_size_note(cell: Cell, outcome: Outcome, outcomes: dict[str, Outcome]) -> BuildRecord | None:

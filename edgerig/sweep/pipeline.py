@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from edgerig import process
 from edgerig.build import spawn
 from edgerig.build.layout import in_layout
@@ -36,7 +38,8 @@ from edgerig.errors import (
 )
 from edgerig.measure.cell import names_of
 from edgerig.measure.raw import attempts_of
-from edgerig.npy import HOST, load_arrays, stems
+from edgerig.measure.sequences import sequences_of
+from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
@@ -160,16 +163,16 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            inputs = [array[: task.settings.limit] for array in load_arrays(data, "input")]
-            inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
+            lengths = read_lengths(data, "input")
+            inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
-            anew = resets(task.model.stream, len(inputs[0]))
+            anew = resets(task.model.stream, len(inputs[0]), lengths)
             opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, device, anew))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        postprocess(task.model, into, task.settings.timeout_s)
+        postprocess(task.model, sequences_of(task.model.stream, lengths), into, task.settings.timeout_s)
         names = names_of(task.prepared.outputs, artifact)
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
@@ -199,6 +202,14 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
 
 def _when(task: CellTask) -> dict[str, Any]:
     return {"visit": task.visit, "at": time.time()}
+
+
+def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.NDArray[Any]]:
+    """The samples the cell runs on, one (N, …) array per input: the steps of as many sequences where `lengths` has
+    theirs."""
+    limit = task.settings.limit
+    count = limit if lengths is None else sum(lengths[:limit])
+    return [array[:count] for array in load_arrays(data, "input")]
 
 
 def _lost_from_store(task: CellTask) -> Outcome:

@@ -34,7 +34,7 @@ from edgerig.confined import Confined
 from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.measure.labels import read_labels
 from edgerig.measure.metrics import Given
-from edgerig.npy import map_all_untrusted
+from edgerig.npy import map_all_untrusted, map_untrusted, stems
 from edgerig.plan import Cell, Plan
 from edgerig.results import (
     SCHEMA_MINOR,
@@ -239,7 +239,8 @@ class RunFolder:
         data = store.find("data", prepared.data_key)
         reference = prepared.reference_key and store.find("reference", prepared.reference_key)
         wanted = sorted(data.glob("labels*.npy")) if data else []
-        wanted += sorted(data.glob("input_*.npy")) if data and model.measured_on_inputs else []
+        wanted += sorted(data.glob("input_lengths.npy")) if data else []
+        wanted += stems(data, "input") if data and model.measured_on_inputs else []
         wanted += sorted(reference.glob("output_*.npy")) if reference else []
         with writing(self.path):
             folder.mkdir(parents=True, exist_ok=True)
@@ -281,6 +282,14 @@ class RunFolder:
             return read_labels(folder, self.file.plan.models[model].dataset)
         except (OSError, ValueError) as error:
             raise _damaged(folder / "labels.npy", error) from error
+
+    def lengths(self, model: str) -> list[int] | None:
+        """How many steps each sample has, where samples are sequences."""
+        file = self.folder / f"data/{model}/input_lengths.npy"
+        try:
+            return [int(length) for length in map_untrusted(file)] if file.is_there() else None
+        except (OSError, ValueError) as error:
+            raise _damaged(file, error) from error
 
     def inputs(self, model: str) -> list[npt.NDArray[Any]]:
         """The model's inputs, kept where a metric is taken against them; else []."""

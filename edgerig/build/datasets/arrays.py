@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split, Tensor
+from edgerig.build.datasets.dataset import Batch, Dataset, Fits, Split
 from edgerig.build.datasets.labels import from_arrays
+from edgerig.build.datasets.naming import NPZ_HINT, array_names
 from edgerig.build.datasets.preprocessed import open_preprocessed
+from edgerig.build.datasets.sequences import open_sequences
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
 from edgerig.build.source import drawn
@@ -28,7 +30,8 @@ from edgerig.spec import DatasetSpec, TensorSpec
 
 RANDOM_SAMPLES = 8
 """Random inputs made for a model without data: enough for parity, few enough for a 300 MFLOP network."""
-NPZ_HINT = "make it with numpy.savez(path, inputs=…, labels=…)"
+RANDOM_STEPS = 8
+"""Of each, where a sample is a sequence."""
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, KeyError)
 """What zipfile and numpy raise on a file that is no npz."""
 
@@ -71,6 +74,9 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
     if fits.preprocess is not None:
         brought = {name: partial(whole, name) for name in found}
         return open_preprocessed(fits.preprocess, brought, fits, spec.calibration, str(path), path.name)
+    if fits.answer is not None:
+        brought = {name: partial(whole, name) for name in found}
+        return open_sequences(brought, fits, spec.calibration, str(path), path.name)
     labels = from_arrays(fits.apart, found, whole, str(path))
     return replace(_dataset(spec, fits, str(path), path.name, found, _shapes(members), batches), labels=labels)
 
@@ -87,6 +93,9 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
     if fits.preprocess is not None:
         brought = {str(name): partial(table.__getitem__, name) for name in table}
         return open_preprocessed(fits.preprocess, brought, fits, spec.calibration, where, where)
+    if fits.answer is not None:
+        brought = {str(name): partial(table.__getitem__, name) for name in table}
+        return open_sequences(brought, fits, spec.calibration, where, where)
     labels = from_arrays(fits.apart, list(map(str, table)), table.__getitem__, where)
     own = {one.array for one in fits.apart}
     arrays = {str(key): np.asanyarray(value) for key, value in table.items() if str(key) not in own}
@@ -117,9 +126,12 @@ def random_dataset(fits: Fits, seed: int) -> Dataset:
         for t in fits.inputs
     ]
 
+    lengths = None if fits.answer is None else (RANDOM_STEPS,) * RANDOM_SAMPLES
+
     def split(stream: int) -> Split:
         def batches() -> Iterator[Batch]:
-            yield Batch(drawn(tensors, [seed, stream], RANDOM_SAMPLES), None, _unnamed)
+            count = RANDOM_SAMPLES if lengths is None else sum(lengths)
+            yield Batch(drawn(tensors, [seed, stream], count), None, _unnamed, lengths)
 
         return Split(RANDOM_SAMPLES, batches)
 
@@ -141,7 +153,7 @@ def _shapes(members: Callable[[list[str]], contextlib.AbstractContextManager[lis
 def _dataset(
     spec: DatasetSpec, fits: Fits, where: str, origin: str, found: list[str], shapes: Shapes, batches: Batches
 ) -> Dataset:
-    inputs = _names("inputs", fits.inputs, found, where)
+    inputs = array_names("inputs", fits.inputs, found, where)
     labels = "labels" if fits.labels != "inputs" else None
     if labels is not None and labels not in found:
         raise DatasetError(f'{where}: has no array "labels" (it holds: {", ".join(found) or "nothing"})', hint=NPZ_HINT)
@@ -149,28 +161,10 @@ def _dataset(
     evaluation = Split(count, lambda: batches(inputs, labels, None))
     if not any(name.startswith("calibration") for name in found):
         return Dataset(where, origin, evaluation, None)
-    names = _names("calibration", fits.inputs, found, where)
+    names = array_names("calibration", fits.inputs, found, where)
     offered = _count(names, None, fits, shapes, where)
     taken = offered if spec.calibration is None else min(offered, spec.calibration)
     return Dataset(where, origin, evaluation, Split(taken, lambda: batches(names, None, taken)))
-
-
-def _names(stem: str, tensors: tuple[Tensor, ...], found: list[str], where: str) -> list[str]:
-    """The arrays that feed the tensors, in their order."""
-    candidates = [
-        [f"{stem}_{index}" for index in range(len(tensors))],
-        [f"{stem}_{tensor.name}" for tensor in tensors],
-    ]
-    if len(tensors) == 1:
-        candidates.insert(0, [stem])
-    for names in candidates:
-        if all(name in found for name in names):
-            return names
-    wanted = " or ".join(", ".join(f'"{name}"' for name in names) for names in candidates[:2])
-    raise DatasetError(
-        f"{where}: has no array {wanted} (it holds: {', '.join(found) or 'nothing'})",
-        hint=NPZ_HINT if len(tensors) == 1 else f"the model has {len(tensors)} inputs: give an array for each",
-    )
 
 
 def _count(names: list[str], labels: str | None, fits: Fits, shapes: Shapes, where: str) -> int:

@@ -13,6 +13,7 @@ from edgerig.build.layout import axes_in, order_in
 from edgerig.build.stage import StageCalls
 from edgerig.measure.metrics import Given
 from edgerig.spec import Dtype, Labels, Layout, TensorSpec
+from edgerig.spec.stream import Answer
 
 Array = npt.NDArray[Any]
 DEFAULT_CALIBRATION = 256
@@ -67,15 +68,19 @@ class Fits:
     """The sets of labels that are read apart from the samples; `labels` is "inputs" then."""
     preprocess: StageCalls | None = None
     """What makes the model's inputs of a sample's arrays."""
+    answer: Answer | None = None
+    """Where a sample is a sequence of steps, what of its steps is judged."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """n samples: an array (n, …) an input, their labels (n, …) or None, and what each sample is called in a message."""
+    """n samples: an array (n, …) an input, their labels (n, …) or None, and what each sample is called in a message.
+    Where samples are sequences, the n are the steps of several whole ones, whose `lengths` they are."""
 
     inputs: list[Array]
     labels: Array | None
     names: Callable[[int], str]
+    lengths: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

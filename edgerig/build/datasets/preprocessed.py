@@ -1,7 +1,8 @@
 """Arrays that become a model's inputs by a function of its folder: `preprocess = "file.py:function"`.
 
 Samples may be of any shape and, where `inputs_lengths` says how long each is, of any length: a recording, a picture as
-it was taken. They are read whole. The function gets one sample's arrays and gives the model's inputs for it.
+it was taken. They are read whole. The function gets one sample's arrays and gives the model's inputs for it: where a
+sample is a sequence, those of all its steps, (T, …).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split
 from edgerig.build.datasets.labels import LENGTHS, from_arrays, samples_of
+from edgerig.build.datasets.sequences import batched
 from edgerig.build.stage import StageCalls, as_array
 from edgerig.errors import DatasetError
 from edgerig.measure.metrics import Given
@@ -57,16 +59,33 @@ def _split(stage: StageCalls, given: Sequence[Given], fits: Fits, where: str, li
     step = min(samples_a_piece((1, *tensor.sample), tensor.dtype) for tensor in fits.inputs)
 
     def batches() -> Iterator[Batch]:
+        if fits.answer is not None:
+            samples = ([np.asarray(each[place]) for each in given] for place in range(count))
+            yield from batched((_of_inputs(stage, sample, fits) for sample in samples), fits, where)
+            return
         for start in range(0, count, step):
             places = range(start, min(start + step, count))
             made = [_made(stage, [np.asarray(each[place]) for each in given], fits) for place in places]
             yield Batch([np.stack(each) for each in zip(*made, strict=True)], None, lambda index: "")
 
-    return Split(count, batches)
+    return Split(None if fits.answer is not None else count, batches)
 
 
 def _made(stage: StageCalls, sample: Sequence[Array], fits: Fits) -> list[Array]:
-    """One sample as the model's inputs, by their names where the function gives names. Raises DatasetError."""
+    """One sample as the model's inputs. Raises DatasetError."""
+    arrays = _of_inputs(stage, sample, fits)
+    for array, tensor in zip(arrays, fits.inputs, strict=True):
+        if array.size != int(np.prod(tensor.sample)):
+            raise DatasetError(
+                f'{stage.name} gave an array of shape {array.shape}, input "{tensor.name}" is of {tensor.sample}',
+                hint="it is called with one sample, and gives one sample of the model's input",
+            )
+    return [array.reshape(tensor.sample) for array, tensor in zip(arrays, fits.inputs, strict=True)]
+
+
+def _of_inputs(stage: StageCalls, sample: Sequence[Array], fits: Fits) -> list[Array]:
+    """What the function makes of a sample, an array an input, by their names where it gives names. Raises
+    DatasetError."""
     found = stage(sample)
     names = [tensor.name for tensor in fits.inputs]
     wanted = names if set(names) == set(found) else list(found)
@@ -75,11 +94,4 @@ def _made(stage: StageCalls, sample: Sequence[Array], fits: Fits) -> list[Array]
             f"{stage.name} gave {len(found)} inputs ({', '.join(found)}), the model has {', '.join(names)}",
             hint="return an array per input of the model, in their order or by their names",
         )
-    arrays = [as_array(found[name], stage.name) for name in wanted]
-    for array, tensor in zip(arrays, fits.inputs, strict=True):
-        if array.size != int(np.prod(tensor.sample)):
-            raise DatasetError(
-                f'{stage.name} gave an array of shape {array.shape}, input "{tensor.name}" is of {tensor.sample}',
-                hint="it is called with one sample, and gives one sample of the model's input",
-            )
-    return [array.reshape(tensor.sample) for array, tensor in zip(arrays, fits.inputs, strict=True)]
+    return [as_array(found[name], stage.name) for name in wanted]

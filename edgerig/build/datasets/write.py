@@ -2,7 +2,8 @@
 
 Files of an entry: `input_<i>.npy` (N, …) and `calibration_<i>.npy` (M, …), each of its tensor's dtype and in the source
 model's own layout, and where there are labels `labels.npy`: int64 (N,) for classes, float32 (N, …) for values; others
-as `measure/labels.py` says.
+as `measure/labels.py` says. Where samples are sequences, N is the steps of all of them, and
+`input_lengths.npy` and `calibration_lengths.npy` say how many each has.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ import numpy as np
 from edgerig.build.datasets.dataset import Array, Batch, Dataset, Fits, Split, Tensor
 from edgerig.build.datasets.labels import write_labels
 from edgerig.build.datasets.overlap import Overlap
+from edgerig.build.datasets.sequences import by_step
 from edgerig.errors import DatasetError
-from edgerig.npy import NpyWriter, fingerprint_files, stems
+from edgerig.npy import LENGTHS, NpyWriter, fingerprint_files, stems, write
 from edgerig.ondevice.tensors import exactly
 
 GIB = 2**30
@@ -35,6 +37,19 @@ class Written:
     labelled: bool
     fingerprint: str
     calibration_fingerprint: str
+    steps: int | None = None
+    """Of all samples together, where they are sequences."""
+    lengths: str = ""
+    """How long they are, for a reader."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A split that is written: its samples, whether they had labels, and their lengths where they are sequences."""
+
+    samples: int
+    labelled: bool
+    lengths: tuple[int, ...] | None
 
 
 def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) -> Written:
@@ -44,24 +59,45 @@ def write_dataset(dataset: Dataset, fits: Fits, folder: Path, max_gib: float) ->
     """
     room = _Room(dataset.where, folder, max_gib)
     seen = Overlap(dataset.where)
-    samples, labelled = _write(dataset, dataset.evaluation, fits, folder, "input", room, seen.evaluated)
-    if samples == 0:
+    done = _write(dataset, dataset.evaluation, fits, folder, "input", room, seen.evaluated)
+    if done.samples == 0:
         raise DatasetError(f"{dataset.where}: it is empty", hint="give at least one sample")
-    if not labelled and fits.labels != "inputs":
+    if not done.labelled and fits.labels != "inputs":
         raise DatasetError(f"{dataset.where}: no labels", hint='give labels, or labels = "inputs" for an autoencoder')
     if dataset.calibration is not None:
         _write(dataset, dataset.calibration, fits, folder, "calibration", room, seen.calibrated)
         if not dataset.drawn:
             seen.check()
     if dataset.labels:
-        room.take(write_labels(dataset.labels, fits.apart, samples, folder, dataset.where))
+        room.take(_write_labels(dataset, fits, done, folder))
     labels = sorted(folder.glob("labels*.npy"))
     return Written(
-        samples,
+        done.samples,
         bool(labels),
-        fingerprint_files([*stems(folder, "input"), *labels]),
-        fingerprint_files(stems(folder, "calibration")),
+        fingerprint_files([*_files(folder, "input"), *labels]),
+        fingerprint_files(_files(folder, "calibration")),
+        None if done.lengths is None else sum(done.lengths),
+        "" if done.lengths is None else _told(done.lengths),
     )
+
+
+def _write_labels(dataset: Dataset, fits: Fits, done: _Done, folder: Path) -> int:
+    """Those that are read apart; gives their bytes."""
+    labels, count = dataset.labels, done.samples
+    if fits.answer == "each" and done.lengths is not None:
+        labels = {name: by_step(given, done.lengths, f"{dataset.where}: labels") for name, given in labels.items()}
+        count = sum(done.lengths)
+    return write_labels(labels, fits.apart, count, folder, dataset.where)
+
+
+def _files(folder: Path, stem: str) -> list[Path]:
+    lengths = folder / f"{stem}{LENGTHS}.npy"
+    return [*stems(folder, stem), *([lengths] if lengths.is_file() else [])]
+
+
+def _told(lengths: tuple[int, ...]) -> str:
+    low, high = min(lengths), max(lengths)
+    return f", sequences of {low} steps" if low == high else f", sequences of {low} to {high} steps"
 
 
 class _Room:
@@ -103,8 +139,8 @@ def _write(
     stem: str,
     room: _Room,
     seen: Callable[[list[Array]], None],
-) -> tuple[int, bool]:
-    """Writes one split; gives its number of samples and whether it had labels."""
+) -> _Done:
+    """Writes one split."""
     evaluated = stem == "input"
     one = sum(np.dtype(tensor.dtype).itemsize * math.prod(tensor.sample) for tensor in fits.inputs)
     if split.count is not None:
@@ -115,11 +151,14 @@ def _write(
             for index, tensor in enumerate(fits.inputs)
         ]
         labels: NpyWriter | None = None
+        lengths: list[int] = []
         for batch in split.batches():
             start = writers[0].count
             inputs = _inputs(batch, fits, dataset.where, stem, start)
             room.take(sum(array.nbytes for array in inputs))
-            seen(inputs)
+            for sample in _samples(inputs, batch.lengths):
+                seen(sample)
+            lengths += batch.lengths or ()
             for writer, array in zip(writers, inputs, strict=True):
                 writer.append(array)
             if evaluated and fits.labels != "inputs" and batch.labels is not None:
@@ -129,7 +168,21 @@ def _write(
                     labels = stack.enter_context(NpyWriter(path, checked.shape[1:], checked.dtype))
                 room.take(checked.nbytes)
                 labels.append(checked)
-        return writers[0].count, labels is not None
+        if fits.answer is None:
+            return _Done(writers[0].count, labels is not None, None)
+        write(folder / f"{stem}{LENGTHS}.npy", np.array(lengths, np.int64))
+        return _Done(len(lengths), labels is not None, tuple(lengths))
+
+
+def _samples(inputs: list[Array], lengths: tuple[int, ...] | None) -> Iterator[list[Array]]:
+    """The batch as samples that must not be in both splits: whole sequences, where it has their steps."""
+    if lengths is None:
+        yield inputs
+        return
+    start = 0
+    for length in lengths:
+        yield [array[start : start + length][np.newaxis] for array in inputs]
+        start += length
 
 
 def _inputs(batch: Batch, fits: Fits, where: str, stem: str, start: int) -> list[Array]:

@@ -158,7 +158,11 @@ class HalfPrecision(nn.Module):  # type: ignore[misc]  # torch is Any to the typ
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.module = copy.deepcopy(module).half()
+        module = copy.deepcopy(module)
+        for layer in module.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_var is not None:
+                _with_unit_variance(layer)
+        self.module = module.half()
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         outputs = self.module(*(tensor.half() if tensor.is_floating_point() else tensor for tensor in inputs))
@@ -169,3 +173,17 @@ class HalfPrecision(nn.Module):  # type: ignore[misc]  # torch is Any to the typ
 
 def _single(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _with_unit_variance(norm: nn.Module) -> None:
+    """Divides the weight by the root of the variance, and makes that 1, where float16 could not hold it: infinite, it
+    would leave the bias alone. y = weight * (x - mean) / sqrt(variance + eps) + bias (torch.nn.BatchNorm2d)."""
+    variance = norm.running_var
+    if variance.max() <= torch.finfo(torch.float16).max:
+        return
+    whole = torch.rsqrt(variance.double() + norm.eps)
+    scale = (whole if norm.weight is None else norm.weight.detach() * whole).float()
+    norm.weight = nn.Parameter(scale, requires_grad=False)
+    if norm.bias is None:
+        norm.bias = nn.Parameter(torch.zeros_like(scale), requires_grad=False)
+    norm.running_var = torch.full_like(variance, 1 - norm.eps)

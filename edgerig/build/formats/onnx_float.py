@@ -6,6 +6,7 @@ inputs, an output that is an input or another output, an operator set from befor
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import onnx
 from onnx import helper, numpy_helper, version_converter
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edgerig.build.formats.onnx_graph import drop_unread, input_tensors, names_in, opset
+from edgerig.build.formats.onnx_graph import drop_unread, held, input_tensors, names_in, opset
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import BuildError
 
@@ -97,7 +98,7 @@ def prepare(source: Path, prepared: Path) -> None:
     except Exception:  # its symbolic inference knows fewer operators than ONNX; every shape here is fixed anyway
         quant_pre_process(str(work), str(prepared), skip_symbolic_shape=True, save_as_external_data=large)
     model = onnx.load(prepared)
-    _store_constants(model)
+    store_constants(model, held(model))
     _plain_gemms(model)
     _rename_biases(model)
     # Inferred shapes of values that quantization re-types make quantize_dynamic's own inference fail.
@@ -106,13 +107,13 @@ def prepare(source: Path, prepared: Path) -> None:
     save(model, prepared)
 
 
-def _store_constants(model: onnx.ModelProto) -> None:
-    """Makes what Constant nodes give initializers: the quantizer knows no other weights."""
+def store_constants(model: onnx.ModelProto, names: Container[str]) -> None:
+    """Makes those of `names` that Constant nodes give initializers: the quantizer knows no other weights."""
     graph = model.graph
     kept = []
     for node in graph.node:
         value = next((a.t for a in node.attribute if node.op_type == "Constant" and a.name == "value"), None)
-        if value is None:
+        if value is None or node.output[0] not in names:
             kept.append(node)
             continue
         stored = graph.initializer.add()

@@ -104,6 +104,11 @@ class ExecutorchEngine:
             raise ValueError(f"the program takes inputs of {own} and no others, {list(shapes)} are given")
         self.invoke = self._binding.invoke
 
+    @property
+    def runner(self) -> Runner | None:
+        """The loaded program, None through the wheel's binding."""
+        return self._binding._runner if isinstance(self._binding, NativeBinding) else None
+
     def set_inputs(self, inputs: list[Array]) -> None:
         check_inputs(inputs, self._binding.inputs)
         self._binding.set_inputs(inputs)

@@ -4,6 +4,7 @@
 // return an ExecuTorch error code (executorch/runtime/core/error.h; 0 is success) and leave a text for
 // edgerig_et_error(). The runtime's own error log is kept for that text instead of going to stderr.
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 
 #include <executorch/extension/data_loader/mmap_data_loader.h>
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
+#include <executorch/runtime/core/event_tracer.h>
 #include <executorch/runtime/core/exec_aten/util/dim_order_util.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
@@ -48,9 +50,18 @@ using executorch::aten::Tensor;
 using executorch::aten::TensorImpl;
 using executorch::extension::MallocMemoryAllocator;
 using executorch::extension::MmapDataLoader;
+using executorch::runtime::AllocatorID;
+using executorch::runtime::ChainID;
+using executorch::runtime::DebugHandle;
+using executorch::runtime::DelegateDebugIdType;
+using executorch::runtime::DelegateDebugIntId;
 using executorch::runtime::Error;
 using executorch::runtime::EValue;
+using executorch::runtime::EventTracer;
+using executorch::runtime::EventTracerEntry;
+using executorch::runtime::EventTracerFilterBase;
 using executorch::runtime::HierarchicalAllocator;
+using executorch::runtime::LoggedEValueType;
 using executorch::runtime::MemoryManager;
 using executorch::runtime::Method;
 using executorch::runtime::MethodMeta;
@@ -121,6 +132,114 @@ Buffer make_buffer(size_t nbytes) {
   return buffer;
 }
 
+enum EventKind : uint32_t { kKernel = 0, kDelegated = 1 };
+
+// One operator's call. A kernel's time is the tracer's clock's, a delegated operator's what its delegate tells.
+struct Traced {
+  std::string name;
+  EventKind kind;
+  int32_t call;         // of a delegated operator: the run of a partition it is in, counted from 0
+  int64_t instruction;  // of a kernel: its place in the method, by chain and instruction
+  uint64_t ticks;
+};
+
+using Clock = uint64_t (*)();
+
+// Keeps what the runtime tells of an execution while `recording`. Of scopes around scopes the innermost, which begin
+// with "native_call_", are kernels; a delegate logs its operators when it has run.
+class OperatorTracer final : public EventTracer {
+ public:
+  explicit OperatorTracer(Clock now) : now_(now) {}
+
+  void record(bool on) {
+    recording_ = on;
+    if (on) {
+      events_.clear();
+      calls_ = -1;
+    }
+  }
+
+  const std::vector<Traced>& events() const {
+    return events_;
+  }
+
+  EventTracerEntry start_profiling(const char* name, ChainID chain, DebugHandle handle) override {
+    EventTracerEntry entry{-1, chain, handle, 0, DelegateDebugIdType::kNone};
+    if (!recording_) {
+      return entry;
+    }
+    if (std::strncmp(name, kNativeCall, sizeof kNativeCall - 1) == 0) {
+      const int64_t place = (static_cast<int64_t>(chain_id_) << 32) | debug_handle_;
+      entry.event_id = static_cast<int64_t>(events_.size());
+      events_.push_back(Traced{name, kKernel, 0, place, 0});
+    } else if (std::strcmp(name, "DELEGATE_CALL") == 0) {
+      ++calls_;
+    }
+    entry.start_time = now_();
+    return entry;
+  }
+
+  void end_profiling(EventTracerEntry entry) override {
+    if (recording_ && entry.event_id >= 0 && static_cast<size_t>(entry.event_id) < events_.size()) {
+      events_[static_cast<size_t>(entry.event_id)].ticks = now_() - entry.start_time;
+    }
+  }
+
+  void log_profiling_delegate(const char* name, DelegateDebugIntId id, et_timestamp_t start, et_timestamp_t end,
+                              const void*, size_t) override {
+    if (recording_) {
+      events_.push_back(Traced{name == nullptr ? std::to_string(id) : name, kDelegated, calls_, 0, end - start});
+    }
+  }
+
+  EventTracerEntry start_profiling_delegate(const char* name, DelegateDebugIntId id) override {
+    EventTracerEntry entry{-1, chain_id_, debug_handle_, 0, DelegateDebugIdType::kInt};
+    if (recording_) {
+      entry.event_id = static_cast<int64_t>(events_.size());
+      events_.push_back(Traced{name == nullptr ? std::to_string(id) : name, kDelegated, calls_, 0, 0});
+      entry.start_time = now_();
+    }
+    return entry;
+  }
+
+  void end_profiling_delegate(EventTracerEntry entry, const void*, size_t) override {
+    end_profiling(entry);
+  }
+
+  void create_event_block(const char*) override {}
+  void track_allocation(AllocatorID, size_t) override {}
+  AllocatorID track_allocator(const char*) override {
+    return 0;
+  }
+  Result<bool> log_evalue(const EValue&, LoggedEValueType) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const Tensor&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId,
+                                                const executorch::runtime::ArrayRef<Tensor>) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const int&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const bool&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const double&) override {
+    return false;
+  }
+  void set_delegation_intermediate_output_filter(EventTracerFilterBase*) override {}
+
+ private:
+  static constexpr char kNativeCall[] = "native_call_";
+  Clock now_;
+  bool recording_ = false;
+  int32_t calls_ = -1;
+  std::vector<Traced> events_;
+};
+
 struct Input {
   Buffer data;
   size_t nbytes = 0;
@@ -146,10 +265,17 @@ struct Runner {
   std::vector<Input> inputs;
   std::vector<size_t> planned_inputs;
   std::vector<Buffer> output_buffers;
+  std::unique_ptr<OperatorTracer> tracer;  // null unless the method was loaded to be looked into
   std::optional<Method> method;
 };
 
 namespace {
+
+uint64_t steady_nanoseconds() {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+Clock trace_clock = nullptr;  // what methods that are loaded from now on are traced by; null: none is traced
 
 Error read_meta(const MethodMeta& meta, bool output, size_t index, std::optional<TensorInfo>* info) {
   const size_t count = output ? meta.num_outputs() : meta.num_inputs();
@@ -282,7 +408,10 @@ uint32_t load(Runner& runner, const char* path, const char* name) {
   if (const uint32_t error = plan_memory(runner, meta.get())) {
     return error;
   }
-  Result<Method> method = runner.program->load_method(name, &*runner.memory);
+  if (trace_clock != nullptr) {
+    runner.tracer = std::make_unique<OperatorTracer>(trace_clock);
+  }
+  Result<Method> method = runner.program->load_method(name, &*runner.memory, runner.tracer.get());
   if (!method.ok()) {
     return fail(method.error(), "the method \"" + std::string(name) + "\" cannot be loaded");
   }
@@ -451,4 +580,35 @@ EDGERIG_EXPORT uint32_t edgerig_et_get_output(const Runner* runner, size_t index
     std::memcpy(data, tensor.const_data_ptr(), nbytes);
   }
   return 0;
+}
+
+// One operator's call, as `Traced`; `name` lives until the next recording.
+struct TracedEvent {
+  const char* name;
+  uint32_t kind;
+  int32_t call;
+  int64_t instruction;
+  uint64_t ticks;
+};
+
+// Has methods that are loaded from now on traced, by the clock `now` (null: one of nanoseconds).
+EDGERIG_EXPORT void edgerig_et_trace(uint64_t (*now)()) {
+  trace_clock = now == nullptr ? steady_nanoseconds : now;
+}
+
+// Begins a recording, which forgets the one before, or ends it. Nothing for a method that is not traced.
+EDGERIG_EXPORT void edgerig_et_record(Runner* runner, uint32_t on) {
+  if (runner->tracer != nullptr) {
+    runner->tracer->record(on != 0);
+  }
+}
+
+EDGERIG_EXPORT size_t edgerig_et_event_count(const Runner* runner) {
+  return runner->tracer == nullptr ? 0 : runner->tracer->events().size();
+}
+
+// The event at `index`, below the count.
+EDGERIG_EXPORT void edgerig_et_event(const Runner* runner, size_t index, TracedEvent* out) {
+  const Traced& event = runner->tracer->events()[index];
+  *out = TracedEvent{event.name.c_str(), event.kind, event.call, event.instruction, event.ticks};
 }

@@ -15,14 +15,15 @@ from edgerig.decide import budget, decision, frameworks
 from edgerig.decide.decision import Decision
 from edgerig.decide.pareto import dominated
 from edgerig.decide.published import REFERENCE_HEADER, against_published, against_reference
+from edgerig.explain import gains
 from edgerig.figures import metric
 from edgerig.report import assets
-from edgerig.report.run import classes, groups, method, outputs, view
+from edgerig.report.run import classes, groups, method, outputs, profiles, view, whys
 from edgerig.report.run.payload import payload, runs
 from edgerig.results import CellResult, Results, order
 
 PACKAGE = "edgerig.report.run"
-SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "main.js")
+SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "operators.js", "main.js")
 CARDS = 12
 """So many decisions are shown as cards; more are rows of a table."""
 NAMED = 4
@@ -68,6 +69,10 @@ def render(results: Results) -> bytes:
             devices=order.by_device(results),
             models=order.by_model(cells),
             outputs=outputs.rows(cells),
+            whys=whys.ordered(results, decided),
+            why_lines=whys.lines,
+            gains=gains(results),
+            profiled=any(cell.profile.operators for cell in cells),
             classes=classes.tables(results, cells, decided),
             classes_left=classes.left_out(cells),
             outputs_header=outputs.HEADER,
@@ -78,10 +83,10 @@ def render(results: Results) -> bytes:
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),
-            data=assets.data(_data(cells, grouped)),
+            data=assets.data(_data(cells, grouped, decided)),
             script=script,
             policy=assets.policy(script),
-            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN},
+            limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN, "whys": whys.SHOWN},
         )
     )
     return page.encode("utf-8", "backslashreplace")
@@ -94,12 +99,15 @@ def _by_device(decided: Sequence[Decision]) -> dict[str, list[Decision]]:
     return found
 
 
-def _data(cells: Sequence[CellResult], grouped: dict[str, list[PageGroup]]) -> dict[str, Any]:
+def _data(
+    cells: Sequence[CellResult], grouped: dict[str, list[PageGroup]], decided: Sequence[Decision]
+) -> dict[str, Any]:
     places = {cell.id: place for place, cell in enumerate(cells)}
     members = {
         group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in grouped.values() for group in kind
     }
-    return {**payload(cells, _beaten(cells)), "groups": members}
+    shipped = [each.pick.id for each in decided if each.pick is not None]
+    return {**payload(cells, _beaten(cells)), "groups": members, "profiles": profiles.payload(cells, shipped)}
 
 
 def _beaten(cells: Sequence[CellResult]) -> list[str]:

@@ -10,11 +10,12 @@ from edgerig.decide import budget, decision, frameworks
 from edgerig.decide.decision import Decision
 from edgerig.decide.frameworks import Framework
 from edgerig.decide.published import REFERENCE_HEADER, against_published, against_reference
+from edgerig.explain import Why
 from edgerig.figures import numbers
 from edgerig.figures.column import Column
 from edgerig.printable import printable
 from edgerig.report.markdown_text import table, text
-from edgerig.report.run import classes, groups, method, outputs, view
+from edgerig.report.run import classes, groups, method, outputs, view, whys
 from edgerig.report.run.columns import columns
 from edgerig.results import CellResult, Results, order, wording
 
@@ -36,6 +37,7 @@ def render(results: Results) -> bytes:
         _bullets(map(_headline, decided)),
         *_frameworks(frameworks.frameworks(results, allowed)),
         *(block for device in order.by_device(results).items() for block in _device(results, shown, *device)),
+        *_why(results, decided),
         *_outputs(cells),
         *_classes(results, cells, decided),
         *_not_ok(cells),
@@ -92,6 +94,24 @@ def _headline(decided: Decision) -> str:
     if decided.ruled_out:
         said += f" Ruled out: {text(decided.ruled_out)}."
     return said
+
+
+def _why(results: Results, decided: Sequence[Decision]) -> list[str]:
+    """Only where a row surprises."""
+    found = whys.ordered(results, decided)
+    if not found:
+        return []
+    told = ["\n".join(map(_surprise, found[: whys.SHOWN]))]
+    if len(found) > whys.SHOWN:
+        told.append(f"and {len(found) - whys.SHOWN:,} more: see `edgerig show`")
+    return ["## Why", *told]
+
+
+def _surprise(why: Why) -> str:
+    first, *rest = (f"{text(line)}." for line in whys.lines(why))
+    return "\n".join(
+        [f"- **{text(why.cell.model)}** on **{text(why.cell.device)}**: {first}", *(f"  - {line}" for line in rest)]
+    )
 
 
 def _frameworks(found: Sequence[Framework]) -> list[str]:

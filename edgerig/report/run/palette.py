@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
+from edgerig.explain.kinds import OUTSIDE
 from edgerig.results.order import FORMATS, RECIPES
 
 PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#9467BD", "#CC79A7", "#D55E00", "#0072B2", "#F0E442", "#8C564B")
@@ -14,6 +15,19 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 """Plotly's names; as `order.FORMATS`."""
 DTYPES = ("float32", "float16", "int8", "int4", "int32", "uint8", "int16", "int64")
 """Of constants, in the order of `PALETTE`."""
+KINDS = (
+    "other",
+    "convolution",
+    "matrix product",
+    "depthwise convolution",
+    "normalization",
+    "softmax",
+    "conversion",
+    "arithmetic",
+    "activation",
+    "movement",
+)
+"""Of operators, in the order of `PALETTE`."""
 REST = "rest of the file"
 
 
@@ -27,6 +41,10 @@ def symbol(format_name: str) -> str:
 
 def dtype_colour(dtype: str) -> str:
     return "#bbbbbb" if dtype == REST else _of(dtype, DTYPES, PALETTE)
+
+
+def kind_colour(kind: str) -> str:
+    return "#bbbbbb" if kind == OUTSIDE else _of(kind, KINDS, PALETTE)
 
 
 def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:

@@ -122,6 +122,21 @@ def test_json_and_csv_hold_the_same(run: Path) -> None:
     assert list(row) == list(decided)
 
 
+def test_rows_that_surprise_are_told_with_what_is_known_of_them(tmp_path: Path) -> None:
+    known = {"label": "stable", "evidence": {"median_ci95_ms": [2.99, 3.01]}, "advice": "-"}
+    cells = [
+        cell("net", "tflite", "fp32", size_bytes=1),
+        cell("net", "tflite", "int8-dynamic", size_bytes=1, **quicker(3.0), verdict=known),
+    ]
+    folder = written(tmp_path, cells)
+    said = show(folder).stdout
+    assert "why slower: net on bench: tflite int8-dynamic takes 3.00 ms, 3.00 times fp32's 1.00 ms" in said
+    assert "edgerig profile net-torch-tflite-int8-dynamic@bench/t1" in said
+    (told,) = json.loads(show(folder, "--json").stdout)["explained"]
+    assert (told["cell"], told["kind"], told["reasons"]) == (cells[1]["id"], "slower", [])
+    assert told["open"].startswith("nothing recorded explains it")
+
+
 def test_an_emulated_latency_is_given_to_no_script(tmp_path: Path) -> None:
     folder = written(tmp_path, [cell("net", "tflite", "fp32", size_bytes=1, emulated=True)])
     assert json.loads(show(folder, "--json").stdout)["decisions"][0]["latency_p50_ms"] is None

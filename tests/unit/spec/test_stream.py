@@ -31,6 +31,20 @@ def test_state_begins_anew(stream: StreamSpec, samples: list[int], words: str) -
     assert resets(None, 7) == []
 
 
+def test_sequences_begin_anew_each() -> None:
+    """Where a sample is a sequence of steps, what is counted are these."""
+    stream = StreamSpec.model_validate({"samples": "sequences"})
+    assert (stream.reset, stream.answer) == ("sample", "last")
+    assert resets(stream, 9, [2, 3, 4]) == [2, 5]
+    assert resets(stream, 4, [2, 3, 4]) == [2]
+    assert resets(StreamSpec(samples="sequences", reset="never"), 9, [2, 3, 4]) == []
+
+
+def test_what_was_known_before_sequences_keeps_its_place_in_the_store() -> None:
+    assert StreamSpec(reset="sample").told == {"reset": "sample", "length": None}
+    assert StreamSpec(samples="sequences", answer="all").told["answer"] == "all"
+
+
 def test_a_model_says_what_is_fed_back(tmp_path: Path) -> None:
     (found,) = load_models(model(tmp_path, ROWS + '[stream]\nreset = "sequence"\nlength = 4\n')).values()
     (state,) = found.state
@@ -43,6 +57,12 @@ def test_a_model_says_what_is_fed_back(tmp_path: Path) -> None:
     [
         (ROWS + ROWS, 'feeds the input "h" twice'),
         ('[stream]\nreset = "sequence"\n', '"length", in samples, goes with reset = "sequence"'),
+        ('[stream]\nsamples = "sequences"\nreset = "sequence"\nlength = 2\n', "a sequence is a sample"),
+        ('[stream]\nanswer = "all"\n', '"answer" = "all" goes with samples = "sequences"'),
+        (
+            '[stream]\nsamples = "sequences"\n[dataset]\nlabels = "inputs"\ntable = { file = "t.csv" }\n',
+            '"table" has samples of one step',
+        ),
         ("[stream]\nlength = 3\n", '"length", in samples, goes with reset = "sequence"'),
     ],
 )

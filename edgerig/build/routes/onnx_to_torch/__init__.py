@@ -25,6 +25,7 @@ from edgerig.build.formats.onnx_graph import input_tensors
 from edgerig.build.onnx_weights import copy_whole
 from edgerig.build.routes.onnx_to_torch import arithmetic, layers, shape
 from edgerig.build.routes.onnx_to_torch.node import Node, Operation
+from edgerig.build.routes.onnx_to_torch.norms import unit_variances
 from edgerig.build.source import SourceModel
 from edgerig.build.sources.file import float_file
 from edgerig.errors import UnsupportedRecipe
@@ -42,6 +43,7 @@ def rebuild(model: SourceModel) -> nn.Module:
         onnx_float.settle(plain)
         onnx_float.prepare(plain, prepared)
         graph = onnx.load(prepared).graph
+    unit_variances(graph)
     return Rebuilt(graph).eval()
 
 

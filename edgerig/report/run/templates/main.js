@@ -11,14 +11,20 @@ async function open() {
   };
   new Matrix(cells, pick);
   runPlotly(await unpacked("plotly"));
-  if (cells.count) connect(cells, table, new Plots(cells, pick));
+  if (!cells.count) return;
+  const plots = new Plots(cells, pick);
+  const operators = byId("profile-cell") ? new Operators(cells, plots) : null;
+  connect(cells, table, plots, operators);
 }
 
-function connect(cells, table, plots) {
+function connect(cells, table, plots, operators) {
   for (const button of document.querySelectorAll("button.show")) {
     button.addEventListener("click", () => {
       const { group, model, device } = button.dataset;
-      if (group === undefined) plots.choose(model, device);
+      if (group === undefined) {
+        plots.choose(model, device);
+        operators?.choices();
+      }
       else table.show({ places: cells.group(group), label: group.replace("-", " ") });
       byId(group === undefined ? "tradeoff-title" : "cells").scrollIntoView();
     });

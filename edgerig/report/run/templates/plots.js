@@ -49,7 +49,8 @@ class Plots {
     this.withSource = new Set(places.map((place) => this.cells.text("source", place))).size > 1;
     for (const id of ["tradeoff-of", "detail-of"]) byId(id).textContent = `${model} on ${device}`;
     const ran = places.filter((place) => this.cells.text("status", place) === "ok");
-    for (const [id, make] of [["tradeoff", tradeoff], ["distribution", distribution], ["delta", delta], ["size", sizes], ["state", deviceState]]) {
+    for (const [id, make] of [["tradeoff", tradeoff], ["distribution", distribution], ["delta", delta], ["size", sizes], ["profile", profileBars], ["state", deviceState]]) {
+      if (!byId(id)) continue;
       const plot = places.length ? make(this, id === "size" ? places : ran, device) : { note: "Not planned on this device." };
       this.put(id, plot, id === "tradeoff" && places.length > ran.length ? `${places.length - ran.length} that did not run are not shown.` : "");
     }
@@ -302,6 +303,37 @@ function sizes(plots, places) {
 
 // Threads change no file.
 const sizeName = (plots, place) => plots.name(place).replace(/, \d+ threads$/, "");
+
+// What each variant's operators take by what they do; what its delegate left to the runtime is hatched.
+function profileBars(plots, ran) {
+  const { kinds, colours, bars, facts } = plots.cells.data.profiles;
+  const units = new Set(ran.filter((place) => bars[place]).map((place) => facts[place].unit));
+  const unit = [...units][0];
+  const sum = (place) => bars[place].reduce((all, value, at) => (at % 3 === 2 ? all + value : all), 0);
+  const { shown, layout, note, height } = plots.rows(ran.filter((place) => bars[place] && facts[place].unit === unit), sum);
+  const shares = ran.filter((place) => facts[place]?.shares).length;
+  const more = shares ? ` ${shares} of shares alone: see the operators below.` : "";
+  if (!shown.length) return { note: `No variant's operators were timed.${more}` };
+  const traces = kinds.flatMap((kind, at) => [0, 1].map((fallback) => {
+    const sums = shown.map((place) => {
+      for (let part = 0; part < bars[place].length; part += 3) {
+        if (bars[place][part] === at && bars[place][part + 1] === fallback) return bars[place][part + 2];
+      }
+      return 0;
+    });
+    const name = `${kind}${fallback ? " (fallback)" : ""}`;
+    return {
+      type: "bar", orientation: "h", name: escaped(name), customdata: shown, hoverinfo: "text",
+      marker: { color: colours[at], line: { width: 0.5, color: "#555555" }, pattern: { shape: fallback ? "x" : "", size: 6, solidity: 0.35 } },
+      x: sums, y: shown.map((_, row) => row),
+      hovertext: shown.map((place, row) => `<b>${escaped(plots.name(place))}</b><br>${escaped(name)} ${significant(sums[row])} ${unit}`
+        + ` of ${significant(sum(place))}`),
+    };
+  })).filter((trace) => trace.x.some((value) => value > 0));
+  const xaxis = { title: { text: unit === "µs" ? "time of an inference (µs)" : "instructions of an inference" }, rangemode: "tozero" };
+  const legend = { traceorder: "normal", y: -60 / (30 * shown.length + 20) }; // below the axis' title
+  return { data: traces, layout: { ...layout, xaxis, barmode: "stack", showlegend: true, legend }, note: note + more, height: height + 60 };
+}
 
 // The state of the whole device around all its cells, one strip per figure: before, at its worst during, and after each.
 function deviceState(plots, _ran, device) {

@@ -1,0 +1,58 @@
+"""Operators that the runtime's delegate (XNNPACK) does not take, and its own kernels compute."""
+
+from __future__ import annotations
+
+from edgerig.explain.evidence import Evidence, left
+from edgerig.explain.reason import NAMED, Reason, listed
+from edgerig.figures import numbers
+from edgerig.results import Profile
+
+LEAST = 0.05
+"""Of the inference: less explains nothing."""
+_WHOSE = {"tflite": "LiteRT's own kernels", "executorch": "ExecuTorch's portable kernels"}
+_DYNAMIC = "int8-static, whose convolutions and products XNNPACK takes"
+_STATIC = "int8-dynamic, which leaves activations and all operators without weights in float"
+_FLOAT = "write them with operators that XNNPACK has"
+
+
+def beside_the_delegate(evidence: Evidence) -> Reason | None:
+    """Where a runtime has a delegate. Of a twin that leaves as much to its own kernels it explains nothing."""
+    cell = evidence.cell
+    whose = _WHOSE.get(cell.format)
+    if whose is None:
+        return None
+    if evidence.profile.operators:
+        return _profiled(evidence, whose)
+    names = cell.delegation.undelegated
+    if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
+        return None
+    text = (
+        f"{numbers.counted(left(cell), 'operator')} of {cell.delegation.total or 'all'} run on {whose} "
+        f"({', '.join(names[:NAMED])}); their share is not known"
+    )
+    return Reason("fallback", text, f"edgerig profile {cell.id}")
+
+
+def _profiled(evidence: Evidence, whose: str) -> Reason | None:
+    beside = [each for each in evidence.profile.operators if each.fallback]
+    share = sum(each.share for each in beside)
+    before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
+    if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
+        return None
+    text = f"{numbers.counted(len(beside), 'operator')} on {whose} take {numbers.percent(share)}: {listed(beside)}"
+    if evidence.both_profiled and evidence.twin is not None:
+        in_float = sum(each.share for each in evidence.twin.profile.operators if each.fallback)
+        text += (
+            f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
+        )
+    return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
+
+
+def _attempt(recipe: str) -> str:
+    if recipe.startswith("int8-dynamic"):
+        return _DYNAMIC
+    return _STATIC if recipe.startswith("int") else _FLOAT
+
+
+def _value(profile: Profile) -> float:
+    return sum(each.value for each in profile.operators if each.fallback)

@@ -1,0 +1,103 @@
+"""What is known of a cell and of those it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from edgerig.decide.doubts import median_interval
+from edgerig.decide.rules import sound, timed
+from edgerig.results import CellResult, DeviceRecord, Profile, Results
+
+FP32 = "fp32"
+SAME = 0.02
+"""Costs this close are the same: what a stable median is known to (`measure.latency.MEDIAN_TOLERANCE`)."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`cell`, which ran, with its device; `twin` is the same variant in fp32, placed alike, and `fewer` the same cell
+    on fewer threads: None where they did not run or are not to be compared."""
+
+    cell: CellResult
+    device: DeviceRecord
+    twin: CellResult | None = None
+    fewer: CellResult | None = None
+
+    @property
+    def profile(self) -> Profile:
+        return self.cell.profile
+
+    @property
+    def both_profiled(self) -> bool:
+        """Can the operators of the cell and of its twin be held against each other, value by value?"""
+        return self.twin is not None and comparable(self.cell.profile, self.twin.profile)
+
+
+def comparable(one: Profile, other: Profile) -> bool:
+    known = bool(one.operators) and bool(other.operators) and one.unit == other.unit
+    return known and not one.shares_only and not other.shares_only
+
+
+def gathered(results: Results) -> list[Evidence]:
+    """Of every cell that ran, in the run's order."""
+    ran = [cell for cell in results.cells if sound(cell) and (cell.emulated or timed(cell))]
+    known = {cell.id: cell for cell in ran}
+    unknown = DeviceRecord(kind="", emulated=False)
+    return [
+        Evidence(cell, results.devices.get(cell.device, unknown), _twin(cell, known), _fewer(cell, ran)) for cell in ran
+    ]
+
+
+def _twin(cell: CellResult, known: Mapping[str, CellResult]) -> CellResult | None:
+    """By its id, in which the recipe stands before the place: ids hold all that tells cells apart."""
+    head, at, place = cell.id.partition("@")
+    ending = f"-{cell.recipe}"
+    if cell.recipe == FP32 or not head.endswith(ending):
+        return None
+    return known.get(f"{head.removesuffix(ending)}-{FP32}{at}{place}")
+
+
+def _fewer(cell: CellResult, ran: Iterable[CellResult]) -> CellResult | None:
+    """The one of the fewest threads."""
+    if cell.threads == 1:
+        return None
+    stem, place = cell.id.partition("@")[0], f"{cell.device}/t"
+    after = cell.id.partition("@")[2].removeprefix(f"{place}{cell.threads}")
+    same = [each for each in ran if each.threads < cell.threads and each.id == f"{stem}@{place}{each.threads}{after}"]
+    return min(same, key=lambda each: each.threads, default=None)
+
+
+def left(cell: CellResult) -> int:
+    """How many operators its delegate leaves to the runtime; `Delegation.undelegated` has each name once."""
+    found = cell.delegation
+    if found.total is None or found.delegated is None:
+        return len(found.undelegated)
+    return found.total - found.delegated
+
+
+def cost(cell: CellResult) -> float | None:
+    """Of one inference, in nanoseconds, or in instructions where the device is emulated."""
+    if cell.emulated:
+        return None if cell.cost.instructions is None else float(cell.cost.instructions)
+    return None if cell.latency is None else cell.latency.p50_ms * 1e6
+
+
+def unit(cell: CellResult) -> str:
+    return "instructions" if cell.emulated else "ns"
+
+
+def ratio(cell: CellResult, other: CellResult) -> float | None:
+    """The cell's cost over the other's; 1.0 where they are not told apart, as in `decide/decision.py`; None where one
+    of them has none."""
+    ours, theirs = cost(cell), cost(other)
+    if ours is None or not theirs:
+        return None
+    found = ours / theirs
+    if abs(found - 1) <= SAME:
+        return 1.0
+    if not cell.emulated:
+        one, two = median_interval(cell), median_interval(other)
+        if one is not None and two is not None and one[0] <= two[1] and two[0] <= one[1]:
+            return 1.0
+    return found

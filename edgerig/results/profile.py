@@ -1,0 +1,91 @@
+"""What an inference is made of: the time, or the instructions, of each operator, as the runtime itself tells them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgerig.results.value import Value
+
+Unit = Literal["ns", "instructions"]
+OperatorRunner = Literal["xnnpack", "kernel", "ort", "portable"]
+OperatorKind = Literal[
+    "convolution",
+    "depthwise convolution",
+    "transposed convolution",
+    "matrix product",
+    "pooling",
+    "activation",
+    "softmax",
+    "normalization",
+    "arithmetic",
+    "reduction",
+    "conversion",
+    "movement",
+    "lookup",
+    "recurrent",
+    "control",
+    "other",
+]
+FALLBACKS: tuple[OperatorRunner, ...] = ("kernel", "portable")
+"""Runners an operator is left to when the runtime's delegate has not taken it, where the runtime has a delegate."""
+MOST_OPERATORS = 4096
+
+
+class OperatorProfile(Value):
+    """One operator of an inference, in the order in which they run. Values are in the profile's unit, medians over its
+    runs; a fused operator is one, under the name the runtime gives it."""
+
+    index: int = Field(ge=0, description="place in the order of execution, from 0")
+    name: str = Field(
+        description="in the runtime's own words: `Convolution (NHWC, QS8, QC8W) IGEMM`, `SQUARED_DIFFERENCE`"
+    )
+    kind: OperatorKind = Field(description="the same word in every runtime; `conversion`: between types or layouts")
+    layer: str = Field(
+        default="", description="the graph's name of what it computes; empty: the graph knows it no more"
+    )
+    runner: OperatorRunner = Field(
+        description="whose code ran: XNNPACK's; LiteRT's own kernel; ONNX Runtime's; ExecuTorch's portable or optimized"
+    )
+    partition: int | None = Field(default=None, ge=0, description="the delegate's stretch of the graph; null: in none")
+    value: float = Field(ge=0, description="of one inference, all its calls together: the median over the runs")
+    spread: float = Field(
+        ge=0, description="distance of the quartiles over the runs; of instructions largest less least"
+    )
+    share: float = Field(ge=0, le=1, description="of `whole`, or of `sum` where that is more")
+    calls: float = Field(ge=0, description="in one inference; more than 1 inside a loop")
+
+    @property
+    def fallback(self) -> bool:
+        """Was it left to the runtime's own kernels, beside the delegate?"""
+        return self.runner in FALLBACKS
+
+
+class Profile(Value):
+    """Of a cell, from a process of its own that is never timed; `reason` says why there is none, and then the rest is
+    empty. `whole = sum + outside` where the operators take less than the whole."""
+
+    method: str = Field(
+        default="", description="what told the times, and what they are of, where not of the timed path"
+    )
+    unit: Unit = "ns"
+    whole: float | None = Field(default=None, ge=0, description="median inference in that process, nothing profiled")
+    profiled_whole: float | None = Field(default=None, ge=0, description="median inference while it was profiled")
+    sum: float | None = Field(default=None, ge=0, description="of the operators' values")
+    outside: float | None = Field(
+        default=None, ge=0, description="`whole` less `sum`: what no operator covers, calls and the runtime's own work"
+    )
+    floor: float = Field(
+        default=0.0, ge=0, description="a value is known no finer than this: the clock's step, or what a reading adds"
+    )
+    shares_only: bool = Field(
+        default=False, description="values are inflated by the profiling itself: `share` alone says something"
+    )
+    runs: int = Field(default=0, ge=0, description="profiled inferences the values are medians of")
+    partitions: int | None = Field(
+        default=None, ge=0, description="of the graph, that a delegate took; null: no delegate"
+    )
+    operators: tuple[OperatorProfile, ...] = Field(default=(), max_length=MOST_OPERATORS)
+    notes: tuple[str, ...] = Field(default=(), description="what limits the figures, such as a clock of whole µs")
+    reason: str = ""
