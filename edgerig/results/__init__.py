@@ -20,6 +20,8 @@ from edgerig.results.artifact import CheckRecord as CheckRecord
 from edgerig.results.artifact import FedRecord as FedRecord
 from edgerig.results.artifact import OutputParity as OutputParity
 from edgerig.results.artifact import TensorRecord as TensorRecord
+from edgerig.results.conditions import ConditionsRecord as ConditionsRecord
+from edgerig.results.conditions import HeldKnob as HeldKnob
 from edgerig.results.confusion import Confusion as Confusion
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
@@ -321,6 +323,7 @@ class CellResult(Value):
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")
+    conditions: ConditionsRecord | None = Field(default=None, description="null: none were asked for")
     order: CellOrder | None = Field(default=None, description="null: the device's cells were run as they were planned")
     engine: Engine | None = None
     build: BuildRecord | None = None

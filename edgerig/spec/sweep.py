@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_valid
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.cpus import Cpus, Hold, held
 from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
@@ -149,6 +150,8 @@ class SweepSpec(Strict):
     """Format → option of its builder → value."""
     run: RunSettings = RunSettings()
     order: OrderSettings = OrderSettings()
+    conditions: Conditions = Conditions()
+    """Of every device; a device's file may have its own, which hold where these say nothing."""
     build: BuildSettings = BuildSettings()
     budget: SweepBudget = SweepBudget()
 

@@ -41,6 +41,7 @@ from edgerig.results import (
     SCHEMA_VERSION,
     Artifact,
     BuildRecord,
+    ConditionsRecord,
     DeviceRecord,
     Environment,
     ErrorRecord,
@@ -74,6 +75,7 @@ class Outcome(Strict):
     attempts: int = 1
     """How often it was timed: more than once where other processes disturbed it."""
     error: ErrorRecord | None = None
+    conditions: ConditionsRecord | None = None
     visit: int = 0
     """Of a reference cell that was timed once more, which time it was; 0: the cell's own outcome."""
     at: float | None = None
