@@ -36,6 +36,7 @@ from edgerig.spec import (
     written,
     written_shape,
 )
+from edgerig.spec.onnx_file import operators
 
 
 class Variant(Strict):
@@ -123,6 +124,15 @@ def unsupported_reason(
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
     known = load_recipes() if recipes is None else recipes
     return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
+
+
+def no_operator(model: ModelSpec, format_name: FormatName) -> str:
+    """Why the model's own file cannot become `format_name`, as far as the names of its operators tell, else ""."""
+    refused = load_formats()[format_name].no_operator.get(model.source, ())
+    if not refused or model.source != "onnx" or model.path is None:
+        return ""
+    found = sorted(operators(model.path).intersection(refused))
+    return f"nothing here rebuilds the ONNX operators {', '.join(found)} for {format_name}" if found else ""
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
@@ -218,7 +228,11 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
     known = sweep.known_recipes()
     return [
-        (format_name, recipe, unsupported_reason(model.source, format_name, recipe, known))
+        (
+            format_name,
+            recipe,
+            unsupported_reason(model.source, format_name, recipe, known) or no_operator(model, format_name),
+        )
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]

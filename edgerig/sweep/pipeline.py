@@ -6,6 +6,7 @@ keep the cell from being resumed."""
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ class CellTask(Strict):
     settings: RunSettings
     store: Path
     run_folder: Path
+    visit: int = 0
+    """Which time the device's reference cell is timed; 0: the cell is run for itself."""
+
+    @property
+    def raw(self) -> str:
+        """Where the run's folder has its raw run."""
+        return f"reference/{self.cell.device}/{self.visit}" if self.visit else self.cell.raw
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
@@ -134,7 +142,7 @@ def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) 
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
-    raw = task.cell.raw
+    raw = task.raw
     device: DeviceRecord | None = None
     built = task.built
     try:
@@ -171,8 +179,9 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             raise not_kept(task.run_folder, failure.message) from error
         if isinstance(failure, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, failure, built, device, raw)
+        return failed(task.cell, failure, built, device, raw).model_copy(update=_when(task))
     return Outcome(
+        **_when(task),
         cell=task.cell.id,
         status="ok",
         artifact=artifact,
@@ -182,6 +191,10 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )
+
+
+def _when(task: CellTask) -> dict[str, Any]:
+    return {"visit": task.visit, "at": time.time()}
 
 
 def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.NDArray[Any]]:
@@ -196,6 +209,7 @@ def _lost_from_store(task: CellTask) -> Outcome:
     """Of a cell whose file or data went from the store after it was built: it is not journaled, so that resuming the
     run builds it again."""
     return Outcome(
+        **_when(task),
         cell=task.cell.id,
         status="skipped",
         error=ErrorRecord(
