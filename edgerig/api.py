@@ -47,6 +47,13 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Profiled(Run):
+    """A run with the profiles just taken of the cells `profiled`, by id."""
+
+    profiled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Gated:
     """A run held to a baseline, a budget or both. `comparison` is None without a baseline; `started` is when the run
     began (ISO 8601, UTC)."""
@@ -135,6 +142,45 @@ def sweep(
         return Run(run.path, results, tuple(write_all(results, run.path)))
     finally:  # a report that cannot be written keeps the run out of no history
         _keep(results, run.path, listener)
+
+
+def profile(
+    run: Place,
+    *,
+    select: Sequence[str] = ("*",),
+    device: str | None = None,
+    again: bool = False,
+    observer: Observer | None = None,
+    wait: bool = True,
+) -> Profiled:
+    """Looks into the inferences of a run's cells that ran, operator by operator, and writes its reports anew.
+
+    `select` are globs of cell ids, `device` is the only one whose cells are meant. What was looked into before is kept
+    unless it is to be done `again`. Raises ResultsError for a folder that is no run's, NothingSelected where no cell
+    that ran matches, DeviceBusy with `wait` False. A profile that cannot be had has its reason
+    (`CellResult.profile.reason`).
+    """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
+    from edgerig.report.run import write_all
+    from edgerig.sweep.conclude import conclude
+    from edgerig.sweep.engine import run_profiles
+    from edgerig.sweep.run_folder import RunFolder
+
+    folder, listener = RunFolder.open_to_write(Path(run)), observer or Observer()
+    cells = [cell for cell in folder.file.plan.cells if any(fnmatch.fnmatchcase(cell.id, glob) for glob in select)]
+    ids = run_profiles(
+        folder,
+        Store(cache_root()),
+        [cell for cell in cells if device in (None, cell.device)],
+        listener.progressed,
+        again=again,
+        wait=wait,
+    )
+    if not ids:
+        raise NothingSelected(f"{run}: no cell that ran matches {' '.join(select)}", hint="see results.csv for ids")
+    results = conclude(folder)
+    return Profiled(folder.path, results, tuple(write_all(results, folder.path)), frozenset(ids))
 
 
 def rebuild(run: Place, *, observer: Observer | None = None) -> Run:

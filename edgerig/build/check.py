@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from edgerig.build.source import Arrays
 from edgerig.errors import ParityError, UnsupportedRecipe
-from edgerig.measure.error import alike, broken, compare, worst
+from edgerig.measure.error import FAR, alike, broken, compare, worst
 from edgerig.results import CheckRecord
 from edgerig.spec import FormatName, RecipeSpec
 
@@ -66,6 +66,19 @@ def float_note(recipe: RecipeSpec, check: CheckRecord) -> tuple[str, ...]:
     return (
         f'the float32 build is not its source: relative error {error:.{DIGITS}g} in output "{check.worst}" '
         f"(float32 rounding gives less than {FLOAT_ERROR:g}): the conversion changed the model",
+    )
+
+
+def far_note(recipe: RecipeSpec, check: CheckRecord) -> tuple[str, ...]:
+    """A note when a build of fewer bits is far from its source (`measure.error.FAR`): it computes the same network, but
+    without labels nobody knows whether it still decides the same."""
+    error = check.relative_error
+    if recipe.kind == "fp32" or error is None or error < FAR:
+        return ()
+    why = "its values, or the calibration data is of another kind" if recipe.calibration else "its weights"
+    return (
+        f'far from its source: relative error {error:.{DIGITS}g} in output "{check.worst}", where networks that stay '
+        f"as accurate measure 0.02 to 0.15: {recipe.kind} has too few steps for {why}; look at what it decides",
     )
 
 

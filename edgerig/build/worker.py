@@ -26,7 +26,7 @@ from pydantic import Field, TypeAdapter
 from edgerig.build import keys, queue
 from edgerig.build.artifact import record, tensor_records
 from edgerig.build.builder import FormatBuilder
-from edgerig.build.check import check_constants, check_outputs, float_note, range_note
+from edgerig.build.check import check_constants, check_outputs, far_note, float_note, range_note
 from edgerig.build.coverage import outside_share
 from edgerig.build.datasets import open_dataset
 from edgerig.build.datasets.arrays import random_dataset
@@ -326,7 +326,10 @@ class Session:
             delegated=built.delegated,
             operators=built.operators,
             undelegated=built.undelegated,
-            notes=(*source.notes, *built.notes, *float_note(recipe, check), *range_note(recipe)),
+            notes=(
+                *(*source.notes, *built.notes),
+                *(*float_note(recipe, check), *far_note(recipe, check), *range_note(recipe)),
+            ),
             check=check,
             options=self._request.options | recipe.options.told,
             calibration=None if calibration is None else fingerprint(list(calibration)),
@@ -352,7 +355,8 @@ class Session:
             loaded = load_source(self._request.model)
             back = () if loaded.memory is None else loaded.memory.fed
             sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
-            source = replace(loaded, sample=sample)
+            anew = resets(loaded.spec.stream, len(traced[0]), read_lengths(data, "calibration"))
+            source = replace(loaded, sample=sample, anew=tuple(anew))
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)

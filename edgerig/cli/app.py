@@ -30,6 +30,7 @@ from edgerig.cli.flags import (
     Source,
     SweepFile,
     Threads,
+    newest,
     overrides,
 )
 
@@ -184,6 +185,30 @@ def show(
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
+
+
+@app.command()
+def profile(
+    run: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, or a cell's id.", autocompletion=completion.runs, callback=newest),
+    ],
+    cells: Annotated[
+        list[str] | None, typer.Argument(help="Only cells whose id matches one of these globs.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Only this device's.", autocompletion=completion.devices)
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also cells that have a profile.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Look into the inferences of a run's cells, operator by operator, on their devices; writes its reports anew.
+
+    Exit code 0, or 1 when one of the cells has no profile: the reason is said.
+    """
+    from edgerig.cli import profile as profiling
+
+    profiling.profile(run, cells or [], device, again=again, as_json=json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from edgerig.decide.tradeoff import Basis
 from edgerig.figures import metric, numbers
 from edgerig.figures.parity import worst_output
 from edgerig.figures.verdict import kind_of
+from edgerig.measure.error import FAR
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
 from edgerig.results import CellResult
@@ -85,7 +86,8 @@ def _known_error(pick: CellResult) -> str:
         return ""
     which = worst_output(pick)
     subject = f"its {which} differs from the source's" if which else "its outputs differ from the source's"
-    return f"; {subject} by {numbers.significant(error, 2)} (relative error)"
+    far = ", which is far: hold what it decides against labels before it ships" if error >= FAR else ""
+    return f"; {subject} by {numbers.significant(error, 2)} (relative error){far}"
 
 
 def by_agreement(pick: CellResult, out: Iterable[str], rules: Rules) -> tuple[str, ...]:

@@ -53,18 +53,10 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
     Raises DeviceError, RunError: an attempt that fails costs none of those before it.
     """
     job.into.mkdir(parents=True, exist_ok=True)
-    asked = _asked(device, job)
-    _write_job(asked, job.into)
-    with _folder(device) as remote:
-        with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
-            write_runner(Path(temporary) / "runner.pyz", asked.engine)
-            for name, array in zip(asked.inputs, job.inputs, strict=True):
-                npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
-            for local in [job.into / "job.json", *sorted(Path(temporary).iterdir())]:
-                device.transport.push(local, f"{remote}/{local.name}")
-        device.transport.push(job.file, f"{remote}/{job.artifact.file}")
-        for other in job.artifact.beside:
-            device.transport.push(job.file.with_name(other.name), f"{remote}/{other.name}")
+    asked = job_of(device, job)
+    write_job(asked, job.into)
+    with job_folder(device) as remote:
+        push(device, job, asked, job.into, remote)
         run = _Running(device, asked, remote, job.settings, job.into, job.before)
         raw = run.process(remote, job.into)
         _fetch(device, remote, raw, job.artifact, len(job.inputs[0]), job.into)
@@ -73,7 +65,21 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
         run.attempts(job.artifact.size_bytes)
 
 
-def _asked(device: PosixDevice, job: CellJob) -> Job:
+def push(device: PosixDevice, job: CellJob, asked: Job, own: Path, remote: str) -> None:
+    """Everything the runner needs into the device's folder `remote`; `own` has the job as it is asked. Raises
+    DeviceError."""
+    with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
+        write_runner(Path(temporary) / "runner.pyz", asked.engine)
+        for name, array in zip(asked.inputs, job.inputs, strict=True):
+            npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
+        for local in [own / "job.json", *sorted(Path(temporary).iterdir())]:
+            device.transport.push(local, f"{remote}/{local.name}")
+    device.transport.push(job.file, f"{remote}/{job.artifact.file}")
+    for other in job.artifact.beside:
+        device.transport.push(job.file.with_name(other.name), f"{remote}/{other.name}")
+
+
+def job_of(device: PosixDevice, job: CellJob) -> Job:
     """What the runner is told of the job. Raises RunError when nothing of the device's can run it."""
     artifact, placement, share = job.artifact, job.placement, job.settings.share()
     engine = load_engines()[artifact.engine]
@@ -103,6 +109,10 @@ def _asked(device: PosixDevice, job: CellJob) -> Job:
         no_instructions=NOT_COUNTED if device.no_instructions is None else device.no_instructions,
         no_state=device.no_state,
         timing_only=False,
+        profile=False,
+        profiler=engine.profiler,
+        clock="",
+        no_clock="",
     )
 
 
@@ -139,7 +149,7 @@ class _Running:
         own, folder = self.into / name, f"{self.remote}/{name}"
         up = "../" * len(Path(name).parts)
         own.mkdir(exist_ok=True)
-        _write_job(
+        write_job(
             replace(
                 self.job,
                 artifact=f"{up}{self.job.artifact}",
@@ -187,7 +197,7 @@ def _lengths(tensor: TensorRecord) -> tuple[int, ...]:
     return (-1,) * len(tensor.shape) if -1 in tensor.shape else tensor.shape
 
 
-def _write_job(job: Job, into: Path) -> None:
+def write_job(job: Job, into: Path) -> None:
     (into / "job.json").write_text(json.dumps({"schema": SCHEMA, **asdict(job)}, indent=1), encoding="utf-8")
 
 
@@ -199,7 +209,7 @@ def _fetch_timing(device: PosixDevice, folder: str, raw: RawRun, into: Path) -> 
 
 
 @contextlib.contextmanager
-def _folder(device: PosixDevice) -> Iterator[str]:
+def job_folder(device: PosixDevice) -> Iterator[str]:
     """A fresh folder in the device's workdir, removed at the end whatever happened, or else before the next one."""
     for left in list(device.left):
         _end(device, left)

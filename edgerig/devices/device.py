@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from edgerig.devices.transport import Transport
 from edgerig.devices.turns import Lease, NoLease
@@ -73,6 +73,15 @@ class OpenDevice(Protocol):
         """With what it would run a job, for the doctor."""
 
 
+@runtime_checkable
+class Profiles(Protocol):
+    """A device that can also look into a cell's inferences."""
+
+    def profile(self, job: CellJob) -> None:
+        """Runs the job's file for its profile alone, and leaves it in the job's folder (`measure.profile`). Raises
+        DeviceError; what else goes wrong is the profile's reason."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What runs the jobs on a device that stands by itself: its own Python and packages (`system`), its own Python with
@@ -104,6 +113,7 @@ class PosixDevice:
     `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
     `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
+    `notes` is the folder there that outlives a sweep, for what the next one must know (`conditioning`); "": `workdir`.
     """
 
     transport: Transport
@@ -118,6 +128,7 @@ class PosixDevice:
     lease: Lease = field(default_factory=NoLease, compare=False)
     run: str = ""
     runtime: Runtime | None = None
+    notes: str = ""
 
     def probe(self) -> DeviceRecord:
         record = self.transport.probe()
@@ -127,6 +138,11 @@ class PosixDevice:
         from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
 
         run_on_device(self, job)
+
+    def profile(self, job: CellJob) -> None:
+        from edgerig.devices.profiling import profile_on_device  # as `execute`
+
+        profile_on_device(self, job)
 
     def facts(self) -> dict[str, Fact]:
         counted: Fact = ("counted" if self.no_instructions == "" else None, self.no_instructions or "")

@@ -27,6 +27,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "shipped" / "native"
 """Where edgerig's wheel has its runners; a checkout has none."""
 SHIPPED_COMPILER = "shipped with edgerig"
 WHAT = "the ExecuTorch runner"
+CLOCK = "the clock of profiles"
 COMPILERS = ("g++", "c++", "clang++")
 COMPILE_DEADLINE_S = 120.0
 VERSION_DEADLINE_S = 20.0
@@ -85,6 +86,21 @@ def executorch_runner_for(machine: str, wheel: Path, version: str, cache: Path) 
         return NativeLibrary(None, f"{runner_recipe.COMPILERS[machine]} is not installed, and edgerig came without it")
     flags, link = runner_recipe.flags(wheel, version, runner_recipe.BESIDE)
     return compiled(WHAT, cache / "libedgerig_executorch", runner_recipe.SOURCE, flags, link, [compiler])
+
+
+def op_clock(machine: str, cache: Path) -> NativeLibrary:
+    """The clock that profiles are taken by on a `machine` (its kernel's name): the shipped one, else one under `cache`,
+    compiled if it is not there yet. Any failure is a reason."""
+    shipped = SHIPPED / runner_recipe.shipped_clock(machine)
+    if shipped.is_file():
+        return NativeLibrary(shipped, compiler=SHIPPED_COMPILER)
+    if machine not in runner_recipe.COMPILERS:
+        return NativeLibrary(None, f"{CLOCK} is not made for {machine}")
+    compiler = None if machine == platform.machine() else shutil.which(runner_recipe.COMPILERS[machine])
+    if compiler is None and machine != platform.machine():
+        return NativeLibrary(None, f"{runner_recipe.COMPILERS[machine]} is not installed, and edgerig came without it")
+    command = None if compiler is None else [compiler]
+    return compiled(CLOCK, cache / "libedgerig_op_clock", runner_recipe.CLOCK, runner_recipe.CLOCK_FLAGS, (), command)
 
 
 def can_have_runner(machine: str, version: str) -> bool:

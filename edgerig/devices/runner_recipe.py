@@ -1,4 +1,5 @@
-"""How the ExecuTorch runner is compiled, against the executorch wheel of the machine it is for.
+"""How the ExecuTorch runner is compiled, against the executorch wheel of the machine it is for, and the clock that
+profiles are taken by, which needs the C library alone.
 
 The standard library alone: the build hook of edgerig's own wheel (`hatch_build.py`) loads this file by its path, where
 nothing else of edgerig is installed.
@@ -10,6 +11,8 @@ import hashlib
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "ondevice" / "native" / "executorch_runner.cc"
+CLOCK = SOURCE.with_name("op_clock.c")
+CLOCK_FLAGS = ("-x", "c", "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
 LIBRARIES = (
     "executorch",
     "executorch_backend_xnnpack",
@@ -68,3 +71,10 @@ def shipped_name(machine: str, version: str) -> str:
     content = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
     key = hashlib.sha256("\0".join([content, *listed]).encode()).hexdigest()[:16]
     return f"libedgerig_executorch-{machine}-{key}.so"
+
+
+def shipped_clock(machine: str) -> str:
+    """The file of the clock for a machine, as `shipped_name`."""
+    content = hashlib.sha256(CLOCK.read_bytes()).hexdigest()
+    key = hashlib.sha256("\0".join([content, machine, *CLOCK_FLAGS]).encode()).hexdigest()[:16]
+    return f"libedgerig_op_clock-{machine}-{key}.so"

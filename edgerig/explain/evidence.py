@@ -68,6 +68,14 @@ def _fewer(cell: CellResult, ran: Iterable[CellResult]) -> CellResult | None:
     return min(same, key=lambda each: each.threads, default=None)
 
 
+def left(cell: CellResult) -> int:
+    """How many operators its delegate leaves to the runtime; `Delegation.undelegated` has each name once."""
+    found = cell.delegation
+    if found.total is None or found.delegated is None:
+        return len(found.undelegated)
+    return found.total - found.delegated
+
+
 def cost(cell: CellResult) -> float | None:
     """Of one inference, in nanoseconds, or in instructions where the device is emulated."""
     if cell.emulated:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgerig.explain import kinds
 from edgerig.explain.causes import CAUSES
-from edgerig.explain.evidence import Evidence, comparable, cost, gathered, ratio, unit
+from edgerig.explain.evidence import Evidence, comparable, cost, gathered, left, ratio, unit
 from edgerig.explain.reason import Reason, amount
 from edgerig.figures import numbers
 from edgerig.results import CellResult, Results, wording
@@ -72,9 +72,8 @@ def _fallback(evidence: Evidence) -> Why | None:
     cell = evidence.cell
     if evidence.twin is not None or not cell.delegation.undelegated:
         return None
-    left, total = len(cell.delegation.undelegated), cell.delegation.total
-    of = f" of {total}" if total else ""
-    said = f"{wording.variant(cell)}: the delegate leaves {numbers.counted(left, 'operator')}{of} to the runtime"
+    of = f" of {cell.delegation.total}" if cell.delegation.total else ""
+    said = f"{wording.variant(cell)}: the delegate leaves {numbers.counted(left(cell), 'operator')}{of} to the runtime"
     return _why(evidence, "fallback", said, "")
 
 
@@ -107,8 +106,8 @@ def _open(evidence: Evidence) -> str:
         if not profile.whole or profile.outside is None
         else (f", {numbers.percent(profile.outside / profile.whole)} lie outside of them")
     )
-    left = sum(each.fallback for each in profile.operators)
-    return f"nothing here explains it: of {len(profile.operators)} operators {left} run beside the delegate{outside}"
+    beside = sum(each.fallback for each in profile.operators)
+    return f"nothing here explains it: of {len(profile.operators)} operators {beside} run beside the delegate{outside}"
 
 
 def _difference(cell: CellResult, other: CellResult) -> str:

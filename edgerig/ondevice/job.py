@@ -18,7 +18,10 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
-     "timing_only": false}                 one more process for the timing: no memory pass, no count, no outputs
+     "timing_only": false,                 one more process for the timing: no memory pass, no count, no outputs
+     "profile": false,                     a process for the profile alone, as `profiles/record.py` writes it, by
+     "profiler": "",                       the engine's "package.module:function", "" where it has none, and by
+     "clock": "", "no_clock": ""}          the clock library (`native/op_clock.c`), or "" and why there is none
 
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
@@ -62,6 +65,10 @@ class Job:
     no_instructions: str
     no_state: str
     timing_only: bool
+    profile: bool
+    profiler: str
+    clock: str
+    no_clock: str
 
 
 def read_job(path: str) -> Job:

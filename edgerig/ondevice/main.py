@@ -30,6 +30,7 @@ from edgerig.ondevice.energy import Meter
 from edgerig.ondevice.engines import Array, Description, Engine, TensorInfo
 from edgerig.ondevice.evaluate import evaluated, sample
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
+from edgerig.ondevice.profiles import record
 from edgerig.ondevice.sensors import Reading, Sensors
 from edgerig.ondevice.stream import Fed, streamed
 
@@ -43,7 +44,11 @@ def main() -> None:
     path = os.path.abspath(sys.argv[1])
     folder = os.path.dirname(path)
     try:
-        raw = run(read_job(path), folder)
+        job = read_job(path)
+        if job.profile:
+            profile(job, folder)
+            return
+        raw = run(job, folder)
     except Exception as error:
         traceback.print_exc()
         write_json(
@@ -98,6 +103,16 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def profile(job: Job, folder: str) -> None:
+    """Writes what an inference is made of into `folder`, and measures nothing else."""
+    artifact = _artifact(job, folder)
+    illegal.record_to(os.path.join(folder, illegal.FILE))
+    Affinity(job.processors, job.cluster)
+    lifeline.hold()
+    inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
+    record.record(job, artifact, inputs, folder)
 
 
 def _started(job: Job, artifact: str, inputs: list[Array]) -> tuple[Engine, Description, dict[str, int]]:

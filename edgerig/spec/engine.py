@@ -33,6 +33,7 @@ class EngineSpec(Strict):
     name: str
     runtime: str
     module: str = Field(pattern=r"^[\w.]+:\w+$")
+    profiler: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     distributions: tuple[str, ...] = ()
     imports: str = ""
     pip: tuple[str, ...] = ()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_validator, model_validator
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.cpus import Cpus, Hold, held
 from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
+from edgerig.spec.order import OrderSettings
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
 from edgerig.spec.shapes import Shapes
 from edgerig.spec.source import load_sources
@@ -50,6 +52,9 @@ class RunSettings(Strict):
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     """Deadline of each of a cell's processes on its device."""
+    profile: Literal["auto", "always", "never"] = "never"
+    """Whose inferences are looked into, operator by operator, in a process of its own behind the device's cells: "auto"
+    those somebody will ask about (`decide/worth_profiling.py`)."""
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
@@ -144,6 +149,9 @@ class SweepSpec(Strict):
     options: dict[FormatName, dict[str, str]] = Field(default={})
     """Format → option of its builder → value."""
     run: RunSettings = RunSettings()
+    order: OrderSettings = OrderSettings()
+    conditions: Conditions = Conditions()
+    """Of every device; a device's file may have its own, which hold where these say nothing."""
     build: BuildSettings = BuildSettings()
     budget: SweepBudget = SweepBudget()
 

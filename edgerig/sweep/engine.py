@@ -11,17 +11,14 @@ sent, its outputs read and scored.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import dask
-from distributed import Client, Future, Scheduler, SpecCluster, Worker, as_completed, get_worker
+from distributed import Client, Future, as_completed
 
 from edgerig.build import queue
 from edgerig.build.request import Failure, Prepared
@@ -30,17 +27,19 @@ from edgerig.build.store import Store
 from edgerig.cache import temporary_folder
 from edgerig.ondevice import processors
 from edgerig.plan import Cell, Plan, variants
-from edgerig.results import ErrorRecord
+from edgerig.results import ErrorRecord, Profile
 from edgerig.spec import Device, FormatName, kind_of, load_formats
-from edgerig.sweep import pipeline, room
+from edgerig.sweep import pipeline, profiling, room
 from edgerig.sweep.pipeline import BuildTask, CellTask
+from edgerig.sweep.profiling import ProfileTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
-from edgerig.sweep.sessions import PLUGIN, WAITING, DeviceSessions
+from edgerig.sweep.sessions import WAITING, DeviceSessions
+from edgerig.sweep.timetable import Timetable
+from edgerig.sweep.workers import close_here, cluster, in_scope, profile_here, run_here, stop
 
-LOOPBACK = "127.0.0.1:0"
-"""Where Dask's own HTTP servers, which cannot be left out, listen: on a free port that no other machine reaches."""
-CELL = "cell"
-"""The stage name of a cell's outcome; the others are `prepare` and `build`."""
+CELL, REFERENCE, PROFILE = "cell", "again", "profile"
+"""The stage names of a cell's outcome, of a reference cell's that was timed once more, and of a profile; the others are
+`prepare` and `build`."""
 
 
 @dataclass(frozen=True)
@@ -66,76 +65,8 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = Tr
     with run.journal() as journal, temporary_folder(Path(tempfile.gettempdir()), "edgerig-scratch-") as scratch:
         done = run.outcomes()  # only now: what another sweep of this run has just ended counts too
         sessions = DeviceSessions(run.file.run.id, wait=wait)
-        sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch)
+        sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch, Timetable(run, done))
         sweep.go([cell for cell in plan.cells if cell.id not in done])
-
-
-@contextlib.contextmanager
-def cluster(places: list[str], builds: int, sessions: DeviceSessions, scratch: Path) -> Iterator[Client]:
-    """An in-process cluster: a host worker and a worker with one resource for each of `places`. Dask's own files, which
-    it does not remove, are kept below `scratch`."""
-
-    def worker(resources: dict[str, int]) -> dict[str, Any]:
-        return {
-            "cls": Worker,
-            "options": {
-                "nthreads": sum(resources.values()),
-                "resources": resources,
-                "memory_limit": 0,
-                "dashboard": False,
-                "dashboard_address": LOOPBACK,
-                "protocol": "inproc://",
-            },
-        }
-
-    workers = {"host": worker({"build": builds})} | {place: worker({place: 1}) for place in places}
-    scheduler = {
-        "cls": Scheduler,
-        "options": {"protocol": "inproc://", "dashboard": False, "dashboard_address": LOOPBACK, "port": 0},
-    }
-    settings = {
-        "temporary-directory": str(scratch),
-        "distributed.worker.profile.enabled": False,
-        "distributed.admin.system-monitor.gil.enabled": False,
-        "distributed.worker.daemon": False,
-    }
-    # What a task raises comes back with it; the rest is of links that close, some of them after the cluster: told as
-    # INFO, a heartbeat that finds no scheduler any more as ERROR, with tracebacks.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with (
-        dask.config.set(settings),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=False) as spec,
-        Client(spec) as client,
-    ):
-        client.register_plugin(sessions)
-        yield client
-
-
-def _stop(client: Client) -> None:
-    """Ends what the workers of this process do for the sweep, and keeps them from beginning anything more."""
-    for worker in client.cluster.workers.values():
-        worker.plugins[PLUGIN].scope.stop()
-
-
-def _in_scope(function: Callable[..., Any], *args: Any) -> Any:
-    """`function` as work of the sweep's, on the worker this runs on."""
-    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
-    with sessions.scope.entered():
-        return function(*args)
-
-
-def _run_here(task: CellTask) -> Outcome:
-    """`pipeline.run` with the device sessions of the worker this runs on."""
-    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
-    with sessions.at_work():
-        return pipeline.run(task, sessions)
-
-
-def _close_here() -> None:
-    """Closes the devices of the worker this runs on."""
-    sessions: DeviceSessions = get_worker().plugins[PLUGIN]
-    with sessions.at_work():
-        sessions.close()
 
 
 def _here(device: Device) -> bool:
@@ -146,6 +77,29 @@ def _here(device: Device) -> bool:
 def _place(device: Device) -> str:
     """The worker that runs the device's cells, and its resource. (No device's name has a colon.)"""
     return "this:machine" if _here(device) else f"device:{device.name}"
+
+
+def run_profiles(
+    run: RunFolder, store: Store, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
+) -> list[str]:
+    """Looks into those of the cells that ran, on their devices, one after another; gives their ids. What was looked
+    into is not once more unless `again`. Raises ResultsError, DeviceBusy, NotKept."""
+    found = profiling.tasks(run, cells, store.root)
+    sessions = DeviceSessions(run.file.run.id, wait=wait)
+    with run.journal():  # nobody else writes to the run meanwhile
+        try:
+            for task in found:
+                if again or not profiling.has_profile(run, task.cell):
+                    listen(Progress(PROFILE, task.cell.id))
+                    listen(profile_step(task, profiling.profile(task, sessions)))
+        finally:
+            sessions.close()
+    return [task.cell.id for task in found]
+
+
+def profile_step(task: ProfileTask, found: Profile) -> Progress:
+    detail = found.reason or f"{len(found.operators)} operators"
+    return Progress(PROFILE, task.cell.id, "none" if found.reason else "ok", detail)
 
 
 @dataclass
@@ -185,6 +139,7 @@ class _Sweep:
     sessions: DeviceSessions
     scratch: Path
     """A folder for what outlives no sweep."""
+    timetable: Timetable
     client: Client = field(init=False)
     pending: Any = field(init=False)
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
@@ -195,9 +150,11 @@ class _Sweep:
     preparing: set[str] = field(default_factory=set)
     building: list[_Building] = field(default_factory=list)
     waiting: list[CellTask] = field(default_factory=list)
-    """Built cells of this machine, held back until nothing else is in flight."""
+    """Built cells of this machine, held back until nothing else is in flight, and all whose order is by chance."""
     elsewhere: set[str] = field(default_factory=set)
     """Places that have run cells and may still hold a device open."""
+    left: dict[str, set[str]] = field(default_factory=dict)
+    """Of each device the cells without an outcome: when there are none, some are looked into."""
 
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -215,14 +172,20 @@ class _Sweep:
                     )
                 )
         wanted = [cell for cell in cells if not cell.unsupported]
-        if not wanted:
+        self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
+        ended = [task for name, left in self.left.items() if not left for task in self._worth_a_look(name)]
+        if not wanted and not ended:
             return
+        wanted = self.timetable.built_for(wanted)
         self.builds = self.plan.sweep.build.jobs or processors.available()
-        places = sorted({_place(self.plan.devices[cell.device]) for cell in wanted})
+        devices = [self.plan.devices[cell.device] for cell in (*wanted, *(task.cell for task in ended))]
+        places = sorted(set(map(_place, devices)))
         with cluster(places, self.builds, self.sessions, self.scratch) as client:
             client.subscribe_topic(WAITING, self._waits)
             self.client, self.pending = client, as_completed()
             try:
+                for task in ended:
+                    self._submit_profile(task)
                 for model in dict.fromkeys(cell.model_id for cell in wanted):
                     self._submit_prepare(model, [cell for cell in wanted if cell.model_id == model])
                 for future in self.pending:
@@ -231,7 +194,7 @@ class _Sweep:
                     if not self.then:
                         self._submit_waiting()
             except BaseException:
-                _stop(client)
+                stop(client)
                 raise
 
     def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:
@@ -250,7 +213,7 @@ class _Sweep:
         self._submit(
             lambda result: self._prepared(model, cells, result),
             "build",
-            _in_scope,
+            in_scope,
             pipeline.prepare,
             self.plan.models[model],
             sweep.seed,
@@ -302,7 +265,7 @@ class _Sweep:
     def _submit_process(self, building: _Building, *, joins: bool) -> None:
         building.processes += 1
         then = functools.partial(self._built, building)
-        self._submit(then, "build", _in_scope, pipeline.build, building.task, building.prepared, joins)
+        self._submit(then, "build", in_scope, pipeline.build, building.task, building.prepared, joins)
 
     def _use_free_processors(self) -> None:
         """Has further processes build variants that wait for the one at work on their format."""
@@ -354,10 +317,13 @@ class _Sweep:
             built=built,
             prepared=prepared,
             settings=self.plan.sweep.run,
+            conditions=self.plan.sweep.conditions.over(self.plan.devices[cell.device].conditions),
             store=self.store.root,
             run_folder=self.run.path,
         )
-        if _here(ready.device):
+        if not self.timetable.takes(ready):
+            return
+        if _here(ready.device) or self.timetable.by_chance:
             self.waiting.append(ready)
         else:
             self.elsewhere.add(_place(ready.device))
@@ -366,16 +332,26 @@ class _Sweep:
     def _submit_waiting(self) -> None:
         if self.waiting and self.elsewhere:  # an emulated machine that idles is still one
             for place in self.elsewhere:
-                self._submit(lambda _: None, place, _close_here)
+                self._submit(lambda _: None, place, close_here)
             self.elsewhere.clear()
             return
-        order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
-        for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
+        far = [task for task in self.waiting if not _here(task.device)]
+        self.elsewhere |= {_place(task.device) for task in far}
+        for task in self.timetable.in_order(far or self.waiting):
             self._submit_run(task)
-        self.waiting.clear()
+        self.waiting = [task for task in self.waiting if _here(task.device)] if far else []
 
     def _submit_run(self, task: CellTask) -> None:
-        self._submit(self._record, _place(task.device), _run_here, task)
+        self._submit(self._record, _place(task.device), run_here, task)
+
+    def _worth_a_look(self, device: str) -> list[ProfileTask]:
+        return profiling.chosen(self.run, device, self.store.root)
+
+    def _submit_profile(self, task: ProfileTask) -> None:
+        self._submit(functools.partial(self._profiled, task), _place(task.device), profile_here, task)
+
+    def _profiled(self, task: ProfileTask, found: Profile) -> None:
+        self.listen(profile_step(task, found))
 
     def _waits(self, event: tuple[float, dict[str, str]]) -> None:
         """Dask's word (in a thread of its own) that a device is another sweep's for now."""
@@ -383,7 +359,14 @@ class _Sweep:
         self.listen(Progress("device", waiting["device"], "waiting", waiting["words"]))
 
     def _record(self, outcome: Outcome) -> None:
+        if self.timetable.knows(outcome):
+            return
         if outcome.status != "skipped":  # what was not even tried is not known: resuming runs it
             self.journal.write(outcome)
         detail = outcome.error.message.splitlines()[0] if outcome.error else ""
-        self.listen(Progress(CELL, outcome.cell, outcome.status, detail))
+        self.listen(Progress(REFERENCE if outcome.visit else CELL, outcome.cell, outcome.status, detail))
+        for device, left in self.left.items():
+            if outcome.cell in left and not outcome.visit:
+                left.remove(outcome.cell)
+                for task in [] if left else self._worth_a_look(device):
+                    self._submit_profile(task)

@@ -20,6 +20,7 @@ from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepar
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
 from edgerig.build.formats.tflite_quantize import quantize_dynamically, quantize_statically, quantize_weights
+from edgerig.build.formats.tflite_ranges import Stream
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, RECIPES, WHOLE
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
@@ -83,7 +84,8 @@ class TfliteBuilder:
             if recipe.options.equalize:
                 equalized = start.with_name("equalized.tflite")
                 start, said = equalized, equalize(start, recipe, samples, equalized)
-            left = quantize_statically(start, recipe, samples, self._copies, out)
+            stream = Stream(samples, frozenset(self._model.anew))
+            left = quantize_statically(start, recipe, stream, self._copies, out)
             return (*static_notes(read(out), recipe.kind, left, self._copies), *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgerig.explain.evidence import Evidence
-from edgerig.explain.reason import Reason, joined, listed
+from edgerig.explain.evidence import Evidence, left
+from edgerig.explain.reason import NAMED, Reason, listed
 from edgerig.figures import numbers
 from edgerig.results import Profile
 
@@ -23,26 +23,28 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
         return None
     if evidence.profile.operators:
         return _profiled(evidence, whose)
-    left = cell.delegation.undelegated
-    if not left or (evidence.twin is not None and evidence.twin.delegation.undelegated == left):
+    names = cell.delegation.undelegated
+    if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
         return None
     text = (
-        f"{numbers.counted(len(left), 'operator')} of {cell.delegation.total or 'all'} run on {whose}: {joined(left)}; "
-        "their share is not known"
+        f"{numbers.counted(left(cell), 'operator')} of {cell.delegation.total or 'all'} run on {whose} "
+        f"({', '.join(names[:NAMED])}); their share is not known"
     )
     return Reason("fallback", text, f"edgerig profile {cell.id}")
 
 
 def _profiled(evidence: Evidence, whose: str) -> Reason | None:
-    left = [each for each in evidence.profile.operators if each.fallback]
-    share = sum(each.share for each in left)
+    beside = [each for each in evidence.profile.operators if each.fallback]
+    share = sum(each.share for each in beside)
     before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
     if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
         return None
-    text = f"{numbers.counted(len(left), 'operator')} on {whose} take {numbers.percent(share)}: {listed(left)}"
-    if evidence.both_profiled:
-        beside = sum(each.share for each in evidence.twin.profile.operators if each.fallback) if evidence.twin else 0
-        text += f"; in fp32 they take {numbers.percent(beside)}" if beside else "; in fp32 the delegate takes them all"
+    text = f"{numbers.counted(len(beside), 'operator')} on {whose} take {numbers.percent(share)}: {listed(beside)}"
+    if evidence.both_profiled and evidence.twin is not None:
+        in_float = sum(each.share for each in evidence.twin.profile.operators if each.fallback)
+        text += (
+            f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
+        )
     return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
 
 

@@ -61,13 +61,7 @@ class OnnxruntimeEngine:
 
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
         """Raises ONNX Runtime's own exceptions and UnsupportedTensor."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = self._level
-        options.add_session_config_entry(SPINNING, "1" if self._spinning else "0")
-        self._session, self._exact = _session(path, options)
+        self._session, self._exact = _session(path, self.session_options(threads))
         nodes = self._session.get_inputs()
         batch_axes = {node.shape[0] for node in nodes if node.shape}
         batched = any(node.shape and not isinstance(node.shape[0], int) for node in nodes)
@@ -92,6 +86,15 @@ class OnnxruntimeEngine:
         # Given no run options, the binding makes new ones in each call (0.45 µs).
         self._run = partial(self._session._sess.run_with_iobinding, self._binding._iobinding, ort.RunOptions())
         self._settled: Callable[[], None] | None = None
+
+    def session_options(self, threads: int) -> Any:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = self._level
+        options.add_session_config_entry(SPINNING, "1" if self._spinning else "0")
+        return options
 
     @property
     def invoke(self) -> Callable[[], None]:

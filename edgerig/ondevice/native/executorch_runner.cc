@@ -4,6 +4,8 @@
 // return an ExecuTorch error code (executorch/runtime/core/error.h; 0 is success) and leave a text for
 // edgerig_et_error(). The runtime's own error log is kept for that text instead of going to stderr.
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +21,7 @@
 
 #include <executorch/extension/data_loader/mmap_data_loader.h>
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
+#include <executorch/runtime/core/event_tracer.h>
 #include <executorch/runtime/core/exec_aten/util/dim_order_util.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
@@ -42,15 +45,25 @@ ThreadPool* get_threadpool();
 namespace {
 
 using executorch::aten::DimOrderType;
+using executorch::aten::ScalarType;
 using executorch::aten::SizesType;
 using executorch::aten::StridesType;
 using executorch::aten::Tensor;
 using executorch::aten::TensorImpl;
 using executorch::extension::MallocMemoryAllocator;
 using executorch::extension::MmapDataLoader;
+using executorch::runtime::AllocatorID;
+using executorch::runtime::ChainID;
+using executorch::runtime::DebugHandle;
+using executorch::runtime::DelegateDebugIdType;
+using executorch::runtime::DelegateDebugIntId;
 using executorch::runtime::Error;
 using executorch::runtime::EValue;
+using executorch::runtime::EventTracer;
+using executorch::runtime::EventTracerEntry;
+using executorch::runtime::EventTracerFilterBase;
 using executorch::runtime::HierarchicalAllocator;
+using executorch::runtime::LoggedEValueType;
 using executorch::runtime::MemoryManager;
 using executorch::runtime::Method;
 using executorch::runtime::MethodMeta;
@@ -121,9 +134,118 @@ Buffer make_buffer(size_t nbytes) {
   return buffer;
 }
 
+enum EventKind : uint32_t { kKernel = 0, kDelegated = 1 };
+
+// One operator's call. A kernel's time is the tracer's clock's, a delegated operator's what its delegate tells.
+struct Traced {
+  std::string name;
+  EventKind kind;
+  int32_t call;         // of a delegated operator: the run of a partition it is in, counted from 0
+  int64_t instruction;  // of a kernel: its place in the method, by chain and instruction
+  uint64_t ticks;
+};
+
+using Clock = uint64_t (*)();
+
+// Keeps what the runtime tells of an execution while `recording`. Of scopes around scopes the innermost, which begin
+// with "native_call_", are kernels; a delegate logs its operators when it has run.
+class OperatorTracer final : public EventTracer {
+ public:
+  explicit OperatorTracer(Clock now) : now_(now) {}
+
+  void record(bool on) {
+    recording_ = on;
+    if (on) {
+      events_.clear();
+      calls_ = -1;
+    }
+  }
+
+  const std::vector<Traced>& events() const {
+    return events_;
+  }
+
+  EventTracerEntry start_profiling(const char* name, ChainID chain, DebugHandle handle) override {
+    EventTracerEntry entry{-1, chain, handle, 0, DelegateDebugIdType::kNone};
+    if (!recording_) {
+      return entry;
+    }
+    if (std::strncmp(name, kNativeCall, sizeof kNativeCall - 1) == 0) {
+      const int64_t place = (static_cast<int64_t>(chain_id_) << 32) | debug_handle_;
+      entry.event_id = static_cast<int64_t>(events_.size());
+      events_.push_back(Traced{name, kKernel, 0, place, 0});
+    } else if (std::strcmp(name, "DELEGATE_CALL") == 0) {
+      ++calls_;
+    }
+    entry.start_time = now_();
+    return entry;
+  }
+
+  void end_profiling(EventTracerEntry entry) override {
+    if (recording_ && entry.event_id >= 0 && static_cast<size_t>(entry.event_id) < events_.size()) {
+      events_[static_cast<size_t>(entry.event_id)].ticks = now_() - entry.start_time;
+    }
+  }
+
+  void log_profiling_delegate(const char* name, DelegateDebugIntId id, et_timestamp_t start, et_timestamp_t end,
+                              const void*, size_t) override {
+    if (recording_) {
+      events_.push_back(Traced{name == nullptr ? std::to_string(id) : name, kDelegated, calls_, 0, end - start});
+    }
+  }
+
+  EventTracerEntry start_profiling_delegate(const char* name, DelegateDebugIntId id) override {
+    EventTracerEntry entry{-1, chain_id_, debug_handle_, 0, DelegateDebugIdType::kInt};
+    if (recording_) {
+      entry.event_id = static_cast<int64_t>(events_.size());
+      events_.push_back(Traced{name == nullptr ? std::to_string(id) : name, kDelegated, calls_, 0, 0});
+      entry.start_time = now_();
+    }
+    return entry;
+  }
+
+  void end_profiling_delegate(EventTracerEntry entry, const void*, size_t) override {
+    end_profiling(entry);
+  }
+
+  void create_event_block(const char*) override {}
+  void track_allocation(AllocatorID, size_t) override {}
+  AllocatorID track_allocator(const char*) override {
+    return 0;
+  }
+  Result<bool> log_evalue(const EValue&, LoggedEValueType) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const Tensor&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId,
+                                                const executorch::runtime::ArrayRef<Tensor>) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const int&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const bool&) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateDebugIntId, const double&) override {
+    return false;
+  }
+  void set_delegation_intermediate_output_filter(EventTracerFilterBase*) override {}
+
+ private:
+  static constexpr char kNativeCall[] = "native_call_";
+  Clock now_;
+  bool recording_ = false;
+  int32_t calls_ = -1;
+  std::vector<Traced> events_;
+};
+
 struct Input {
   Buffer data;
   size_t nbytes = 0;
+  size_t capacity = 0;  // the bytes of the largest tensor the program was exported for
   bool planned = false;  // the memory plan holds the input, and may reuse its place once it was read
   std::vector<SizesType> sizes;
   std::vector<DimOrderType> dim_order;
@@ -146,10 +268,17 @@ struct Runner {
   std::vector<Input> inputs;
   std::vector<size_t> planned_inputs;
   std::vector<Buffer> output_buffers;
+  std::unique_ptr<OperatorTracer> tracer;  // null unless the method was loaded to be looked into
   std::optional<Method> method;
 };
 
 namespace {
+
+uint64_t steady_nanoseconds() {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+Clock trace_clock = nullptr;  // what methods that are loaded from now on are traced by; null: none is traced
 
 Error read_meta(const MethodMeta& meta, bool output, size_t index, std::optional<TensorInfo>* info) {
   const size_t count = output ? meta.num_outputs() : meta.num_inputs();
@@ -198,6 +327,20 @@ uint32_t set_method_input(Runner& runner, size_t index) {
   return error == Error::Ok ? 0 : fail(error, place(false, index) + " was refused");
 }
 
+// Gives the input a tensor of its `sizes` over its memory, and that to the method.
+uint32_t shape_input(Runner& runner, size_t index, ScalarType type) {
+  Input& input = runner.inputs[index];
+  const Error strided = executorch::runtime::dim_order_to_stride(
+      input.sizes.data(), input.dim_order.data(), input.sizes.size(), input.strides.data());
+  if (strided != Error::Ok) {
+    return fail(strided, place(false, index) + " has an invalid dimension order");
+  }
+  input.impl = std::make_unique<TensorImpl>(
+      type, static_cast<ssize_t>(input.sizes.size()), input.sizes.data(), input.data.get(), input.dim_order.data(),
+      input.strides.data());
+  return set_method_input(runner, index);
+}
+
 uint32_t bind_inputs(Runner& runner, const MethodMeta& meta) {
   runner.inputs.resize(meta.num_inputs());
   for (size_t i = 0; i < runner.inputs.size(); ++i) {
@@ -207,24 +350,16 @@ uint32_t bind_inputs(Runner& runner, const MethodMeta& meta) {
       return fail(error, place(false, i) + " is not a readable tensor");
     }
     Input& input = runner.inputs[i];
-    input.nbytes = info->nbytes();
+    input.nbytes = input.capacity = info->nbytes();
     input.planned = info->is_memory_planned();
     input.data = make_buffer(input.nbytes);
     input.sizes.assign(info->sizes().begin(), info->sizes().end());
     input.dim_order.assign(info->dim_order().begin(), info->dim_order().end());
     input.strides.resize(input.sizes.size());
-    const Error strided = executorch::runtime::dim_order_to_stride(
-        input.sizes.data(), input.dim_order.data(), input.sizes.size(), input.strides.data());
-    if (strided != Error::Ok) {
-      return fail(strided, place(false, i) + " has an invalid dimension order");
-    }
-    input.impl = std::make_unique<TensorImpl>(
-        info->scalar_type(), static_cast<ssize_t>(input.sizes.size()), input.sizes.data(), input.data.get(),
-        input.dim_order.data(), input.strides.data());
     if (input.planned) {
       runner.planned_inputs.push_back(i);
     }
-    if (const uint32_t refused = set_method_input(runner, i)) {
+    if (const uint32_t refused = shape_input(runner, i, info->scalar_type())) {
       return refused;
     }
   }
@@ -282,7 +417,10 @@ uint32_t load(Runner& runner, const char* path, const char* name) {
   if (const uint32_t error = plan_memory(runner, meta.get())) {
     return error;
   }
-  Result<Method> method = runner.program->load_method(name, &*runner.memory);
+  if (trace_clock != nullptr) {
+    runner.tracer = std::make_unique<OperatorTracer>(trace_clock);
+  }
+  Result<Method> method = runner.program->load_method(name, &*runner.memory, runner.tracer.get());
   if (!method.ok()) {
     return fail(method.error(), "the method \"" + std::string(name) + "\" cannot be loaded");
   }
@@ -405,6 +543,43 @@ EDGERIG_EXPORT const char* edgerig_et_backend(const Runner* runner, size_t index
   return name.ok() ? name.get() : nullptr;
 }
 
+// Gives an input other sizes, as many axes as it has, within what the program was exported for.
+EDGERIG_EXPORT uint32_t edgerig_et_resize(Runner* runner, size_t index, const int32_t* sizes, size_t ndim) {
+  if (index >= runner->inputs.size() || ndim != runner->inputs[index].sizes.size()) {
+    return fail(Error::InvalidArgument, "there is no " + place(false, index) + " of " + std::to_string(ndim) + " axes");
+  }
+  Input& input = runner->inputs[index];
+  size_t nbytes = input.impl->element_size();
+  for (size_t i = 0; i < ndim; ++i) {
+    if (sizes[i] < 1 || __builtin_mul_overflow(nbytes, static_cast<size_t>(sizes[i]), &nbytes)) {
+      return fail(Error::InvalidArgument, place(false, index) + " has no such sizes");
+    }
+  }
+  if (nbytes > input.capacity) {
+    return fail(Error::InvalidArgument, place(false, index) + " takes " + std::to_string(input.capacity) +
+                                            " bytes at most, these sizes are of " + std::to_string(nbytes));
+  }
+  const ScalarType type = input.impl->scalar_type();
+  input.sizes.assign(sizes, sizes + ndim);
+  input.nbytes = nbytes;
+  return shape_input(*runner, index, type);
+}
+
+// The sizes an output has since the last execution, at most `capacity` of them; `ndim` is how many there are.
+EDGERIG_EXPORT uint32_t edgerig_et_output_sizes(
+    const Runner* runner, size_t index, int32_t* sizes, size_t capacity, size_t* ndim) {
+  if (index >= runner->method->outputs_size() || !runner->method->get_output(index).isTensor()) {
+    return fail(Error::InvalidArgument, "there is no tensor " + place(true, index));
+  }
+  const auto found = runner->method->get_output(index).toTensor().sizes();
+  if (found.size() > capacity) {
+    return fail(Error::NotSupported, place(true, index) + " has too many dimensions");
+  }
+  *ndim = found.size();
+  std::copy(found.begin(), found.end(), sizes);
+  return 0;
+}
+
 // Copies `nbytes` bytes, which must be the tensor's size, into the runner's own buffer; kept until replaced.
 EDGERIG_EXPORT uint32_t edgerig_et_set_input(Runner* runner, size_t index, const void* data, size_t nbytes) {
   if (index >= runner->inputs.size()) {
@@ -451,4 +626,35 @@ EDGERIG_EXPORT uint32_t edgerig_et_get_output(const Runner* runner, size_t index
     std::memcpy(data, tensor.const_data_ptr(), nbytes);
   }
   return 0;
+}
+
+// One operator's call, as `Traced`; `name` lives until the next recording.
+struct TracedEvent {
+  const char* name;
+  uint32_t kind;
+  int32_t call;
+  int64_t instruction;
+  uint64_t ticks;
+};
+
+// Has methods that are loaded from now on traced, by the clock `now` (null: one of nanoseconds).
+EDGERIG_EXPORT void edgerig_et_trace(uint64_t (*now)()) {
+  trace_clock = now == nullptr ? steady_nanoseconds : now;
+}
+
+// Begins a recording, which forgets the one before, or ends it. Nothing for a method that is not traced.
+EDGERIG_EXPORT void edgerig_et_record(Runner* runner, uint32_t on) {
+  if (runner->tracer != nullptr) {
+    runner->tracer->record(on != 0);
+  }
+}
+
+EDGERIG_EXPORT size_t edgerig_et_event_count(const Runner* runner) {
+  return runner->tracer == nullptr ? 0 : runner->tracer->events().size();
+}
+
+// The event at `index`, below the count.
+EDGERIG_EXPORT void edgerig_et_event(const Runner* runner, size_t index, TracedEvent* out) {
+  const Traced& event = runner->tracer->events()[index];
+  *out = TracedEvent{event.name.c_str(), event.kind, event.call, event.instruction, event.ticks};
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgerig.build.check import check_constants, check_outputs, float_note
+from edgerig.build.check import check_constants, check_outputs, far_note, float_note
 from edgerig.errors import ParityError, UnsupportedRecipe
 from edgerig.spec import RecipeSpec, load_recipes
 
@@ -68,6 +68,16 @@ def test_a_float_build_that_is_not_its_source_is_said() -> None:
         check = check_outputs(["y"], [source + error * noise(16, 10, seed=1)], [source])
         assert len(float_note(recipe("fp32"), check)) == notes
         assert float_note(recipe("int8-static"), check) == ()
+
+
+def test_a_build_of_fewer_bits_that_is_far_from_its_source_is_said() -> None:
+    source = noise(16, 10)
+    for error, notes in ((0.1, 0), (0.5, 1)):
+        check = check_outputs(["y"], [source + error * noise(16, 10, seed=1)], [source])
+        (said,) = far_note(recipe("int8-static"), check) or ("",)
+        assert ('in output "y"' in said and "calibration" in said) is bool(notes)
+        assert "its weights" in "".join(far_note(recipe("int4-weight"), check)) or not notes
+        assert far_note(recipe("fp32"), check) == ()
 
 
 def test_an_index_output_is_compared_by_agreement() -> None:

@@ -62,6 +62,8 @@ def test_without_accuracy_and_agreement_the_pick_is_provisional_and_the_worst_ou
     found = decided(results, agreeing(results, (None, None), worst="scores", outputs=outputs))
     assert found.state == "provisional"
     assert found.cautions[0].endswith('its output "scores" differs from the source\'s by 0.010 (relative error)')
+    far = agreeing(results, (None, None), worst="scores", outputs=outputs, relative_error=0.6)
+    assert "by 0.60 (relative error), which is far" in decided(results, far).cautions[0]
 
 
 def test_the_relative_error_is_held_to_the_budget(results: Results) -> None:

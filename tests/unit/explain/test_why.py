@@ -50,9 +50,9 @@ def test_operators_on_reference_kernels_are_named_with_their_share() -> None:
 
 
 def test_without_a_profile_the_share_is_not_known_and_a_command_gives_it() -> None:
-    slow = cell("int8-static", 200, delegation=Delegation(delegated=1, total=3, undelegated=("EXP", "EXP")))
+    slow = cell("int8-static", 200, delegation=Delegation(delegated=1, total=3, undelegated=("EXP",)))
     (reason,) = only(run(cell("fp32", 100), slow)).reasons
-    assert reason.text == "2 operators of 3 run on LiteRT's own kernels: EXP ×2; their share is not known"
+    assert reason.text == "2 operators of 3 run on LiteRT's own kernels (EXP); their share is not known"
     assert reason.attempt == f"edgerig profile {slow.id}"
     assert reason.share is None
 

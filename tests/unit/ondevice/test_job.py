@@ -28,6 +28,10 @@ JOB = {
     "no_instructions": "",
     "no_state": "",
     "timing_only": False,
+    "profile": False,
+    "profiler": "",
+    "clock": "",
+    "no_clock": "",
 }
 
 

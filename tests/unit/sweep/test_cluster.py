@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from edgerig.sweep.engine import cluster
 from edgerig.sweep.sessions import DeviceSessions
+from edgerig.sweep.workers import cluster
 
 
 def test_what_closes_after_the_cluster_is_not_told(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""`edgerig profile`: what a cell's inferences are made of, operator by operator."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+from edgerig import api
+from edgerig.cli.say import print_table, quoted, say, table, tell_program
+from edgerig.errors import ResultsError
+from edgerig.figures import numbers
+from edgerig.plan import sweep_of
+from edgerig.results import CellResult, OperatorProfile, Profile, Results
+from edgerig.sweep.engine import Progress
+from edgerig.sweep.run_folder import RunFolder
+
+NO_PROFILE = 1
+"""Exit code when one of the cells has no profile."""
+OUTSIDE = "outside operators"
+REPORTS = "reports"
+"""Where sweeps put their runs unless they are told otherwise."""
+
+
+def profile(run: Path, select: list[str], device: str | None, *, again: bool, as_json: bool) -> None:
+    """Looks into the cells of the run's folder and prints their profiles. In place of a run a cell's id may be given:
+    then it is that one, of the newest run under ./reports that has it, else of a run of its own."""
+    if not run.exists() and "@" in str(run):
+        cell = str(run)
+        run, select = _run_of(cell), [cell]
+    done = api.profile(run, select=select or ["*"], device=device, again=again, observer=_Told())
+    found = [each for each in done.results.cells if each.id in done.profiled]
+    if as_json:
+        tell_program(_document(done.results, found))
+    else:
+        for place, each in enumerate(found):
+            say("" if place else f"run {done.path}")
+            _print(each)
+    if any(each.profile.reason for each in found):
+        sys.exit(NO_PROFILE)
+
+
+def _run_of(cell: str) -> Path:
+    """Raises ConfigError for what is no cell's id."""
+    for folder in sorted(Path(REPORTS).glob("*/run.json"), reverse=True):
+        with contextlib.suppress(ResultsError):  # another version's, or damaged: not the one that is looked for
+            outcome = RunFolder.open(folder.parent).outcomes().get(cell)
+            if outcome is not None and outcome.status == "ok":
+                return folder.parent
+    planned = api.plan(sweep_of(cell))
+    return api.sweep(planned, observer=_Told(), command=["edgerig", "profile", cell]).path
+
+
+class _Told(api.Observer):
+    def progressed(self, step: Progress) -> None:
+        if step.status:
+            say(f"{step.status:>11} {step.stage:<7} {step.subject}: {step.detail}", err=True)
+
+
+def _document(results: Results, cells: list[CellResult]) -> str:
+    found = {cell.id: cell.profile.model_dump(mode="json") for cell in cells}
+    return json.dumps({"run": results.run.id, "profiles": found}, indent=2, ensure_ascii=False)
+
+
+def _print(cell: CellResult) -> None:
+    found = cell.profile
+    if found.reason:
+        say(f"{cell.id}: no profile: {found.reason}")
+        return
+    say(f"{cell.id}: {_summary(found)}")
+    shown = table("#", found.unit, "share", "kind", "operator", "runner", "partition", "layer")
+    for operator in sorted(found.operators, key=lambda each: -each.value):
+        shown.add_row(*_row(operator, found))
+    outside = found.outside or 0.0
+    of = max(found.whole or 0.0, found.sum or 0.0)
+    shown.add_row("", _value(outside, found), numbers.percent(outside / of if of else 0.0), "", OUTSIDE, "", "", "")
+    print_table(shown)
+    for note in (found.method, *found.notes):
+        say(f"  {note}")
+
+
+def _summary(found: Profile) -> str:
+    parts = [f"whole {_quantity(found.whole, found)}", f"while profiled {_quantity(found.profiled_whole, found)}"]
+    parts.append(f"operators {_quantity(found.sum, found)}")
+    if found.partitions is not None:
+        parts.append(numbers.counted(found.partitions, "partition"))
+    left = [each for each in found.operators if each.fallback]
+    if found.partitions is not None and left:
+        share = numbers.percent(sum(each.share for each in left))
+        parts.append(f"{numbers.counted(len(left), 'fallback')} with {share}")
+    parts.append(f"median of {numbers.counted(found.runs, 'run')}")
+    return "; ".join(parts) + ("; the shares alone count" if found.shares_only else "")
+
+
+def _row(operator: OperatorProfile, found: Profile) -> tuple[str, ...]:
+    marked = operator.fallback and found.partitions is not None
+    runner = f"[bold yellow]{operator.runner} (fallback)[/]" if marked else operator.runner
+    calls = "" if operator.calls == 1 else f" ×{operator.calls:g}"
+    return (
+        str(operator.index),
+        _value(operator.value, found),
+        numbers.percent(operator.share),
+        operator.kind,
+        quoted(operator.name) + calls,
+        runner,
+        "" if operator.partition is None else str(operator.partition),
+        quoted(operator.layer.rpartition("/")[2]),
+    )
+
+
+def _value(value: float, found: Profile) -> str:
+    return numbers.MISSING if found.shares_only else numbers.whole(value)
+
+
+def _quantity(value: float | None, found: Profile) -> str:
+    if value is None:
+        return numbers.MISSING
+    return numbers.duration(value / 1e6) if found.unit == "ns" else f"{numbers.whole(value)} instructions"

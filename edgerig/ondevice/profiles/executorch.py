@@ -1,0 +1,120 @@
+"""ExecuTorch's operators, by an event tracer in the C++ runner (`native/executorch_runner.cc`).
+
+Kernels are timed around their calls; XNNPACK tells its operators' times itself, after each run of a partition.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator, Sequence
+
+from edgerig.ondevice import engines
+from edgerig.ondevice.engines import Array
+from edgerig.ondevice.engines.executorch import ExecutorchEngine, Runner
+from edgerig.ondevice.evaluate import sample
+from edgerig.ondevice.job import Job
+from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
+from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
+from edgerig.ondevice.stream import Fed, streamed
+
+XNNPACK = "libexecutorch_backend_xnnpack"
+METHOD = "an event tracer in edgerig's runner, and XNNPACK's own profiler"
+ALWAYS_ON = "XNNPACK's profiling is always on in ExecuTorch's wheel: the whole has it too"
+KERNEL = 0
+NUMBER = re.compile(r" #\d+$")
+"""What ExecuTorch puts behind an operator of XNNPACK's: which of that name it is."""
+KERNEL_CALL = "native_call_"
+
+
+class TracedEvent(ctypes.Structure):
+    """`TracedEvent` of executorch_runner.cc: `call` counts the runs of a delegate's partition, from 0; `ticks` are the
+    tracer's clock's, of a delegate's operator those it tells."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("kind", ctypes.c_uint32),
+        ("call", ctypes.c_int32),
+        ("instruction", ctypes.c_int64),
+        ("ticks", ctypes.c_uint64),
+    ]
+
+
+def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> ExecutorchProfiler:
+    """Raises NoProfile without the runner, and what the engine raises."""
+    path = job.engine_options.get("library")
+    if not path:
+        raise NoProfile("only edgerig's own ExecuTorch runner tells of operators, and it is not there")
+    alone = _loaded(job, artifact, inputs)
+    library = ctypes.CDLL(path)
+    now = None if clock.library is None else ctypes.cast(clock.library.edgerig_clock_now, ctypes.c_void_p)
+    library.edgerig_et_trace.argtypes = [ctypes.c_void_p]
+    library.edgerig_et_trace(now)
+    slow = clock.speeds_up(XNNPACK)
+    traced = _loaded(job, artifact, inputs)
+    if traced.runner is None:
+        raise NoProfile("the program was loaded by the wheel's binding")
+    return ExecutorchProfiler(alone, traced, traced.runner, clock, slow)
+
+
+def _loaded(job: Job, artifact: str, inputs: Sequence[Array]) -> ExecutorchEngine:
+    """With the first sample set."""
+    inner = ExecutorchEngine(**job.engine_options)
+    engine = streamed(inner, [Fed(**each) for each in job.fed], job.resets)
+    engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
+    engine.set_inputs(sample(engine.describe(), list(inputs), 0))
+    return inner
+
+
+class ExecutorchProfiler:
+    """The program loaded twice: with a tracer, it and XNNPACK do more in every inference, whether recorded or not.
+    `slow` says why XNNPACK tells microseconds, "" where it tells the clock's unit."""
+
+    def __init__(
+        self, alone: ExecutorchEngine, traced: ExecutorchEngine, runner: Runner, clock: Clock, slow: str
+    ) -> None:
+        self._alone = alone  # it owns what `invoke` runs
+        self.invoke = alone.invoke
+        self._traced = traced.invoke
+        self._runner = runner
+        self._clock = clock
+        self._slow = slow
+        self._told: list[list[Event]] = []
+        library = runner.library
+        library.edgerig_et_event_count.restype = ctypes.c_size_t
+        library.edgerig_et_event_count.argtypes = [ctypes.c_void_p]
+        library.edgerig_et_event.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(TracedEvent)]
+        library.edgerig_et_record.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
+
+    def look(self) -> int:
+        library, address = self._runner.library, self._runner.address
+        library.edgerig_et_record(address, 1)
+        whole = self._clock.span(self._traced)
+        library.edgerig_et_record(address, 0)
+        self._told.append(list(self._events()))
+        return whole
+
+    def _events(self) -> Iterator[Event]:
+        library, address = self._runner.library, self._runner.address
+        event = TracedEvent()
+        place, call = 0, -1
+        for index in range(library.edgerig_et_event_count(address)):
+            library.edgerig_et_event(address, index, ctypes.byref(event))
+            name = event.name.decode(errors="replace")
+            if event.kind == KERNEL:
+                yield Event(Operator(name.removeprefix(KERNEL_CALL), "portable", event.instruction), event.ticks)
+                continue
+            place = place + 1 if event.call == call else 0
+            call = event.call
+            # A delegate's ticks are nanoseconds, made of whole microseconds.
+            value = event.ticks if self._slow else event.ticks // MICROSECOND
+            yield Event(Operator(NUMBER.sub("", name), "xnnpack", place, partition=call), value)
+
+    def told(self) -> list[list[Event]]:
+        return self._told
+
+    def about(self) -> About:
+        partitions = {event.operator.partition for events in self._told for event in events}
+        floor = MICROSECOND if self._slow else self._clock.cost()
+        notes = tuple(note for note in (self._slow, ALWAYS_ON) if note)
+        return About(METHOD, len(partitions - {None}), floor, notes)

@@ -1,0 +1,149 @@
+"""LiteRT's operators, by the profiler of its C interface, which sees inside XNNPACK; its Python classes do not.
+
+What is looked into is a `CompiledModel`, what is timed elsewhere an `Interpreter`: the same kernels and the same
+XNNPACK, another way in, a few microseconds longer.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from edgerig.ondevice import engines
+from edgerig.ondevice.engines import Array
+from edgerig.ondevice.engines.litert import LitertEngine
+from edgerig.ondevice.evaluate import sample
+from edgerig.ondevice.job import Job
+from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
+from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
+from edgerig.ondevice.profiles.litert_library import VERSIONS, CompiledModel, Library, LitertError, ProfiledEvent
+from edgerig.ondevice.stream import Fed, streamed
+
+LIBRARY = "libLiteRt.so"
+METHOD = "the profiler of LiteRT's C interface, around a CompiledModel: the timed path is an Interpreter"
+KERNEL, DELEGATED = 2, 8
+"""Types of events: a kernel of LiteRT's own, and an operator inside a delegate (tflite/core/api/profiler.h)."""
+BUILTIN = 2
+"""kLiteRtCpuKernelModeBuiltin: LiteRT's own kernels alone, without XNNPACK."""
+
+
+def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> LitertProfiler:
+    """Raises NoProfile for another version of LiteRT, and what the engine raises."""
+    version = importlib.metadata.version("ai-edge-litert")
+    if version not in VERSIONS:
+        raise NoProfile(f"the profiler of LiteRT {version} is not known: it is of {', '.join(VERSIONS)}")
+    given, graph = _asked(job, artifact, inputs)
+    package = importlib.util.find_spec("ai_edge_litert")
+    if package is None or package.origin is None:
+        raise NoProfile("the ai-edge-litert package is not where it is imported from")
+    try:
+        library = Library(os.path.join(os.path.dirname(package.origin), LIBRARY))
+        slow = clock.speeds_up(LIBRARY)
+        xnnpack = bool(job.engine_options.get("xnnpack", True))
+        told = f"num_threads = {job.threads}\n" + ("" if xnnpack else f"kernel_mode = {BUILTIN}\n")
+        entry = str(job.engine_options.get("signature", ""))
+        alone, looked = (CompiledModel(library, artifact, entry, told, profiled=profiled) for profiled in (False, True))
+        for model in (alone, looked):
+            model.fill(_in_order(model, given))
+    except (LitertError, OSError, AttributeError) as error:
+        raise NoProfile(f"LiteRT's C interface does not take the file: {error}"[:500]) from error
+    return LitertProfiler(alone, looked, clock, slow, graph, xnnpack)
+
+
+class Graph(NamedTuple):
+    """Of each operator of the graph its name there and that of what it computes; and those in each of the delegate's
+    partitions."""
+
+    operators: list[tuple[str, str]]
+    partitions: list[list[int]]
+
+
+def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], Graph]:
+    """The input tensors as the timed path sets them, by name, and the graph as that has it."""
+    inner = LitertEngine(**job.engine_options)
+    engine = streamed(inner, [Fed(**each) for each in job.fed], job.resets)
+    engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
+    engine.set_inputs(sample(engine.describe(), list(inputs), 0))
+    return inner.input_tensors(), Graph(inner.layers(), inner.partitions())
+
+
+def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
+    """The arrays in the order of the signature's inputs. Raises NoProfile where the names do not tell it."""
+    names = model.input_names()
+    if len(names) == len(given) == 1:
+        return list(given.values())
+    try:
+        return [given[ours] if ours in given else given[graphs] for ours, graphs in names]
+    except KeyError as missing:
+        raise NoProfile(f"the order of the file's inputs is not known to its C interface: {missing}") from missing
+
+
+class LitertProfiler:
+    """The file compiled twice: with a profiler, XNNPACK reads the clock in every inference, whether recorded or not.
+    `slow` says why the profiler tells microseconds, ""
+    where it tells the clock's unit."""
+
+    def __init__(
+        self,
+        alone: CompiledModel,
+        looked: CompiledModel,
+        clock: Clock,
+        slow: str,
+        graph: Graph,
+        xnnpack: bool,
+    ) -> None:
+        self._model = looked
+        self._run: Any = alone.runner()
+        self._look: Any = looked.runner()
+        self._clock = clock
+        self._slow = slow
+        self._graph = graph
+        self._xnnpack = xnnpack
+        self._told: list[list[Event]] = []
+
+    def invoke(self) -> None:
+        _check(self._run())
+
+    def look(self) -> int:
+        self._model.start()
+        whole = self._clock.span(lambda: _check(self._look()))
+        self._told.append(list(self._read(self._model.stop())))
+        return whole
+
+    def _read(self, events: list[ProfiledEvent]) -> Iterator[Event]:
+        partition = -1
+        for event in events:
+            name = event.tag.decode(errors="replace")
+            value = int(event.elapsed) * (MICROSECOND if self._slow else 1)
+            if event.type == KERNEL:
+                node = int(event.first)
+                known = event.second == 0 and node < len(self._graph.operators)
+                layer = self._graph.operators[node][1] if known else ""
+                yield Event(Operator(name, "kernel", node + (int(event.second) << 32), layer), value)
+            elif event.type == DELEGATED:
+                place = int(event.first)
+                partition += place == 0
+                yield Event(Operator(name, "xnnpack", place, partition=max(partition, 0)), value)
+
+    def told(self) -> list[list[Event]]:
+        return self._told
+
+    def about(self) -> About:
+        partitions = {event.operator.partition for events in self._told for event in events} - {None}
+        floor = MICROSECOND if self._slow else self._clock.cost()
+        named = tuple(tuple(self._graph.operators[each] for each in part) for part in self._graph.partitions)
+        return About(
+            METHOD,
+            len(partitions) if self._xnnpack else None,
+            floor,
+            (self._slow,) if self._slow else (),
+            named if len(named) == len(partitions) else (),
+        )
+
+
+def _check(status: int) -> None:
+    if status:
+        raise LitertError(f"an inference gave status {status}")

@@ -1,0 +1,88 @@
+"""A sweep whose cells are looked into, and `edgerig profile` over its folder: real runtimes, a real network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.commands import QUICK, Edgerig, Ended
+
+pytestmark = pytest.mark.e2e
+
+SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite", "executorch", "onnx"]\nrecipes = ["fp32", "int8-static"]\n'
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    edgerig = Edgerig(tmp_path_factory.mktemp("profiles"))
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK + 'profile = "always"\n'))
+    assert done.code == 0, done.err
+    return done
+
+
+@pytest.mark.parametrize("form", ["tflite", "executorch"])
+@pytest.mark.parametrize("recipe", ["fp32", "int8-static"])
+def test_xnnpack_tells_of_its_operators(swept: Ended, form: str, recipe: str) -> None:
+    found = swept.cells[f"digits_cnn-torch-{form}-{recipe}@local/t1"]["profile"]
+    assert found["reason"] == ""
+    kinds = [each["kind"] for each in found["operators"]]
+    assert kinds.count("depthwise convolution") == 4
+    assert kinds.count("matrix product") == 5
+    assert kinds.count("conversion") == (2 if recipe == "int8-static" else 0)
+    assert {each["runner"] for each in found["operators"]} == {"xnnpack"}
+    assert found["partitions"] == 1
+    assert found["sum"] == pytest.approx(sum(each["value"] for each in found["operators"]))
+    assert 0.3 * found["whole"] < found["sum"] < 1.1 * found["whole"]  # the clock's unit is the whole's
+
+
+def test_what_onnxruntime_adds_to_a_small_network_is_no_profile(swept: Ended) -> None:
+    found = swept.cells["digits_cnn-torch-onnx-fp32@local/t1"]["profile"]
+    assert "times what the whole takes" in found["reason"]
+    assert found["operators"] == []
+
+
+def test_a_run_is_looked_into_again_and_its_table_printed(swept: Ended) -> None:
+    edgerig = Edgerig(swept.folder)
+    before = swept.cells
+    done = edgerig("profile", str(swept.run), "*tflite-int8*", "--again")
+    assert done.code == 0, done.err
+    assert "outside operators" in done.out
+    assert "Fully Connected (NC, QS8, QC8W) GEMM" in done.out
+    after = swept.cells
+    assert [name for name in after if after[name]["profile"] != before[name]["profile"]] == [
+        "digits_cnn-torch-tflite-int8-static@local/t1"
+    ]
+    told = json.loads(edgerig("profile", str(swept.run), "*executorch*", "--json").out)
+    assert [len(each["operators"]) for each in told["profiles"].values()] == [14, 16]
+
+
+def test_a_cell_that_nobody_ran_is_an_error(swept: Ended) -> None:
+    done = Edgerig(swept.folder)("profile", str(swept.run), "nothing*")
+    assert (done.code, "no cell that ran matches" in done.err) == (3, True)
+
+
+def test_the_run_can_be_reported_anew_from_what_was_observed(swept: Ended, tmp_path: Path) -> None:
+    results = (swept.run / "results.json").read_bytes()
+    assert Edgerig(swept.folder)("report", str(swept.run)).code == 0
+    assert (swept.run / "results.json").read_bytes() == results
+
+
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
+def test_an_emulated_processors_instructions_are_exact(edgerig: Edgerig) -> None:
+    """Of a processor of another kind, twice: each operator's count, and together nearly those of an inference."""
+    flags = ("--model", "digits_cnn", "--device", "qemu-rpi4", "--recipe", "int8-static", "--limit", "4")
+    done = edgerig("sweep", *flags, "--format", "tflite", "--format", "executorch")
+    found: list[dict[str, Any]] = []
+    for _ in range(2):
+        assert edgerig("profile", str(done.run), "--again").code == 0
+        found.append({name: cell["profile"] for name, cell in done.cells.items()})
+    assert len(found[0]) == 2
+    for name, one in found[0].items():
+        assert (one["unit"], one["reason"]) == ("instructions", "")
+        other = found[1][name]["operators"]
+        for each, again in zip(one["operators"], other, strict=True):
+            assert (each["name"], each["value"]) == (again["name"], pytest.approx(again["value"], rel=0.001))
+        assert 0.9 * one["whole"] < one["sum"] < one["whole"]
+        assert done.cells[name]["cost"]["instructions"] == pytest.approx(one["whole"], rel=0.05)

@@ -1,0 +1,115 @@
+"""What a device says of its inferences: believed only within bounds, and reported as medians."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgerig.errors import UnparsableOutput
+from edgerig.measure.profile import FILE, FOLDER, VALUES, parse_profile, read_profile
+
+CELL = "m-torch-tflite-int8@d/t1"
+
+
+def operator(name: str = "CONV_2D", **more: Any) -> dict[str, Any]:
+    return {"name": name, "layer": "", "runner": "xnnpack", "partition": 0, "calls": 1.0} | more
+
+
+def told(operators: list[dict[str, Any]], runs: int, **more: Any) -> dict[str, Any]:
+    return {
+        "schema": 1, "cell": CELL, "unit": "ns", "method": "m", "partitions": 1, "floor": 20, "notes": [],
+        "runs": runs, "operators": operators,
+    } | more  # fmt: skip
+
+
+def kept(folder: Path, document: dict[str, Any], values: npt.NDArray[Any] | None = None) -> Path:
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / FILE).write_text(json.dumps(document))
+    if values is not None:
+        np.save(folder / FOLDER / VALUES, values)
+    return folder
+
+
+def test_medians_shares_and_what_is_outside(tmp_path: Path) -> None:
+    values = np.array([[100, 900, 50, 30], [110, 800, 40, 30], [1000, 9000, 45, 90]], np.int64)
+    operators = [operator(), operator("SOFTMAX", runner="kernel", partition=None, layer="probabilities")]
+    found = read_profile(kept(tmp_path, told(operators, 3), values), CELL)
+    assert (found.whole, found.profiled_whole, found.sum, found.outside) == (110, 900, 75, 35)
+    assert [each.value for each in found.operators] == [45, 30]
+    assert [each.share for each in found.operators] == pytest.approx([45 / 110, 30 / 110])
+    assert [each.kind for each in found.operators] == ["convolution", "softmax"]
+    assert [each.fallback for each in found.operators] == [False, True]
+    assert (found.operators[1].layer, found.operators[0].spread, found.runs) == ("probabilities", 5, 3)
+    assert not found.shares_only
+
+
+def test_of_instructions_the_spread_is_all_of_it(tmp_path: Path) -> None:
+    values = np.array([[100, 100, 50], [100, 100, 50], [100, 100, 57]], np.int64)
+    found = read_profile(kept(tmp_path, told([operator()], 3, unit="instructions"), values), CELL)
+    assert (found.unit, found.operators[0].spread) == ("instructions", 7)
+
+
+@pytest.mark.parametrize(("each", "shares_only"), [(54, False), (70, True)])
+def test_operators_longer_than_the_whole_give_shares_of_their_sum(tmp_path: Path, each: int, shares_only: bool) -> None:
+    values = np.tile(np.array([100, 300, each, each], np.int64), (5, 1))
+    found = read_profile(kept(tmp_path, told([operator()] * 2, 5), values), CELL)
+    assert found.shares_only == shares_only
+    assert [one.share for one in found.operators] == [0.5, 0.5]
+    assert found.outside == 0
+
+
+def test_operators_of_twice_the_whole_are_no_profile(tmp_path: Path) -> None:
+    values = np.tile(np.array([100, 300, 250], np.int64), (5, 1))
+    found = read_profile(kept(tmp_path, told([operator()], 5), values), CELL)
+    assert "2.5 times what the whole takes" in found.reason
+    assert found.operators == ()
+
+
+def test_a_cell_that_was_not_looked_into_says_so(tmp_path: Path) -> None:
+    assert read_profile(tmp_path, CELL).reason == "the cell was not profiled"
+
+
+def test_the_devices_reason_is_kept_and_made_printable(tmp_path: Path) -> None:
+    found = read_profile(kept(tmp_path, {"schema": 1, "cell": CELL, "reason": "no\x1b[31m"}), CELL)
+    assert found.reason == "no·[31m"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"operators": [operator()] * 5000},
+        {"operators": []},
+        {"operators": [operator(runner="gpu")]},
+        {"operators": [operator("")]},
+        {"operators": [operator(calls=-1)]},
+        {"operators": [operator(partition=-1)]},
+        {"runs": 10**9},
+        {"runs": 0},
+        {"notes": ["n"] * 11},
+        {"unit": "s"},
+        {"schema": 2},
+        {"cell": "another"},
+    ],
+)
+def test_what_no_runner_writes_is_refused(change: dict[str, Any]) -> None:
+    document = told([operator()], 3) | change
+    with pytest.raises(UnparsableOutput):
+        parse_profile(json.dumps(document).encode(), CELL)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full((3, 3), -1, np.int64),
+        np.full((3, 3), 2**60, np.int64),
+        np.ones((3, 4), np.int64),
+        np.ones((3, 3), np.float64),
+        None,
+    ],
+)
+def test_values_that_no_inference_has_are_a_reason(tmp_path: Path, values: npt.NDArray[Any] | None) -> None:
+    found = read_profile(kept(tmp_path, told([operator()], 3), values), CELL)
+    assert found.reason.startswith("the profile cannot be read")
