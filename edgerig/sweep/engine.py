@@ -173,12 +173,7 @@ class _Sweep:
                 )
         wanted = [cell for cell in cells if not cell.unsupported]
         self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
-        ended = [
-            task
-            for name, left in self.left.items()
-            if not left
-            for task in profiling.chosen(self.run, name, self.store.root)
-        ]
+        ended = [task for name, left in self.left.items() if not left for task in self._worth_a_look(name)]
         if not wanted and not ended:
             return
         wanted = self.timetable.built_for(wanted)
@@ -349,6 +344,9 @@ class _Sweep:
     def _submit_run(self, task: CellTask) -> None:
         self._submit(self._record, _place(task.device), run_here, task)
 
+    def _worth_a_look(self, device: str) -> list[ProfileTask]:
+        return profiling.chosen(self.run, device, self.store.root)
+
     def _submit_profile(self, task: ProfileTask) -> None:
         self._submit(functools.partial(self._profiled, task), _place(task.device), profile_here, task)
 
@@ -370,5 +368,5 @@ class _Sweep:
         for device, left in self.left.items():
             if outcome.cell in left and not outcome.visit:
                 left.remove(outcome.cell)
-                for task in [] if left else profiling.chosen(self.run, device, self.store.root):
+                for task in [] if left else self._worth_a_look(device):
                     self._submit_profile(task)

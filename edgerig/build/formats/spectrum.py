@@ -12,52 +12,47 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-PRODUCTS = frozenset({"conv", "conv2d", "depthwiseconv2d", "matmul", "gemm", "fullyconnected", "batchmatmul", "rfft2d"})
-MOVES = frozenset(
-    {
-        "reshape",
-        "flatten",
-        "squeeze",
-        "unsqueeze",
-        "expanddims",
-        "transpose",
-        "slice",
-        "stridedslice",
-        "split",
-        "splitv",
-    }
-    | {"pad", "padv2", "mirrorpad", "concat", "concatenation", "pack", "unpack", "gather", "identity", "cast", "tile"}
-    | {"constant", "constantofshape", "shape"}
+PRODUCTS = frozenset(
+    (
+        *("conv", "conv1d", "conv2d", "depthwiseconv2d", "rfft2d"),
+        *("matmul", "gemm", "fullyconnected", "batchmatmul", "linear", "mm", "bmm"),
+    )
 )
-SQUARES = frozenset({"square", "pow", "abs", "complexabs"})
-PLAIN = (
-    PRODUCTS
-    | MOVES
-    | SQUARES
-    | {
-        "add",
-        "sub",
-        "mul",
-        "neg",
-        "div",
-        "max",
-        "min",
-        "clip",
-        "maximum",
-        "minimum",
-        "reducemax",
-        "reducemin",
-        "reversev2",
-    }
+MOVES = frozenset(
+    (
+        *(
+            "reshape",
+            "view",
+            "flatten",
+            "squeeze",
+            "unsqueeze",
+            "expanddims",
+            "transpose",
+            "permute",
+            "identity",
+            "cast",
+        ),
+        *("slice", "stridedslice", "select", "split", "splitv", "getitem", "gather", "unpack"),
+        *("pad", "padv2", "mirrorpad", "constantpadnd", "concat", "concatenation", "cat", "pack", "stack", "tile"),
+        *("constant", "constantofshape", "shape"),
+    )
+)
+SQUARES = frozenset(("square", "pow", "abs", "complexabs"))
+PLAIN = PRODUCTS.union(
+    MOVES,
+    SQUARES,
+    ("add", "sub", "mul", "neg", "div", "max", "min", "clip", "clamp", "clampmin", "maximum", "minimum"),
+    ("reducemax", "reducemin", "reversev2"),
 )
 """Nothing a network has learnt to decide by: no activation, no normalization, no mean."""
 SUMS = frozenset({"reducesum", "sum"})
 LOGARITHM, ROOT = "log", "sqrt"
+LOGARITHMS = frozenset({"log", "log2", "log10", "log1p"})
 
 
 @dataclass(frozen=True)
 class Step:
-    """An operator of a graph, by ONNX's or TFLite's name, and the names of the real values it reads and gives."""
+    """An operator of a graph, as ONNX, TFLite or ATen call it, and the names of the real values it reads and gives."""
 
     operator: str
     inputs: tuple[Hashable, ...]
@@ -72,6 +67,8 @@ class Step:
         kind = self.operator.replace("_", "").lower()
         if kind == "pow" and self.exponent is not None and 0 < self.exponent <= 0.5:
             return ROOT if self.exponent == 0.5 else LOGARITHM
+        if kind in LOGARITHMS:
+            return LOGARITHM
         return "square" if kind == "mul" and len(set(self.inputs)) == 1 and len(self.inputs) > 1 else kind
 
 
