@@ -172,6 +172,9 @@ def show(
     relative_error: Annotated[
         float | None, typer.Option("--relative-error", help="Of the worst output, at most.")
     ] = None,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="By which time: latency, or sustained (after minutes of work).")
+    ] = None,
 ) -> None:
     """Print which variant of each model to ship to which device, and why.
 
@@ -185,6 +188,7 @@ def show(
         "size_bytes": size_bytes,
         "agreement": agreement,
         "relative_error": relative_error,
+        "rank": rank,
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
