@@ -28,6 +28,7 @@ from edgerig.cli.flags import (
     Select,
     ShapeOption,
     Source,
+    Sustained,
     SweepFile,
     Threads,
     newest,
@@ -63,6 +64,7 @@ def sweep(
     select: Select = None,
     option: Option = None,
     limit: Limit = None,
+    sustained: Sustained = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag but --no-wait.")
@@ -90,6 +92,7 @@ def sweep(
         select=select,
         options=option,
         limit=limit,
+        sustained=sustained,
         out=out,
     )
     if resume is not None:
