@@ -1,5 +1,5 @@
-"""Puts the shipped models and devices into a wheel, and the ExecuTorch runners that this host has compilers for; an
-editable install uses the checkout's own folders, and compiles a runner when one is needed.
+"""Puts the shipped models and devices into a wheel, and the ExecuTorch runners and clocks of profiles that this
+host has compilers for; an editable install uses the checkout's own folders, and compiles what is needed.
 
 A runner is compiled against the executorch wheel of its machine, in the version `pyproject.toml` asks for, which pip
 fetches. What cannot be had is said, and the wheel is made without it: it compiles a runner where it runs, then. Runners
@@ -38,14 +38,21 @@ class CustomBuildHook(BuildHookInterface[Any]):
         self._work = Path(tempfile.mkdtemp(prefix="edgerig-runners-"))
         recipe = _recipe(Path(self.root))
         for machine, compiler in recipe.COMPILERS.items():
-            try:
-                runner = _runner(recipe, machine, compiler, self._work / machine, _executorch(Path(self.root)))
-            except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
-                said = getattr(error, "stderr", None) or str(error)
-                self.app.display_warning(f"without the ExecuTorch runner for {machine}: {said.strip()[-600:]}")
-                continue
-            build_data["force_include"][str(runner)] = f"edgerig/shipped/native/{runner.name}"
-            self.app.display_info(f"with the ExecuTorch runner for {machine}: {runner.name}")
+            for what, make in (("the clock of profiles", self._clock), ("the ExecuTorch runner", self._runner)):
+                try:
+                    made = make(recipe, machine, compiler)
+                except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+                    said = getattr(error, "stderr", None) or str(error)
+                    self.app.display_warning(f"without {what} for {machine}: {said.strip()[-600:]}")
+                    continue
+                build_data["force_include"][str(made)] = f"edgerig/shipped/native/{made.name}"
+                self.app.display_info(f"with {what} for {machine}: {made.name}")
+
+    def _runner(self, recipe: ModuleType, machine: str, compiler: str) -> Path:
+        return _runner(recipe, machine, compiler, self._work / machine, _executorch(Path(self.root)))
+
+    def _clock(self, recipe: ModuleType, machine: str, compiler: str) -> Path:
+        return _clock(recipe, machine, compiler, self._work)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if version != "editable":
@@ -87,6 +94,13 @@ def _runner(recipe: ModuleType, machine: str, compiler: str, work: Path, version
     runner = work / recipe.shipped_name(machine, version)
     _run(command, *compile_flags, str(recipe.SOURCE), *link_flags, "-Wl,--strip-debug", "-o", str(runner))
     return runner
+
+
+def _clock(recipe: ModuleType, machine: str, compiler: str, work: Path) -> Path:
+    """The clock of profiles for the machine, in the folder `work`. Raises OSError, SubprocessError."""
+    clock = work / recipe.shipped_clock(machine)
+    _run(compiler, *recipe.CLOCK_FLAGS, str(recipe.CLOCK), "-Wl,--strip-debug", "-o", str(clock))
+    return clock
 
 
 def _run(*command: str) -> None:

@@ -161,6 +161,8 @@ def profile(
     that ran matches, DeviceBusy with `wait` False. A profile that cannot be had has its reason
     (`CellResult.profile.reason`).
     """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
     from edgerig.report.run import write_all
     from edgerig.sweep.conclude import conclude
     from edgerig.sweep.engine import run_profiles
@@ -170,6 +172,7 @@ def profile(
     cells = [cell for cell in folder.file.plan.cells if any(fnmatch.fnmatchcase(cell.id, glob) for glob in select)]
     ids = run_profiles(
         folder,
+        Store(cache_root()),
         [cell for cell in cells if device in (None, cell.device)],
         listener.progressed,
         again=again,

@@ -19,6 +19,7 @@ from edgerig.spec import (
     ModelSpec,
     OptionValue,
     RecipeSpec,
+    RunSettings,
     Shapes,
     Source,
     Strict,
@@ -32,10 +33,12 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    parse,
     split_entry,
     written,
     written_shape,
 )
+from edgerig.spec.onnx_file import operators
 
 
 class Variant(Strict):
@@ -105,6 +108,24 @@ def cell_of(raw: str) -> str:
     return raw.removeprefix("raw/").replace(",", "/")
 
 
+def sweep_of(cell: str) -> SweepSpec:
+    """The sweep of that cell alone, run shortly: it is asked for what no timing is needed for. Raises ConfigError for
+    what is no cell's id, or one whose placement is more than a device and threads."""
+    variant, _, place = cell.partition("@")
+    device, _, threads = place.partition("/t")
+    for format_name, recipe in itertools.product(load_formats(), (*load_recipes(), AS_IS)):
+        model_id = variant.removesuffix(f"-{format_name}-{recipe}")
+        model, _, source = model_id.rpartition("-")
+        if model_id != variant and model and device and threads.isdecimal():
+            wanted = {"sources": (source,), "formats": (format_name,), "devices": (device,), "threads": (int(threads),)}
+            run = RunSettings(repeats=1, attempts=1, min_seconds=0.1, min_runs=20, profile="always", limit=10)
+            recipes = {} if recipe == AS_IS else {"recipes": (recipe,)}
+            return parse(SweepSpec, {"models": (model,), "select": (cell,), "run": run, **wanted, **recipes}, cell)
+    raise ConfigError(
+        f"{cell!r} is no cell that can be run by its id alone", hint="such as digits_cnn-torch-tflite-fp32@local/t1"
+    )
+
+
 class Plan(Strict):
     """A sweep with every name resolved; `models` by their `id`, `cells` in the order they are reported."""
 
@@ -123,6 +144,15 @@ def unsupported_reason(
         return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
     known = load_recipes() if recipes is None else recipes
     return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
+
+
+def no_operator(model: ModelSpec, format_name: FormatName) -> str:
+    """Why the model's own file cannot become `format_name`, as far as the names of its operators tell, else ""."""
+    refused = load_formats()[format_name].no_operator.get(model.source, ())
+    if not refused or model.source != "onnx" or model.path is None:
+        return ""
+    found = sorted(operators(model.path).intersection(refused))
+    return f"nothing here rebuilds the ONNX operators {', '.join(found)} for {format_name}" if found else ""
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
@@ -218,7 +248,11 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
     known = sweep.known_recipes()
     return [
-        (format_name, recipe, unsupported_reason(model.source, format_name, recipe, known))
+        (
+            format_name,
+            recipe,
+            unsupported_reason(model.source, format_name, recipe, known) or no_operator(model, format_name),
+        )
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]

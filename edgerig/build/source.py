@@ -41,6 +41,8 @@ class SourceModel:
     `shapes`, where not empty, are the inputs' shapes that a file must be opened with: its own axes are left open, since
     it is not sound with them fixed.
 
+    `anew` are the samples of its calibration data, but for the first, before which what it remembers begins anew.
+
     `notes` is what a reader of every variant's figures must know of how the source was loaded.
 
     `infer` maps N samples (one array (N, …) per tensor) to the source's outputs on them, computed sample by
@@ -54,6 +56,7 @@ class SourceModel:
     notes: tuple[str, ...] = ()
     memory: Memory | None = None
     shapes: tuple[Shape, ...] = ()
+    anew: tuple[int, ...] = ()
 
     @property
     def outside(self) -> ModelSpec:

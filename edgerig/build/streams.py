@@ -21,8 +21,17 @@ def fed_of(spec: ModelSpec) -> tuple[Fed, ...]:
 
 
 def fed_of_file(spec: ModelSpec, described: Description) -> tuple[Fed, ...]:
-    """What is fed of a file, by the places of its tensors. Raises BuildError for a name it does not have."""
-    return _places(spec, [t.name for t in described.inputs], [t.name for t in described.outputs])
+    """What is fed of a file, by the places of its tensors: by their names there, or by those that the model gives as
+    many tensors. Raises BuildError for a name it does not have."""
+    return _places(
+        spec,
+        _called([t.name for t in described.inputs], [t.name for t in spec.inputs], [each.to for each in spec.state]),
+        _called([t.name for t in described.outputs], [t.name for t in spec.outputs], [s.from_ for s in spec.state]),
+    )
+
+
+def _called(own: list[str], given: list[str], wanted: list[str]) -> list[str]:
+    return own if len(own) != len(given) or set(wanted) <= set(own) else given
 
 
 def _places(spec: ModelSpec, inputs: list[str], outputs: list[str]) -> tuple[Fed, ...]:

@@ -355,7 +355,8 @@ class Session:
             loaded = load_source(self._request.model)
             back = () if loaded.memory is None else loaded.memory.fed
             sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
-            source = replace(loaded, sample=sample)
+            anew = resets(loaded.spec.stream, len(traced[0]), read_lengths(data, "calibration"))
+            source = replace(loaded, sample=sample, anew=tuple(anew))
             work = self._folder / "work"
             work.mkdir(exist_ok=True)  # an earlier variant may have failed at what follows
             builder: FormatBuilder = load_object(self._format.builder)(source, self._request.options, work)

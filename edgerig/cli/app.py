@@ -30,6 +30,7 @@ from edgerig.cli.flags import (
     Source,
     SweepFile,
     Threads,
+    newest,
     overrides,
 )
 
@@ -188,7 +189,10 @@ def show(
 
 @app.command()
 def profile(
-    run: Run,
+    run: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, or a cell's id.", autocompletion=completion.runs, callback=newest),
+    ],
     cells: Annotated[
         list[str] | None, typer.Argument(help="Only cells whose id matches one of these globs.", show_default=False)
     ] = None,

@@ -55,7 +55,7 @@ Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the fi
 Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
 
 
-def _newest(path: Path | None) -> Path | None:
+def newest(path: Path | None) -> Path | None:
     """The newest run in a folder of runs; any other path as it is. Run ids begin with the time."""
     if path is None:
         return None
@@ -70,10 +70,10 @@ def _newest(path: Path | None) -> Path | None:
 
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
-Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=_newest)]
-Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=_newest)]
+Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
+Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=newest)]
 BaselineOption = Annotated[
-    Path | None, typer.Option("--baseline", help="A run (as NEW), or a baseline file.", callback=_newest)
+    Path | None, typer.Option("--baseline", help="A run (as NEW), or a baseline file.", callback=newest)
 ]
 
 

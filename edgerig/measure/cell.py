@@ -58,7 +58,7 @@ class CellRun:
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
     the device around the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
-    `precision` is `RunSettings.precision`.
+    `precision` is `RunSettings.precision`; `drifted` what the device's reference cell says.
     """
 
     cell: Cell
@@ -78,6 +78,7 @@ class CellRun:
     after: DeviceRecord | None = None
     alone: float | None = None
     precision: float | None = None
+    drifted: Sequence[str] = ()
     sequences: Sequences | None = None
     """What of a sample's steps is judged, where samples are sequences."""
 
@@ -183,7 +184,7 @@ def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Laten
         throttling=signs(state),
         contention=latency.contention,
         affinity=affinity(raw.run.affinity),
-        drift=drift.signs(timed.processes_ns, state),
+        drift=[*drift.signs(timed.processes_ns, state), *ran.drifted],
         seconds=sum(float(samples.sum()) for samples in timed.processes_ns) / 1e9,
         saturates=_saturates(artifact, ran.before),
     )

@@ -53,7 +53,8 @@ def evaluated(engine: Engine, inputs: list[Array], resets: Sequence[int] = ()) -
         engine.invoke()
         for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):
             column.append(tensors.dequantize(output, info))
-    stacked = [stack(column, info) for column, info in zip(collected, description.outputs, strict=True)]
+    known = engine.describe().outputs  # some runtimes know their shapes only after an inference
+    stacked = [stack(column, info) for column, info in zip(collected, known, strict=True)]
     return Evaluated(
         [each.arrays[0] for each in stacked] + [array for each in stacked for array in each.arrays[1:]],
         [each.tensors[0] for each in stacked] + [tensor for each in stacked for tensor in each.tensors[1:]],

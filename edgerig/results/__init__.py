@@ -20,11 +20,16 @@ from edgerig.results.artifact import CheckRecord as CheckRecord
 from edgerig.results.artifact import FedRecord as FedRecord
 from edgerig.results.artifact import OutputParity as OutputParity
 from edgerig.results.artifact import TensorRecord as TensorRecord
+from edgerig.results.conditions import ConditionsRecord as ConditionsRecord
+from edgerig.results.conditions import HeldKnob as HeldKnob
 from edgerig.results.confusion import Confusion as Confusion
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
 from edgerig.results.device import DeviceState as DeviceState
 from edgerig.results.device import FrequencyPolicy as FrequencyPolicy
+from edgerig.results.drift import CellOrder as CellOrder
+from edgerig.results.drift import Drift as Drift
+from edgerig.results.drift import ReferenceVisit as ReferenceVisit
 from edgerig.results.profile import OperatorProfile as OperatorProfile
 from edgerig.results.profile import Profile as Profile
 from edgerig.results.run import Environment as Environment
@@ -318,6 +323,8 @@ class CellResult(Value):
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")
+    conditions: ConditionsRecord | None = Field(default=None, description="null: none were asked for")
+    order: CellOrder | None = Field(default=None, description="null: the device's cells were run as they were planned")
     engine: Engine | None = None
     build: BuildRecord | None = None
     raw: str | None = Field(default=None, description="folder of the raw run, relative to the run's folder")
@@ -352,3 +359,6 @@ class Results(Value):
     devices: dict[str, DeviceRecord]
     models: dict[str, ModelRecord] = Field(description="by model and source, such as digits_cnn-keras")
     cells: tuple[CellResult, ...]
+    drift: dict[str, Drift] = Field(
+        default={}, description="by device, where a reference cell was timed with the others"
+    )

@@ -13,6 +13,7 @@ class RunInfo(Value):
     id: str
     started: str = Field(description="ISO 8601, UTC")
     seed: int
+    order_seed: int | None = Field(default=None, description="of the order cells were run in, where that was by chance")
     command: tuple[str, ...]
     spec: dict[str, Any]
 

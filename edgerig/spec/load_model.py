@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgerig.errors import ConfigError
@@ -92,7 +93,7 @@ def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     twins = table.pop("twins", {})
     if not isinstance(twins, dict) or not all(isinstance(twin, dict) for twin in twins.values()):
         raise ConfigError(f'{toml}: key "twins" is not a table', hint="write [twins.keras] and its keys below it")
-    main = parse(ModelSpec, {"name": folder.name, **table, "folder": folder}, str(toml))
+    main = parse(ModelSpec, {"name": folder.name, **table, "folder": folder, **_finished(table)}, str(toml))
     if main.name != folder.name:
         raise ConfigError(
             f'{toml}: key "name": "{main.name}" is not the folder\'s name "{folder.name}"',
@@ -108,6 +109,12 @@ def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     if len(models) != 1 + len(twins):
         raise ConfigError(f'{toml}: a twin has the main source "{main.source}"', hint="name another source")
     return models
+
+
+def _finished(table: Mapping[str, object]) -> dict[str, bool]:
+    """A file that nothing is built from is run as it is."""
+    source = load_sources().get(str(table.get("source")))
+    return {"ready": True} if source is not None and source.finished and source.name in load_formats() else {}
 
 
 def _by_name(name: Named, dataset: Path | None, metric: tuple[str, ...]) -> dict[Source, ModelSpec]:

@@ -96,6 +96,8 @@ class FormatSpec(Strict):
     """Source → what makes the float form the recipes start from, as "module:function" (imported as `builder` is)."""
     no_route: dict[Source, str] = Field(default={})
     """Source → why nothing builds this format from it, where there is more to say than that."""
+    no_operator: dict[Source, tuple[str, ...]] = Field(default={})
+    """Source → operators of its files that its route takes in no form: a file that has one is refused by the plan."""
     tools: tuple[str, ...]
     """Distributions whose version changes what is built; part of an artifact's key."""
     options: dict[str, tuple[str, ...]] = Field(default={})
@@ -138,7 +140,7 @@ def load_recipes() -> dict[str, RecipeSpec]:
         if other.like:
             given = OwnRecipe(like=other.like, summary=other.summary, options=other.options)
             known[name] = _own(name, given, known)
-    return known
+    return {name: known[name] for name in rows}
 
 
 def recipes_with(own: Mapping[str, OwnRecipe]) -> dict[str, RecipeSpec]:

@@ -11,9 +11,11 @@ from pydantic import BeforeValidator, Field, PositiveInt, StrictInt, field_valid
 
 from edgerig.errors import ConfigError
 from edgerig.spec.budget import SweepBudget
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.cpus import Cpus, Hold, held
 from edgerig.spec.dataset import Metrics
 from edgerig.spec.engine import CPU, OptionValue, load_engines
+from edgerig.spec.order import OrderSettings
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
 from edgerig.spec.shapes import Shapes
 from edgerig.spec.source import load_sources
@@ -147,6 +149,9 @@ class SweepSpec(Strict):
     options: dict[FormatName, dict[str, str]] = Field(default={})
     """Format → option of its builder → value."""
     run: RunSettings = RunSettings()
+    order: OrderSettings = OrderSettings()
+    conditions: Conditions = Conditions()
+    """Of every device; a device's file may have its own, which hold where these say nothing."""
     build: BuildSettings = BuildSettings()
     budget: SweepBudget = SweepBudget()
 

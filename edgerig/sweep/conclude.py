@@ -15,11 +15,13 @@ from edgerig.measure.answers import read_answers
 from edgerig.measure.cell import CellRun, measured
 from edgerig.measure.profile import read_profile
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
+from edgerig.measure.reference import signs
 from edgerig.measure.sequences import sequences_of
 from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS, OwnRecipe, load_recipes
+from edgerig.sweep.drifting import Drifts, drifts
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
@@ -29,17 +31,20 @@ def conclude(run: RunFolder) -> Results:
     outcomes = run.outcomes()
     plan = run.file.plan
     cores = {name: _alone(name, run, outcomes) for name in plan.devices}
+    drifted = drifts(run)
     return Results(
         run=run.file.run,
         environment=run.file.environment,
         devices={name: _device(name, run, outcomes) for name in plan.devices},
         models={name: _model(name, run) for name in plan.models},
-        cells=tuple(_cell(cell, outcomes, run, cores[cell.device]) for cell in plan.cells),
+        cells=tuple(_cell(cell, outcomes, run, cores[cell.device], drifted) for cell in plan.cells),
+        drift=drifted.devices,
     )
 
 
-def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None) -> CellResult:
-    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"})}
+def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None, drifted: Drifts) -> CellResult:
+    order = drifted.cells.get(cell.id)
+    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"}), "order": order}
     model = run.file.plan.models[cell.model_id]
     known |= {"shapes": model.shapes, "signature": model.signature, "weights": model.weights_are}
     outcome = outcomes.get(cell.id)
@@ -55,7 +60,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             ),
         )
     size = outcome.artifact.size_bytes if outcome.artifact else None
-    known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size}
+    known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size, "conditions": outcome.conditions}
     if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
         return CellResult(**known, status=outcome.status, error=outcome.error)
     try:
@@ -82,6 +87,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             after=outcome.after,
             alone=core,
             precision=run.file.plan.sweep.run.precision,
+            drifted=signs(order, drifted.devices, cell.device),
         )
         found = measured(ran)
         known["profile"] = read_profile(run.folder / outcome.raw, cell.id)

@@ -34,10 +34,12 @@ from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.profiling import ProfileTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
 from edgerig.sweep.sessions import WAITING, DeviceSessions
+from edgerig.sweep.timetable import Timetable
 from edgerig.sweep.workers import close_here, cluster, in_scope, profile_here, run_here, stop
 
-CELL, PROFILE = "cell", "profile"
-"""The stage names of a cell's outcome and of its profile; the others are `prepare` and `build`."""
+CELL, REFERENCE, PROFILE = "cell", "again", "profile"
+"""The stage names of a cell's outcome, of a reference cell's that was timed once more, and of a profile; the others are
+`prepare` and `build`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = Tr
     with run.journal() as journal, temporary_folder(Path(tempfile.gettempdir()), "edgerig-scratch-") as scratch:
         done = run.outcomes()  # only now: what another sweep of this run has just ended counts too
         sessions = DeviceSessions(run.file.run.id, wait=wait)
-        sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch)
+        sweep = _Sweep(plan, run, store, journal, listen, sessions, scratch, Timetable(run, done))
         sweep.go([cell for cell in plan.cells if cell.id not in done])
 
 
@@ -78,11 +80,11 @@ def _place(device: Device) -> str:
 
 
 def run_profiles(
-    run: RunFolder, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
+    run: RunFolder, store: Store, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
 ) -> list[str]:
     """Looks into those of the cells that ran, on their devices, one after another; gives their ids. What was looked
     into is not once more unless `again`. Raises ResultsError, DeviceBusy, NotKept."""
-    found = profiling.tasks(run, cells)
+    found = profiling.tasks(run, cells, store.root)
     sessions = DeviceSessions(run.file.run.id, wait=wait)
     with run.journal():  # nobody else writes to the run meanwhile
         try:
@@ -137,6 +139,7 @@ class _Sweep:
     sessions: DeviceSessions
     scratch: Path
     """A folder for what outlives no sweep."""
+    timetable: Timetable
     client: Client = field(init=False)
     pending: Any = field(init=False)
     then: dict[str, Callable[[Any], None]] = field(default_factory=dict)
@@ -147,7 +150,7 @@ class _Sweep:
     preparing: set[str] = field(default_factory=set)
     building: list[_Building] = field(default_factory=list)
     waiting: list[CellTask] = field(default_factory=list)
-    """Built cells of this machine, held back until nothing else is in flight."""
+    """Built cells of this machine, held back until nothing else is in flight, and all whose order is by chance."""
     elsewhere: set[str] = field(default_factory=set)
     """Places that have run cells and may still hold a device open."""
     left: dict[str, set[str]] = field(default_factory=dict)
@@ -170,9 +173,10 @@ class _Sweep:
                 )
         wanted = [cell for cell in cells if not cell.unsupported]
         self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
-        ended = [task for name, left in self.left.items() if not left for task in profiling.chosen(self.run, name)]
+        ended = [task for name, left in self.left.items() if not left for task in self._worth_a_look(name)]
         if not wanted and not ended:
             return
+        wanted = self.timetable.built_for(wanted)
         self.builds = self.plan.sweep.build.jobs or processors.available()
         devices = [self.plan.devices[cell.device] for cell in (*wanted, *(task.cell for task in ended))]
         places = sorted(set(map(_place, devices)))
@@ -313,10 +317,13 @@ class _Sweep:
             built=built,
             prepared=prepared,
             settings=self.plan.sweep.run,
+            conditions=self.plan.sweep.conditions.over(self.plan.devices[cell.device].conditions),
             store=self.store.root,
             run_folder=self.run.path,
         )
-        if _here(ready.device):
+        if not self.timetable.takes(ready):
+            return
+        if _here(ready.device) or self.timetable.by_chance:
             self.waiting.append(ready)
         else:
             self.elsewhere.add(_place(ready.device))
@@ -328,13 +335,17 @@ class _Sweep:
                 self._submit(lambda _: None, place, close_here)
             self.elsewhere.clear()
             return
-        order = {cell.id: index for index, cell in enumerate(self.plan.cells)}
-        for task in sorted(self.waiting, key=lambda task: order[task.cell.id]):
+        far = [task for task in self.waiting if not _here(task.device)]
+        self.elsewhere |= {_place(task.device) for task in far}
+        for task in self.timetable.in_order(far or self.waiting):
             self._submit_run(task)
-        self.waiting.clear()
+        self.waiting = [task for task in self.waiting if _here(task.device)] if far else []
 
     def _submit_run(self, task: CellTask) -> None:
         self._submit(self._record, _place(task.device), run_here, task)
+
+    def _worth_a_look(self, device: str) -> list[ProfileTask]:
+        return profiling.chosen(self.run, device, self.store.root)
 
     def _submit_profile(self, task: ProfileTask) -> None:
         self._submit(functools.partial(self._profiled, task), _place(task.device), profile_here, task)
@@ -348,12 +359,14 @@ class _Sweep:
         self.listen(Progress("device", waiting["device"], "waiting", waiting["words"]))
 
     def _record(self, outcome: Outcome) -> None:
+        if self.timetable.knows(outcome):
+            return
         if outcome.status != "skipped":  # what was not even tried is not known: resuming runs it
             self.journal.write(outcome)
         detail = outcome.error.message.splitlines()[0] if outcome.error else ""
-        self.listen(Progress(CELL, outcome.cell, outcome.status, detail))
+        self.listen(Progress(REFERENCE if outcome.visit else CELL, outcome.cell, outcome.status, detail))
         for device, left in self.left.items():
-            if outcome.cell in left:
+            if outcome.cell in left and not outcome.visit:
                 left.remove(outcome.cell)
-                for task in [] if left else profiling.chosen(self.run, device):
+                for task in [] if left else self._worth_a_look(device):
                     self._submit_profile(task)

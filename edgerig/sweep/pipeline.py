@@ -6,7 +6,11 @@ keep the cell from being resumed."""
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from edgerig import process
 from edgerig.build import spawn
@@ -16,6 +20,7 @@ from edgerig.build.postprocess import postprocess
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
+from edgerig.devices.conditioning.hold import TooHot, held
 from edgerig.devices.device import CellJob, OpenDevice
 from edgerig.errors import (
     BuildError,
@@ -38,6 +43,7 @@ from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
@@ -77,6 +83,14 @@ class CellTask(Strict):
     settings: RunSettings
     store: Path
     run_folder: Path
+    conditions: Conditions = Conditions()
+    visit: int = 0
+    """Which time the device's reference cell is timed; 0: the cell is run for itself."""
+
+    @property
+    def raw(self) -> str:
+        """Where the run's folder has its raw run."""
+        return f"reference/{self.cell.device}/{self.visit}" if self.visit else self.cell.raw
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_folder: Path) -> Prepared | Failure:
@@ -131,7 +145,7 @@ def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) 
 
 def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
     """Deploys and runs a cell on its device, which is kept open for the next one unless something went wrong."""
-    raw = task.cell.raw
+    raw = task.raw
     device: DeviceRecord | None = None
     built = task.built
     try:
@@ -140,7 +154,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         if built.artifact is None or store.find("artifact", built.artifact.key) is None or data is None:
             return _lost_from_store(task)
         into = fresh_folder(task.run_folder, raw)
-        with sessions.turn(task.device) as opened:
+        wanted = None if task.device.emulated else task.conditions
+        with sessions.turn(task.device) as opened, held(opened, wanted) as conditions:
             device = opened.probe()
             built = task.built.on(device)
             artifact = built.artifact
@@ -148,10 +163,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            lengths, limit = read_lengths(data, "input"), task.settings.limit
-            limit = sum(lengths[:limit]) if lengths is not None else limit
-            inputs = [array[:limit] for array in load_arrays(data, "input")]
-            inputs = in_layout(inputs, task.prepared.inputs, artifact.layout)
+            lengths = read_lengths(data, "input")
+            inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
             settings = task.settings.on_emulator() if task.device.emulated else task.settings
             file = folder / artifact.file
             anew = resets(task.model.stream, len(inputs[0]), lengths)
@@ -164,38 +177,58 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
         raise
+    except TooHot as error:
+        return _left(task, ErrorRecord(stage="run", kind=error.kind, message=error.message, hint=error.hint))
     except Exception as error:
         failure = _typed(error, RunError, task.run_folder / raw, task.run_folder)
         if kind_of(task.device).shares and says_full(failure.message):
             raise not_kept(task.run_folder, failure.message) from error
         if isinstance(failure, DeviceError | RunTimeout | RunnerCrashed | InternalError):
             sessions.drop(task.device)
-        return failed(task.cell, failure, built, device, raw)
+        return failed(task.cell, failure, built, device, raw).model_copy(update=_when(task))
     return Outcome(
+        **_when(task),
         cell=task.cell.id,
         status="ok",
         artifact=artifact,
         build=with_log(built, task.cell),
         device=device,
         after=after,
+        conditions=conditions.record if wanted is not None and wanted.any else None,
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )
 
 
+def _when(task: CellTask) -> dict[str, Any]:
+    return {"visit": task.visit, "at": time.time()}
+
+
+def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.NDArray[Any]]:
+    """The samples the cell runs on, one (N, …) array per input: the steps of as many sequences where `lengths` has
+    theirs."""
+    limit = task.settings.limit
+    count = limit if lengths is None else sum(lengths[:limit])
+    return [array[:count] for array in load_arrays(data, "input")]
+
+
 def _lost_from_store(task: CellTask) -> Outcome:
     """Of a cell whose file or data went from the store after it was built: it is not journaled, so that resuming the
     run builds it again."""
-    return Outcome(
-        cell=task.cell.id,
-        status="skipped",
-        error=ErrorRecord(
+    return _left(
+        task,
+        ErrorRecord(
             stage="build",
             kind="BuildError",
             message="the built file or its data is no longer in the store",
             hint=f"edgerig sweep --resume {task.run_folder}",
         ),
     )
+
+
+def _left(task: CellTask, why: ErrorRecord) -> Outcome:
+    """Of a cell that is left for whoever resumes the run."""
+    return Outcome(**_when(task), cell=task.cell.id, status="skipped", error=why)
 
 
 def _keep_host_outputs(artifact: Path, into: Path) -> None:

@@ -18,17 +18,17 @@ from edgerig.build import spawn
 from edgerig.build.layout import in_layout
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store, file_digest
-from edgerig.cache import cache_root
 from edgerig.confined import Confined
 from edgerig.decide.worth_profiling import worth_profiling
 from edgerig.devices.device import CellJob, Profiles
-from edgerig.errors import DeviceBusy, DeviceError, EdgerigError, NotKept, RunError
+from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
 from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
 from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict
 from edgerig.sweep.conclude import conclude
+from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import RunFolder, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
 
@@ -51,14 +51,14 @@ class ProfileTask(Strict):
     run_folder: Path
 
 
-def chosen(run: RunFolder, device: str) -> list[ProfileTask]:
+def chosen(run: RunFolder, device: str, store: Path) -> list[ProfileTask]:
     """The device's cells that the sweep wants looked into and that are not yet, in order. Raises ResultsError."""
     mode = run.file.plan.sweep.run.profile
     if mode == "never":
         return []
     worth = None if mode == "always" else worth_profiling(conclude(run))
     cells = [cell for cell in run.file.plan.cells if cell.device == device and (worth is None or cell.id in worth)]
-    return [task for task in tasks(run, cells) if not has_profile(run, task.cell)]
+    return [task for task in tasks(run, cells, store) if not has_profile(run, task.cell)]
 
 
 def has_profile(run: RunFolder, cell: Cell) -> bool:
@@ -66,7 +66,7 @@ def has_profile(run: RunFolder, cell: Cell) -> bool:
     return (run.folder / cell.raw / FOLDER / FILE).is_file()
 
 
-def tasks(run: RunFolder, cells: Iterable[Cell]) -> list[ProfileTask]:
+def tasks(run: RunFolder, cells: Iterable[Cell], store: Path) -> list[ProfileTask]:
     """Of those of the cells that ran. Raises ResultsError."""
     plan, known = run.file.plan, run.outcomes()
     found: list[ProfileTask] = []
@@ -84,7 +84,7 @@ def tasks(run: RunFolder, cells: Iterable[Cell]) -> list[ProfileTask]:
                 settings=plan.sweep.run,
                 preparation_s=plan.sweep.build.preparation_s,
                 seed=plan.sweep.seed,
-                store=cache_root(),
+                store=store,
                 run_folder=run.path,
             )
         )
@@ -112,9 +112,7 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error
         if isinstance(error, DeviceError):
             sessions.drop(task.device)
-        if not isinstance(error, EdgerigError):
-            raise
-        told = {"schema": SCHEMA, "cell": task.cell.id, "reason": error.message[:2000]}
+        told = {"schema": SCHEMA, "cell": task.cell.id, "reason": foreseen(error, into / TRACEBACK).message[:2000]}
         (into / FILE).write_text(json.dumps(told), encoding="utf-8")
     return read_profile(Confined(task.run_folder) / task.cell.raw, task.cell.id)
 

@@ -41,6 +41,7 @@ from edgerig.results import (
     SCHEMA_VERSION,
     Artifact,
     BuildRecord,
+    ConditionsRecord,
     DeviceRecord,
     Environment,
     ErrorRecord,
@@ -74,6 +75,11 @@ class Outcome(Strict):
     attempts: int = 1
     """How often it was timed: more than once where other processes disturbed it."""
     error: ErrorRecord | None = None
+    conditions: ConditionsRecord | None = None
+    visit: int = 0
+    """Of a reference cell that was timed once more, which time it was; 0: the cell's own outcome."""
+    at: float | None = None
+    """When it ended, in seconds since the epoch by this host's clock."""
 
 
 class RunFile(Strict):
@@ -125,6 +131,7 @@ class RunFolder:
             id=run_id,
             started=now.isoformat(timespec="seconds"),
             seed=plan.sweep.seed,
+            order_seed=_order_seed(plan),
             command=tuple(command),
             spec=plan.sweep.model_dump(mode="json"),
         )
@@ -186,16 +193,20 @@ class RunFolder:
 
     def outcomes(self) -> dict[str, Outcome]:
         """Cell id → its outcome, in journal order. A last line cut short by a kill counts as not written."""
+        return {outcome.cell: outcome for outcome in self.journaled() if not outcome.visit}
+
+    def journaled(self) -> list[Outcome]:
+        """Every line in order, those of reference cells too."""
         try:
             lines = (self.folder / "journal.jsonl").read_bytes(FILE_LIMIT_BYTES).split(b"\n")
         except FileNotFoundError:
-            return {}
+            return []
         except OSError as error:
             raise ResultsError(
                 f"{self.path / 'journal.jsonl'}: cannot be read: {error.strerror or error}",
                 hint="is it what a sweep wrote? Without a journal, the run's cells count as never run",
             ) from error
-        found: dict[str, Outcome] = {}
+        found: list[Outcome] = []
         for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut short
             try:
                 outcome = recorded(Outcome, line, newer=self.newer)
@@ -204,7 +215,7 @@ class RunFolder:
                     f"{self.path / 'journal.jsonl'}: line {number} is damaged",
                     hint="remove that line to repeat its cell on resuming",
                 ) from error
-            found[outcome.cell] = outcome
+            found.append(outcome)
         return found
 
     @contextlib.contextmanager
@@ -293,6 +304,14 @@ class RunFolder:
             return map_all_untrusted(folder, stem)
         except (OSError, ValueError) as error:
             raise _damaged(folder / f"{stem}_*.npy", error) from error
+
+
+def _order_seed(plan: Plan) -> int | None:
+    """The seed of a run's order: what the sweep says, else one by chance; None where the order is the plan's."""
+    order = plan.sweep.order
+    if order.by == "plan":
+        return None
+    return secrets.randbelow(2**31) if order.seed is None else order.seed
 
 
 def _check_major(path: Path, version: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -15,6 +16,8 @@ models = ["digits_cnn"]
 recipes = ["fp32"]
 threads = [2]
 cpus = ["{PROCESSOR}", "big"]
+[order]
+by = "blocks"
 """
 NET = "digits_cnn-torch"
 FORMATS = ("tflite", "executorch", "onnx")
@@ -47,6 +50,18 @@ def test_the_big_processors_are_found_on_the_device_and_recorded(swept: Ended, f
     assert set(affinity["asked"]) == set(affinity["processors"]) != set()
     assert affinity["elsewhere"] == []
     assert affinity["clusters"][-1]["processors"] == affinity["asked"][-len(affinity["clusters"][-1]["processors"]) :]
+
+
+def test_the_order_is_one_of_chance_that_the_run_has_with_a_reference_between_its_blocks(swept: Ended) -> None:
+    seed = json.loads((swept.run / "run.json").read_text())["run"]["order_seed"]
+    drift = swept.results["drift"]["local"]
+    assert drift["seed"] == seed is not None
+    assert [visit["number"] for visit in drift["visits"]] == [1, 2, 3]
+    assert drift["reference"] == next(iter(swept.cells))
+    assert drift["spread"] >= 0
+    assert sorted(cell["order"]["number"] for cell in swept.cells.values()) == [1, 2, 3, 4, 5, 6]
+    for cell in swept.cells.values():
+        assert cell["order"]["change"] is not None
 
 
 def test_a_result_says_why_no_more_was_timed(swept: Ended) -> None:

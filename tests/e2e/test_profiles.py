@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.commands import QUICK, Edgerig, Ended
@@ -66,3 +67,22 @@ def test_the_run_can_be_reported_anew_from_what_was_observed(swept: Ended, tmp_p
     results = (swept.run / "results.json").read_bytes()
     assert Edgerig(swept.folder)("report", str(swept.run)).code == 0
     assert (swept.run / "results.json").read_bytes() == results
+
+
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
+def test_an_emulated_processors_instructions_are_exact(edgerig: Edgerig) -> None:
+    """Of a processor of another kind, twice: each operator's count, and together nearly those of an inference."""
+    flags = ("--model", "digits_cnn", "--device", "qemu-rpi4", "--recipe", "int8-static", "--limit", "4")
+    done = edgerig("sweep", *flags, "--format", "tflite", "--format", "executorch")
+    found: list[dict[str, Any]] = []
+    for _ in range(2):
+        assert edgerig("profile", str(done.run), "--again").code == 0
+        found.append({name: cell["profile"] for name, cell in done.cells.items()})
+    assert len(found[0]) == 2
+    for name, one in found[0].items():
+        assert (one["unit"], one["reason"]) == ("instructions", "")
+        other = found[1][name]["operators"]
+        for each, again in zip(one["operators"], other, strict=True):
+            assert (each["name"], each["value"]) == (again["name"], pytest.approx(again["value"], rel=0.001))
+        assert 0.9 * one["whole"] < one["sum"] < one["whole"]
+        assert done.cells[name]["cost"]["instructions"] == pytest.approx(one["whole"], rel=0.05)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from e2e.commands import QUICK, Edgerig
-from e2e.recurrent import U, V, W, recurrent
+from recurrent_nets import U, V, W, recurrent
 
 pytestmark = pytest.mark.e2e
 Array = npt.NDArray[Any]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import onnx
 import pytest
 from e2e.commands import QUICK, Edgerig
-from e2e.recurrent import U, V, W, recurrent
 from onnx import TensorProto, helper, numpy_helper
+from recurrent_nets import U, V, W, recurrent
 
 pytestmark = pytest.mark.e2e
 RNG = np.random.default_rng(1)

@@ -97,11 +97,19 @@ def loud(x: Any) -> Any:
     return L.Dense(5)(ops.log(ops.maximum(ops.square(L.Dense(8)(x)), 1e-3)))
 
 
+def heard(x: Any) -> Any:
+    """The magnitudes of a filter bank's pairs, and layers that read them."""
+    pairs = L.Conv1D(16, 32, strides=16)(x)
+    levels = ops.sqrt(ops.square(pairs[..., :8]) + ops.square(pairs[..., 8:]))
+    return L.Dense(5)(L.Flatten()(L.Conv1D(8, 3)(L.Conv1D(8, 3, activation="relu")(levels))))
+
+
 def passing(x: Any) -> Any:
     y = L.Dense(4)(x)
     return [x, y, L.Identity()(y), L.Dense(3)(y)]
 
 
+HEARD = "RESHAPE (3), CONV_2D (2), STRIDED_SLICE (2), SQUARE (2), ADD, SQRT"
 NETS: dict[str, tuple[Callable[[], Any], str | None]] = {
     "leaky": (convolved(L.LeakyReLU(0.1)), "LEAKY_RELU"),
     "prelu": (convolved(L.PReLU("glorot_uniform", shared_axes=[1, 2])), "PRELU"),
@@ -133,7 +141,8 @@ NETS: dict[str, tuple[Callable[[], Any], str | None]] = {
     "log softmax": (functional((8,), lambda x: ops.log_softmax(L.Dense(8)(x))), "LOG_SOFTMAX"),
     "passing": (functional((8,), passing), ""),
     "batched": (functional((3, 6, 8), batched), ""),
-    "loud": (functional((8,), loud), "SQUARE, MAXIMUM, LOG"),
+    "loud": (functional((8,), loud), "FULLY_CONNECTED, SQUARE, MAXIMUM, LOG"),
+    "heard": (functional((256, 1), heard), HEARD),
 }
 """Name → the network, and the operators int8-static leaves in float32 (None: those of a loop, not counted here)."""
 

@@ -103,6 +103,33 @@ def test_a_format_not_built_from_a_source_says_so() -> None:
     assert "nothing turns a TFLite file into a torch model" in unsupported_reason("tflite", "executorch", "fp32")
 
 
+def onnx_file(path: Path, *operators: str) -> str:
+    """A file whose graph has these operators and nothing else (onnx.proto: graph 7, node 1, op_type 4)."""
+
+    def message(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    nodes = b"".join(message(1, message(4, operator.encode())) for operator in operators)
+    path.write_bytes(message(7, nodes))
+    return str(path)
+
+
+def test_a_file_with_an_operator_its_route_does_not_take_is_refused_before_anything_begins(tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {"formats": ("tflite", "executorch", "onnx"), "recipes": ("fp32", "int8-dynamic")}
+    recurrent = onnx_file(tmp_path / "recurrent.onnx", "Conv", "LSTM", "GRU", "Conv")
+    reasons = {cell.format: cell.unsupported for cell in make_plan(SweepSpec(models=(recurrent,), **chosen)).cells}
+    assert reasons == {
+        "tflite": "nothing here rebuilds the ONNX operators GRU, LSTM for tflite",
+        "executorch": "nothing here rebuilds the ONNX operators GRU, LSTM for executorch",
+        "onnx": "",
+    }
+    plain = onnx_file(tmp_path / "plain.onnx", "Conv", "Relu")
+    assert not any(cell.unsupported for cell in make_plan(SweepSpec(models=(plain,), **chosen)).cells)
+    (tmp_path / "broken.onnx").write_bytes(b"LSTM is no file of Protocol Buffers")
+    broken = make_plan(SweepSpec(models=(str(tmp_path / "broken.onnx"),), **chosen)).cells
+    assert not any(cell.unsupported for cell in broken)  # who loads it says what is wrong
+
+
 def test_a_dataset_nobody_uses_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="used by no model"):
         ids(models=("digits_cnn",), dataset=tmp_path / "d.npz")

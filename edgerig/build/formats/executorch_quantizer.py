@@ -7,6 +7,7 @@ XNNPACKQuantizer finds the patterns; what it does to real networks is corrected 
 - a mean or pooled value has a range of its own, not its input's;
 - addition, multiplication and concatenation are quantized between quantized operators only: attention masks, residual
   streams between layer norms and the scaling of an input gain nothing from it and lose their precision;
+- what makes a spectrogram of sound stays float (`spectrum`);
 - what XNNPACK has no integer kernel for stays float (`partition/config/gemm_configs.py`), instead of a program whose
   weights no kernel takes.
 """
@@ -40,6 +41,7 @@ from edgerig.build.formats.executorch_observers import (
     drop_unbounded,
     floors,
 )
+from edgerig.build.formats.spectrum import Step, front_end
 from edgerig.build.source import Arrays
 
 aten = torch.ops.aten
@@ -67,9 +69,20 @@ HARDTANH = frozenset({aten.hardtanh.default, aten.hardtanh_.default})
 def quantized(
     program: torch.export.ExportedProgram, quantizer: XNNPACKQuantizer, samples: Iterable[Arrays]
 ) -> fx.GraphModule:
-    """PT2E: observers where the quantizer has a pattern, a pass over the samples, integer weights."""
-    graph = program.module()
+    """The program's graph, quantized."""
+    return quantized_graph(graph_of(program), quantizer, samples)
+
+
+def graph_of(program: torch.export.ExportedProgram) -> fx.GraphModule:
+    """The program as a graph of its own, `canonical`."""
+    graph: fx.GraphModule = program.module()
     canonical(graph)
+    return graph
+
+
+def quantized_graph(graph: fx.GraphModule, quantizer: XNNPACKQuantizer, samples: Iterable[Arrays]) -> fx.GraphModule:
+    """PT2E: observers where the quantizer has a pattern, a pass over the samples, integer weights. It takes `graph`,
+    which is `canonical`, for its own."""
     observed = prepare_pt2e(graph, quantizer)
     for sample in samples:
         observed(*(torch.from_numpy(array) for array in sample))
@@ -163,9 +176,10 @@ class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is 
         )
         weights = _tensor_weights() if settings.per_tensor else _weights()
         self.set_global(QuantizationConfig(activation, activation, weights, None))
-        self.set_filter_function(lambda node: node.name not in float_nodes and node.target not in UNSUPPORTED)
+        self.set_filter_function(lambda node: node.name not in self._float_nodes and node.target not in UNSUPPORTED)
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        self._float_nodes |= _spectral(model)
         with _clamps_as_relu(model):
             self._annotate_for_quantization_config(model)
         for node in model.graph.nodes:
@@ -202,6 +216,19 @@ class StaticQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is 
                 pad.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
                     input_qspec_map={pad.args[0]: spec}, _annotated=True
                 )
+
+
+def _spectral(model: fx.GraphModule) -> frozenset[str]:
+    """The nodes that make a spectrogram of sound (`spectrum`)."""
+    nodes = [node for node in model.graph.nodes if node.op == "call_function"]
+    steps = []
+    for node in nodes:
+        kind = getattr(node.target, "__name__", str(node.target)).partition(".")[0].removesuffix("_")
+        same = kind == "mul" and node.args[0] is node.args[1]
+        power = node.args[1] if kind == "pow" and isinstance(node.args[1], int | float) else None
+        reads = tuple(source.name for source in node.all_input_nodes)
+        steps.append(Step(kind, reads * 2 if same else reads, (node.name,), power))
+    return frozenset(nodes[index].name for index in front_end(steps))
 
 
 class DynamicQuantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch is Any to the type checker

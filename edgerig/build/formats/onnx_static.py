@@ -18,6 +18,7 @@ from edgerig.build.formats.onnx_graph import consumers, held, producers, weights
 from edgerig.build.formats.onnx_pairs import bypass
 from edgerig.build.formats.onnx_ranges import observe
 from edgerig.build.formats.onnx_unsigned import widen
+from edgerig.build.formats.spectrum import Step, front_end
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
@@ -54,7 +55,7 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     bounds = observe(prepared, calibration, INTEGER_OPERATORS, Method.of(recipe, "onnx"), ranges)
     mixed, coarse = _mixed(model, bounds)
     spoilt = _spoilt(model, bounds)
-    left = {node.name: node for node in (*spoilt, *mixed, *_after_outputs(model))}
+    left = {node.name: node for node in (*spoilt, *mixed, *_after_outputs(model), *_spectral(model))}
     quantize_static(
         str(prepared),
         str(out),
@@ -124,6 +125,22 @@ def _mixed(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> tu
 def _span(bound: tuple[float, float]) -> float:
     """What an 8-bit grid that has 0 must cover."""
     return max(bound[1], 0.0) - min(bound[0], 0.0)
+
+
+def _spectral(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """What makes a spectrogram of sound (`spectrum`)."""
+    nodes, constants = model.graph.node, held(model)
+    steps = [
+        Step(node.op_type, tuple(node.input), tuple(node.output), _exponent(node, constants) if node.input else None)
+        for node in nodes
+    ]
+    return [nodes[index] for index in sorted(front_end(steps))]
+
+
+def _exponent(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> float | None:
+    power = constants.get(node.input[1]) if node.op_type == "Pow" else None
+    value = None if power is None else numpy_helper.to_array(power)
+    return float(value.flat[0]) if value is not None and value.size == 1 else None
 
 
 def _after_outputs(model: onnx.ModelProto) -> list[onnx.NodeProto]:

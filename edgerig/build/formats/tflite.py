@@ -15,10 +15,12 @@ from pathlib import Path
 
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, required, samples_of, trace_inputs
+from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
 from edgerig.build.formats.tflite_quantize import quantize_dynamically, quantize_statically, quantize_weights
+from edgerig.build.formats.tflite_ranges import Stream
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, RECIPES, WHOLE
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
@@ -77,8 +79,14 @@ class TfliteBuilder:
             samples = [
                 self._lay_out(each) for each in samples_of(required(calibration, recipe.name), self._model.spec.inputs)
             ]
-            left = quantize_statically(self._source(recipe.kind), recipe, samples, self._copies, out)
-            return static_notes(read(out), recipe.kind, left, self._copies)
+            start = self._source(recipe.kind)
+            said: tuple[str, ...] = ()
+            if recipe.options.equalize:
+                equalized = start.with_name("equalized.tflite")
+                start, said = equalized, equalize(start, recipe, samples, equalized)
+            stream = Stream(samples, frozenset(self._model.anew))
+            left = quantize_statically(start, recipe, stream, self._copies, out)
+            return (*static_notes(read(out), recipe.kind, left, self._copies), *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from edgerig.build.formats.spectrum import Step, front_end
 from edgerig.build.formats.tflite_graph import Operator, constant, dtype, walk
 from edgerig.build.formats.tflite_ranges import Range
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, takes
@@ -51,7 +52,9 @@ SELECTED = {8: 2.0, 16: 512.0}
 """By bits: a branch's operand is so many times wider than what is selected of both."""
 FLOORS = frozenset({"ADD", "MAXIMUM"})
 ELEMENTWISE = MASKS | {"DIV", "EXP", "SQUARE", "SQRT", "RSQRT", "NEG", "ABS"}
+REAL = frozenset({"float32", "complex64"})
 ALONE = "nothing beside it is quantized"
+SOUND = "it makes a spectrogram, whose levels span more than 8 bits"
 
 
 def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str]) -> Plan:
@@ -62,15 +65,29 @@ def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str
     names = [tensor.name.decode() for tensor in graph.subgraphs[0].tensors]
     operators = list(walk(graph))
     left: Plan = {}
-    wide = _swallowed(graph, operators, seen, ACTIVATION_BITS[recipe.kind])
+    bits = ACTIVATION_BITS[recipe.kind]
+    wide = _swallowed(graph, operators, seen, bits)
     whole = recipe.kind in WHOLE
+    sound = set() if whole or bits > 8 else _spectral(graph, operators)
     for operator in operators:
-        reason = _reason(graph, operator, recipe, seen, wide, names)
+        reason = SOUND if operator in sound else _reason(graph, operator, recipe, seen, wide, names)
         if reason is not None:
             left[operator] = reason
         elif not whole and operator.subgraph == 0 and {names[i] for i in operator.outputs} & copies:
             left[operator] = ALONE
     return left if whole else left | _lonely(graph, operators, left)
+
+
+def _spectral(graph: Any, operators: list[Operator]) -> set[Operator]:
+    """What makes a spectrogram of sound (`spectrum`); what is computed of shapes is no part of it."""
+    main = [operator for operator in operators if operator.subgraph == 0]
+    steps = []
+    for operator in main:
+        reads = tuple(i for i in operator.inputs if dtype(graph, operator, i) in REAL)
+        power = constant(graph, operator, operator.inputs[1]) if operator.name == "POW" else None
+        exponent = float(power.flat[0]) if power is not None and power.size == 1 else None
+        steps.append(Step(operator.name, reads, operator.outputs, exponent))
+    return {main[index] for index in front_end(steps)}
 
 
 def _reason(

@@ -19,7 +19,7 @@ from edgerig.build.calibration import Method
 from edgerig.build.formats import first_words
 from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
 from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
-from edgerig.build.formats.tflite_ranges import Qsvs, calibrated, chosen, feed, observe
+from edgerig.build.formats.tflite_ranges import Qsvs, Stream, calibrated, chosen, feed, observe
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, manager
 from edgerig.build.source import Arrays
 from edgerig.errors import BuildError, UnsupportedRecipe
@@ -39,13 +39,13 @@ NODE = re.compile(r"node #(\d+)|Node number (\d+) \((\w+)\)")
 """As LiteRT names an operator (subgraph.cc, ReportOpError) and XNNPACK's delegate one it could not take."""
 
 
-def quantize_statically(source: Path, recipe: RecipeSpec, samples: list[Arrays], copies: set[str], out: Path) -> Plan:
+def quantize_statically(source: Path, recipe: RecipeSpec, stream: Stream, copies: set[str], out: Path) -> Plan:
     """Writes `source` quantized to `out`; returns what is left in float. Raises UnsupportedRecipe when that is all, or
     when there is any and the recipe has no room for it.
 
-    `samples` are the calibration data, batches of one in the file's layout; `copies` as `tflite_float.prepare` gives.
+    `stream` is the calibration data in the file's layout; `copies` as `tflite_float.prepare` gives.
     """
-    seen = observe(source, samples)
+    seen = observe(source, stream)
     graph = read(source)
     left = plan(graph, recipe, seen, copies)
     if recipe.kind in WHOLE:
@@ -53,9 +53,9 @@ def quantize_statically(source: Path, recipe: RecipeSpec, samples: list[Arrays],
     if not _computing(graph, left, copies):
         raise _nothing(recipe, left)
     bits = ACTIVATION_BITS[recipe.kind]
-    found = chosen(source, samples, seen, Method.of(recipe, "tflite", bits))
+    found = chosen(source, stream, seen, Method.of(recipe, "tflite", bits))
     ranges = calibrated(graph, found, bits, per_tensor=recipe.options.per_tensor)
-    return _until_it_runs(source, recipe, left, ranges, samples[0], out)
+    return _until_it_runs(source, recipe, left, ranges, stream.samples[0], out)
 
 
 def quantize_dynamically(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:

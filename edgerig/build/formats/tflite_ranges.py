@@ -6,7 +6,7 @@ which clips: relative logit error 0.13 where minimum and maximum give 0.016.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,27 @@ class Range:
         return max(abs(self.least), abs(self.largest)) / float(2 ** (bits - 1) - 1)
 
 
-def observe(path: Path, samples: Iterable[Arrays]) -> dict[int, Range]:
-    """What each float32 tensor of the main subgraph held, by index, constants too; `samples` are batches of one."""
+@dataclass(frozen=True)
+class Stream:
+    """Calibration samples in their order, batches of one in the file's layout; before those of the numbers `anew` what
+    the file remembers itself begins anew, as it does in the evaluation."""
+
+    samples: Sequence[Arrays]
+    anew: frozenset[int] = frozenset()
+
+
+def observe(path: Path, stream: Stream) -> dict[int, Range]:
+    """What each float32 tensor of the main subgraph held, by index, constants too."""
     seen: dict[int, tuple[Extremes, bool]] = {}
-    for index, value in _values(path, samples):
+    for index, value in _values(path, stream):
         extremes, finite = seen.setdefault(index, (Extremes(), True))
         extremes.see(value)
         seen[index] = (extremes, finite and bool(np.isfinite(value).all()))
     return {index: Range(e.least, e.largest, finite, e.average) for index, (e, finite) in seen.items()}
 
 
-def chosen(path: Path, samples: Iterable[Arrays], seen: dict[int, Range], method: Method) -> dict[int, Range]:
-    """The ranges by `method` of what was `seen` over the same samples. Weights keep theirs."""
+def chosen(path: Path, stream: Stream, seen: dict[int, Range], method: Method) -> dict[int, Range]:
+    """The ranges by `method` of what was `seen` over the same stream. Weights keep theirs."""
     if method.name == "moving-average":
         return {
             index: replace(found, least=found.average[0], largest=found.average[1]) for index, found in seen.items()
@@ -81,23 +90,18 @@ def chosen(path: Path, samples: Iterable[Arrays], seen: dict[int, Range], method
     if not method.searches:
         return seen
     histograms = {index: Histogram(found.least, found.largest) for index, found in seen.items()}
-    for index, value in _values(path, samples):
+    for index, value in _values(path, stream):
         histograms[index].see(value)
     ends = {index: histogram.range(method) for index, histogram in histograms.items()}
     return {index: replace(seen[index], least=low, largest=high) for index, (low, high) in ends.items()}
 
 
-def _values(path: Path, samples: Iterable[Arrays]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def _values(path: Path, stream: Stream) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Each float32 tensor of the main subgraph with its index, sample by sample."""
-    interpreter = Interpreter(
-        str(path),
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
-    indices = [d["index"] for d in interpreter.get_tensor_details() if d["dtype"] is np.float32]
-    for sample in samples:
+    for number, sample in enumerate(stream.samples):
+        if number == 0 or number in stream.anew:  # no call resets all that a file can keep
+            interpreter = _fresh(path)
+            indices = [d["index"] for d in interpreter.get_tensor_details() if d["dtype"] is np.float32]
         feed(interpreter, sample)
         interpreter.invoke()
         for index in indices:
@@ -105,7 +109,17 @@ def _values(path: Path, samples: Iterable[Arrays]) -> Iterator[tuple[int, npt.ND
                 yield index, interpreter.get_tensor(index)
             except ValueError:  # scratch memory of a kernel, or a tensor no operator has written
                 continue
-        interpreter.reset_all_variables()
+
+
+def _fresh(path: Path) -> Any:
+    interpreter = Interpreter(
+        str(path),
+        num_threads=1,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def feed(interpreter: Any, sample: Arrays) -> None:

@@ -30,6 +30,7 @@ from edgerig.build.settling import settling_samples
 from edgerig.build.source import DTYPES, Arrays, SourceModel, identifier, known_dtype
 from edgerig.build.sources.keras_dtypes import in_float32
 from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
+from edgerig.build.sources.tensorflow_state import require_no_own_state
 from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, Shapes, TensorSpec
@@ -62,6 +63,11 @@ def load(spec: ModelSpec) -> SourceModel:
     def call(batch: Arrays) -> list[npt.NDArray[Any]]:
         return [value.numpy() for value in run(*(tf.constant(array) for array in batch))]
 
+    given = [tf.TensorSpec(tensor.shape, tf.as_dtype(tensor.dtype)) for tensor in spec.inputs]
+    weights = {id(weight.value) for weight in network.weights}  # which a layer's state is not among
+    others = [each for each in run.get_concrete_function(*given).graph.variables if id(each) not in weights]
+    others = [each for each in others if "seed_generator" not in each.name]  # chance is no state
+    require_no_own_state(spec, call, others, "RNN layers return it with return_state = True")
     memory = remembering(spec, call)
     called, outer = (call, spec) if memory is None else (memory, memory.outside)
 

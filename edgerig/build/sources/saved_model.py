@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from edgerig.build.inference import infer_by_sample
 from edgerig.build.source import DTYPES, Arrays, SourceModel, known_dtype, named_tensors
+from edgerig.build.sources.tensorflow_state import require_no_own_state
 from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, Shapes, TensorSpec
@@ -57,6 +58,7 @@ def load(spec: ModelSpec) -> SourceModel:
     def call(batch: Arrays) -> list[npt.NDArray[Any]]:
         return [value.numpy() for value in module.call(*(tf.constant(array) for array in batch))]
 
+    require_no_own_state(spec, call, module.function.variables, "give the signature the state as an argument")
     memory = remembering(spec, call)
     network, outer = (call, spec) if memory is None else (memory, memory.outside)
 

@@ -7,10 +7,10 @@ torch, whose memory and start-up then stand in every figure.
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -22,36 +22,19 @@ from edgerig.ondevice.engines import (
     Shapes,
     TensorInfo,
     UnknownSignature,
-    UnsupportedTensor,
     contiguous,
 )
+from edgerig.ondevice.engines.executorch_tensors import NO_METHOD, dtype_of, refused
+from edgerig.ondevice.engines.executorch_wheel import WheelBinding
 from edgerig.ondevice.tensors import check_inputs
 
 METHOD = "forward"
 """What is run where no method is chosen."""
-NO_METHOD = "it has no method"
-"""How the runner's text begins then."""
-DTYPES = {
-    0: "uint8",
-    1: "int8",
-    2: "int16",
-    3: "int32",
-    4: "int64",
-    5: "float16",
-    6: "float32",
-    7: "float64",
-    11: "bool",
-}
-"""ScalarType (executorch/runtime/core/portable_type/scalar_type.h) to numpy dtype."""
 ERRORS = {
     0x20: "a backend or an operator the program needs is not there; XNNPACK also needs "
     "/sys/devices/system/cpu/{possible,present,online}",
 }
 """What an error code (executorch/runtime/core/error.h) has been found to mean, where the runtime does not say."""
-WHEEL_NOTE = (
-    "run through the wheel's Python binding: memory and start-up include torch, and each inference includes the "
-    "binding's copies of inputs and outputs (compile the runner to be rid of both)"
-)
 UNKNOWN_DELEGATION = "which operators a backend took over is known when the program is built, not at run time"
 
 
@@ -72,6 +55,10 @@ class Binding(Protocol):
     invoke: Callable[[], None]
 
     def load(self, path: str, method: str, threads: int) -> None: ...
+
+    def resize(self, shapes: list[tuple[int, ...]]) -> None:
+        """Gives the inputs these shapes; the outputs' are then known after an inference. Raises as `load`."""
+        ...
 
     def methods(self) -> list[str]: ...
 
@@ -97,11 +84,13 @@ class ExecutorchEngine:
 
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
         """Raises ExecutorchError (the runner) or RuntimeError (the wheel), each with ExecuTorch's error code,
-        UnknownSignature, and ValueError for `shapes` that are not the program's own: it was exported for these."""
+        UnknownSignature, and ValueError for `shapes` that it was not exported for. Its own are the largest it takes."""
         self._binding.load(path, self._method, threads)
         own = [tensor.shape for tensor in self._binding.inputs]
         if shapes and list(shapes) != own:
-            raise ValueError(f"the program takes inputs of {own} and no others, {list(shapes)} are given")
+            if [len(shape) for shape in shapes] != [len(shape) for shape in own]:
+                raise ValueError(f"the program takes inputs of {own}, {list(shapes)} have other axes")
+            self._binding.resize(list(shapes))
         self.invoke = self._binding.invoke
 
     @property
@@ -185,6 +174,16 @@ class Runner:
         count = self.library.edgerig_et_method_count(self.address)
         return [self.library.edgerig_et_method(self.address, i).decode() for i in range(count)]
 
+    def resize(self, index: int, shape: tuple[int, ...]) -> None:
+        sizes = (ctypes.c_int32 * len(shape))(*shape)
+        self.check(self.library.edgerig_et_resize(self.address, index, sizes, len(shape)))
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Since the last inference."""
+        sizes, ndim = (ctypes.c_int32 * 16)(), ctypes.c_size_t()
+        self.check(self.library.edgerig_et_output_sizes(self.address, index, sizes, 16, ctypes.byref(ndim)))
+        return tuple(sizes[: ndim.value])
+
     def backends(self) -> list[str]:
         count = self.library.edgerig_et_backend_count(self.address)
         return [self.library.edgerig_et_backend(self.address, i).decode() for i in range(count)]
@@ -196,7 +195,7 @@ class NativeBinding:
     invoke: Callable[[], None]
 
     def __init__(self, library: str) -> None:
-        self._library = _open(library)
+        self._library = _library(library)
         self.inputs: list[TensorInfo] = []
         self.outputs: list[TensorInfo] = []
 
@@ -208,6 +207,7 @@ class NativeBinding:
         self.outputs = [_tensor(meta, f"output{i}") for i, meta in enumerate(outputs)]
         self._input_layouts = [_layout(meta) for meta in inputs]
         self._output_layouts = [_layout(meta) for meta in outputs]
+        self._resized = False
         self._planned_bytes = sum(meta.nbytes for meta in inputs if meta.planned)
         # The address is a c_void_p and the function has no argtypes: ctypes then has nothing to convert in a call.
         execute = partial(self._library.edgerig_et_execute, runner.address)
@@ -219,6 +219,16 @@ class NativeBinding:
 
         self.invoke = invoke
 
+    def resize(self, shapes: list[tuple[int, ...]]) -> None:
+        for index, (shape, tensor) in enumerate(zip(shapes, self.inputs, strict=True)):
+            try:
+                self._runner.resize(index, shape)
+            except ExecutorchError as error:
+                raise ValueError(refused(tensor, shape, str(error))) from error
+        self.inputs = [replace(tensor, shape=shape) for tensor, shape in zip(self.inputs, shapes, strict=True)]
+        self._input_layouts = [each._replace(shape=s) for each, s in zip(self._input_layouts, shapes, strict=True)]
+        self.outputs, self._resized = [_open(tensor) for tensor in self.outputs], True
+
     def methods(self) -> list[str]:
         return self._runner.methods()
 
@@ -229,6 +239,12 @@ class NativeBinding:
             self._runner.check(self._library.edgerig_et_set_input(self._runner.address, i, pointer, memory.nbytes))
 
     def read_outputs(self) -> list[Array]:
+        if self._resized:
+            shapes = [self._runner.output_shape(i) for i in range(len(self.outputs))]
+            self.outputs = [replace(tensor, shape=shape) for tensor, shape in zip(self.outputs, shapes, strict=True)]
+            self._output_layouts = [
+                each._replace(shape=s) for each, s in zip(self._output_layouts, shapes, strict=True)
+            ]
         arrays = []
         for i, (tensor, layout) in enumerate(zip(self.outputs, self._output_layouts, strict=True)):
             memory = np.empty(math.prod(tensor.shape), tensor.dtype)
@@ -252,60 +268,12 @@ class NativeBinding:
         return notes
 
 
-class WheelBinding:
-    """`executorch.runtime` of the wheel, which imports torch."""
-
-    invoke: Callable[[], None]
-
-    def __init__(self) -> None:
-        import torch
-        from executorch.extension.pybindings import portable_lib
-        from executorch.runtime import Runtime
-
-        self._torch: Any = torch
-        self._pool: Any = portable_lib
-        self._runtime: Any = Runtime.get()
-        self.inputs: list[TensorInfo] = []
-        self.outputs: list[TensorInfo] = []
-
-    def load(self, path: str, method: str, threads: int) -> None:
-        self._pool._unsafe_reset_threadpool(threads)
-        # The program owns what the method points into, so it is kept for as long.
-        self._program = self._runtime.load_program(path)
-        if method not in self._program.method_names:
-            raise UnknownSignature(f'{NO_METHOD} "{method}"; it has: {", ".join(sorted(self._program.method_names))}')
-        loaded = self._program.load_method(method)
-        meta = loaded.metadata
-        self.inputs = [_wheel_tensor(meta.input_tensor_meta(i), f"input{i}") for i in range(meta.num_inputs())]
-        self.outputs = [_wheel_tensor(meta.output_tensor_meta(i), f"output{i}") for i in range(meta.num_outputs())]
-        self._arguments: list[Any] = []
-        self._results: list[Any] = []
-
-        def invoke() -> None:
-            self._results = loaded.execute(self._arguments)
-
-        self.invoke = invoke
-
-    def methods(self) -> list[str]:
-        return sorted(self._program.method_names)
-
-    def set_inputs(self, inputs: list[Array]) -> None:
-        self._arguments = [self._torch.from_numpy(array.copy()) for array in inputs]
-
-    def read_outputs(self) -> list[Array]:
-        return [result.numpy().copy() for result in self._results]
-
-    def version(self) -> str:
-        return importlib.metadata.version("executorch")
-
-    def threads(self) -> int:
-        return int(self._pool._threadpool_get_thread_count())
-
-    def notes(self) -> list[str]:
-        return [WHEEL_NOTE]
+def _open(tensor: TensorInfo) -> TensorInfo:
+    """An output of inputs that were resized, as far as it is known before an inference."""
+    return replace(tensor, shape=tuple(length if length == 1 else -1 for length in tensor.shape))
 
 
-def _open(path: str) -> ctypes.CDLL:
+def _library(path: str) -> ctypes.CDLL:
     """The runner's functions with their types. Raises OSError when the library or one it needs does not load."""
     library = ctypes.CDLL(path)
     runner, size, word = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
@@ -322,6 +290,11 @@ def _open(path: str) -> ctypes.CDLL:
         "tensor": (word, [runner, word, size, ctypes.POINTER(TensorMeta)]),
         "backend_count": (size, [runner]),
         "backend": (ctypes.c_char_p, [runner, size]),
+        "resize": (word, [runner, size, ctypes.POINTER(ctypes.c_int32), size]),
+        "output_sizes": (
+            word,
+            [runner, size, ctypes.POINTER(ctypes.c_int32), size, ctypes.POINTER(ctypes.c_size_t)],
+        ),
         "set_input": (word, [runner, size, runner, size]),
         "get_output": (word, [runner, size, runner, size]),
         "execute": (word, None),
@@ -342,18 +315,8 @@ def _check(library: ctypes.CDLL, code: int) -> None:
 
 
 def _tensor(meta: TensorMeta, name: str) -> TensorInfo:
-    return TensorInfo(name=name, shape=_layout(meta).shape, dtype=_dtype(meta.scalar_type, name))
+    return TensorInfo(name=name, shape=_layout(meta).shape, dtype=dtype_of(meta.scalar_type, name))
 
 
 def _layout(meta: TensorMeta) -> Layout:
     return Layout(tuple(meta.sizes[: meta.ndim]), tuple(meta.dim_order[: meta.ndim]))
-
-
-def _wheel_tensor(meta: Any, name: str) -> TensorInfo:
-    return TensorInfo(name=name, shape=tuple(meta.sizes()), dtype=_dtype(int(meta.dtype()), name))
-
-
-def _dtype(scalar_type: int, name: str) -> str:
-    if scalar_type not in DTYPES:
-        raise UnsupportedTensor(f'tensor "{name}": ExecuTorch scalar type {scalar_type} is not supported')
-    return DTYPES[scalar_type]

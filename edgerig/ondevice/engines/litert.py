@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +13,10 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
 from edgerig.ondevice.engines.litert_signatures import MAIN, Entry
+from edgerig.ondevice.engines.litert_state import kept
 from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
-VARIABLE = "VAR_HANDLE"
-"""The operator that names a variable (a resource), which assignments change and later inferences read."""
 DELEGATE = "DELEGATE"
 """The name LiteRT gives a node that stands for a delegate's partition of the graph."""
 UNDELEGATED_SHOWN = 20
@@ -47,7 +47,8 @@ class LitertEngine:
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
         """Raises ValueError (not a sound flatbuffer), UnsupportedTensor or RuntimeError. A file with dynamic axes is
         given memory when their lengths are known: the 1 that stands for each need not be one it can be run with."""
-        self._threads = threads
+        self._threads, self._path = threads, path
+        self.__dict__.pop("_kept", None)
         self._interpreter: Any = Interpreter(
             model_path=path, num_threads=threads, experimental_op_resolver_type=self._resolver
         )
@@ -83,10 +84,17 @@ class LitertEngine:
         """What the file's input tensors hold now, by the names the entry has for them."""
         return {str(details["name"]): self._entry.get(details["index"]) for details in self._input_details}
 
-    def layers(self) -> list[str]:
-        """Of each operator of the main subgraph the name of its first output, "" where the graph has none."""
+    def layers(self) -> list[tuple[str, str]]:
+        """Of each operator of the main subgraph what it is and the name of its first output, "" where it has none."""
         name = self._interpreter._interpreter.TensorName
-        return [str(name(node.outputs[0], MAIN)) if node.outputs else "" for node in self._operators]
+        return [(node.name, str(name(node.outputs[0], MAIN)) if node.outputs else "") for node in self._operators]
+
+    def partitions(self) -> list[list[int]]:
+        """Of each part of the main subgraph that a delegate took its operators, in the order in which they run."""
+        count = len(self._operators)
+        nodes = _nodes(self._interpreter)
+        found = (sorted(delegated([*nodes[:count], node], count)) for node in nodes[count:] if node.name == DELEGATE)
+        return sorted(part for part in found if part)
 
     def describe(self) -> Description:
         operators = self._operators
@@ -94,8 +102,6 @@ class LitertEngine:
         taken = delegated(_nodes(self._interpreter), len(operators)) if main else set()
         others = dict.fromkeys(node.name for i, node in enumerate(operators) if i not in taken) if main else {}
         notes = ["LiteRT cannot tell its thread count: the one asked for is given"]
-        variables = sum(node.name == VARIABLE for node in operators)
-        state = [f"{variables} variable{'s' if variables > 1 else ''} of the graph"] if variables else []
         subgraphs = self._interpreter.num_subgraphs()
         if subgraphs > 1 and main:
             notes.append(f"the file has {subgraphs} subgraphs; operators are counted in the main one")
@@ -110,10 +116,15 @@ class LitertEngine:
             delegation_reason="" if main else OTHER_SUBGRAPH,
             undelegated=list(others)[:UNDELEGATED_SHOWN],
             notes=notes,
-            state=state + fed_back(self._inputs, self._outputs),
+            state=self._kept + fed_back(self._inputs, self._outputs),
             signature=self._entry.signature,
             signatures=list(self._entry.signatures),
         )
+
+    @cached_property
+    def _kept(self) -> list[str]:
+        """What the file remembers itself; not read while loading is timed."""
+        return kept(self._path, self._entry.subgraph)
 
     def _bind(self) -> None:
         self.invoke = self._entry.invoke()

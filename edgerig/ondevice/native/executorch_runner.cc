@@ -4,6 +4,7 @@
 // return an ExecuTorch error code (executorch/runtime/core/error.h; 0 is success) and leave a text for
 // edgerig_et_error(). The runtime's own error log is kept for that text instead of going to stderr.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -44,6 +45,7 @@ ThreadPool* get_threadpool();
 namespace {
 
 using executorch::aten::DimOrderType;
+using executorch::aten::ScalarType;
 using executorch::aten::SizesType;
 using executorch::aten::StridesType;
 using executorch::aten::Tensor;
@@ -243,6 +245,7 @@ class OperatorTracer final : public EventTracer {
 struct Input {
   Buffer data;
   size_t nbytes = 0;
+  size_t capacity = 0;  // the bytes of the largest tensor the program was exported for
   bool planned = false;  // the memory plan holds the input, and may reuse its place once it was read
   std::vector<SizesType> sizes;
   std::vector<DimOrderType> dim_order;
@@ -324,6 +327,20 @@ uint32_t set_method_input(Runner& runner, size_t index) {
   return error == Error::Ok ? 0 : fail(error, place(false, index) + " was refused");
 }
 
+// Gives the input a tensor of its `sizes` over its memory, and that to the method.
+uint32_t shape_input(Runner& runner, size_t index, ScalarType type) {
+  Input& input = runner.inputs[index];
+  const Error strided = executorch::runtime::dim_order_to_stride(
+      input.sizes.data(), input.dim_order.data(), input.sizes.size(), input.strides.data());
+  if (strided != Error::Ok) {
+    return fail(strided, place(false, index) + " has an invalid dimension order");
+  }
+  input.impl = std::make_unique<TensorImpl>(
+      type, static_cast<ssize_t>(input.sizes.size()), input.sizes.data(), input.data.get(), input.dim_order.data(),
+      input.strides.data());
+  return set_method_input(runner, index);
+}
+
 uint32_t bind_inputs(Runner& runner, const MethodMeta& meta) {
   runner.inputs.resize(meta.num_inputs());
   for (size_t i = 0; i < runner.inputs.size(); ++i) {
@@ -333,24 +350,16 @@ uint32_t bind_inputs(Runner& runner, const MethodMeta& meta) {
       return fail(error, place(false, i) + " is not a readable tensor");
     }
     Input& input = runner.inputs[i];
-    input.nbytes = info->nbytes();
+    input.nbytes = input.capacity = info->nbytes();
     input.planned = info->is_memory_planned();
     input.data = make_buffer(input.nbytes);
     input.sizes.assign(info->sizes().begin(), info->sizes().end());
     input.dim_order.assign(info->dim_order().begin(), info->dim_order().end());
     input.strides.resize(input.sizes.size());
-    const Error strided = executorch::runtime::dim_order_to_stride(
-        input.sizes.data(), input.dim_order.data(), input.sizes.size(), input.strides.data());
-    if (strided != Error::Ok) {
-      return fail(strided, place(false, i) + " has an invalid dimension order");
-    }
-    input.impl = std::make_unique<TensorImpl>(
-        info->scalar_type(), static_cast<ssize_t>(input.sizes.size()), input.sizes.data(), input.data.get(),
-        input.dim_order.data(), input.strides.data());
     if (input.planned) {
       runner.planned_inputs.push_back(i);
     }
-    if (const uint32_t refused = set_method_input(runner, i)) {
+    if (const uint32_t refused = shape_input(runner, i, info->scalar_type())) {
       return refused;
     }
   }
@@ -532,6 +541,43 @@ EDGERIG_EXPORT size_t edgerig_et_backend_count(const Runner* runner) {
 EDGERIG_EXPORT const char* edgerig_et_backend(const Runner* runner, size_t index) {
   const Result<const char*> name = runner->method->method_meta().get_backend_name(index);
   return name.ok() ? name.get() : nullptr;
+}
+
+// Gives an input other sizes, as many axes as it has, within what the program was exported for.
+EDGERIG_EXPORT uint32_t edgerig_et_resize(Runner* runner, size_t index, const int32_t* sizes, size_t ndim) {
+  if (index >= runner->inputs.size() || ndim != runner->inputs[index].sizes.size()) {
+    return fail(Error::InvalidArgument, "there is no " + place(false, index) + " of " + std::to_string(ndim) + " axes");
+  }
+  Input& input = runner->inputs[index];
+  size_t nbytes = input.impl->element_size();
+  for (size_t i = 0; i < ndim; ++i) {
+    if (sizes[i] < 1 || __builtin_mul_overflow(nbytes, static_cast<size_t>(sizes[i]), &nbytes)) {
+      return fail(Error::InvalidArgument, place(false, index) + " has no such sizes");
+    }
+  }
+  if (nbytes > input.capacity) {
+    return fail(Error::InvalidArgument, place(false, index) + " takes " + std::to_string(input.capacity) +
+                                            " bytes at most, these sizes are of " + std::to_string(nbytes));
+  }
+  const ScalarType type = input.impl->scalar_type();
+  input.sizes.assign(sizes, sizes + ndim);
+  input.nbytes = nbytes;
+  return shape_input(*runner, index, type);
+}
+
+// The sizes an output has since the last execution, at most `capacity` of them; `ndim` is how many there are.
+EDGERIG_EXPORT uint32_t edgerig_et_output_sizes(
+    const Runner* runner, size_t index, int32_t* sizes, size_t capacity, size_t* ndim) {
+  if (index >= runner->method->outputs_size() || !runner->method->get_output(index).isTensor()) {
+    return fail(Error::InvalidArgument, "there is no tensor " + place(true, index));
+  }
+  const auto found = runner->method->get_output(index).toTensor().sizes();
+  if (found.size() > capacity) {
+    return fail(Error::NotSupported, place(true, index) + " has too many dimensions");
+  }
+  *ndim = found.size();
+  std::copy(found.begin(), found.end(), sizes);
+  return 0;
 }
 
 // Copies `nbytes` bytes, which must be the tensor's size, into the runner's own buffer; kept until replaced.

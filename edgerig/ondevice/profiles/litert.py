@@ -10,7 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Array
@@ -35,7 +35,7 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
     version = importlib.metadata.version("ai-edge-litert")
     if version not in VERSIONS:
         raise NoProfile(f"the profiler of LiteRT {version} is not known: it is of {', '.join(VERSIONS)}")
-    given, layers = _asked(job, artifact, inputs)
+    given, graph = _asked(job, artifact, inputs)
     package = importlib.util.find_spec("ai_edge_litert")
     if package is None or package.origin is None:
         raise NoProfile("the ai-edge-litert package is not where it is imported from")
@@ -44,20 +44,30 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
         slow = clock.speeds_up(LIBRARY)
         xnnpack = bool(job.engine_options.get("xnnpack", True))
         told = f"num_threads = {job.threads}\n" + ("" if xnnpack else f"kernel_mode = {BUILTIN}\n")
-        model = CompiledModel(library, artifact, str(job.engine_options.get("signature", "")), told)
-        model.fill(_in_order(model, given))
+        entry = str(job.engine_options.get("signature", ""))
+        alone, looked = (CompiledModel(library, artifact, entry, told, profiled=profiled) for profiled in (False, True))
+        for model in (alone, looked):
+            model.fill(_in_order(model, given))
     except (LitertError, OSError, AttributeError) as error:
         raise NoProfile(f"LiteRT's C interface does not take the file: {error}"[:500]) from error
-    return LitertProfiler(model, clock, slow, layers, xnnpack)
+    return LitertProfiler(alone, looked, clock, slow, graph, xnnpack)
 
 
-def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], list[str]]:
-    """The input tensors as the timed path sets them, by name, and of each operator of the graph what it computes."""
+class Graph(NamedTuple):
+    """Of each operator of the graph its name there and that of what it computes; and those in each of the delegate's
+    partitions."""
+
+    operators: list[tuple[str, str]]
+    partitions: list[list[int]]
+
+
+def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], Graph]:
+    """The input tensors as the timed path sets them, by name, and the graph as that has it."""
     inner = LitertEngine(**job.engine_options)
     engine = streamed(inner, [Fed(**each) for each in job.fed], job.resets)
     engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
     engine.set_inputs(sample(engine.describe(), list(inputs), 0))
-    return inner.input_tensors(), inner.layers()
+    return inner.input_tensors(), Graph(inner.layers(), inner.partitions())
 
 
 def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
@@ -72,26 +82,34 @@ def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
 
 
 class LitertProfiler:
-    """`layers` are the graph's names of what its operators compute; `slow` says why the profiler tells microseconds, ""
+    """The file compiled twice: with a profiler, XNNPACK reads the clock in every inference, whether recorded or not.
+    `slow` says why the profiler tells microseconds, ""
     where it tells the clock's unit."""
 
-    def __init__(self, model: CompiledModel, clock: Clock, slow: str, layers: Sequence[str], xnnpack: bool) -> None:
-        self._model = model
+    def __init__(
+        self,
+        alone: CompiledModel,
+        looked: CompiledModel,
+        clock: Clock,
+        slow: str,
+        graph: Graph,
+        xnnpack: bool,
+    ) -> None:
+        self._model = looked
+        self._run: Any = alone.runner()
+        self._look: Any = looked.runner()
         self._clock = clock
         self._slow = slow
-        self._layers = layers
+        self._graph = graph
         self._xnnpack = xnnpack
         self._told: list[list[Event]] = []
-        self._run: Any = model.runner()
 
     def invoke(self) -> None:
-        status = self._run()
-        if status:
-            raise LitertError(f"an inference gave status {status}")
+        _check(self._run())
 
     def look(self) -> int:
         self._model.start()
-        whole = self._clock.span(self.invoke)
+        whole = self._clock.span(lambda: _check(self._look()))
         self._told.append(list(self._read(self._model.stop())))
         return whole
 
@@ -102,7 +120,8 @@ class LitertProfiler:
             value = int(event.elapsed) * (MICROSECOND if self._slow else 1)
             if event.type == KERNEL:
                 node = int(event.first)
-                layer = self._layers[node] if event.second == 0 and node < len(self._layers) else ""
+                known = event.second == 0 and node < len(self._graph.operators)
+                layer = self._graph.operators[node][1] if known else ""
                 yield Event(Operator(name, "kernel", node + (int(event.second) << 32), layer), value)
             elif event.type == DELEGATED:
                 place = int(event.first)
@@ -115,4 +134,16 @@ class LitertProfiler:
     def about(self) -> About:
         partitions = {event.operator.partition for events in self._told for event in events} - {None}
         floor = MICROSECOND if self._slow else self._clock.cost()
-        return About(METHOD, len(partitions) if self._xnnpack else None, floor, (self._slow,) if self._slow else ())
+        named = tuple(tuple(self._graph.operators[each] for each in part) for part in self._graph.partitions)
+        return About(
+            METHOD,
+            len(partitions) if self._xnnpack else None,
+            floor,
+            (self._slow,) if self._slow else (),
+            named if len(named) == len(partitions) else (),
+        )
+
+
+def _check(status: int) -> None:
+    if status:
+        raise LitertError(f"an inference gave status {status}")

@@ -104,22 +104,23 @@ class Library:
 
 
 class CompiledModel:
-    """A `.tflite` file's signature, compiled for the processor with its profiler, and buffers for its tensors. It is
-    never destroyed: the process ends with its profile."""
+    """A `.tflite` file's signature, compiled for the processor, with a profiler or without, and buffers for its
+    tensors. It is never destroyed: the process ends with its profile."""
 
-    def __init__(self, library: Library, path: str, signature: str, cpu_options: str) -> None:
+    def __init__(self, library: Library, path: str, signature: str, cpu_options: str, *, profiled: bool) -> None:
         self._library = library
         environment = self._environment = library.made("LiteRtCreateEnvironment", 0, None)
         self._model = library.made("LiteRtCreateModelFromFile", environment, path.encode())
         options = library.made("LiteRtCreateOptions")
         library("LiteRtSetOptionsHardwareAccelerators", options, ctypes.c_int(CPU))
         library.option(options, b"xnnpack", cpu_options)
-        library.option(options, b"runtime_options_string", "enable_profiling = true\n")
+        if profiled:
+            library.option(options, b"runtime_options_string", "enable_profiling = true\n")
         self._compiled = library.made("LiteRtCreateCompiledModel", environment, self._model, options)
         self._index, self._signature = self._find(signature)
         self._inputs: Any = (_Handle * library.size("LiteRtGetNumSignatureInputs", self._signature))()
         self._outputs: Any = (_Handle * library.size("LiteRtGetNumSignatureOutputs", self._signature))()
-        self.profiler = library.made("LiteRtCompiledModelGetProfiler", self._compiled)
+        self.profiler = library.made("LiteRtCompiledModelGetProfiler", self._compiled) if profiled else _Handle()
 
     def _find(self, name: str) -> tuple[ctypes.c_size_t, _Handle]:
         """The signature of that name, "" the first."""

@@ -86,9 +86,7 @@ class OnnxruntimeProfiler:
             name = str(entry.get("name", ""))
             if entry.get("cat") == "Node" and name.endswith(KERNEL):
                 args = entry.get("args", {})
-                operator = Operator(
-                    str(args.get("op_name", "")), "ort", int(args.get("node_index", 0)), name.removesuffix(KERNEL)
-                )
+                operator = Operator(_word(args), "ort", int(args.get("node_index", 0)), name.removesuffix(KERNEL))
                 value = int(entry.get("dur", 0))
                 events.append(Event(operator, value * MICROSECOND if self._slow else value))
             elif name == WHOLE:
@@ -99,3 +97,18 @@ class OnnxruntimeProfiler:
     def about(self) -> About:
         notes = (TWO_SESSIONS, NOTED) + ((self._slow,) if self._slow else ())
         return About(METHOD, None, FLOOR_NS, notes)
+
+
+def _word(args: dict[str, Any]) -> str:
+    """ONNX's name of the operator; of a convolution with what its weights' shape says: XNNPACK's names say it too."""
+    name = str(args.get("op_name", ""))
+    if "Conv" not in name or "Transpose" in name:
+        return name
+    shapes = [shape for typed in args.get("input_type_shape", []) for shape in typed.values()]
+    spatial = [shape for shape in shapes if len(shape) == 4][:2]
+    if len(spatial) < 2:
+        return name
+    data, weights = spatial
+    if weights[2:] == [1, 1]:
+        return f"{name} 1x1"
+    return f"{name} depthwise" if weights[1] == 1 and weights[0] > 1 and weights[0] in (data[1], data[3]) else name

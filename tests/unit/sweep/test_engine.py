@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import threading
 import time
@@ -11,17 +12,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from unit.sweep import stages
 from unit.sweep.stages import PREPARED, Bench, Sweep, built, raw_run
 
 from edgerig.build import queue, spawn
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.device import CellJob
+from edgerig.measure.profile import FILE, FOLDER
 from edgerig.ondevice import processors
 from edgerig.plan import make_plan
 from edgerig.spec import ModelSpec, SweepSpec
 from edgerig.sweep import engine, pipeline, room
+from edgerig.sweep.conclude import conclude
 from edgerig.sweep.environment import environment
+from edgerig.sweep.profiling import NO_PROFILES
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
 
@@ -85,9 +90,9 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(
     monkeypatch.setattr(engine, "as_completed", lambda: line)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
     monkeypatch.setattr(pipeline, "build", lambda task, _, joins: [built(recipe) for recipe in task.recipes])
-    monkeypatch.setattr(engine, "_in_scope", lambda function, *args: function(*args))
-    monkeypatch.setattr(engine, "_run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
-    monkeypatch.setattr(engine, "_close_here", lambda: None)
+    monkeypatch.setattr(engine, "in_scope", lambda function, *args: function(*args))
+    monkeypatch.setattr(engine, "run_here", lambda task: Outcome(cell=task.cell.id, status="ok"))
+    monkeypatch.setattr(engine, "close_here", lambda: None)
     run = RunFolder.create(plan, environment(), [])
     engine.run_sweep(run, Store(tmp_path / "store"), lambda _: None)
 
@@ -222,3 +227,38 @@ def test_a_process_that_nobody_foresaw_costs_what_no_other_built(
     assert {cell for cell, outcome in outcomes.items() if outcome.status == "failed"} == lost
     assert {outcomes[cell].error.stage for cell in lost} == {"build"}
     assert len(outcomes) == 4
+
+
+def test_the_devices_cells_are_looked_into_once_and_when_all_have_run(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    class Looking(Bench):
+        def execute(self, job: CellJob) -> None:
+            order.append(f"run {job.cell}")
+            raw_run(job.cell, job.into)
+
+        def profile(self, job: CellJob) -> None:
+            order.append(f"profile {job.cell}")
+            (job.into / FILE).write_text(json.dumps({"schema": 1, "cell": job.cell, "reason": "made up"}))
+
+    monkeypatch.setattr(stages, "Bench", Looking)
+    settings = sweep.wanted.run.model_copy(update={"profile": "always"})
+    sweep.wanted = sweep.wanted.model_copy(update={"run": settings})
+    run = sweep("local")
+    cells = [cell.id for cell in run.file.plan.cells]
+    assert sorted(order) == sorted([f"{what} {cell}" for what in ("run", "profile") for cell in cells])
+    assert max(order.index(f"run {cell}") for cell in cells) < min(order.index(f"profile {cell}") for cell in cells)
+    assert {cell.profile.reason for cell in conclude(run).cells} == {"made up"}
+    order.clear()
+    (run.path / run.file.plan.cells[0].raw / FOLDER / FILE).unlink()
+    sweep("local")
+    assert order == [f"profile {cells[0]}"]
+
+
+def test_a_device_that_cannot_look_into_inferences_says_so(sweep: Sweep) -> None:
+    settings = sweep.wanted.run.model_copy(update={"profile": "always"})
+    sweep.wanted = sweep.wanted.model_copy(update={"run": settings})
+    run = sweep("local")
+    assert {cell.profile.reason for cell in conclude(run).cells} == {NO_PROFILES}
