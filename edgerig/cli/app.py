@@ -219,6 +219,33 @@ def profile(
 
 
 @app.command()
+def debug(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="CELL | RUN",
+            help="A cell's id, or a run's folder.",
+            autocompletion=completion.cells,
+            show_default=False,
+        ),
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[CELL]", help="Of a run: the cell's id, or a glob.", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model's file, where its name is not known.")] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, max=4096, help="Of the evaluation data.")] = 32,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=-200, max=200, help="SQNR in dB: 20 is a relative error of 0.1.")
+    ] = 20.0,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Tell which layer of a quantized cell loses what its float twin has, and what to do about it."""
+    from edgerig.cli import debug as debugging
+
+    debugging.debug(first, second, model, samples, threshold, as_json=json)
+
+
+@app.command()
 def formats() -> None:
     """Show for each format, recipe and source whether it is supported, and why not."""
     from edgerig.cli import listing
