@@ -74,7 +74,8 @@ def look(rounds: int, large: bool, device: str) -> bool:
         both = (*LARGE, "--recipe", "int8-static")
         builds = [built for selection in [SMALL, *([both] if large else [])] for built in built_by(selection, folder)]
         print(machine())
-        return all([_file(place, built, rounds) for built in builds])
+        held = [_file(place, built, rounds) for built in builds]
+    return all(held)
 
 
 def _file(place: Place, built: Built, rounds: int) -> bool:
@@ -107,7 +108,8 @@ def _beside(place: Place, built: Built) -> str:
     if engine not in ("executorch", "onnxruntime") or place.placement.device != "local":
         return told
     shape = "x".join(map(str, built.artifact.inputs[0].shape))
-    argv = [sys.executable, str(OWN), engine, str(built.file), shape, str(TOOL_RUNS)]
+    # -P: this folder has a `profile.py`, which is not the standard library's that its tools import.
+    argv = [sys.executable, "-P", str(OWN), engine, str(built.file), shape, str(TOOL_RUNS)]
     done = process.run(argv, timeout_s=TOOL_DEADLINE_S)
     if done.returncode != 0:
         return f"{told}; its own tool failed"
