@@ -74,8 +74,8 @@ def look(rounds: int, large: bool, device: str) -> bool:
         both = (*LARGE, "--recipe", "int8-static")
         builds = [built for selection in [SMALL, *([both] if large else [])] for built in built_by(selection, folder)]
         print(machine())
-        held = [_file(place, built, rounds) for built in builds]
-    return all(held)
+        sound = [_file(place, built, rounds) for built in builds]  # each is printed, whatever the one before was
+        return all(sound)
 
 
 def _file(place: Place, built: Built, rounds: int) -> bool:

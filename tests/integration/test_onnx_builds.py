@@ -143,6 +143,29 @@ def test_bytes_in_a_float_network_are_not_taken_for_quantization(tmp_path: Path)
     hold("int8-static", record)
 
 
+def branched() -> onnx.ModelProto:
+    """A matrix product in each branch of an If, by weights of the branch's own; x (1, 8) → y (1, 4)."""
+    branches = {}
+    for name in ("then_branch", "else_branch"):
+        inner = onnx_nets.Net()
+        inner.node("MatMul", ["x", inner.weights(8, 4)], [name])
+        value = onnx.helper.make_tensor_value_info(name, onnx_nets.FLOAT, (1, 4))
+        branches[name] = onnx.helper.make_graph(inner.nodes, name, [], [value], inner.constants)
+    net = onnx_nets.Net()
+    total = net.node("ReduceSum", ["x"], keepdims=0)
+    net.node("If", [net.node("Greater", [total, net.constant(np.float32(0), "zero")])], ["y"], **branches)
+    return net.model(onnx_nets.VECTOR, {"y": (onnx_nets.FLOAT, (1, 4))})
+
+
+def test_weights_in_branches_are_halved_and_said_not_to_be_quantized(tmp_path: Path) -> None:
+    made, record = built("fp16", branched(), tmp_path)
+    hold("fp16", record)
+    assert made.constants["float16"] >= 2 * 8 * 4 * 2
+    for recipe in ("int8-dynamic", "int8-weight"):
+        with pytest.raises(UnsupportedRecipe, match="none that are constant outside of its branches and loops"):
+            built(recipe, branched(), tmp_path)
+
+
 def test_an_lstm_is_quantized_dynamically(tmp_path: Path) -> None:
     made, _ = built("int8-dynamic", onnx_nets.recurrent(), tmp_path)
     assert "DynamicQuantizeLSTM" in {node.op_type for node in onnx.load(made.file).graph.node}

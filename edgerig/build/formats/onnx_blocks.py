@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, drop_unread, has_matrix, held
+from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, drop_unread, has_matrix, held, outside
 from edgerig.build.onnx_weights import save
 from edgerig.errors import UnsupportedRecipe
 
@@ -28,7 +28,7 @@ def quantize(prepared: Path, bits: int, out: Path) -> None:
     if not singles:
         raise UnsupportedRecipe(
             f"int{bits}-weight: ONNX Runtime quantizes the weights of MatMul and Gemm only (of two axes), and the "
-            "model has none that are constant",
+            f"model has none that are constant{outside(model)}",
             hint="choose int8-static, or another format",
         )
     others = [node.name for node in products if node.name not in {single.name for single in singles}]

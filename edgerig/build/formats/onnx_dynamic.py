@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, has_matrix, held, weights_of
+from edgerig.build.formats.onnx_graph import MATRIX_OPERATORS, has_matrix, held, outside, weights_of
 from edgerig.build.formats.onnx_unsigned import sign_tables, widen
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import UnsupportedRecipe
@@ -33,7 +33,8 @@ def quantize(prepared: Path, out: Path, recipe: RecipeSpec) -> None:
     if len(left) == len(candidates):
         raise UnsupportedRecipe(
             f"{recipe.name}: ONNX Runtime quantizes the weights of MatMul and Gemm only (of two axes), of LSTM and of "
-            f"embeddings of {LARGE_TABLE} numbers or more, and the model has none that are constant",
+            f"embeddings of {LARGE_TABLE} numbers or more, and the model has none that are constant"
+            f"{outside(model)}",
             hint="choose int8-static, or another format",
         )
     quantize_dynamic(

@@ -87,27 +87,42 @@ def _float_weighted(graph: onnx.GraphProto, around: dict[str, onnx.TensorProto])
 
 
 def constants(model: onnx.ModelProto) -> dict[str, int]:
-    """Bytes of constants by dtype: initializers and Constant nodes of the main graph, without zero points.
+    """Bytes of constants by dtype: initializers and Constant nodes, of loops and branches too, without zero points.
 
     The packed weights of a MatMulNBits node are opaque bytes to ONNX; by the node's `bits` they count as "uint4" or
     "uint8" (unsigned around a zero point of 8 or 128: ONNX Runtime's contrib operators, com.microsoft.MatMulNBits).
     """
+    sizes: Counter[str] = Counter()
+    for graph in graphs(model.graph):
+        sizes.update(_sizes(graph))
+    return dict(sizes)
+
+
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph and those of its branches and loops."""
+    yield graph
+    for node in graph.node:
+        for inner in branches(node):
+            yield from graphs(inner)
+
+
+def _sizes(graph: onnx.GraphProto) -> Counter[str]:
     packed = {
         node.input[1]: f"uint{helper.get_attribute_value(attribute)}"
-        for node in model.graph.node
+        for node in graph.node
         if node.op_type == "MatMulNBits"
         for attribute in node.attribute
         if attribute.name == "bits"
     }
-    pairs = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    pairs = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
     zeros = {node.input[2] for node in pairs if len(node.input) > 2}
     sizes: Counter[str] = Counter()
-    for name, tensor in held(model).items():
+    for name, tensor in _held(graph).items():
         if name in zeros:
             continue
         dtype = packed.get(name) or helper.tensor_dtype_to_np_dtype(tensor.data_type).name
         sizes[dtype] += len(tensor.raw_data) or numpy_helper.to_array(tensor).nbytes
-    return dict(sizes)
+    return sizes
 
 
 def consumers(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
@@ -149,6 +164,12 @@ def branches(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             yield attribute.g
         yield from attribute.graphs
+
+
+def outside(model: onnx.ModelProto) -> str:
+    """Where a quantizer that passes branches and loops by looked for weights, in words: "" for a graph without them."""
+    inner = any(True for node in model.graph.node for _ in branches(node))
+    return " outside of its branches and loops" if inner else ""
 
 
 def drop_unread(graph: onnx.GraphProto) -> None:

@@ -8,7 +8,8 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from edgerig.build.formats.onnx_float import store_constants
-from edgerig.build.formats.onnx_graph import held, producers
+from edgerig.build.formats.onnx_graph import graphs, held, producers
+from edgerig.build.routes.onnx_loops import rename_in
 
 LARGEST = float(np.finfo(np.float16).max)
 SCALING = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Div", "Gemm", "MatMul"})
@@ -19,11 +20,21 @@ have such constants for masks and bounds, which mean the same when cut; uncut th
 def convert(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """The graph in float16, and the operators it keeps in float32, one entry each: those ONNX or its runtimes have in
     float32 only (the converter's block list), and those with constants that float16 cannot hold. `model` is changed."""
+    _name_apart(model)
     wide = _beyond_half(model)
     half = convert_float_to_float16(model, keep_io_types=True, node_block_list=list(wide))
     makers = producers(half)
     blocked = [node for node in half.graph.node if node.op_type in DEFAULT_OP_BLOCK_LIST or node.name in wide]
     return half, tuple(node.op_type for node in blocked if any(_cast_up(makers.get(name)) for name in node.input))
+
+
+def _name_apart(model: onnx.ModelProto) -> None:
+    """Gives each constant of a branch or loop a name no other graph's has: the converter knows them by it alone."""
+    taken: set[str] = set()
+    for number, graph in enumerate(graphs(model.graph)):
+        own = {tensor.name for tensor in graph.initializer}
+        rename_in(graph, {name: f"{name}/{number}" for name in own & taken})
+        taken |= own
 
 
 def _beyond_half(model: onnx.ModelProto) -> set[str]:

@@ -11,7 +11,8 @@ from edgerig.measure import drift, throttling
 from edgerig.measure.affinity import affinity
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.latency import median_interval
-from edgerig.measure.raw import RawAffinity, RawState
+from edgerig.measure.raw import RawState
+from edgerig.measure.raw_affinity import RawAffinity
 from edgerig.measure.verdict import Seen, judge
 from edgerig.ondevice import timing
 from edgerig.ondevice.sensors import Sensors
