@@ -93,8 +93,8 @@ def _loaded(library: str, reason: str) -> tuple[ctypes.PyDLL | None, str]:
 
 
 def _waiting() -> Callable[[], int]:
-    """Reads the second field of the calling thread's schedstat (kernel: Documentation/scheduler/sched-stats.rst); 0 where
-    the kernel does not tell."""
+    """Reads the second field of the calling thread's schedstat (kernel: Documentation/scheduler/sched-stats.rst); 0
+    where the kernel does not tell."""
     try:
         file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         int(os.pread(file, LINE_BYTES, 0).split()[1])
