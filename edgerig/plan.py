@@ -19,6 +19,7 @@ from edgerig.spec import (
     ModelSpec,
     OptionValue,
     RecipeSpec,
+    RunSettings,
     Shapes,
     Source,
     Strict,
@@ -32,6 +33,7 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    parse,
     split_entry,
     written,
     written_shape,
@@ -104,6 +106,24 @@ class Cell(Placement, Variant):
 def cell_of(raw: str) -> str:
     """The id of the cell whose `Cell.raw` this is."""
     return raw.removeprefix("raw/").replace(",", "/")
+
+
+def sweep_of(cell: str) -> SweepSpec:
+    """The sweep of that cell alone, run shortly: it is asked for what no timing is needed for. Raises ConfigError for
+    what is no cell's id, or one whose placement is more than a device and threads."""
+    variant, _, place = cell.partition("@")
+    device, _, threads = place.partition("/t")
+    for format_name, recipe in itertools.product(load_formats(), (*load_recipes(), AS_IS)):
+        model_id = variant.removesuffix(f"-{format_name}-{recipe}")
+        model, _, source = model_id.rpartition("-")
+        if model_id != variant and model and device and threads.isdecimal():
+            wanted = {"sources": (source,), "formats": (format_name,), "devices": (device,), "threads": (int(threads),)}
+            run = RunSettings(repeats=1, attempts=1, min_seconds=0.1, min_runs=20, profile="always", limit=10)
+            recipes = {} if recipe == AS_IS else {"recipes": (recipe,)}
+            return parse(SweepSpec, {"models": (model,), "select": (cell,), "run": run, **wanted, **recipes}, cell)
+    raise ConfigError(
+        f"{cell!r} is no cell that can be run by its id alone", hint="such as digits_cnn-torch-tflite-fp32@local/t1"
+    )
 
 
 class Plan(Strict):

@@ -117,6 +117,25 @@ def steps_of(xs: Array, length: int) -> Array:
     return np.array(found)
 
 
+def counting_tflite(path: Path) -> None:
+    """Three signatures: "add" gives the sum of all it was given, "less" that sum with the other sign, "plain" twice its
+    input. The first two have one variable between them."""
+    import tensorflow as tf
+
+    net = tf.Module()
+    net.sum = tf.Variable(tf.zeros((1, 4)))
+    given = tf.TensorSpec((1, 4), tf.float32, "x")
+    net.add = tf.function(lambda x: {"y": net.sum.assign_add(x)}, input_signature=[given])
+    net.less = tf.function(lambda x: {"y": -net.sum.assign_add(x)}, input_signature=[given])
+    net.plain = tf.function(lambda x: {"y": x * 2.0}, input_signature=[given])
+    entries = {"add": net.add, "less": net.less, "plain": net.plain}
+    saved = path.parent / f"{path.stem}-saved"
+    tf.saved_model.save(net, str(saved), signatures=entries)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=["plain", "less", "add"])
+    converter.experimental_enable_resource_variables = True
+    path.write_bytes(converter.convert())
+
+
 MEMORY, UNITS = 3, 5
 FEATURES, TIMES, OFFSET = (RNG.standard_normal(shape).astype(np.float32) for shape in ((5, 4), (5, MEMORY), (5,)))
 INTO, BACK, BIAS = (RNG.standard_normal(shape).astype(np.float32) * 0.5 for shape in ((4, 5, 4), (4, 5, 5), (4, 5)))

@@ -97,6 +97,7 @@ def artifact_key(
             "framework": _framework(spec),
             "builder": _digests(
                 *sorted((BUILD / "formats").glob("*.py")),
+                *sorted((BUILD / "equalize").glob("*.py")),
                 *sorted((BUILD / "routes").rglob("*.py")),
                 *_sources(),
                 *SHARED,

@@ -48,7 +48,8 @@ def _loaded(path: Path, format_spec: FormatSpec, shown: Path, shapes: tuple[Shap
     try:
         return opened(str(path), format_spec, Opening(signature, shapes)).describe()
     except engines.UnknownSignature as error:
-        raise BuildError(f"{shown}: {error}", hint="name one of these, or none for the default") from error
+        hint = "name one of these, or none for the default" if signature else f"name one of these: {shown}:NAME"
+        raise BuildError(f"{shown}: {error}", hint=hint) from error
     except engines.UnsupportedTensor as error:
         raise BuildError(
             f"{shown}: {error}",

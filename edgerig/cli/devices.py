@@ -129,6 +129,29 @@ def doctor(name: str | None) -> None:
         sys.exit(5)
 
 
+def tune(name: str, reset: bool, show: bool) -> None:
+    from edgerig.devices.conditioning import tune as tuning
+
+    device = spec.load_device(name)
+    with tuning.reached(device, _claim(name, wait=False)) as reached:
+        if reset:
+            found = tuning.reset(reached)
+        elif show:
+            found = tuning.looked(reached, device.conditions)
+        else:
+            found = tuning.tuned(reached, device.conditions)
+    shown = table("knob", "now", "can be set", "what it is", "advice")
+    for knob in found.knobs:
+        shown.add_row(
+            knob.name, escape(knob.value or "not told"), "yes" if knob.settable else "no", escape(knob.what),
+            escape(knob.advice),
+        )  # fmt: skip
+    print_table(shown)
+    say(f"{name}: {found.done}")
+    for path, value in found.kept.items():
+        say(f"{name}: /{path} could not be put back, it is {value}")
+
+
 def clean(name: str, keep_mib: int) -> None:
     from edgerig.devices.brought import chosen
     from edgerig.devices.bundle.provision import tidy

@@ -49,13 +49,16 @@ Cpus = Annotated[
 EngineOption = Annotated[
     list[str] | None, typer.Option("--engine-option", help="ENGINE.KEY=VALUE, as litert.xnnpack=false.")
 ]
+Sustained = Annotated[
+    str | None, typer.Option("--sustained", help="Keep each cell inferring so long when it is timed, as 10m.")
+]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
 
 
-def _newest(path: Path | None) -> Path | None:
+def newest(path: Path | None) -> Path | None:
     """The newest run in a folder of runs; any other path as it is. Run ids begin with the time."""
     if path is None:
         return None
@@ -70,10 +73,10 @@ def _newest(path: Path | None) -> Path | None:
 
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
-Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=_newest)]
-Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=_newest)]
+Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
+Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=newest)]
 BaselineOption = Annotated[
-    Path | None, typer.Option("--baseline", help="A run (as NEW), or a baseline file.", callback=_newest)
+    Path | None, typer.Option("--baseline", help="A run (as NEW), or a baseline file.", callback=newest)
 ]
 
 
@@ -84,6 +87,7 @@ def overrides(
     processors: list[str] | None = None,
     engine: list[str] | None = None,
     shapes: list[str] | None = None,
+    sustained: str | None = None,
     **keys: Any,
 ) -> dict[str, Any]:
     """The flags that were given, as keys of a sweep's TOML. Raises ConfigError."""
@@ -93,7 +97,7 @@ def overrides(
         "engine": _engine_options(engine or []),
         "options": _options(options or []),
         "shapes": _shape_sets(shapes or []),
-        "run": None if limit is None else {"limit": limit},
+        "run": {key: value for key, value in {"limit": limit, "sustained_s": sustained}.items() if value is not None},
     }
     return {key: value for key, value in given.items() if value not in (None, [], {})}
 

@@ -99,6 +99,9 @@ def _print_matrix(found: Comparison) -> None:
     for row in comparison_view.changed(found):
         sentence = f"{row.cell.id}: {comparison_view.name(row.metric.metric)}: {comparison_view.described(row.metric)}"
         say(f"{row.metric.label}: {sentence}")
+    for one in comparison_view.operators(found):
+        change = f" ({one.change})" if one.change else ""
+        say(f"operator {one.what}: {one.cell}: {one.operator}: {one.base} → {one.new}{change}")
     say(comparison_view.headline(found))
 
 

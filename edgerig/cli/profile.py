@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
 
 from edgerig import api
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
+from edgerig.errors import ResultsError
 from edgerig.figures import numbers
+from edgerig.plan import sweep_of
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
 from edgerig.sweep.engine import Progress
+from edgerig.sweep.run_folder import RunFolder
 
 NO_PROFILE = 1
 """Exit code when one of the cells has no profile."""
 OUTSIDE = "outside operators"
+REPORTS = "reports"
+"""Where sweeps put their runs unless they are told otherwise."""
 
 
 def profile(run: Path, select: list[str], device: str | None, *, again: bool, as_json: bool) -> None:
-    """Looks into the cells of the run's folder and prints their profiles."""
+    """Looks into the cells of the run's folder and prints their profiles. In place of a run a cell's id may be given:
+    then it is that one, of the newest run under ./reports that has it, else of a run of its own."""
+    if not run.exists() and "@" in str(run):
+        cell = str(run)
+        run, select = _run_of(cell), [cell]
     done = api.profile(run, select=select or ["*"], device=device, again=again, observer=_Told())
-    cells = [cell for cell in done.results.cells if cell.id in done.profiled]
+    found = [each for each in done.results.cells if each.id in done.profiled]
     if as_json:
-        tell_program(_document(done.results, cells))
+        tell_program(_document(done.results, found))
     else:
-        for place, cell in enumerate(cells):
+        for place, each in enumerate(found):
             say("" if place else f"run {done.path}")
-            _print(cell)
-    if any(cell.profile.reason for cell in cells):
+            _print(each)
+    if any(each.profile.reason for each in found):
         sys.exit(NO_PROFILE)
+
+
+def _run_of(cell: str) -> Path:
+    """Raises ConfigError for what is no cell's id."""
+    for folder in sorted(Path(REPORTS).glob("*/run.json"), reverse=True):
+        with contextlib.suppress(ResultsError):  # another version's, or damaged: not the one that is looked for
+            outcome = RunFolder.open(folder.parent).outcomes().get(cell)
+            if outcome is not None and outcome.status == "ok":
+                return folder.parent
+    planned = api.plan(sweep_of(cell))
+    return api.sweep(planned, observer=_Told(), command=["edgerig", "profile", cell]).path
 
 
 class _Told(api.Observer):
@@ -84,7 +105,7 @@ def _row(operator: OperatorProfile, found: Profile) -> tuple[str, ...]:
         quoted(operator.name) + calls,
         runner,
         "" if operator.partition is None else str(operator.partition),
-        quoted(operator.layer),
+        quoted(operator.layer.rpartition("/")[2]),
     )
 
 

@@ -127,6 +127,18 @@ def doctor(name: Annotated[str | None, typer.Argument(help="One device; without 
 
 
 @devices_app.command()
+def tune(
+    name: DeviceName,
+    reset: Annotated[bool, typer.Option("--reset", help="Put back what was set.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Set nothing.")] = False,
+) -> None:
+    """Hold a device's clock for measuring, as far as it lets you, and say of each knob what it is and what to do."""
+    from edgerig.cli import devices as commands
+
+    commands.tune(name, reset, show)
+
+
+@devices_app.command()
 def clean(
     name: DeviceName,
     keep_mib: Annotated[int, typer.Option("--keep-mib", min=0, help="Keep this much of what was used last.")] = 0,

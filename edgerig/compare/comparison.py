@@ -16,6 +16,7 @@ from edgerig import figures
 from edgerig.compare.evidence import Difference, independent_ratio, latency_ratio, own_core, paired_accuracy, unpaired
 from edgerig.compare.known import Known, known
 from edgerig.compare.machine import UNCORRECTED, Shift, reach, shift
+from edgerig.compare.operators import OperatorChange, operator_changes
 from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, Snapshot
 from edgerig.figures.accuracy import ACCURACY
 from edgerig.figures.figure import Change, Figure
@@ -61,6 +62,8 @@ class CellChange(Value):
     new_status: Status | None = None
     reason: str = ""
     metrics: tuple[MetricChange, ...] = ()
+    operators: tuple[OperatorChange, ...] = ()
+    """Of the cell's profiles, where both runs have one: what explains a change, and judges none."""
 
 
 class Comparison(Value):
@@ -116,7 +119,8 @@ def _cell(name: str, base: Snapshot, new: Snapshot, minimums: Minimums, machines
     )
     metrics += tuple(_further(here, minimums.least(ACCURACY.key)))
     label = next((each for each in LABELS if any(metric.label == each for metric in metrics)), "not compared")
-    return CellChange.model_validate({**known, "label": label, "metrics": metrics})
+    changed = operator_changes(was.profile, now.profile)
+    return CellChange.model_validate({**known, "label": label, "metrics": metrics, "operators": changed})
 
 
 @dataclass(frozen=True)

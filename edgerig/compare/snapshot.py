@@ -24,7 +24,7 @@ from edgerig.measure import contention
 from edgerig.measure.error import Outputs
 from edgerig.measure.latency import BETWEEN_ASSUMED, block_medians, interval_of, median_interval
 from edgerig.measure.raw import Raw
-from edgerig.results import Accuracy, CellResult, MedianInterval, Results, Status, Value
+from edgerig.results import Accuracy, CellResult, MedianInterval, Profile, Results, Status, Value
 from edgerig.spec.keyed import Keyed, Quantity
 
 SNAPSHOT_VERSION, SNAPSHOT_MINOR = 1, 0
@@ -92,6 +92,8 @@ class CellSnapshot(Keyed):
     accuracy: AccuracySnapshot | None = None
     """By the model's first metric."""
     metrics: dict[str, AccuracySnapshot] = Field(default={}, description="the model's further metrics, by their keys")
+    profile: Profile | None = Field(default=None, exclude=True)
+    """Of a run's folder only, where there is one."""
     remarks: dict[str, str] = Field(default={}, exclude=True)
     """What is told behind a figure, by its key. Of a run's folder only, as is `reasons`."""
     reasons: dict[str, str] = Field(default={}, exclude=True)
@@ -185,6 +187,7 @@ def _cell(cell: CellResult, dataset: str, raw: Raw | None, labels: npt.NDArray[n
             for name, found in metric.others(cell).items()
             if (known := _accuracy(found, dataset, None, None)) is not None
         },
+        profile=cell.profile if cell.profile.operators else None,
         remarks={key: remark for key, remark in remarks.items() if remark},
         reasons={key: reason for key, reason in reasons.items() if reason},
         **taken(cell),

@@ -113,6 +113,7 @@ class PosixDevice:
     `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
     `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
+    `notes` is the folder there that outlives a sweep, for what the next one must know (`conditioning`); "": `workdir`.
     """
 
     transport: Transport
@@ -127,6 +128,7 @@ class PosixDevice:
     lease: Lease = field(default_factory=NoLease, compare=False)
     run: str = ""
     runtime: Runtime | None = None
+    notes: str = ""
 
     def probe(self) -> DeviceRecord:
         record = self.transport.probe()

@@ -50,7 +50,14 @@ def open_local(spec: LocalDevice, claim: Claim | None = None) -> Iterator[PosixD
             library_reason=library.reason or "",
             lease=lease,
             run=claim.run if claim else "",
+            notes=str(notes_folder()),
         )
+
+
+def notes_folder() -> Path:
+    """Where what was changed of this machine is noted: root's, who may change it for all, is gone with a restart, as
+    what is noted is; any other's is their own."""
+    return Path("/run/edgerig") if os.geteuid() == 0 and os.path.isdir("/run") else cache_root() / "notes"
 
 
 class LocalTransport:

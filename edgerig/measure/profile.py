@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from edgerig.confined import Confined
 from edgerig.errors import UnparsableOutput, printable
 from edgerig.measure.operator_kinds import kind_of
-from edgerig.measure.raw import LONGEST_NS, Text
+from edgerig.measure.operator_layers import Node, layers
+from edgerig.measure.untrusted import LONGEST_NS, Text
 from edgerig.npy import load_untrusted
 from edgerig.results import OperatorProfile, Profile
 from edgerig.results.profile import MOST_OPERATORS
@@ -44,6 +45,13 @@ class RawOperator(_Told):
     calls: float = Field(ge=0, le=1e9, allow_inf_nan=False)
 
 
+RawNode = tuple[
+    Annotated[str, Field(max_length=200), AfterValidator(printable)],
+    Annotated[str, Field(max_length=500), AfterValidator(printable)],
+]
+"""An operator of the graph, and what it computes."""
+
+
 class RawProfile(_Told):
     """`profile.json`, schema 1 (see `ondevice/profiles/record.py`)."""
 
@@ -54,6 +62,9 @@ class RawProfile(_Told):
     partitions: int | None = Field(default=None, ge=0, le=MOST_OPERATORS)
     floor: int = Field(default=0, ge=0, le=10**9)
     notes: list[Annotated[str, Field(max_length=500), AfterValidator(printable)]] = Field(default=[], max_length=10)
+    graph: list[Annotated[list[RawNode], Field(max_length=MOST_OPERATORS)]] = Field(
+        default=[], max_length=MOST_OPERATORS
+    )
     runs: int = Field(default=0, ge=0, le=MOST_RUNS)
     operators: list[RawOperator] = Field(default=[], max_length=MOST_OPERATORS)
     reason: Text = ""
@@ -129,7 +140,7 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
                 index=index,
                 name=operator.name,
                 kind=kind_of(operator.name),
-                layer=operator.layer,
+                layer=operator.layer or layer,
                 runner=operator.runner,
                 partition=operator.partition,
                 value=float(value),
@@ -137,12 +148,23 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
                 share=float(value) / of if of else 0.0,
                 calls=operator.calls,
             )
-            for index, (operator, value, column) in enumerate(
-                zip(found.operators, each, values.T[BESIDE:], strict=True)
+            for index, (operator, layer, value, column) in enumerate(
+                zip(found.operators, _layers(found), each, values.T[BESIDE:], strict=True)
             )
         ),
         notes=tuple(found.notes),
     )
+
+
+def _layers(found: RawProfile) -> list[str]:
+    """Of each operator inside a delegate the layer it computes, as far as the graph of its partition tells."""
+    told = [""] * len(found.operators)
+    for number, nodes in enumerate(found.graph):
+        inside = [place for place, operator in enumerate(found.operators) if operator.partition == number]
+        names = layers([Node(*node) for node in nodes], [found.operators[place].name for place in inside])
+        for place, layer in zip(inside, names, strict=True):
+            told[place] = layer
+    return told
 
 
 def _spread(values: npt.NDArray[np.int64], unit: str) -> float:

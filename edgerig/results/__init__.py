@@ -20,6 +20,8 @@ from edgerig.results.artifact import CheckRecord as CheckRecord
 from edgerig.results.artifact import FedRecord as FedRecord
 from edgerig.results.artifact import OutputParity as OutputParity
 from edgerig.results.artifact import TensorRecord as TensorRecord
+from edgerig.results.conditions import ConditionsRecord as ConditionsRecord
+from edgerig.results.conditions import HeldKnob as HeldKnob
 from edgerig.results.confusion import Confusion as Confusion
 from edgerig.results.device import Battery as Battery
 from edgerig.results.device import DeviceRecord as DeviceRecord
@@ -37,6 +39,8 @@ from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
 from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from edgerig.results.stages import HostStage as HostStage
 from edgerig.results.stages import Stages as Stages
+from edgerig.results.sustained import Sustained as Sustained
+from edgerig.results.sustained import SustainedWindow as SustainedWindow
 from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
@@ -321,6 +325,8 @@ class CellResult(Value):
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")
+    sustained: Sustained = Sustained(reason="the cell did not run")
+    conditions: ConditionsRecord | None = Field(default=None, description="null: none were asked for")
     order: CellOrder | None = Field(default=None, description="null: the device's cells were run as they were planned")
     engine: Engine | None = None
     build: BuildRecord | None = None

@@ -47,6 +47,7 @@ class DeviceState(Sparse):
     maker: str | None = None
     sdk: int | None = None
     thermal_status: str | None = Field(default=None, description="Android's, from none to shutdown")
+    screen: str | None = Field(default=None, description="Android's: on or off")
     runtime: str | None = Field(
         default=None, description="what runs the jobs: the device's own packages (system), wheels, or a bundle"
     )

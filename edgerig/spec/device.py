@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
 from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
 from edgerig.registry import load_object
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.toml import Name, Strict, first_wins, nearest, parse, read_toml, roots, shown, unknown
 
 LONGEST_READABLE = 60
@@ -29,6 +30,8 @@ class Device(Strict):
     emulated: bool = False
     """Whether its clock says nothing of the hardware it stands for: its latency is then never ranked or gated."""
     kind: str
+    conditions: Conditions = Conditions()
+    """What it is brought into before each cell is timed, as far as it lets us; a sweep's own come first."""
 
     @property
     def address(self) -> str:

@@ -140,7 +140,7 @@ def load_recipes() -> dict[str, RecipeSpec]:
         if other.like:
             given = OwnRecipe(like=other.like, summary=other.summary, options=other.options)
             known[name] = _own(name, given, known)
-    return known
+    return {name: known[name] for name in rows}
 
 
 def recipes_with(own: Mapping[str, OwnRecipe]) -> dict[str, RecipeSpec]:

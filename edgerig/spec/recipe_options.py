@@ -33,12 +33,16 @@ class RecipeOptions(Strict):
     (x86-64 with AVX2 and without VNNI), which is asked of each device when it is reached; never in a format whose
     products are exact everywhere.
 
+    `equalize`: channels of neighbouring layers scaled to the same range before quantizing, where the network in float
+    stays what it is (arXiv:1906.04721).
+
     `percentile` is the share of values, in %, within a range by that method, 99.99 unless said. `calibration_samples`
     are the first so many of the calibration data, all where it is not said.
     """
 
     per_tensor: bool = False
     reduce_range: bool | Literal["auto"] = False
+    equalize: bool = False
     calibration_method: CalibrationMethod | None = None
     percentile: float | None = Field(default=None, gt=50, le=100)
     calibration_samples: PositiveInt | None = None
@@ -57,6 +61,8 @@ class RecipeOptions(Strict):
             found["per_tensor"] = True
         if self.reduce_range:
             found["reduce_range"] = self.reduce_range
+        if self.equalize:
+            found["equalize"] = True
         if self.calibration_method is not None:
             found["calibration_method"] = self.calibration_method
         return found

@@ -60,7 +60,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             ),
         )
     size = outcome.artifact.size_bytes if outcome.artifact else None
-    known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size}
+    known |= {"build": outcome.build, "raw": outcome.raw, "size_bytes": size, "conditions": outcome.conditions}
     if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
         return CellResult(**known, status=outcome.status, error=outcome.error)
     try:
@@ -87,6 +87,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             after=outcome.after,
             alone=core,
             precision=run.file.plan.sweep.run.precision,
+            sustained=run.file.plan.sweep.run.sustained_s > 0 and not cell.emulated,
             drifted=signs(order, drifted.devices, cell.device),
         )
         found = measured(ran)

@@ -317,6 +317,7 @@ class _Sweep:
             built=built,
             prepared=prepared,
             settings=self.plan.sweep.run,
+            conditions=self.plan.sweep.conditions.over(self.plan.devices[cell.device].conditions),
             store=self.store.root,
             run_folder=self.run.path,
         )

@@ -20,6 +20,7 @@ from edgerig.build.postprocess import postprocess
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
+from edgerig.devices.conditioning.hold import TooHot, held
 from edgerig.devices.device import CellJob, OpenDevice
 from edgerig.errors import (
     BuildError,
@@ -42,6 +43,7 @@ from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
+from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
 from edgerig.sweep.sessions import DeviceSessions
@@ -81,6 +83,7 @@ class CellTask(Strict):
     settings: RunSettings
     store: Path
     run_folder: Path
+    conditions: Conditions = Conditions()
     visit: int = 0
     """Which time the device's reference cell is timed; 0: the cell is run for itself."""
 
@@ -151,7 +154,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         if built.artifact is None or store.find("artifact", built.artifact.key) is None or data is None:
             return _lost_from_store(task)
         into = fresh_folder(task.run_folder, raw)
-        with sessions.turn(task.device) as opened:
+        wanted = None if task.device.emulated else task.conditions
+        with sessions.turn(task.device) as opened, held(opened, wanted) as conditions:
             device = opened.probe()
             built = task.built.on(device)
             artifact = built.artifact
@@ -173,6 +177,8 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
         raise
+    except TooHot as error:
+        return _left(task, ErrorRecord(stage="run", kind=error.kind, message=error.message, hint=error.hint))
     except Exception as error:
         failure = _typed(error, RunError, task.run_folder / raw, task.run_folder)
         if kind_of(task.device).shares and says_full(failure.message):
@@ -188,6 +194,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         build=with_log(built, task.cell),
         device=device,
         after=after,
+        conditions=conditions.record if wanted is not None and wanted.any else None,
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )
@@ -208,17 +215,20 @@ def _inputs(task: CellTask, data: Path, lengths: list[int] | None) -> list[npt.N
 def _lost_from_store(task: CellTask) -> Outcome:
     """Of a cell whose file or data went from the store after it was built: it is not journaled, so that resuming the
     run builds it again."""
-    return Outcome(
-        **_when(task),
-        cell=task.cell.id,
-        status="skipped",
-        error=ErrorRecord(
+    return _left(
+        task,
+        ErrorRecord(
             stage="build",
             kind="BuildError",
             message="the built file or its data is no longer in the store",
             hint=f"edgerig sweep --resume {task.run_folder}",
         ),
     )
+
+
+def _left(task: CellTask, why: ErrorRecord) -> Outcome:
+    """Of a cell that is left for whoever resumes the run."""
+    return Outcome(**_when(task), cell=task.cell.id, status="skipped", error=why)
 
 
 def _keep_host_outputs(artifact: Path, into: Path) -> None:

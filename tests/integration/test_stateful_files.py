@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from recurrent_nets import lstm_tflite, recurrent_module, recurrent_tflite, svdf_steps, svdf_tflite
+from recurrent_nets import counting_tflite, lstm_tflite, recurrent_module, recurrent_tflite, svdf_steps, svdf_tflite
 
 from edgerig.build.formats.tflite_ranges import Stream, observe
 from edgerig.build.source import load_source
@@ -25,19 +25,6 @@ X = np.random.default_rng(4).standard_normal((9, 4)).astype(np.float32)
 def spec(path: Path, source: str, **more: Any) -> ModelSpec:
     known = {"name": "net", "source": source, "file": path, "folder": path.parent, "no_accuracy_reason": "none"}
     return ModelSpec.model_validate(known | more)
-
-
-def counter(path: Path) -> None:
-    """Two signatures: "add" gives the sum of all it was given, "plain" twice its input."""
-    net = tf.Module()
-    net.sum = tf.Variable(tf.zeros((1, 4)))
-    given = tf.TensorSpec((1, 4), tf.float32, "x")
-    net.add = tf.function(lambda x: {"y": net.sum.assign_add(x)}, input_signature=[given])
-    net.plain = tf.function(lambda x: {"y": x * 2.0}, input_signature=[given])
-    tf.saved_model.save(net, str(path.parent / "saved"), signatures={"add": net.add, "plain": net.plain})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path.parent / "saved"), signature_keys=["plain", "add"])
-    converter.experimental_enable_resource_variables = True
-    path.write_bytes(converter.convert())
 
 
 def test_a_file_says_what_it_keeps(tmp_path: Path) -> None:
@@ -56,7 +43,7 @@ def test_a_file_says_what_it_keeps(tmp_path: Path) -> None:
 
 def test_of_two_signatures_the_one_that_keeps_a_sum_begins_anew(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
-    counter(path)
+    counting_tflite(path)
     stream = {"reset": "sequence", "length": 3}
     add = load_source(spec(path, "tflite", signature="add", stream=stream))
     assert add.memory is not None
@@ -90,7 +77,7 @@ def test_calibration_begins_anew_where_the_stream_does(
         svdf_tflite(path)
         most = float(svdf_steps(np.ones((lasts, 4), np.float32)).max())
     else:
-        counter(path)
+        counting_tflite(path)
         most = float(lasts)
         path = load_source(spec(path, "tflite", signature="add")).module
     seen = observe(path, Stream(ones, frozenset(anew)))

@@ -30,7 +30,7 @@ def test_the_quickstart_is_what_no_file_means() -> None:
         ("[run]\nmin_run = 5", 'unknown key "run.min_run"', 'did you mean "min_runs"?'),
         ('recipes = ["int8-statik"]', 'unknown recipe "int8-statik"', 'did you mean "int8-static"?'),
         ('recipes = ["int4"]', 'unknown recipe "int4"', 'did you mean "int4-weight"?'),
-        ('recipes = ["int8"]', 'unknown recipe "int8"', '"int8-static" or "int8-static-unsigned" or "int8-weight"?'),
+        ('recipes = ["int8"]', 'unknown recipe "int8"', '"int8-static" or "int8-static-equalized" or'),
         ("threads = [0]", 'key "threads.0"', ""),
         ('formats = ["tflight"]', 'key "formats": unknown format "tflight"', 'did you mean "tflite"?'),
         ("[run]\nmin_runs = -1", 'key "run.min_runs"', ""),

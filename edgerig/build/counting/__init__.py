@@ -10,7 +10,7 @@ from edgerig.build.ready import inspect
 from edgerig.build.source import SourceModel, fed, load_source, named_tensors
 from edgerig.errors import BuildError
 from edgerig.registry import load_object
-from edgerig.spec import ModelSpec, load_formats, load_sources
+from edgerig.spec import ModelSpec, TensorSpec, load_formats, load_sources
 
 
 class Counts(NamedTuple):
@@ -47,14 +47,19 @@ def _program(spec: ModelSpec) -> NetworkFacts:
     format_spec = load_formats()[spec.source]
     if spec.path is None:
         raise BuildError(f'model "{spec.name}" is not a file', hint=f"give the path of a {format_spec.suffix} file")
-    described, _ = inspect(spec.path, format_spec, spec=spec)
+    signatures = entries.of_file(spec)
+    inputs: tuple[TensorSpec, ...] = ()  # of a program without the default method, each method has its own
+    outputs: tuple[TensorSpec, ...] = ()
+    if spec.signature or not signatures or any(entry.default for entry in signatures.values()):
+        described, _ = inspect(spec.path, format_spec, spec=spec)
+        inputs, outputs = (named_tensors(map(fed, each), "any") for each in (described.inputs, described.outputs))
     return NetworkFacts(
         parameters=None,
         statistics=None,
         macs=None,
         reason=f"a {format_spec.suffix} file is a finished program: its layers are not in it",
         layers={},
-        inputs=named_tensors(map(fed, described.inputs), "any"),
-        outputs=named_tensors(map(fed, described.outputs), "any"),
-        signatures=entries.of_file(spec),
+        inputs=inputs,
+        outputs=outputs,
+        signatures=signatures,
     )

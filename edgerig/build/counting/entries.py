@@ -8,7 +8,7 @@ from typing import Any
 from edgerig.build.card import EntryFacts
 from edgerig.build.opening import Opening, opened
 from edgerig.build.source import SourceModel
-from edgerig.ondevice.engines import TensorInfo
+from edgerig.ondevice.engines import TensorInfo, UnknownSignature
 from edgerig.spec import ModelSpec, load_formats
 from edgerig.spec.entry import DEFAULTS
 
@@ -18,12 +18,16 @@ def of_file(spec: ModelSpec) -> dict[str, EntryFacts]:
     if spec.path is None or spec.source not in DEFAULTS or spec.source not in load_formats():
         return {}
     format_spec = load_formats()[spec.source]
-    default = opened(str(spec.path), format_spec).describe()
+    try:
+        described = opened(str(spec.path), format_spec).describe()
+        names, default = tuple(described.signatures), described.signature
+    except UnknownSignature as error:  # one without the default is run through an entry that is named
+        names, default = error.known, ""
     found = {}
-    for name in default.signatures:
+    for name in names:
         described = opened(str(spec.path), format_spec, Opening(name)).describe()
         found[name] = EntryFacts(
-            inputs=_written(described.inputs), outputs=_written(described.outputs), default=name == default.signature
+            inputs=_written(described.inputs), outputs=_written(described.outputs), default=name == default
         )
     return found
 

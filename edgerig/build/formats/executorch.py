@@ -20,8 +20,16 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup
 from edgerig.build.builder import Built
 from edgerig.build.calibration import Method
 from edgerig.build.formats import LISTED, converting, left_in_float, required, samples_of, trace_inputs
+from edgerig.build.formats.executorch_equalize import equalize, folded
 from edgerig.build.formats.executorch_lowering import Plan, lower_quantized
-from edgerig.build.formats.executorch_quantizer import DynamicQuantizer, StaticQuantizer, StaticSettings, quantized
+from edgerig.build.formats.executorch_quantizer import (
+    DynamicQuantizer,
+    StaticQuantizer,
+    StaticSettings,
+    graph_of,
+    quantized,
+    quantized_graph,
+)
 from edgerig.build.formats.pte import Program
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
@@ -123,16 +131,20 @@ class ExecutorchBuilder:
 
     def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[str, ...]:
         settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
+        graph = graph_of(self._float_program())
+        notes: tuple[str, ...] = ()
+        if recipe.options.equalize:
+            notes = equalize(folded(graph), recipe, samples_of(calibration, self._model.spec.inputs))
 
         def make(elementwise: bool) -> Callable[[frozenset[str]], torch.fx.GraphModule]:
-            return lambda float_nodes: quantized(
-                self._float_program(),
+            return lambda float_nodes: quantized_graph(
+                copy.deepcopy(graph),
                 StaticQuantizer(float_nodes, settings, elementwise=elementwise),
                 samples_of(calibration, self._model.spec.inputs),
             )
 
         plans = [Plan(make(True)), Plan(make(False), "all but layers with weights stay in float32")]
-        return lower_quantized(recipe.name, plans, self._samples, out)
+        return (*lower_quantized(recipe.name, plans, self._samples, out), *notes)
 
     def _grouped_int4(self) -> torch.export.ExportedProgram:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""

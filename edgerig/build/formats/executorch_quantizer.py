@@ -69,9 +69,20 @@ HARDTANH = frozenset({aten.hardtanh.default, aten.hardtanh_.default})
 def quantized(
     program: torch.export.ExportedProgram, quantizer: XNNPACKQuantizer, samples: Iterable[Arrays]
 ) -> fx.GraphModule:
-    """PT2E: observers where the quantizer has a pattern, a pass over the samples, integer weights."""
-    graph = program.module()
+    """The program's graph, quantized."""
+    return quantized_graph(graph_of(program), quantizer, samples)
+
+
+def graph_of(program: torch.export.ExportedProgram) -> fx.GraphModule:
+    """The program as a graph of its own, `canonical`."""
+    graph: fx.GraphModule = program.module()
     canonical(graph)
+    return graph
+
+
+def quantized_graph(graph: fx.GraphModule, quantizer: XNNPACKQuantizer, samples: Iterable[Arrays]) -> fx.GraphModule:
+    """PT2E: observers where the quantizer has a pattern, a pass over the samples, integer weights. It takes `graph`,
+    which is `canonical`, for its own."""
     observed = prepare_pt2e(graph, quantizer)
     for sample in samples:
         observed(*(torch.from_numpy(array) for array in sample))

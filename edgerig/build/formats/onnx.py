@@ -16,6 +16,7 @@ from edgerig.build.formats import (
     left_in_float,
     onnx_blocks,
     onnx_dynamic,
+    onnx_equalize,
     onnx_float,
     onnx_half,
     onnx_static,
@@ -54,7 +55,7 @@ class OnnxBuilder:
                 onnx_float.settle(self._float)
                 self._layout = layout
         with converting(f'lowering model "{self._model.spec.name}" to ONNX {recipe.name}'):
-            left = self._lower(recipe, calibration, out)
+            left, said = self._lower(recipe, calibration, out)
         graph = read(out)
         if recipe.kind != "fp32":
             norms = NORMALIZATIONS if recipe.calibration else ()
@@ -64,7 +65,7 @@ class OnnxBuilder:
             file=out,
             layout=self._layout,
             constants=constants(graph),
-            notes=(*left_in_float(left), *computed_in_float(graph)),
+            notes=(*left_in_float(left), *computed_in_float(graph), *said),
         )
 
     def _graph(self) -> Path:
@@ -73,15 +74,27 @@ class OnnxBuilder:
             onnx_float.prepare(self._float, self._prepared)
         return self._prepared
 
-    def _lower(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> tuple[str, ...]:
-        """Writes the variant; gives the operators without weights that were kept in float32, one entry each."""
+    def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """As `_lower`."""
+        graph = self._graph()
+        said: tuple[str, ...] = ()
+        if recipe.options.equalize:
+            equalized = graph.with_name("equalized.onnx")
+            graph, said = equalized, onnx_equalize.equalize(graph, recipe, calibration, equalized)
+        return onnx_static.quantize(graph, calibration, out, recipe), said
+
+    def _lower(
+        self, recipe: RecipeSpec, calibration: Arrays | None, out: Path
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Writes the variant; gives the operators without weights that were kept in float32, one entry each, and what
+        else to note."""
         match recipe.kind:
             case "fp32":
                 copy_whole(self._float, out)
             case "fp16":
                 half, kept = onnx_half.convert(onnx_float.modernise(onnx.load(self._float)))
                 save(half, out)
-                return kept
+                return kept, ()
             case "int8-dynamic":
                 onnx_dynamic.quantize(self._graph(), out, recipe)
             case "int8-static" | "int8-static-unsigned" if self._model.shapes:
@@ -90,7 +103,7 @@ class OnnxBuilder:
                     hint="export the branch that these inputs take as a file of its own",
                 )
             case "int8-static" | "int8-static-unsigned":
-                return onnx_static.quantize(self._graph(), required(calibration, recipe.name), out, recipe)
+                return self._static(recipe, required(calibration, recipe.name), out)
             case "int8-weight":
                 onnx_blocks.quantize(self._graph(), 8, out)
             case "int4-weight":
@@ -99,4 +112,4 @@ class OnnxBuilder:
                 raise UnsupportedRecipe(
                     f'the ONNX builder does not know the recipe "{recipe.name}"', hint="choose another format for it"
                 )
-        return ()
+        return (), ()

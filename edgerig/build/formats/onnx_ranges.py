@@ -24,22 +24,25 @@ Bounds = dict[str, tuple[float, float]]
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
-    """Feeds one calibration sample a call, by input name, in the graph's own dtypes."""
+    """Feeds one calibration sample a call."""
 
     def __init__(self, inputs: Iterable[onnx.ValueInfoProto], calibration: Arrays) -> None:
-        tensors = {tensor.name: tensor.type.tensor_type for tensor in inputs}
-        self._samples = (
-            {
-                name: np.asarray(array[index], helper.tensor_dtype_to_np_dtype(tensor.elem_type), order="C").reshape(
-                    [axis.dim_value for axis in tensor.shape.dim]
-                )
-                for (name, tensor), array in zip(tensors.items(), calibration, strict=True)
-            }
-            for index in range(len(calibration[0]))
-        )
+        self._samples = fed_samples(inputs, calibration)
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._samples, None)
+
+
+def fed_samples(inputs: Iterable[onnx.ValueInfoProto], arrays: Arrays) -> Iterator[dict[str, Any]]:
+    """Each sample of `arrays` (N, …), by input name, in the graph's own dtypes."""
+    tensors = {tensor.name: tensor.type.tensor_type for tensor in inputs}
+    for index in range(len(arrays[0])):
+        yield {
+            name: np.asarray(array[index], helper.tensor_dtype_to_np_dtype(tensor.elem_type), order="C").reshape(
+                [axis.dim_value for axis in tensor.shape.dim]
+            )
+            for (name, tensor), array in zip(tensors.items(), arrays, strict=True)
+        }
 
 
 def observe(prepared: Path, calibration: Arrays, operators: Iterable[str], method: Method, cache: Path) -> Bounds:

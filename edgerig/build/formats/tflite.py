@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, required, samples_of, trace_inputs
+from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
@@ -78,9 +79,14 @@ class TfliteBuilder:
             samples = [
                 self._lay_out(each) for each in samples_of(required(calibration, recipe.name), self._model.spec.inputs)
             ]
+            start = self._source(recipe.kind)
+            said: tuple[str, ...] = ()
+            if recipe.options.equalize:
+                equalized = start.with_name("equalized.tflite")
+                start, said = equalized, equalize(start, recipe, samples, equalized)
             stream = Stream(samples, frozenset(self._model.anew))
-            left = quantize_statically(self._source(recipe.kind), recipe, stream, self._copies, out)
-            return static_notes(read(out), recipe.kind, left, self._copies)
+            left = quantize_statically(start, recipe, stream, self._copies, out)
+            return (*static_notes(read(out), recipe.kind, left, self._copies), *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)
         else:

@@ -1,7 +1,8 @@
-"""What Android alone tells of a device: its battery, its thermal status, its maker.
+"""What Android alone tells of a device: its battery, its thermal status, its screen, its maker.
 
-The texts are those of `dumpsys battery` (BatteryService) and `dumpsys thermalservice` (ThermalManagerService); a
-device without Android has neither, and the state says so. Nothing printed there is trusted.
+The texts are those of `dumpsys battery` (BatteryService), `dumpsys thermalservice` (ThermalManagerService) and
+`dumpsys power` (PowerManagerService); a device without Android has none of them, and the state says so. Nothing printed
+there is trusted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 have getprop && echo "maker=$(getprop ro.product.manufacturer)" && echo "sdk=$(getprop ro.build.version.sdk)"
 have dumpsys || exit 0
 echo dumpsys=yes; echo @battery; dumpsys battery 2>/dev/null; echo; echo @thermal; dumpsys thermalservice 2>/dev/null
+echo; echo @power
+dumpsys power 2>/dev/null | while IFS= read -r l; do case $l in *mWakefulness=*) echo "$l" ;; esac; done
 exit 0
 """
 
@@ -39,12 +42,14 @@ def android_record(transport: Transport, spec: AdbDevice) -> DeviceRecord:
 def with_android(state: DeviceState, said: str) -> DeviceState:
     """`state` with what the script said; a missing value is None, with its reason in `reasons`."""
     facts, _, services = said.partition("@battery")
-    battery_text, _, thermal_text = services.partition("@thermal")
+    battery_text, _, services = services.partition("@thermal")
+    thermal_text, _, power_text = services.partition("@power")
     found = {
         "maker": _line(facts, r"maker=([\w .,&()-]{1,60})"),
         "sdk": _number(facts, "sdk="),
         "battery": battery(battery_text) or state.battery,
         "thermal_status": thermal_status(thermal_text),
+        "screen": screen(power_text),
     }
     absent = NO_DUMPSYS if "dumpsys=yes" not in facts else "dumpsys does not tell"
     why = {"maker": "no getprop on the device: not Android", "sdk": "no getprop on the device: not Android"}
@@ -71,6 +76,13 @@ def thermal_status(text: str) -> str | None:
     """`none` to `shutdown`; None where the service (Android 10 and newer) is missing."""
     number = _number(text, "Thermal Status: ")
     return THERMAL_STATUS[number] if number is not None and number < len(THERMAL_STATUS) else None
+
+
+def screen(text: str) -> str | None:
+    """`on` or `off`, out of `dumpsys power`; None where the service does not tell. Asleep, a phone may keep its fast
+    processors off; dozing, its screen shows the time at most (android.os.PowerManagerInternal's WAKEFULNESS_…)."""
+    wakefulness = _line(text, r"mWakefulness=(\w{1,20})")
+    return None if wakefulness is None else "on" if wakefulness in ("Awake", "Dreaming") else "off"
 
 
 def _line(text: str, pattern: str) -> str | None:

@@ -67,7 +67,12 @@ class UnsupportedTensor(ValueError):
 
 
 class UnknownSignature(ValueError):
-    """A file has no entry of the name that was asked for; the message says which it has."""
+    """A file has no entry of the name that was asked for; the message says which it has, as `known` does where the
+    runtime tells them apart."""
+
+    def __init__(self, message: str, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = tuple(known)
 
 
 class Engine(Protocol):

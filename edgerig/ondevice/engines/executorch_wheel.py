@@ -39,7 +39,8 @@ class WheelBinding:
         # The program owns what the method points into, so it is kept for as long.
         self._program = self._runtime.load_program(path)
         if method not in self._program.method_names:
-            raise UnknownSignature(f'{NO_METHOD} "{method}"; it has: {", ".join(sorted(self._program.method_names))}')
+            known = sorted(self._program.method_names)
+            raise UnknownSignature(f'{NO_METHOD} "{method}"; it has: {", ".join(known)}', known)
         loaded = self._program.load_method(method)
         meta = loaded.metadata
         self.inputs = [_tensor(meta.input_tensor_meta(i), f"input{i}") for i in range(meta.num_inputs())]

@@ -84,10 +84,17 @@ class LitertEngine:
         """What the file's input tensors hold now, by the names the entry has for them."""
         return {str(details["name"]): self._entry.get(details["index"]) for details in self._input_details}
 
-    def layers(self) -> list[str]:
-        """Of each operator of the main subgraph the name of its first output, "" where the graph has none."""
+    def layers(self) -> list[tuple[str, str]]:
+        """Of each operator of the main subgraph what it is and the name of its first output, "" where it has none."""
         name = self._interpreter._interpreter.TensorName
-        return [str(name(node.outputs[0], MAIN)) if node.outputs else "" for node in self._operators]
+        return [(node.name, str(name(node.outputs[0], MAIN)) if node.outputs else "") for node in self._operators]
+
+    def partitions(self) -> list[list[int]]:
+        """Of each part of the main subgraph that a delegate took its operators, in the order in which they run."""
+        count = len(self._operators)
+        nodes = _nodes(self._interpreter)
+        found = (sorted(delegated([*nodes[:count], node], count)) for node in nodes[count:] if node.name == DELEGATE)
+        return sorted(part for part in found if part)
 
     def describe(self) -> Description:
         operators = self._operators

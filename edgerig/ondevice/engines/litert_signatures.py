@@ -31,7 +31,7 @@ class Entry:
         self.signatures = tuple(sorted(known))
         if signature and signature not in known:
             has = ", ".join(self.signatures) or "none"
-            raise UnknownSignature(f'it has no signature "{signature}"; it has: {has}')
+            raise UnknownSignature(f'it has no signature "{signature}"; it has: {has}', self.signatures)
         self._names: dict[str, Any] | None = known[signature] if signature else None
         self.signature = signature or next((name for name in sorted(places) if places[name] == MAIN), "")
         self.subgraph: int = places[signature] if signature else MAIN

@@ -44,12 +44,14 @@ class Event(NamedTuple):
 @dataclass(frozen=True)
 class About:
     """How a profile was taken, the partitions the delegate took (None: there is no delegate), the least that can be
-    told apart or is added to an operator, in the clock's unit, and what else to know."""
+    told apart or is added to an operator, in the clock's unit, and what else to know. `graph` has for each partition,
+    where it is known, the graph's operators in it: their names there and those of what they compute."""
 
     method: str
     partitions: int | None
     floor: int
     notes: tuple[str, ...] = ()
+    graph: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 class Profiler(Protocol):

@@ -10,7 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Array
@@ -35,7 +35,7 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
     version = importlib.metadata.version("ai-edge-litert")
     if version not in VERSIONS:
         raise NoProfile(f"the profiler of LiteRT {version} is not known: it is of {', '.join(VERSIONS)}")
-    given, layers = _asked(job, artifact, inputs)
+    given, graph = _asked(job, artifact, inputs)
     package = importlib.util.find_spec("ai_edge_litert")
     if package is None or package.origin is None:
         raise NoProfile("the ai-edge-litert package is not where it is imported from")
@@ -50,16 +50,24 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
             model.fill(_in_order(model, given))
     except (LitertError, OSError, AttributeError) as error:
         raise NoProfile(f"LiteRT's C interface does not take the file: {error}"[:500]) from error
-    return LitertProfiler(alone, looked, clock, slow, layers, xnnpack)
+    return LitertProfiler(alone, looked, clock, slow, graph, xnnpack)
 
 
-def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], list[str]]:
-    """The input tensors as the timed path sets them, by name, and of each operator of the graph what it computes."""
+class Graph(NamedTuple):
+    """Of each operator of the graph its name there and that of what it computes; and those in each of the delegate's
+    partitions."""
+
+    operators: list[tuple[str, str]]
+    partitions: list[list[int]]
+
+
+def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], Graph]:
+    """The input tensors as the timed path sets them, by name, and the graph as that has it."""
     inner = LitertEngine(**job.engine_options)
     engine = streamed(inner, [Fed(**each) for each in job.fed], job.resets)
     engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
     engine.set_inputs(sample(engine.describe(), list(inputs), 0))
-    return inner.input_tensors(), inner.layers()
+    return inner.input_tensors(), Graph(inner.layers(), inner.partitions())
 
 
 def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
@@ -75,7 +83,7 @@ def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
 
 class LitertProfiler:
     """The file compiled twice: with a profiler, XNNPACK reads the clock in every inference, whether recorded or not.
-    `layers` are the graph's names of what its operators compute; `slow` says why the profiler tells microseconds, ""
+    `slow` says why the profiler tells microseconds, ""
     where it tells the clock's unit."""
 
     def __init__(
@@ -84,7 +92,7 @@ class LitertProfiler:
         looked: CompiledModel,
         clock: Clock,
         slow: str,
-        layers: Sequence[str],
+        graph: Graph,
         xnnpack: bool,
     ) -> None:
         self._model = looked
@@ -92,7 +100,7 @@ class LitertProfiler:
         self._look: Any = looked.runner()
         self._clock = clock
         self._slow = slow
-        self._layers = layers
+        self._graph = graph
         self._xnnpack = xnnpack
         self._told: list[list[Event]] = []
 
@@ -112,7 +120,8 @@ class LitertProfiler:
             value = int(event.elapsed) * (MICROSECOND if self._slow else 1)
             if event.type == KERNEL:
                 node = int(event.first)
-                layer = self._layers[node] if event.second == 0 and node < len(self._layers) else ""
+                known = event.second == 0 and node < len(self._graph.operators)
+                layer = self._graph.operators[node][1] if known else ""
                 yield Event(Operator(name, "kernel", node + (int(event.second) << 32), layer), value)
             elif event.type == DELEGATED:
                 place = int(event.first)
@@ -125,7 +134,14 @@ class LitertProfiler:
     def about(self) -> About:
         partitions = {event.operator.partition for events in self._told for event in events} - {None}
         floor = MICROSECOND if self._slow else self._clock.cost()
-        return About(METHOD, len(partitions) if self._xnnpack else None, floor, (self._slow,) if self._slow else ())
+        named = tuple(tuple(self._graph.operators[each] for each in part) for part in self._graph.partitions)
+        return About(
+            METHOD,
+            len(partitions) if self._xnnpack else None,
+            floor,
+            (self._slow,) if self._slow else (),
+            named if len(named) == len(partitions) else (),
+        )
 
 
 def _check(status: int) -> None:

@@ -14,6 +14,7 @@ def render(found: Comparison) -> bytes:
         f"{text(found.base)} → {text(found.new)}: {view.headline(found)}",
         *machines(found),
         *changes(found),
+        *_operators(found),
         "## All cells",
         _matrix(found),
         "\n".join(f"- **{name}**: {note}" for name, note in view.notes()),
@@ -47,6 +48,16 @@ def changes(found: Comparison) -> list[str]:
     if unmatched:
         blocks += ["## Not compared", table(["cell", "reason"], unmatched, [False, False])]
     return blocks or ["Nothing changed."]
+
+
+def _operators(found: Comparison) -> list[str]:
+    rows = [
+        [row.what, text(row.cell), text(row.operator), text(row.base), text(row.new), text(row.change)]
+        for row in view.operators(found)
+    ]
+    if not rows:
+        return []
+    return ["## Operators", table(["", "cell", "operator", "base", "new", "change"], rows, [False] * 6)]
 
 
 def _matrix(found: Comparison) -> str:

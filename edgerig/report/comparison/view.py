@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgerig import figures
 from edgerig.compare.comparison import LABELS, CellChange, Comparison, Label, MetricChange
+from edgerig.compare.operators import OperatorChange
 from edgerig.compare.wording import effect_text
 from edgerig.compare.wording import machine_lines as machine_lines  # the template takes all of its words from here
 from edgerig.figures.numbers import MISSING, duration
@@ -73,6 +74,42 @@ def changed(found: Comparison) -> list[Row]:
     rows = [Row(cell, metric) for cell in found.cells for metric in cell.metrics]
     noted = [row for row in rows if row.metric.label in ("regressed", "inconclusive", "improved")]
     return sorted(noted, key=lambda row: LABELS.index(row.metric.label))
+
+
+@dataclass(frozen=True)
+class OperatorRow:
+    """One operator of one cell that takes longer or less than before, in words."""
+
+    cell: str
+    what: str
+    operator: str
+    base: str
+    new: str
+    change: str
+
+
+def operators(found: Comparison) -> list[OperatorRow]:
+    """Of the cells that both runs looked into."""
+    return [_operator(cell.id, change) for cell in found.cells for change in cell.operators]
+
+
+def _operator(cell: str, change: OperatorChange) -> OperatorRow:
+    effect = "" if change.effect is None else f"{100 * change.effect:+.1f} %"
+    moved = f"{change.base_runner} → {change.new_runner}" if change.what == "run elsewhere" else ""
+    return OperatorRow(
+        cell=cell,
+        what=change.what,
+        operator=f"{change.name} ({change.layer})" if change.layer else change.name,
+        base=_value(change, change.base),
+        new=_value(change, change.new),
+        change="; ".join(part for part in (effect, moved) if part),
+    )
+
+
+def _value(change: OperatorChange, value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return duration(value / 1e6, 4) if change.unit == "ns" else f"{value:,.0f} instructions"
 
 
 def unmatched(found: Comparison) -> list[CellChange]:

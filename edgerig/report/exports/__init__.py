@@ -49,6 +49,7 @@ EXPORTS = {
     "litert": Form("edgerig.report.exports.litert:write", "litert"),
     "pytorch": Form("edgerig.report.exports.pytorch:write", "pytorch.json"),
     "csv": Form("edgerig.report.exports.csv:write", "results.csv"),
+    "perfetto": Form("edgerig.report.exports.perfetto:write", "trace.json"),
     "parquet": Form("edgerig.report.exports.parquet:write", "results.parquet"),
 }
 """edgerig's own."""

@@ -7,8 +7,8 @@ import pytest
 from edgerig.spec import Lowering, RecipeSpec, load_formats, load_recipes
 
 NAMES = (
-    *("fp32", "fp16", "int8-dynamic", "int8-static", "int8-full"),
-    *("int8-static-unsigned", "int8-weight", "int4-weight", "int16x8"),
+    *("fp32", "fp16", "int8-dynamic", "int8-static", "int8-static-equalized"),
+    *("int8-full", "int8-static-unsigned", "int8-weight", "int4-weight", "int16x8"),
 )
 ROWS = list(load_recipes().values())
 LOWERINGS = [(row.name, name, lowering) for row in ROWS for name, lowering in row.formats.items()]
@@ -39,7 +39,15 @@ def test_a_lowering_is_either_explained_or_refused_with_a_reason(
 def test_only_recipes_with_fixed_activation_ranges_ask_for_calibration() -> None:
     assert [row.name for row in ROWS if row.calibration] == [
         "int8-static",
+        "int8-static-equalized",
         "int8-full",
         "int8-static-unsigned",
         "int16x8",
     ]
+
+
+def test_an_equalized_recipe_is_int8_static_with_an_option() -> None:
+    row = load_recipes()["int8-static-equalized"]
+    assert row.kind == "int8-static"
+    assert row.options.told == {"equalize": "true"}
+    assert not any(lowering.unsupported for lowering in row.formats.values())

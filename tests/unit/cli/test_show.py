@@ -234,7 +234,14 @@ def test_the_shell_completes_names() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("edgerig"))], capture_output=True, text=True, timeout=60, env=environment
     )
-    assert done.stdout.split() == ["int8-dynamic", "int8-static", "int8-full", "int8-static-unsigned", "int8-weight"]
+    assert done.stdout.split() == [
+        "int8-dynamic",
+        "int8-static",
+        "int8-static-equalized",
+        "int8-full",
+        "int8-static-unsigned",
+        "int8-weight",
+    ]
     environment |= {"COMP_WORDS": "edgerig sh", "COMP_CWORD": "1"}
     done = subprocess.run(
         [str(Path(sys.executable).with_name("edgerig"))], capture_output=True, text=True, timeout=60, env=environment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgerig.devices.adb.android import NO_DUMPSYS, battery, thermal_status, with_android
+from edgerig.devices.adb.android import NO_DUMPSYS, battery, screen, thermal_status, with_android
 from edgerig.results import Battery, DeviceState
 
 BATTERY = """\
@@ -52,8 +52,10 @@ def test_what_is_missing_has_a_reason() -> None:
 
 def test_what_is_found_has_none() -> None:
     said = f"maker=Google\nsdk=34\ndumpsys=yes\n@battery\n{BATTERY}\n@thermal\nThermal Status: 1\n"
+    said += "@power\n  mWakefulness=Awake\n"
     state = with_android(DeviceState(battery=None, reasons={"battery": "no battery"}), said)
     assert (state.maker, state.sdk, state.thermal_status) == ("Google", 34, "light")
+    assert state.screen == "on"
     assert state.battery.percent == 25
     assert state.reasons == {}
 
@@ -67,3 +69,17 @@ def test_the_kernels_battery_stays_where_dumpsys_has_none() -> None:
 def test_hostile_words_are_not_taken() -> None:
     state = with_android(DeviceState(), "maker=\x1b[31mevil\nsdk=99999999999999999999\n")
     assert (state.maker, state.sdk) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("  mWakefulness=Awake", "on"),
+        ("  mWakefulness=Asleep\n  mWakefulnessChanging=false", "off"),
+        ("mWakefulness=Dozing", "off"),
+        ("mWakefulness=", None),
+        ("", None),
+    ],
+)
+def test_the_screen_is_on_or_off(said: str, shown: str | None) -> None:
+    assert screen(said) == shown

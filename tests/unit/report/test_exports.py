@@ -15,6 +15,7 @@ import pytest
 from unit.history.runs import make_cell, make_run
 
 from edgerig.report import exports
+from edgerig.results import OperatorProfile, Profile
 
 PLAIN = make_cell()
 EMULATED = make_cell(
@@ -149,3 +150,33 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path, name: str) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot be written"):
         exports.write(name, RUN, tmp_path, tmp_path / "file" / "below")
+
+
+def test_perfetto_draws_an_inference_of_each_profile(tmp_path: Path) -> None:
+    """As "Trace Event Format" has it: complete events behind one another, in microseconds."""
+    operator = OperatorProfile(
+        index=0, name="Conv", kind="convolution", layer="c1", runner="xnnpack", partition=0, value=3000, spread=5,
+        share=0.6, calls=1,
+    )  # fmt: skip
+    left = operator.model_copy(update={"index": 1, "name": "SOFTMAX", "runner": "kernel", "partition": None})
+    found = Profile(
+        method="m", whole=8000, profiled_whole=9000, sum=6000, outside=2000, runs=7, operators=(operator, left)
+    )
+    timed, counted = (
+        PLAIN.model_copy(update={"profile": found}),
+        EMULATED.model_copy(update={"profile": found.model_copy(update={"unit": "instructions", "shares_only": True})}),
+    )
+    done = exports.write("perfetto", make_run(1, timed, counted, FAILED, make_cell("other")), tmp_path, None)
+    document = json.loads((tmp_path / "export" / "trace.json").read_text())
+    spans = [event for event in document["traceEvents"] if event["ph"] == "X"]
+    assert {event["ph"] for event in document["traceEvents"]} == {"X", "M"}
+    drawn = [(each["name"], each["ts"], each["dur"]) for each in spans if each["pid"] == 1]
+    assert drawn == [("Conv", 0, 3), ("SOFTMAX", 3, 3), ("outside operators", 6, 2)]
+    assert spans[0]["args"] == {
+        "layer": "c1", "runner": "xnnpack", "partition": 0, "share": 0.6, "spread": 5, "calls": 1,
+    }  # fmt: skip
+    assert [each["dur"] for each in spans if each["pid"] == 2][:2] == [pytest.approx(4.8)] * 2
+    names = [event["args"]["name"] for event in document["traceEvents"] if event["name"] == "process_name"]
+    assert names == [timed.id, f"{counted.id} (one nanosecond stands for one instruction)"]
+    assert reasons(done)["other"] == "no profile: the cell was not profiled; "
+    assert FAILED.id in reasons(done)
