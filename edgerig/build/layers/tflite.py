@@ -17,9 +17,12 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgerig.build.formats.tflite_equalize import equalize
+from edgerig.build.formats.tflite_float import fix_shapes, gather_tables
 from edgerig.build.formats.tflite_graph import Operator as FileOperator
-from edgerig.build.formats.tflite_graph import constant, read, walk
+from edgerig.build.formats.tflite_graph import constant, read, walk, write
 from edgerig.build.formats.tflite_ranges import WEIGHTED, feed
+from edgerig.build.formats.tflite_recipes import WHOLE
 from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of, range_of
 from edgerig.build.source import Arrays
 from edgerig.measure.layers import Operator, Range, Values, Weights
@@ -35,8 +38,18 @@ Details = dict[str, Any]
 
 
 def twins(job: Job) -> Twins:
-    """As `side_by_side`."""
-    return side_by_side(job.floating, job.quantized)
+    """As `side_by_side`, of the float file that the recipe starts from."""
+    start = job.floating
+    if job.recipe.kind in WHOLE:
+        start, graph = job.work / "whole.tflite", read(start)
+        gather_tables(graph)
+        fix_shapes(graph)
+        write(graph, start)
+    if job.recipe.options.equalize:
+        equalized = job.work / "equalized.tflite"
+        equalize(start, job.recipe, job.samples, equalized)
+        start = equalized
+    return side_by_side(start, job.quantized)
 
 
 def side_by_side(floating: Path, quantized: Path) -> Twins:

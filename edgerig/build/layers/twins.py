@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,16 @@ Pair = tuple[str, Values, Values]
 
 @dataclass(frozen=True)
 class Job:
-    """What a format is given: the float32 variant and the quantized one, as built, and a scratch folder. `source` loads
-    the model, `calibration` gives what each of its inputs is fed of the samples that the recipe is calibrated on: for
-    formats whose files show nothing of their inside."""
+    """What a format is given: the float32 variant and the quantized one, as built, a scratch folder, and the samples
+    that both will be fed, as their files take them. `source` loads the model, `calibration` gives what each of its
+    inputs is fed of the samples that the recipe is calibrated on: for formats whose files show nothing of their inside.
+    """
 
     recipe: RecipeSpec
     floating: Path
     quantized: Path
     work: Path
+    samples: Sequence[Arrays]
     source: Callable[[], SourceModel]
     calibration: Callable[[SourceModel], Arrays]
 
@@ -45,7 +47,6 @@ class Twins:
     ranges: Mapping[str, Range]
     axis: Callable[[Values], int]
     run: Callable[[Arrays], Iterator[Pair]]
-    notes: tuple[str, ...] = ()
 
 
 def look(twins: Twins, samples: Iterable[Arrays]) -> dict[str, Seen]:
