@@ -73,7 +73,7 @@ def compare(rounds: int, settings: RunSettings, large: bool) -> None:
     ):
         folder = Path(temporary)
         peers = peers_by_engine(device, folder)
-        builds = [built for selection in [SMALL, *([LARGE] if large else [])] for built in _build(selection, folder)]
+        builds = [built for selection in [SMALL, *([LARGE] if large else [])] for built in built_by(selection, folder)]
         print(machine())
         print(
             f"rounds: {rounds}, {settings.min_seconds:g} s a side, {THREADS} thread, batch 1; "
@@ -86,7 +86,7 @@ def compare(rounds: int, settings: RunSettings, large: bool) -> None:
         print(f"\nload average {os.getloadavg()[0]:.2f} at the end")
 
 
-def _build(selection: tuple[str, ...], folder: Path) -> list[Built]:
+def built_by(selection: tuple[str, ...], folder: Path) -> list[Built]:
     """The files an `edgerig sweep` of the selection leaves behind."""
     out = folder / selection[1]
     print(f"building {selection[1]} …", file=sys.stderr)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgerig.decide.decision import Decision
     from edgerig.plan import Plan
     from edgerig.results import Results
+    from edgerig.results.layers import LayerReport
     from edgerig.spec import SweepBudget, SweepSpec
     from edgerig.spec.budget import Budget
     from edgerig.sweep.engine import Progress
@@ -181,6 +182,28 @@ def profile(
         raise NothingSelected(f"{run}: no cell that ran matches {' '.join(select)}", hint="see results.csv for ids")
     results = conclude(folder)
     return Profiled(folder.path, results, tuple(write_all(results, folder.path)), frozenset(ids))
+
+
+def debug(
+    cell: str,
+    *,
+    run: Place | None = None,
+    model: str | None = None,
+    samples: int = 32,
+    threshold_db: float = 20.0,
+) -> LayerReport:
+    """Looks into a quantized variant beside its float twin, layer by layer, on the first `samples` of the model's data.
+
+    `cell` is a cell's or variant's id; with a `run`, one of its cells, or a glob. `model` is a file or name where the
+    id's model is not known by name. What is not built yet is built. Raises ConfigError for an id that names nothing or
+    has no float twin, NothingSelected, ResultsError, BuildError, NotInstalled.
+    """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
+    from edgerig.sweep import debugging
+
+    target = debugging.of_id(cell, model) if run is None else debugging.of_run(Path(run), cell)
+    return debugging.debug(target, Store(cache_root()), samples, threshold_db)
 
 
 def rebuild(run: Place, *, observer: Observer | None = None) -> Run:

@@ -28,6 +28,7 @@ from edgerig.cli.flags import (
     Select,
     ShapeOption,
     Source,
+    Sustained,
     SweepFile,
     Threads,
     newest,
@@ -63,6 +64,7 @@ def sweep(
     select: Select = None,
     option: Option = None,
     limit: Limit = None,
+    sustained: Sustained = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag but --no-wait.")
@@ -90,6 +92,7 @@ def sweep(
         select=select,
         options=option,
         limit=limit,
+        sustained=sustained,
         out=out,
     )
     if resume is not None:
@@ -169,6 +172,9 @@ def show(
     relative_error: Annotated[
         float | None, typer.Option("--relative-error", help="Of the worst output, at most.")
     ] = None,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="By which time: latency, or sustained (after minutes of work).")
+    ] = None,
 ) -> None:
     """Print which variant of each model to ship to which device, and why.
 
@@ -182,6 +188,7 @@ def show(
         "size_bytes": size_bytes,
         "agreement": agreement,
         "relative_error": relative_error,
+        "rank": rank,
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
@@ -209,6 +216,33 @@ def profile(
     from edgerig.cli import profile as profiling
 
     profiling.profile(run, cells or [], device, again=again, as_json=json)
+
+
+@app.command()
+def debug(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="CELL | RUN",
+            help="A cell's id, or a run's folder.",
+            autocompletion=completion.cells,
+            show_default=False,
+        ),
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[CELL]", help="Of a run: the cell's id, or a glob.", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model's file, where its name is not known.")] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, max=4096, help="Of the evaluation data.")] = 32,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=-200, max=200, help="SQNR in dB: 20 is a relative error of 0.1.")
+    ] = 20.0,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Tell which layer of a quantized cell loses what its float twin has, and what to do about it."""
+    from edgerig.cli import debug as debugging
+
+    debugging.debug(first, second, model, samples, threshold, as_json=json)
 
 
 @app.command()

@@ -18,12 +18,12 @@ from edgerig.decide.published import REFERENCE_HEADER, against_published, agains
 from edgerig.explain import gains
 from edgerig.figures import metric
 from edgerig.report import assets
-from edgerig.report.run import classes, groups, method, outputs, profiles, view, whys
+from edgerig.report.run import classes, groups, method, outputs, over_time, profiles, view, whys
 from edgerig.report.run.payload import payload, runs
 from edgerig.results import CellResult, Results, order
 
 PACKAGE = "edgerig.report.run"
-SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "operators.js", "main.js")
+SCRIPTS = ("data.js", "table.js", "matrix.js", "plots.js", "overtime.js", "operators.js", "main.js")
 CARDS = 12
 """So many decisions are shown as cards; more are rows of a table."""
 NAMED = 4
@@ -72,6 +72,8 @@ def render(results: Results) -> bytes:
             whys=whys.ordered(results, decided),
             why_lines=whys.lines,
             gains=gains(results),
+            sustained=any(cell.sustained.windows for cell in cells),
+            drifted=any(found.visits for found in results.drift.values()),
             profiled=any(cell.profile.operators for cell in cells),
             classes=classes.tables(results, cells, decided),
             classes_left=classes.left_out(cells),
@@ -83,7 +85,13 @@ def render(results: Results) -> bytes:
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),
-            data=assets.data(_data(cells, grouped, decided)),
+            data=assets.data(
+                {
+                    **_data(cells, grouped, decided),
+                    "drift": over_time.payload(results),
+                    "sustained": over_time.sustained(cells),
+                }
+            ),
             script=script,
             policy=assets.policy(script),
             limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN, "whys": whys.SHOWN},

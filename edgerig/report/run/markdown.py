@@ -15,7 +15,7 @@ from edgerig.figures import numbers
 from edgerig.figures.column import Column
 from edgerig.printable import printable
 from edgerig.report.markdown_text import table, text
-from edgerig.report.run import classes, groups, method, outputs, view, whys
+from edgerig.report.run import classes, groups, method, outputs, over_time, view, whys
 from edgerig.report.run.columns import columns
 from edgerig.results import CellResult, Results, order, wording
 
@@ -36,6 +36,7 @@ def render(results: Results) -> bytes:
         f"Budget: {text(budget.said(allowed))}.",
         _bullets(map(_headline, decided)),
         *_frameworks(frameworks.frameworks(results, allowed)),
+        *_drift(results),
         *(block for device in order.by_device(results).items() for block in _device(results, shown, *device)),
         *_why(results, decided),
         *_outputs(cells),
@@ -120,6 +121,16 @@ def _frameworks(found: Sequence[Framework]) -> list[str]:
         return []
     sentences = (f"**{text(one.model)}** on **{text(one.device)}**: {text(one.finding)}" for one in found)
     return ["## TensorFlow or PyTorch?", _bullets(sentences)]
+
+
+def _drift(results: Results) -> list[str]:
+    """Only where a reference cell was timed with the others."""
+    found = over_time.sentences(results.drift)
+    return (
+        ["## Devices through the sweep", _bullets(f"**{text(name)}**: {text(line)}." for name, line in found)]
+        if found
+        else []
+    )
 
 
 def _device(results: Results, shown: Sequence[Column], name: str, cells: Sequence[CellResult]) -> list[str]:

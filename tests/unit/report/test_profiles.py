@@ -13,7 +13,7 @@ from unit.explain.made_profiles import cell, operator, profile, run
 from edgerig.decide.budget import budget_of
 from edgerig.decide.decision import decisions
 from edgerig.report.run import html, markdown, profiles, whys
-from edgerig.results import Results
+from edgerig.results import Drift, ReferenceVisit, Results, Sustained, SustainedWindow
 
 HOSTILE = "<img src=x onerror=alert(1)>|`x`"
 FLOAT = profile(100, operator("Convolution (NHWC, F32)", "convolution", 60), operator("FC", "matrix product", 30))
@@ -71,6 +71,30 @@ def test_of_too_many_profiles_those_to_ship_stay_on_the_page() -> None:
     assert len(found["bars"]) == len(many)
 
 
+def test_a_device_that_drifted_is_told_of(profiled: Results) -> None:
+    text = markdown.render(drifted(profiled)).decode()
+    said = "net-torch-tflite-fp32@local/t1 was timed 3 times: its medians differ by up to 8.00 %, more than counts"
+    assert f"- **local**: {said}: the device drifted." in text
+    assert "through the sweep" not in markdown.render(profiled).decode()
+
+
+def drifted(results: Results) -> Results:
+    visits = tuple(
+        ReferenceVisit(number=number, seconds=60.0 * number, p50_ms=0.1 + 0.004 * number, temperature_c=45 + number)
+        for number in range(3)
+    )
+    found = Drift(reference=results.cells[0].id, seed=1, visits=visits, spread=0.08, last_over_first=0.08, shows=True)
+    window = {"inferences": 100, "p90_ms": 0.2, "temperature_c": 60.0}
+    windows = tuple(
+        SustainedWindow.model_validate({**window, "at_s": 5.0 * n, "p50_ms": 0.1 * (1 + n / 100)}) for n in range(1, 20)
+    )
+    kept = Sustained(
+        seconds=95.0, windows=windows, first_ms=0.1, last_ms=0.119, throttled_after_s=60.0, throttled_by="its clock"
+    )
+    cells = (results.cells[0].model_copy(update={"sustained": kept}), *results.cells[1:])
+    return results.model_copy(update={"drift": {"local": found}, "cells": cells})
+
+
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Any]:
     with chromium.running() as found:
@@ -81,7 +105,7 @@ def chrome() -> Iterator[Any]:
 @chromium.needed
 def test_operators_are_listed_sorted_and_marked_in_a_browser(chrome: Any, profiled: Results, tmp_path: Path) -> None:
     file = tmp_path / "index.html"
-    file.write_bytes(html.render(profiled))
+    file.write_bytes(html.render(drifted(profiled)))
     wrong: list[str] = []
     page = chrome.new_page(viewport={"width": 1000, "height": 800})
     for event in ("console", "pageerror", "dialog"):
@@ -98,5 +122,9 @@ def test_operators_are_listed_sorted_and_marked_in_a_browser(chrome: Any, profil
     assert "1 of shares alone" in page.inner_text("#profile-note")
     page.select_option("#profile-cell", label="onnx fp32")
     assert "every value holds 2 µs of the profiling" in page.inner_text("#operators-note")
+    assert page.locator("#drift .scatterlayer .trace").count() == 2
+    assert "the device drifted" in page.inner_text("#drift-note")
+    assert page.locator("#sustained .scatterlayer .trace").count() == 2
+    assert "throttled after 60 s, by its clock" in page.inner_text("#sustained-note")
     assert wrong == []
     page.close()

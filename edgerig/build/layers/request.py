@@ -1,0 +1,34 @@
+"""What the host asks of the process that looks at layers, and what it hears back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgerig.build.request import Failure
+from edgerig.results import Artifact
+from edgerig.results.layers import LayerReport
+from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
+
+
+class LayersRequest(Strict):
+    """The model's data is in the store, laid out for the source's own `inputs`, and so are both artifacts. They are
+    None where the format's files are not read."""
+
+    variant: str
+    model: ModelSpec
+    format: FormatName
+    recipe: RecipeSpec
+    inputs: tuple[TensorSpec, ...]
+    floating: Artifact | None
+    quantized: Artifact | None
+    store: Path
+    data_key: str
+    samples: int
+    threshold_db: float
+
+
+class LayersReply(Strict):
+    """Exactly one is set."""
+
+    report: LayerReport | None = None
+    failure: Failure | None = None

@@ -1,0 +1,95 @@
+"""The seam between a format and what is said of its layers: two networks that were run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerig.build.source import Arrays, SourceModel
+from edgerig.errors import BuildError
+from edgerig.measure.layers import Operator, Range, Seen, Values, Weights
+from edgerig.spec import RecipeSpec
+
+Pair = tuple[str, Values, Values]
+"""A tensor of the twin by name, its values there and in the quantized network, dequantized."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a format is given: the float32 variant and the quantized one, as built, a scratch folder, and the samples
+    that both will be fed, as their files take them. `source` loads the model, `calibration` gives what each of its
+    inputs is fed of the samples that the recipe is calibrated on: for formats whose files show nothing of their inside.
+    """
+
+    recipe: RecipeSpec
+    floating: Path
+    quantized: Path
+    work: Path
+    samples: Sequence[Arrays]
+    source: Callable[[], SourceModel]
+    calibration: Callable[[SourceModel], Arrays]
+
+
+@dataclass(frozen=True)
+class Twins:
+    """`operators` are the float twin's, in the order they run, `inputs` its input tensors; `weights` are by operator,
+    `ranges` by tensor. `axis` tells a tensor's channels. `run` takes one sample, laid out as the file takes it."""
+
+    method: str
+    operators: tuple[Operator, ...]
+    inputs: tuple[str, ...]
+    weights: Mapping[str, Weights]
+    ranges: Mapping[str, Range]
+    axis: Callable[[Values], int]
+    run: Callable[[Arrays], Iterator[Pair]]
+
+
+def look(twins: Twins, samples: Iterable[Arrays]) -> dict[str, Seen]:
+    """What both give over the samples, by tensor. Raises BuildError where none is in both, or its shape differs."""
+    seen: dict[str, Seen] = {}
+    for sample in samples:
+        for name, floating, quantized in twins.run(sample):
+            if name not in seen:
+                seen[name] = Seen(twins.axis(floating), twins.ranges.get(name))
+            try:
+                seen[name].see(floating, quantized)
+            except ValueError as error:
+                raise BuildError(f'tensor "{name}": {error}', hint="the two files are not of one network") from error
+    if not seen:
+        raise BuildError("the quantized file has no tensor of its float twin's", hint="build both anew")
+    return seen
+
+
+def dequantized(
+    stored: npt.NDArray[Any], scales: npt.NDArray[Any], zeros: npt.NDArray[Any], axis: int
+) -> Weights | None:
+    """`stored` as real numbers, (stored - zero) × scale, with `scales` one or one per channel of `axis`; a `Weights`
+    whose `float` is still missing. None where the scales are of another form (blocks)."""
+    shape = [1] * stored.ndim
+    if scales.size != 1:
+        if not stored.ndim or scales.size != stored.shape[axis]:
+            return None
+        shape[axis] = -1
+    steps = scales.astype(np.float64).reshape(shape)
+    offset = np.broadcast_to(zeros.astype(np.float64).reshape(-1), scales.shape).reshape(shape) if zeros.size else 0.0
+    real = (stored.astype(np.float64) - offset) * steps
+    return Weights(real, real, steps)
+
+
+def range_of(scale: float, zero: int, dtype: np.dtype[Any]) -> Range:
+    """What an integer tensor of one scale holds."""
+    bounds = np.iinfo(dtype)
+    return Range((int(bounds.min) - zero) * scale, (int(bounds.max) - zero) * scale, scale)
+
+
+def names_of(kinds: Iterable[str]) -> tuple[str, ...]:
+    """What users call the operators of a float graph, of these `kinds` in the order they run: `op03_CONV_2D`, with as
+    many digits as the last one needs, two or more."""
+    listed = list(kinds)
+    digits = max(2, len(str(len(listed) - 1)))
+    return tuple(f"op{place:0{digits}}_{kind}" for place, kind in enumerate(listed))

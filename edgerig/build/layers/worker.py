@@ -1,0 +1,146 @@
+"""`python -m edgerig.build.layers.worker FOLDER` reads `request.json` there and writes `reply.json`: frameworks and the
+user's own model code live and die here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgerig import extras
+from edgerig.build.formats import converting
+from edgerig.build.layers import ADAPTERS
+from edgerig.build.layers.request import LayersReply, LayersRequest
+from edgerig.build.layers.twins import Job, Twins, look
+from edgerig.build.layout import to_layout
+from edgerig.build.request import Failure
+from edgerig.build.source import Arrays, SourceModel, load_source, one_sample
+from edgerig.build.store import Store
+from edgerig.build.streams import recorded, whole_sample
+from edgerig.errors import BuildError, EdgerigError
+from edgerig.measure.layer_advice import advice
+from edgerig.measure.layers import first_below, layer_results, suspect
+from edgerig.npy import load_arrays, read_lengths
+from edgerig.ondevice import lifeline
+from edgerig.registry import load_object
+from edgerig.results import Artifact
+from edgerig.results.layers import MOST_LAYERS, LayerReport
+
+EQUALIZED = ("the float twin is equalized as well: it is what was quantized",)
+
+
+def main() -> None:
+    lifeline.hold()
+    folder = Path(sys.argv[1])
+    request = LayersRequest.model_validate_json((folder / "request.json").read_text(encoding="utf-8"))
+    try:
+        reply = LayersReply(report=report(request, folder))
+    except EdgerigError as error:
+        traceback.print_exc()
+        reply = LayersReply(failure=Failure.of(error))
+    except ImportError as error:
+        traceback.print_exc()
+        told = extras.of(error) or BuildError(f"{type(error).__name__}: {error}"[:2000])
+        reply = LayersReply(failure=Failure.of(told))
+    except Exception as error:  # a framework may raise anything
+        traceback.print_exc()
+        failure = Failure(kind="BuildError", message=f"{type(error).__name__}: {error}"[:2000], hint="")
+        reply = LayersReply(failure=failure)
+    temporary = folder / "reply.tmp"
+    temporary.write_text(reply.model_dump_json(), encoding="utf-8")
+    os.replace(temporary, folder / "reply.json")
+    sys.stdout.flush()
+    os._exit(0)  # a framework's exit handlers may hang or crash
+
+
+def report(request: LayersRequest, folder: Path) -> LayerReport:
+    """Looks at both variants. Raises EdgerigError."""
+    began = time.monotonic()
+    store = Store(request.store)
+    data = _found(store, "data", request.data_key)
+    job = Job(
+        recipe=request.recipe,
+        floating=_file(store, request.floating, folder),
+        quantized=_file(store, request.quantized, folder),
+        work=folder,
+        samples=_samples(request, data),
+        source=lambda: _source(request, data),
+        calibration=lambda source: _calibration(request, data, source),
+    )
+    make: Callable[[Job], Twins] = load_object(ADAPTERS[request.format].code)
+    with converting(f"looking into {request.variant}"):
+        twins = make(job)
+        seen = look(twins, job.samples)
+        layers = layer_results(twins.operators, twins.inputs, seen, twins.weights)[:MOST_LAYERS]
+    low, worst = first_below(layers, request.threshold_db), suspect(layers, request.threshold_db)
+    return LayerReport(
+        variant=request.variant,
+        format=request.format,
+        recipe=request.recipe.name,
+        sha256="" if request.quantized is None else request.quantized.sha256,
+        method=twins.method,
+        samples=len(job.samples),
+        seconds=round(time.monotonic() - began, 3),
+        threshold_db=request.threshold_db,
+        layers=layers,
+        first_below=low,
+        suspect=worst,
+        advice=advice(layers, low, worst, request.recipe.kind, request.format),
+        notes=EQUALIZED if request.recipe.options.equalize else (),
+    )
+
+
+def _found(store: Store, kind: str, key: str) -> Path:
+    folder = store.find(kind, key)
+    if folder is None:
+        raise BuildError(f"the {kind} is no longer in the store", hint="try again")
+    return folder
+
+
+def _file(store: Store, artifact: Artifact | None, folder: Path) -> Path:
+    """Of a format whose files are not read, a place where there is none."""
+    return folder / "none" if artifact is None else _found(store, "artifact", artifact.key) / artifact.file
+
+
+def _samples(request: LayersRequest, data: Path) -> list[Arrays]:
+    """The first evaluation samples, each laid out as the file takes it, in its inputs' shapes."""
+    arrays = [np.array(array[: request.samples]) for array in load_arrays(data, "input")]
+    laid = to_layout(arrays, request.inputs, "any" if request.quantized is None else request.quantized.layout)
+    shapes = [tensor.shape for tensor in (request.inputs if request.floating is None else request.floating.inputs)]
+    if len(shapes) != len(laid):
+        raise BuildError(
+            f"the data has {len(laid)} inputs, the network takes {len(shapes)}",
+            hint="networks that are fed their own state are not looked into",
+        )
+    return [
+        [np.array(array[index], order="C").reshape(shape) for array, shape in zip(laid, shapes, strict=True)]
+        for index in range(len(laid[0]))
+    ]
+
+
+def _source(request: LayersRequest, data: Path) -> SourceModel:
+    """The source, to be traced with a sample of its data."""
+    traced = load_arrays(data, "calibration") or load_arrays(data, "input")
+    loaded = load_source(request.model)
+    back = () if loaded.memory is None else loaded.memory.fed
+    sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
+    return replace(loaded, sample=sample)
+
+
+def _calibration(request: LayersRequest, data: Path, source: SourceModel) -> Arrays:
+    """What each input is fed of the samples the recipe is calibrated on."""
+    count, lengths = request.recipe.options.calibration_samples, read_lengths(data, "calibration")
+    if lengths is not None:
+        lengths = lengths[:count]
+        count = sum(lengths)
+    return recorded(source, [np.array(array[:count]) for array in load_arrays(data, "calibration")], lengths)
+
+
+if __name__ == "__main__":
+    main()

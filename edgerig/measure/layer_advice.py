@@ -1,0 +1,134 @@
+"""From what layers lose to what to do about it, each with the figures it rests on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgerig.results.layers import Advice, LayerResult
+
+ROUNDED = 1.0
+"""Steps: rounding moves a weight by half a one, a range that was cut at its end (percentile, mse) moves more, of which
+the SQNR then tells nothing yet."""
+WEAK_WEIGHTS_DB = 20.0
+"""8-bit weights of trained networks measure 35 to 50 dB; below this the file's weights are others."""
+OUTSIDE, BEYOND = 1e-3, 0.1
+"""Share of values beyond the calibrated range, and how far beyond, in its widths, from which calibration is to blame:
+the largest of many values is a little beyond the largest of fewer, and costs nothing."""
+SPREAD = 8.0
+"""Channels that differ by so much leave the median one 3 of 8 bits fewer."""
+WINDOW = 0.5
+"""Neighbours that lose so much of what the suspect does belong to what is kept in float: a contiguous run of layers
+recovers more than the same number chosen one by one, since each end of a run converts."""
+CALIBRATED = ("int8-static", "int8-static-unsigned", "int8-full", "int16x8")
+
+
+def advice(
+    layers: Sequence[LayerResult], below: int | None, worst: int | None, kind: str, format_name: str
+) -> tuple[Advice, ...]:
+    """What to do, the likeliest first; `below` and `worst` are the depths of the first layer under the threshold and of
+    the suspect, `kind` the recipe's, `format_name` the format's."""
+    if below is None:
+        return (_nothing(layers),)
+    if worst is None:
+        return tuple(_gradual(layers, below, kind, format_name))
+    return tuple(_of_suspect(layers, worst, kind))
+
+
+def _nothing(layers: Sequence[LayerResult]) -> Advice:
+    known = [each for each in layers if each.sqnr_db is not None]
+    lowest = min(known, key=lambda each: each.sqnr_db or 0.0, default=None)
+    evidence = "" if lowest is None else f"the lowest is {lowest.name} with {lowest.sqnr_db:.1f} dB"
+    return Advice(remedy="nothing", text="no layer is under the threshold: nothing to cure", evidence=evidence)
+
+
+def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str) -> Iterator[Advice]:
+    suspect = layers[worst]
+    if _other_weights(suspect):
+        yield Advice(
+            remedy="build-again",
+            text=f"{suspect.name} holds other weights than its float twin: build the file anew, and look at what "
+            "was done to it since, or at the converter",
+            evidence=f"its weights' SQNR is {suspect.weights_sqnr_db:.1f} dB, and one is "
+            f"{suspect.weights_steps:.1f} steps of its scale off, where rounding gives 0.5",
+            layers=(suspect.name,),
+        )
+    if kind in CALIBRATED:
+        yield from _calibration(layers[: worst + 1])
+        yield from _equalization(layers, worst)
+    window = _window(layers, worst)
+    yield Advice(
+        remedy="float-layers",
+        text=f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own; look "
+        "again then: what the layers behind it lose is hidden behind what it does",
+        evidence=f"{suspect.name} drops {suspect.drop_db:.1f} dB, more than any other layer under the threshold",
+        layers=tuple(each.name for each in window),
+    )
+
+
+def _gradual(layers: Sequence[LayerResult], below: int, kind: str, format_name: str) -> Iterator[Advice]:
+    """Each layer loses a little, no one much."""
+    if kind in CALIBRATED:
+        yield from _calibration(layers)
+        yield from _equalization(layers, below)
+    first = layers[below]
+    evidence = f"{first.name} is the first under the threshold with {first.sqnr_db:.1f} dB, and no layer drops by 6 dB"
+    bits = {"tflite": "the recipe int16x8", "onnx": "16-bit activations"}.get(format_name)
+    another = "calibration_method mse or percentile, " if kind in CALIBRATED else ""
+    more = f"{bits}, or " if bits and kind != "int16x8" else ""
+    yield Advice(
+        remedy="more-bits",
+        text=f"every layer loses a little: {another}{more}a contiguous run of layers in float (float_layers)",
+        evidence=evidence,
+    )
+
+
+def _other_weights(layer: LayerResult) -> bool:
+    steps, sqnr = layer.weights_steps, layer.weights_sqnr_db
+    return steps is not None and sqnr is not None and steps > ROUNDED and sqnr < WEAK_WEIGHTS_DB
+
+
+def _calibration(layers: Sequence[LayerResult]) -> Iterator[Advice]:
+    """Of the layers up to the one that loses: what the calibration data did not show."""
+    beyond = [each for each in layers if (each.outside or 0.0) > OUTSIDE and (each.beyond or 0.0) > BEYOND]
+    if beyond:
+        furthest = max(beyond, key=lambda each: each.beyond or 0.0)
+        yield Advice(
+            remedy="calibrate",
+            text="calibrate on more samples, or on others: of the kind that the network will be given",
+            evidence=f"{100 * (furthest.outside or 0.0):.2f} % of {furthest.name}'s values are beyond the calibrated "
+            f"range, by up to {furthest.beyond:.2f} of its width",
+            layers=tuple(each.name for each in beyond),
+        )
+
+
+def _equalization(layers: Sequence[LayerResult], depth: int) -> Iterator[Advice]:
+    """Channels of very different ranges around the one that loses."""
+    near = [each for each in layers[max(0, depth - 1) : depth + 2] if (each.spread or 0.0) >= SPREAD]
+    if near:
+        widest = max(near, key=lambda each: each.spread or 0.0)
+        yield Advice(
+            remedy="equalize",
+            text="equalize channels across layers first: the recipe int8-static-equalized, of the same size and speed",
+            evidence=f"channels of {widest.name} differ: the widest has {widest.spread:.0f} times the range of the "
+            "median one, which one scale for all of them takes from it",
+            layers=tuple(each.name for each in near),
+        )
+
+
+def _window(layers: Sequence[LayerResult], worst: int) -> list[LayerResult]:
+    """The suspect with its neighbours that lose nearly as much."""
+    least = WINDOW * (layers[worst].drop_db or 0.0)
+    begin = end = worst
+    while begin > 0 and (layers[begin - 1].drop_db or 0.0) >= least:
+        begin -= 1
+    while end + 1 < len(layers) and (layers[end + 1].drop_db or 0.0) >= least:
+        end += 1
+    return [each for each in layers[begin : end + 1] if each.drop_db is not None]
+
+
+def _names(layers: Sequence[LayerResult]) -> str:
+    return layers[0].name if len(layers) == 1 else f"{layers[0].name} to {layers[-1].name}"
+
+
+def _toml(layers: Sequence[LayerResult]) -> str:
+    return "[" + ", ".join(f'"{each.name}"' for each in layers) + "]"
