@@ -14,9 +14,11 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from edgerig.build.calibration import Method
+from edgerig.build.formats import onnx_layers
 from edgerig.build.formats.onnx_graph import consumers, held, producers, weights_of
 from edgerig.build.formats.onnx_pairs import bypass
 from edgerig.build.formats.onnx_ranges import observe
+from edgerig.build.formats.onnx_shield import shield
 from edgerig.build.formats.onnx_spectrum import spectral
 from edgerig.build.formats.onnx_unsigned import widen
 from edgerig.build.onnx_weights import external_files, save
@@ -43,11 +45,13 @@ MOVING_OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Tra
 """They hand values on unchanged."""
 
 
-def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec) -> tuple[str, ...]:
+def quantize(
+    prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Writes the graph in `prepared`, quantized by the ranges it has on `calibration`, to `out`; its weights signed
     around 0, or unsigned around 128 (`onnx_unsigned`), as the recipe says.
 
-    Gives the operators kept in float because of infinities and masks, one entry each.
+    Gives the operators kept in float that have no weights, one entry each, and what to note of those the recipe names.
     """
     model = onnx.load(prepared)
     ranges = prepared.with_suffix(".ranges.json")
@@ -55,7 +59,9 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     bounds = observe(prepared, calibration, INTEGER_OPERATORS, Method.of(recipe, "onnx"), ranges)
     mixed, coarse = _mixed(model, bounds)
     spoilt = _spoilt(model, bounds)
-    left = {node.name: node for node in (*spoilt, *mixed, *_after_outputs(model), *spectral(model))}
+    asked = onnx_layers.asked(model, recipe)
+    unfit = (*spoilt, *mixed, *_after_outputs(model), *spectral(model))
+    left = {node.name: node for node in (*unfit, *asked.values())}
     quantize_static(
         str(prepared),
         str(out),
@@ -75,9 +81,12 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     kept = [node for node in quantized.graph.node if node.op_type in INTEGER_OPERATORS]
     bypass(quantized, coarse, {node.name for node in kept} - left.keys())
     widen(quantized, shared_only=recipe.kind != "int8-static-unsigned")
+    shield(quantized, left.keys())
     save(quantized, out)
+    onnx_layers.check(model, quantized, recipe, asked)
     weightless = [node for node in left.values() if not weights_of(node, held(model))]
-    return tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
+    computing = tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
+    return computing, onnx_layers.notes(model, quantized, asked)
 
 
 def _spoilt(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> list[onnx.NodeProto]:
