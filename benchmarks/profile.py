@@ -108,7 +108,8 @@ def _beside(place: Place, built: Built) -> str:
     if engine not in ("executorch", "onnxruntime") or place.placement.device != "local":
         return told
     shape = "x".join(map(str, built.artifact.inputs[0].shape))
-    argv = [sys.executable, str(OWN), engine, str(built.file), shape, str(TOOL_RUNS)]
+    # -P: this folder has a `profile.py`, which is not the standard library's that its tools import.
+    argv = [sys.executable, "-P", str(OWN), engine, str(built.file), shape, str(TOOL_RUNS)]
     done = process.run(argv, timeout_s=TOOL_DEADLINE_S)
     if done.returncode != 0:
         return f"{told}; its own tool failed"

@@ -146,7 +146,7 @@ def _shortened(reason: str) -> str:
     """Its first clause without what is of one model alone: paths, counts, the names of operators."""
     text = re.sub(r"^\w+: |\S*/\S+: ", "", " ".join(reason.replace("|", "\\|").split()))
     text = re.sub(r" ?\([^()]*\)", "", text)
-    return re.split(r"; |\. |: [A-Z]", text)[0][:160]
+    return re.split(r"; |\. |: (?=[A-Z0-9_]+(?:[,:]|$))", text)[0][:160]
 
 
 def rows(folder: Path, formats: list[str], recipes: Sequence[str], out: Path) -> Iterator[Row]:

@@ -28,6 +28,7 @@ from edgerig.cli.flags import (
     Select,
     ShapeOption,
     Source,
+    Sustained,
     SweepFile,
     Threads,
     newest,
@@ -63,6 +64,7 @@ def sweep(
     select: Select = None,
     option: Option = None,
     limit: Limit = None,
+    sustained: Sustained = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Finish this run's folder; takes no other flag but --no-wait.")
@@ -90,6 +92,7 @@ def sweep(
         select=select,
         options=option,
         limit=limit,
+        sustained=sustained,
         out=out,
     )
     if resume is not None:
@@ -169,6 +172,9 @@ def show(
     relative_error: Annotated[
         float | None, typer.Option("--relative-error", help="Of the worst output, at most.")
     ] = None,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="By which time: latency, or sustained (after minutes of work).")
+    ] = None,
 ) -> None:
     """Print which variant of each model to ship to which device, and why.
 
@@ -182,6 +188,7 @@ def show(
         "size_bytes": size_bytes,
         "agreement": agreement,
         "relative_error": relative_error,
+        "rank": rank,
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)

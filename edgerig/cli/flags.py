@@ -49,6 +49,9 @@ Cpus = Annotated[
 EngineOption = Annotated[
     list[str] | None, typer.Option("--engine-option", help="ENGINE.KEY=VALUE, as litert.xnnpack=false.")
 ]
+Sustained = Annotated[
+    str | None, typer.Option("--sustained", help="Keep each cell inferring so long when it is timed, as 10m.")
+]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
@@ -84,6 +87,7 @@ def overrides(
     processors: list[str] | None = None,
     engine: list[str] | None = None,
     shapes: list[str] | None = None,
+    sustained: str | None = None,
     **keys: Any,
 ) -> dict[str, Any]:
     """The flags that were given, as keys of a sweep's TOML. Raises ConfigError."""
@@ -93,7 +97,7 @@ def overrides(
         "engine": _engine_options(engine or []),
         "options": _options(options or []),
         "shapes": _shape_sets(shapes or []),
-        "run": None if limit is None else {"limit": limit},
+        "run": {key: value for key, value in {"limit": limit, "sustained_s": sustained}.items() if value is not None},
     }
     return {key: value for key, value in given.items() if value not in (None, [], {})}
 

@@ -8,6 +8,7 @@ The rule, which the reports state as well:
    the float network as often as the budget asks.
 2. On a real device the lowest median latency wins. Variants whose median is not told apart from it (their 95 %
    intervals overlap, or they are within `SAME_TIME`) are as fast; of those the better measured wins, then the smaller.
+   Where the budget ranks by the sustained latency, that of the last minute of work wins instead.
 3. On an emulated device no latency counts: the fewest instructions win, within `SAME_COUNT` of them the smaller file,
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
@@ -122,7 +123,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     plain = replace(plain, ruled_out=_counted(out))
     if not kept:
         return replace(plain, why=f"No variant can be recommended: {plain.ruled_out}.")
-    basis = _basis(kept)
+    basis = _basis(kept, budget)
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
@@ -140,6 +141,8 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
             *open_,
             *doubts.by_agreement(pick, out.values(), rules),
             *doubts.cautions(pick, kept, rules.budget),
+            *doubts.when_warm(pick, kept, basis),
+            *doubts.between_blocks(pick, second, kept),
         ),
     )
 
@@ -148,9 +151,10 @@ def _counted(out: dict[str, str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in Counter(out.values()).most_common())
 
 
-def _basis(kept: Sequence[CellResult]) -> Basis:
+def _basis(kept: Sequence[CellResult], budget: SweepBudget) -> Basis:
     if not kept[0].emulated:
-        return "latency"
+        kept_at_work = any(cell.sustained.last_ms is not None for cell in kept)
+        return "sustained" if budget.rank == "sustained" and kept_at_work else "latency"
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
 
@@ -165,6 +169,7 @@ def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[Ce
 
 _COSTS: dict[Basis, Callable[[CellResult], float]] = {
     "latency": lambda cell: float("inf") if cell.latency is None else cell.latency.p50_ms,
+    "sustained": lambda cell: float("inf") if cell.sustained.last_ms is None else cell.sustained.last_ms,
     "instructions": lambda cell: float("inf") if cell.cost.instructions is None else cell.cost.instructions,
     "size": lambda cell: float("inf") if cell.size_bytes is None else cell.size_bytes,
 }
@@ -185,6 +190,8 @@ def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:
         return cost(upper) <= cost(lower) * (1 + SAME_COUNT)
     if cost(upper) <= cost(lower) * (1 + SAME_TIME):
         return True
+    if basis == "sustained":
+        return False
     below, above = doubts.median_interval(lower), doubts.median_interval(upper)
     return below is not None and above is not None and above[0] <= below[1]
 
@@ -220,11 +227,13 @@ def _gain(plain: Decision, pick: CellResult, baseline: CellResult | None, basis:
 
 _BEST: dict[Basis, str] = {
     "latency": "Fastest",
+    "sustained": "Fastest in the last minute of being kept at work",
     "instructions": "Fewest instructions (an emulator's time is not ranked)",
     "size": "Smallest (an emulator's time is not ranked, and no instructions were counted)",
 }
 _ALIKE: dict[Basis, str] = {
     "latency": "Best measured, then smallest, of the {} that are not told apart from the fastest",
+    "sustained": "Smallest of the {} that are not told apart from the fastest when kept at work",
     "instructions": "Smallest of the {} within 10 % of the fewest instructions (an emulator's time is not ranked)",
     "size": _BEST["size"],
 }

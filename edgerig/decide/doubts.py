@@ -13,7 +13,7 @@ from edgerig.figures.verdict import kind_of
 from edgerig.measure.error import FAR
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
-from edgerig.results import CellResult
+from edgerig.results import CellResult, wording
 from edgerig.spec import SweepBudget
 
 
@@ -27,13 +27,17 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
         found += _open_accuracy(pick, rules.held_to, rules.budget)
     if rules.by_agreement:
         found += _open_agreement(pick, rules.budget)
-    if basis != "latency":
+    if rules.budget.rank == "sustained" and basis == "latency":
+        found.append(f"how fast it is when kept at work was not measured: {pick.sustained.reason}")
+    if basis in _NO_TIME:
         found.append(_NO_TIME[basis])
         if limit is not None:
             found.append(f"whether it stays within {numbers.duration(limit)} only a real device can tell")
     interval = median_interval(pick)
     if basis == "latency" and limit is not None and interval is not None and interval[1] > limit:
         found.append(f"its median may be up to {numbers.duration(interval[1])}, above the limit")
+    if basis == "sustained":
+        return tuple(found)
     if pick.verdict is not None and kind_of(label := latency_label(pick)).doubt == "provisional":
         remark = pick.verdict.advice if label == pick.verdict.label else _known_to(pick)
         found.append(f"its latency is {label}: {remark}")
@@ -113,6 +117,33 @@ def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) 
     if unsure := _unsure_accuracy(kept, budget):
         found.append(unsure)
     return tuple(found)
+
+
+def when_warm(pick: CellResult, kept: Sequence[CellResult], basis: Basis) -> tuple[str, ...]:
+    """Of a choice by the latency of a device that is fresh: whether another one is faster after minutes."""
+    ours = pick.sustained.last_ms
+    if basis != "latency" or ours is None:
+        return ()
+    known = [(cell.sustained.last_ms, cell) for cell in kept if cell.sustained.last_ms is not None]
+    least, best = min(known, key=lambda pair: (pair[0], pair[1].id))
+    if least * (1 + MEDIAN_TOLERANCE) >= ours:
+        return ()
+    warm = f"kept at work it takes {numbers.duration(ours)}, {wording.variant(best)} {numbers.duration(least)}"
+    return (f'{warm}: rank = "sustained" in [budget] chooses by that',)
+
+
+def between_blocks(pick: CellResult, second: CellResult | None, kept: Sequence[CellResult]) -> tuple[str, ...]:
+    """Cells of one block are near in time; of two blocks what the device did between them is in the difference."""
+    if second is None or pick.order is None or second.order is None or pick.order.block == second.order.block:
+        return ()
+    changes = [cell.order.change for cell in kept if cell.order is not None and cell.order.shows and cell.order.change]
+    if not changes:
+        return ()
+    most = max(changes, key=abs)
+    return (
+        f"the runner-up was timed in another block, and the reference cell changed by up to {100 * abs(most):.2g} % "
+        "meanwhile: compare within blocks",
+    )
 
 
 def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from edgerig.figures import metric, numbers
 from edgerig.results import CellResult
 
-Basis = Literal["latency", "instructions", "size"]
+Basis = Literal["latency", "sustained", "instructions", "size"]
 
 
 def tradeoff(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -> str:
@@ -20,6 +20,10 @@ def tradeoff(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -
         value = numbers.duration(other.latency.p50_ms)
         ratio = other.latency.p50_ms / pick.latency.p50_ms
         parts.append(f"as fast ({value})" if same else times(ratio, "latency", value))
+    if basis == "sustained" and pick.sustained.last_ms and other.sustained.last_ms is not None:
+        value = numbers.duration(other.sustained.last_ms)
+        ratio = other.sustained.last_ms / pick.sustained.last_ms
+        parts.append(f"as fast when kept at work ({value})" if same else times(ratio, "sustained latency", value))
     if basis == "instructions" and pick.cost.instructions and other.cost.instructions is not None:
         value = numbers.significant(other.cost.instructions)
         ratio = other.cost.instructions / pick.cost.instructions

@@ -27,6 +27,7 @@ from edgerig.measure.raw import (
     read_outputs,
     read_timing,
 )
+from edgerig.measure.raw_sustained import SUSTAINED
 from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.engines import entry_options
 from edgerig.ondevice.job import SCHEMA, Job
@@ -63,6 +64,7 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
         for number in range(1, job.settings.repeats):
             run.repeat(f"repeat-{number}")
         run.attempts(job.artifact.size_bytes)
+        run.sustain()
 
 
 def push(device: PosixDevice, job: CellJob, asked: Job, own: Path, remote: str) -> None:
@@ -109,6 +111,7 @@ def job_of(device: PosixDevice, job: CellJob) -> Job:
         no_instructions=NOT_COUNTED if device.no_instructions is None else device.no_instructions,
         no_state=device.no_state,
         timing_only=False,
+        sustained_s=0.0,
         profile=False,
         profiler=engine.profiler,
         clock="",
@@ -131,9 +134,10 @@ class _Running:
         """Runs the job of the device's `folder` in a process and brings its `raw.json` back to `own`."""
         transport, cell = self.device.transport, self.job.cell
         argv = [*self.device.python, f"{self.remote}/runner.pyz", f"{folder}/job.json"]
-        done = transport.run(argv, self.settings.timeout_s)
+        timeout_s = self.settings.timeout_s + self.settings.sustained_s
+        done = transport.run(argv, timeout_s)
         (own / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
-        raise_death(self.device, folder, cell, done, self.settings.timeout_s, self.before)
+        raise_death(self.device, folder, cell, done, timeout_s, self.before)
         try:
             transport.pull(f"{folder}/raw.json", own / "raw.json", RAW_LIMIT_BYTES)
         except Unreachable:
@@ -144,8 +148,9 @@ class _Running:
             raise no_raw_run(cell, done, missing) from missing
         return parse_raw((own / "raw.json").read_bytes(), cell)
 
-    def repeat(self, name: str) -> None:
-        """One more process for the timing alone, in a folder of its own below the job's."""
+    def repeat(self, name: str, sustained_s: float = 0.0) -> None:
+        """One more process for the timing alone, in a folder of its own below the job's; one that is to be kept at work
+        times next to nothing before."""
         own, folder = self.into / name, f"{self.remote}/{name}"
         up = "../" * len(Path(name).parts)
         own.mkdir(exist_ok=True)
@@ -157,6 +162,9 @@ class _Running:
                 inputs=[f"{up}{file}" for file in self.job.inputs],
                 no_instructions="this process was for the timing alone",
                 timing_only=True,
+                sustained_s=sustained_s,
+                min_runs=1 if sustained_s else self.job.min_runs,
+                min_seconds=0.0 if sustained_s else self.job.min_seconds,
             ),
             own,
         )
@@ -185,6 +193,16 @@ class _Running:
                 if (self.into / name).is_dir():
                     (self.into / name).rename(self.into / f"failed-{name}")
                 return
+
+    def sustain(self) -> None:
+        """Keeps a process of its own at work: when all is timed, for it makes the device warm."""
+        if not self.settings.sustained_s:
+            return
+        try:
+            self.repeat(SUSTAINED, self.settings.sustained_s)
+        except (DeviceError, RunError):  # what is at home is not lost with it; its log is kept beside
+            if (self.into / SUSTAINED).is_dir():
+                (self.into / SUSTAINED).rename(self.into / f"failed-{SUSTAINED}")
 
 
 def _seconds(*attempts: Raw) -> float:

@@ -1,5 +1,5 @@
-"""The runner as one file (`zipapp`), which any Python 3.11+ with numpy starts: `edgerig/ondevice`, and where another
-package adds the engine, that package's Python files."""
+"""The runner as one file (`zipapp`), which any Python 3.11+ with numpy starts: `edgerig/ondevice` and what it reads
+files by, and where another package adds the engine, that package's Python files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAIN = "from edgerig.ondevice.main import main\nmain()\n"
 def write_runner(path: Path, engine: str) -> None:
     """Writes the archive that runs the `engine` ("package.module:Class") to `path`; equal code gives equal bytes.
     Raises ConfigError where there is no such package."""
-    ours = [PACKAGE / "__init__.py", *sorted((PACKAGE / "ondevice").rglob("*.py"))]
+    ours = [PACKAGE / "__init__.py", PACKAGE / "protobuf.py", *sorted((PACKAGE / "ondevice").rglob("*.py"))]
     files = {source.relative_to(PACKAGE.parent).as_posix(): source for source in ours}
     try:
         files |= code_elsewhere(engine)

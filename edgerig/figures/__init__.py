@@ -24,6 +24,7 @@ from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.size import SIZE
 from edgerig.figures.stages import POSTPROCESS, PREPROCESS
 from edgerig.figures.start import FIRST, IMPORT, LOAD
+from edgerig.figures.sustained import SUSTAINED
 from edgerig.plugins import added, remembered
 
 PLUGINS = "edgerig.figures"
@@ -37,6 +38,7 @@ FIGURES: tuple[Figure, ...] = (
     LATENCY,
     P90,
     P99,
+    SUSTAINED,
     PREPROCESS,
     POSTPROCESS,
     MEMORY,

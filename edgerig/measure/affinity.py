@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgerig.measure.raw import RawAffinity
+from edgerig.measure.raw_affinity import RawAffinity
 from edgerig.results import Affinity, CpuCluster, Mask
 
 

@@ -23,6 +23,7 @@ from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, cho
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw
 from edgerig.measure.sequences import Sequences, judged
+from edgerig.measure.sustained import sustained
 from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
 from edgerig.plan import Cell
@@ -41,6 +42,7 @@ from edgerig.results import (
     Memory,
     Parity,
     Stages,
+    Sustained,
     Verdict,
 )
 from edgerig.results.stages import HostStage
@@ -58,7 +60,8 @@ class CellRun:
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
     the device around the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
-    `precision` is `RunSettings.precision`; `drifted` what the device's reference cell says.
+    `precision` is `RunSettings.precision`; `drifted` what the device's reference cell says;
+    `sustained`: it was to be kept at work.
     """
 
     cell: Cell
@@ -79,6 +82,7 @@ class CellRun:
     alone: float | None = None
     precision: float | None = None
     drifted: Sequence[str] = ()
+    sustained: bool = False
     sequences: Sequences | None = None
     """What of a sample's steps is judged, where samples are sequences."""
 
@@ -124,6 +128,7 @@ class Measured:
     verdict: Verdict
     state: CellState
     affinity: Affinity
+    sustained: Sustained
     engine: Engine
     signature: str
 
@@ -158,6 +163,7 @@ def measured(ran: CellRun) -> Measured:
         verdict=judge(_seen(ran, state, delegation, latency, timed)),
         state=state,
         affinity=affinity(again.affinity),
+        sustained=sustained(raw.sustained, asked=ran.sustained),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )

@@ -31,7 +31,7 @@ _WORDS: tuple[tuple[OperatorKind, str], ...] = (
     (
         "movement",
         r"reshape|transpose|permute|concat|\bcat\b|slice|split|pad|copy|squeeze|expand|tile|pack|stack|resize|upsample"
-        r"|space_?to|depth_?to|shuffle|flatten|identity|broadcast|view|shape|fill|reverse|clone|select_copy|interpolate",
+        r"|reorder|space_?to|depth_?to|shuffle|flatten|identity|broadcast|view|shape|fill|reverse|clone|select_copy|interpolate",
     ),
     ("activation", r"relu|sigmoid|tanh|gelu|swish|elu|clamp|clip|logistic|silu|\berf|softplus|mish"),
     (

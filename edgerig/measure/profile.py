@@ -13,7 +13,7 @@ from edgerig.confined import Confined
 from edgerig.errors import UnparsableOutput, printable
 from edgerig.measure.operator_kinds import kind_of
 from edgerig.measure.operator_layers import Node, layers
-from edgerig.measure.raw import LONGEST_NS, Text
+from edgerig.measure.untrusted import LONGEST_NS, Text
 from edgerig.npy import load_untrusted
 from edgerig.results import OperatorProfile, Profile
 from edgerig.results.profile import MOST_OPERATORS

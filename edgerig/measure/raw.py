@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
+from edgerig.measure.raw_affinity import RawAffinity
+from edgerig.measure.raw_sustained import SUSTAINED, RawSustained
+from edgerig.measure.untrusted import LONGEST_NS, FromDevice, Nanoseconds, Text
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.contention import COLUMNS, UNKNOWN
 from edgerig.ondevice.tensors import of_sample, outside_dtype
@@ -23,18 +26,11 @@ RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
 MAX_ATTEMPTS = 10
 SAMPLES_LIMIT_BYTES = 256 * 2**20
-LONGEST_NS = 10**15
-Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
 Bytes = Annotated[int, Field(gt=0, le=2**53)]
 Operators = Annotated[int, Field(ge=0, le=10**9)]
-Text = Annotated[str, Field(max_length=4000), AfterValidator(printable)]
 
 
-class _Device(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class RawEngine(_Device):
+class RawEngine(FromDevice):
     inputs: list[TensorRecord] = Field(max_length=64)
     outputs: list[TensorRecord] = Field(min_length=1, max_length=64)
     runtime: Text
@@ -62,7 +58,7 @@ class RawEngine(_Device):
         return self
 
 
-class RawMemory(_Device):
+class RawMemory(FromDevice):
     peak_rss_bytes: Bytes | None = None
     runtime_rss_bytes: Bytes | None = None
     includes: Text = ""
@@ -72,7 +68,7 @@ class RawMemory(_Device):
 Count = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawInstructions(_Device):
+class RawInstructions(FromDevice):
     """Of single inferences (`counts`) and of nothing, counted the same way (`empty`); see `ondevice/markers.py`."""
 
     counts: list[Count] = Field(default=[], max_length=1000)
@@ -80,34 +76,7 @@ class RawInstructions(_Device):
     reason: Text = ""
 
 
-Processor = Annotated[int, Field(ge=0, le=65535)]
-
-
-class RawMask(_Device):
-    name: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
-    threads: int = Field(ge=1, le=65536)
-    processors: list[Processor] = Field(max_length=4096)
-
-
-class RawCluster(_Device):
-    processors: list[Processor] = Field(max_length=4096)
-    max_frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
-    capacity: int | None = Field(default=None, ge=0, le=10**6)
-
-
-class RawAffinity(_Device):
-    """The processors that were asked for and those in force; see `ondevice/affinity.py`."""
-
-    asked: list[Processor] = Field(default=[], max_length=4096)
-    cluster: Annotated[str, Field(max_length=20), AfterValidator(printable)] = ""
-    processors: list[Processor] = Field(default=[], max_length=4096)
-    masks: list[RawMask] = Field(default=[], max_length=64)
-    at_once: int | None = Field(default=None, ge=1, le=65536)
-    clusters: list[RawCluster] = Field(default=[], max_length=64)
-    reason: Text = ""
-
-
-class RawReading(_Device):
+class RawReading(FromDevice):
     """The device's state at one moment, as `ondevice/sensors.py` reads it."""
 
     at_ns: Nanoseconds | None = None
@@ -120,7 +89,7 @@ class RawReading(_Device):
     throttled_bits: int | None = Field(default=None, ge=0, lt=2**32)
 
 
-class RawState(_Device):
+class RawState(FromDevice):
     before: RawReading | None = None
     during: list[RawReading] = Field(default=[], max_length=1000)
     after: RawReading | None = None
@@ -132,7 +101,7 @@ Total = Annotated[int, Field(ge=0, le=10**18)]
 """Nanoseconds of all processors together."""
 
 
-class RawStretch(_Device):
+class RawStretch(FromDevice):
     """The machine between two pauses of the timed loop; see `ondevice/contention.py`."""
 
     bursts: int = Field(ge=0, le=SAMPLES_LIMIT_BYTES // 8)
@@ -143,7 +112,7 @@ class RawStretch(_Device):
     chain_ns: Nanoseconds | None = None
 
 
-class RawContention(_Device):
+class RawContention(FromDevice):
     bursts: int = Field(default=0, ge=0, le=SAMPLES_LIMIT_BYTES // 8)
     cpus: int = Field(default=1, ge=1, le=65536)
     threads: int = Field(default=0, ge=0, le=65536)
@@ -155,7 +124,7 @@ class RawContention(_Device):
 Microjoules = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class RawEnergy(_Device):
+class RawEnergy(FromDevice):
     """What the device's sensor saw during the timed loop and while the device was idle; see `ondevice/energy.py`."""
 
     sensor: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
@@ -172,7 +141,7 @@ class RawEnergy(_Device):
     reason: Text = ""
 
 
-class RawControls(_Device):
+class RawControls(FromDevice):
     """Computations that are always the same, before and after the timed loop; see `ondevice/control.py`."""
 
     clock_ns: list[Annotated[Nanoseconds, Field(gt=0)]] = Field(default=[], max_length=2)
@@ -181,12 +150,12 @@ class RawControls(_Device):
     reason: Text = ""
 
 
-class RawError(_Device):
+class RawError(FromDevice):
     type: Text
     message: Text
 
 
-class RawRun(_Device):
+class RawRun(FromDevice):
     """`raw.json`, schema 1 (see `ondevice/job.py`)."""
 
     schema_: Literal[1] = Field(alias="schema")
@@ -205,6 +174,7 @@ class RawRun(_Device):
     state: RawState = RawState(reason="the runner read no state")
     contention: RawContention = RawContention(reason="the runner did not watch for it")
     energy: RawEnergy = RawEnergy(reason="the runner measured none")
+    sustained: RawSustained | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -216,7 +186,7 @@ class RawRun(_Device):
         return found
 
 
-class _FailedRun(_Device):
+class _FailedRun(FromDevice):
     error: RawError
 
 
@@ -247,6 +217,7 @@ class Raw:
     """One a process; () for a raw run that is not from a folder."""
     energies: tuple[RawEnergy, ...] = ()
     """One a process, as `watched`."""
+    sustained: RawSustained | None = None
     again: tuple[Raw, ...] = ()
     """Further attempts at the timing alone, without outputs, where the ones before were contended."""
 
@@ -293,7 +264,14 @@ def read_raw(folder: Path | Confined, cell: str) -> Raw:
         outputs=_outputs(folder, "output", first.run),
         host=_outputs(folder, HOST, first.run) if kept else None,
         again=tuple(again),
+        sustained=read_sustained(folder, cell),
     )
+
+
+def read_sustained(folder: Path | Confined, cell: str) -> RawSustained | None:
+    """What that process said; None where there is none. Raises RunError or UnparsableOutput."""
+    own = folder / SUSTAINED
+    return _read_run(own, cell).sustained if own.is_dir() else None
 
 
 def attempt_name(number: int) -> str:

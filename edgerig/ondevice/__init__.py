@@ -1,4 +1,4 @@
-"""What runs on the device: the standard library and numpy only, nothing else of edgerig.
+"""What runs on the device: the standard library and numpy only, of edgerig nothing else but `edgerig.protobuf`.
 
 `edgerig.devices.deploy` zips this package into one file that any Python 3.11+ with numpy starts; an engine imports its
 runtime only when it is asked to load a model.

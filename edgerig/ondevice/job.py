@@ -18,6 +18,7 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
      "warmup_runs": 10, "min_runs": 50, "min_seconds": 1.0, "max_seconds": 150.0,
      "no_instructions": "",                why guest instructions are not to be counted; "": count them
      "no_state": "",                       why there is no state of the device to be read; "": read it
+     "sustained_s": 0.0,                   how long to go on inferring after the timed loop, 0: not at all
      "timing_only": false,                 one more process for the timing: no memory pass, no count, no outputs
      "profile": false,                     a process for the profile alone, as `profiles/record.py` writes it, by
      "profiler": "",                       the engine's "package.module:function", "" where it has none, and by
@@ -26,7 +27,8 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
 `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `sensors.Sensors`, or `{"reason"}`;
-`affinity` as `affinity.Affinity.to_json` does, after the timed loop;
+`sustained`, where it was asked for, as `sustained.keep` does; `affinity` as `affinity.Affinity.to_json` does, after the
+timed loop;
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype
@@ -64,6 +66,7 @@ class Job:
     max_seconds: float
     no_instructions: str
     no_state: str
+    sustained_s: float
     timing_only: bool
     profile: bool
     profiler: str

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.ondevice import engines, illegal, lifeline, markers, memory, timing
+from edgerig.ondevice import engines, illegal, lifeline, markers, memory, sustained, timing
 from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.control import Controls
@@ -81,6 +81,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     samples, seen = _timed(job, engine, folder, meter)
     controls.measure()
     np.save(os.path.join(folder, "samples.npy"), samples)
+    kept = {"sustained": sustained.keep(engine.invoke, job.sustained_s)} if job.sustained_s else {}
     held = affinity.to_json()  # while the runtime's threads are there
     description = replace(description, notes=engine.describe().notes)  # some are known after an inference
     if not job.timing_only:
@@ -100,6 +101,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         "instructions": instructions,
         "affinity": held,
         **seen,
+        **kept,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }

@@ -39,6 +39,8 @@ from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
 from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from edgerig.results.stages import HostStage as HostStage
 from edgerig.results.stages import Stages as Stages
+from edgerig.results.sustained import Sustained as Sustained
+from edgerig.results.sustained import SustainedWindow as SustainedWindow
 from edgerig.results.value import Value as Value
 from edgerig.results.verdict import Counted as Counted
 from edgerig.results.verdict import Verdict as Verdict
@@ -323,6 +325,7 @@ class CellResult(Value):
     verdict: Verdict | None = None
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")
+    sustained: Sustained = Sustained(reason="the cell did not run")
     conditions: ConditionsRecord | None = Field(default=None, description="null: none were asked for")
     order: CellOrder | None = Field(default=None, description="null: the device's cells were run as they were planned")
     engine: Engine | None = None

@@ -61,6 +61,9 @@ class SweepBudget(Limits):
     accuracy_drop: float = Field(default=0.01, ge=0, le=1)
     """Against fp32: 0.01 is one point of a share; of a metric that is no share, 1 % of fp32's value."""
     agreement: Share | None = 0.9
+    rank: Literal["latency", "sustained"] = "latency"
+    """By which time variants are ranked on a real device: that of one that is fresh, or of one kept at work for minutes
+    (`run.sustained_s`), where that was measured."""
 
 
 class CellBudget(Strict):

@@ -14,6 +14,7 @@ from edgerig.spec.budget import SweepBudget
 from edgerig.spec.conditions import Conditions
 from edgerig.spec.cpus import Cpus, Hold, held
 from edgerig.spec.dataset import Metrics
+from edgerig.spec.duration import in_seconds
 from edgerig.spec.engine import CPU, OptionValue, load_engines
 from edgerig.spec.order import OrderSettings
 from edgerig.spec.recipe import OwnRecipe, RecipeSpec, load_formats, recipes_with
@@ -22,6 +23,7 @@ from edgerig.spec.source import load_sources
 from edgerig.spec.sweep_paths import from_its_folder
 from edgerig.spec.toml import AS_IS, FormatName, Name, Source, Strict, nearest, parse, read_toml, unknown
 
+Seconds = Annotated[float, BeforeValidator(in_seconds), Field(ge=0, le=86_400)]
 MOST_ATTEMPTS = 10
 """At the timing of one cell: a run's folder has no more (`measure.raw.MAX_ATTEMPTS`)."""
 
@@ -48,6 +50,9 @@ class RunSettings(Strict):
     """Half of the interval a median is to be known to, relative: 0.01 is ±1 %. The cell is timed again until it is, or
     until all its loops together took `max_seconds`; `attempts` does not count then. None: what is called stable
     (`measure.latency.MEDIAN_TOLERANCE`), in `attempts`."""
+    sustained_s: Seconds = 0.0
+    """How long a process of its own goes on inferring when all is timed, as 600 or "10m"; 0: not at all. What a device
+    gives after minutes is not what it gives while it is cool."""
     limit: PositiveInt | None = None
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
@@ -58,8 +63,12 @@ class RunSettings(Strict):
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""
-        few = {"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1, "attempts": 1, "precision": None}
-        return self.model_copy(update=few)
+        few = {"warmup_runs": 1, "min_runs": 5, "min_seconds": 0.0, "repeats": 1}
+        return self.once().model_copy(update=few)
+
+    def once(self) -> Self:
+        """The same without what follows the first attempt."""
+        return self.model_copy(update={"attempts": 1, "precision": None, "sustained_s": 0.0})
 
     @property
     def most_attempts(self) -> int:

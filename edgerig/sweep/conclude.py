@@ -87,6 +87,7 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             after=outcome.after,
             alone=core,
             precision=run.file.plan.sweep.run.precision,
+            sustained=run.file.plan.sweep.run.sustained_s > 0 and not cell.emulated,
             drifted=signs(order, drifted.devices, cell.device),
         )
         found = measured(ran)

@@ -1,4 +1,4 @@
-"""The order in which the cells of a device are run, and when its reference cell is timed again. Pure.
+"""The order in which the cells of a device are run, and when its reference cell is timed again.
 
 Randomized blocks (Fisher, The Design of Experiments, 1935): what is to be compared is near in time, and what changes
 with time meets none of it by its place. The order is that of digests of the seed and the cell's id: a run that is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -33,6 +34,13 @@ class Stop(Generic[ThingT]):
 
     what: ThingT
     visit: int = 0
+
+
+def seed_of(settings: OrderSettings) -> int | None:
+    """Of a run that begins: what the sweep says, else one by chance; None where the order is the plan's."""
+    if settings.by == "plan":
+        return None
+    return secrets.randbelow(2**31) if settings.seed is None else settings.seed
 
 
 def places(cells: Iterable[Cell], seed: int) -> dict[str, Place]:

@@ -52,6 +52,7 @@ from edgerig.results.schema import newer_major, newer_minor, recorded, table
 from edgerig.spec import ModelSpec, Strict
 from edgerig.spec.shapes import SHAPED_NAME
 from edgerig.spec.toml import NAME, shown
+from edgerig.sweep.order import seed_of
 
 FILE_LIMIT_BYTES = 256 * 2**20
 """Of run.json and the journal: as of results.json, some 60,000 cells."""
@@ -131,7 +132,7 @@ class RunFolder:
             id=run_id,
             started=now.isoformat(timespec="seconds"),
             seed=plan.sweep.seed,
-            order_seed=_order_seed(plan),
+            order_seed=seed_of(plan.sweep.order),
             command=tuple(command),
             spec=plan.sweep.model_dump(mode="json"),
         )
@@ -304,14 +305,6 @@ class RunFolder:
             return map_all_untrusted(folder, stem)
         except (OSError, ValueError) as error:
             raise _damaged(folder / f"{stem}_*.npy", error) from error
-
-
-def _order_seed(plan: Plan) -> int | None:
-    """The seed of a run's order: what the sweep says, else one by chance; None where the order is the plan's."""
-    order = plan.sweep.order
-    if order.by == "plan":
-        return None
-    return secrets.randbelow(2**31) if order.seed is None else order.seed
 
 
 def _check_major(path: Path, version: object) -> None:

@@ -67,5 +67,5 @@ class Timetable:
 
 
 def _again(task: CellTask, visit: int) -> CellTask:
-    settings = task.settings.model_copy(update={"limit": REFERENCE_LIMIT, "attempts": 1, "precision": None})
+    settings = task.settings.once().model_copy(update={"limit": REFERENCE_LIMIT})
     return task.model_copy(update={"visit": visit, "settings": settings})

@@ -26,7 +26,7 @@ FORMATS = ("tflite", "executorch", "onnx")
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     edgerig = Edgerig(tmp_path_factory.mktemp("still"))
-    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK))
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK), "--sustained", "3s")
     assert done.code == 0, done.err
     return done
 
@@ -62,6 +62,16 @@ def test_the_order_is_one_of_chance_that_the_run_has_with_a_reference_between_it
     assert sorted(cell["order"]["number"] for cell in swept.cells.values()) == [1, 2, 3, 4, 5, 6]
     for cell in swept.cells.values():
         assert cell["order"]["change"] is not None
+
+
+def test_each_cell_was_kept_at_work(swept: Ended) -> None:
+    for cell in swept.cells.values():
+        kept = cell["sustained"]
+        assert kept["reason"] == ""
+        assert kept["seconds"] >= 3
+        assert len(kept["windows"]) == 3
+        assert min(window["inferences"] for window in kept["windows"]) >= 1
+        assert kept["last_over_first"] == pytest.approx(kept["last_ms"] / kept["first_ms"])
 
 
 def test_a_result_says_why_no_more_was_timed(swept: Ended) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgerig.errors import ConfigError, NothingSelected
-from edgerig.plan import Cell, cell_of, make_plan, unsupported_reason, variants
+from edgerig.plan import Cell, cell_of, make_plan, sweep_of, unsupported_reason, variants
 from edgerig.spec import SweepSpec
 
 
@@ -228,3 +228,18 @@ def test_shapes_are_an_axis_whose_default_no_id_names() -> None:
 def test_a_shape_of_what_the_model_does_not_have_is_refused(shapes: dict[str, tuple[int, ...]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         make_plan(SweepSpec.model_validate({**QUICK, "shapes": (shapes,)}))
+
+
+def test_a_cells_id_is_a_sweep_of_that_cell_alone() -> None:
+    cell = "digits_cnn-torch-tflite-int8-static@local/t2"
+    found = make_plan(sweep_of(cell))
+    assert [each.id for each in found.cells] == [cell]
+    assert found.sweep.run.profile == "always"
+
+
+@pytest.mark.parametrize(
+    "text", ["digits_cnn", "@local/t1", "digits_cnn-torch-tflite-int9@local/t1", "a-b-onnx-fp32@d"]
+)
+def test_what_is_no_cells_id_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="no cell that can be run by its id alone"):
+        sweep_of(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Literal
 from edgerig.ondevice import markers
 
 MICROSECOND = 1000
+LINE_BYTES = 128
 TRIES = 15
 NO_LIBRARY = "the runtime tells whole microseconds, truncated: {}"
 NOT_CALLED = "the library does not ask the clock in a way that is known"
@@ -32,12 +34,16 @@ class Clock:
     empty: int
     library: ctypes.PyDLL | None = None
     reason: str = ""
+    waited: Callable[[], int] = lambda: 0
+    """Nanoseconds the calling thread was kept waiting for a processor, since some moment."""
 
     def span(self, call: Callable[[], object]) -> int:
-        """What a call takes."""
-        before = self.now()
+        """What a call takes, without what it waited for a processor: a median operator never did, so that of a whole
+        that is long enough to be interrupted in each run they would be no part."""
+        waited, before = self.waited(), self.now()
         call()
-        return max(self.now() - before - self.empty, 0)
+        after = self.now()
+        return max(after - before - self.empty - (self.waited() - waited), 0)
 
     def speeds_up(self, file: str) -> str:
         """Has the loaded library whose file's name begins with `file` tell this clock's unit where it would tell
@@ -60,7 +66,7 @@ def make(library: str, reason: str, *, count: bool) -> Clock:
     Raises NotCounted when they are wanted and not told."""
     loaded, reason = _loaded(library, reason)
     if not count:
-        return Clock("ns", time.perf_counter_ns, 0, loaded, reason)
+        return Clock("ns", time.perf_counter_ns, 0, loaded, reason, _waiting())
     if loaded is None:
         raise NotCounted(f"no instructions of an operator without the clock library: {reason}")
     reader, writer = os.pipe()
@@ -84,6 +90,17 @@ def _loaded(library: str, reason: str) -> tuple[ctypes.PyDLL | None, str]:
     loaded.edgerig_clock_cost.restype = ctypes.c_uint64
     loaded.edgerig_clock_speed_up.argtypes = [ctypes.c_char_p]
     return loaded, ""
+
+
+def _waiting() -> Callable[[], int]:
+    """Reads the second field of the calling thread's schedstat (kernel: Documentation/scheduler/sched-stats.rst); 0
+    where the kernel does not tell."""
+    try:
+        file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+        int(os.pread(file, LINE_BYTES, 0).split()[1])
+    except (OSError, ValueError, IndexError):
+        return lambda: 0
+    return lambda: int(os.pread(file, LINE_BYTES, 0).split()[1])
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgerig.ondevice.evaluate import sample
 from edgerig.ondevice.job import Job
 from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
 from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
+from edgerig.ondevice.profiles.onnx_weights import weight_shapes
 from edgerig.ondevice.stream import Fed, streamed
 
 LIBRARY = "onnxruntime_pybind11_state"
@@ -31,6 +33,8 @@ NO_COUNT = (
     "ONNX Runtime notes each operator as text within the operator's own time: its instructions would be mostly those"
 )
 WHOLE = "model_run"
+SUFFIX = re.compile(r"(_token_\d+|_nchwc)+$")
+"""What ONNX Runtime puts behind the name of a node that it made of one of the file's."""
 
 
 class ProfiledEngine(OnnxruntimeEngine):
@@ -64,13 +68,21 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
         engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
         engine.set_inputs(sample(engine.describe(), list(inputs), 0))
         engine.invoke()
-    return OnnxruntimeProfiler(alone, looked, clock, slow)
+    return OnnxruntimeProfiler(alone, looked, clock, slow, weight_shapes(artifact))
 
 
 class OnnxruntimeProfiler:
-    """Of two sessions one is looked into: none can be told to begin."""
+    """Of two sessions one is looked into: none can be told to begin. `weights` are the file's, by its nodes' names."""
 
-    def __init__(self, alone: OnnxruntimeEngine, looked: ProfiledEngine, clock: Clock, slow: str) -> None:
+    def __init__(
+        self,
+        alone: OnnxruntimeEngine,
+        looked: ProfiledEngine,
+        clock: Clock,
+        slow: str,
+        weights: dict[str, tuple[int, ...]],
+    ) -> None:
+        self._weights = weights
         self.invoke = alone.invoke
         self._looked = looked
         self._clock = clock
@@ -85,8 +97,8 @@ class OnnxruntimeProfiler:
         for entry in self._looked.ended():
             name = str(entry.get("name", ""))
             if entry.get("cat") == "Node" and name.endswith(KERNEL):
-                args = entry.get("args", {})
-                operator = Operator(_word(args), "ort", int(args.get("node_index", 0)), name.removesuffix(KERNEL))
+                args, layer = entry.get("args", {}), name.removesuffix(KERNEL)
+                operator = Operator(_word(args, layer, self._weights), "ort", int(args.get("node_index", 0)), layer)
                 value = int(entry.get("dur", 0))
                 events.append(Event(operator, value * MICROSECOND if self._slow else value))
             elif name == WHOLE:
@@ -99,16 +111,15 @@ class OnnxruntimeProfiler:
         return About(METHOD, None, FLOOR_NS, notes)
 
 
-def _word(args: dict[str, Any]) -> str:
-    """ONNX's name of the operator; of a convolution with what its weights' shape says: XNNPACK's names say it too."""
+def _word(args: dict[str, Any], layer: str, weights: dict[str, tuple[int, ...]]) -> str:
+    """ONNX's name of the operator; of a convolution with what its weights' shape says: XNNPACK's names say it too. The
+    profile tells shapes of weights that were not packed, the file (`weights`) those of its own nodes."""
     name = str(args.get("op_name", ""))
     if "Conv" not in name or "Transpose" in name:
         return name
-    shapes = [shape for typed in args.get("input_type_shape", []) for shape in typed.values()]
-    spatial = [shape for shape in shapes if len(shape) == 4][:2]
-    if len(spatial) < 2:
-        return name
-    data, weights = spatial
-    if weights[2:] == [1, 1]:
+    told = [tuple(shape) for typed in args.get("input_type_shape", []) for shape in typed.values()]
+    shape = weights.get(SUFFIX.sub("", layer)) or next((each for each in told[1:] if len(each) == 4), ())
+    if shape[2:] == (1, 1):
         return f"{name} 1x1"
-    return f"{name} depthwise" if weights[1] == 1 and weights[0] > 1 and weights[0] in (data[1], data[3]) else name
+    channels = told[0][1:] if told else ()
+    return f"{name} depthwise" if shape[1:2] == (1,) and shape[0] > 1 and shape[0] in channels else name

@@ -72,6 +72,7 @@ def render(results: Results) -> bytes:
             whys=whys.ordered(results, decided),
             why_lines=whys.lines,
             gains=gains(results),
+            sustained=any(cell.sustained.windows for cell in cells),
             drifted=any(found.visits for found in results.drift.values()),
             profiled=any(cell.profile.operators for cell in cells),
             classes=classes.tables(results, cells, decided),
@@ -84,7 +85,13 @@ def render(results: Results) -> bytes:
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),
-            data=assets.data({**_data(cells, grouped, decided), "drift": over_time.payload(results)}),
+            data=assets.data(
+                {
+                    **_data(cells, grouped, decided),
+                    "drift": over_time.payload(results),
+                    "sustained": over_time.sustained(cells),
+                }
+            ),
             script=script,
             policy=assets.policy(script),
             limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN, "whys": whys.SHOWN},

@@ -1,7 +1,7 @@
 import pytest
 
 from edgerig.measure.affinity import affinity, not_in_force
-from edgerig.measure.raw import RawAffinity
+from edgerig.measure.raw_affinity import RawAffinity
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ JOB = {
     "max_seconds": 1.0,
     "no_instructions": "",
     "no_state": "",
+    "sustained_s": 0.0,
     "timing_only": False,
     "profile": False,
     "profiler": "",

@@ -13,7 +13,7 @@ from unit.explain.made_profiles import cell, operator, profile, run
 from edgerig.decide.budget import budget_of
 from edgerig.decide.decision import decisions
 from edgerig.report.run import html, markdown, profiles, whys
-from edgerig.results import Drift, ReferenceVisit, Results
+from edgerig.results import Drift, ReferenceVisit, Results, Sustained, SustainedWindow
 
 HOSTILE = "<img src=x onerror=alert(1)>|`x`"
 FLOAT = profile(100, operator("Convolution (NHWC, F32)", "convolution", 60), operator("FC", "matrix product", 30))
@@ -84,7 +84,15 @@ def drifted(results: Results) -> Results:
         for number in range(3)
     )
     found = Drift(reference=results.cells[0].id, seed=1, visits=visits, spread=0.08, last_over_first=0.08, shows=True)
-    return results.model_copy(update={"drift": {"local": found}})
+    window = {"inferences": 100, "p90_ms": 0.2, "temperature_c": 60.0}
+    windows = tuple(
+        SustainedWindow.model_validate({**window, "at_s": 5.0 * n, "p50_ms": 0.1 * (1 + n / 100)}) for n in range(1, 20)
+    )
+    kept = Sustained(
+        seconds=95.0, windows=windows, first_ms=0.1, last_ms=0.119, throttled_after_s=60.0, throttled_by="its clock"
+    )
+    cells = (results.cells[0].model_copy(update={"sustained": kept}), *results.cells[1:])
+    return results.model_copy(update={"drift": {"local": found}, "cells": cells})
 
 
 @pytest.fixture(scope="module")
@@ -116,5 +124,7 @@ def test_operators_are_listed_sorted_and_marked_in_a_browser(chrome: Any, profil
     assert "every value holds 2 µs of the profiling" in page.inner_text("#operators-note")
     assert page.locator("#drift .scatterlayer .trace").count() == 2
     assert "the device drifted" in page.inner_text("#drift-note")
+    assert page.locator("#sustained .scatterlayer .trace").count() == 2
+    assert "throttled after 60 s, by its clock" in page.inner_text("#sustained-note")
     assert wrong == []
     page.close()

@@ -28,3 +28,33 @@ function drift(plots, _ran, device) {
   });
   return { data, layout, note: `${found.said}.`, height: 80 + 150 * strips.length };
 }
+
+// Each variant that was kept at work: its latency over minutes against its own first, the device's heat and clock below.
+function sustained(plots, ran) {
+  const kept = plots.cells.data.sustained;
+  const shown = ran.filter((place) => kept[place]).slice(0, VARIANTS);
+  if (!shown.length) return { note: "No variant was kept at work for minutes." };
+  const first = (place) => kept[place].windows[0][1];
+  const strips = [
+    { title: "p50 against the first", value: (window, place) => window[1] / first(place) },
+    { title: "temperature (°C)", value: (window) => window[2] },
+    { title: "clock (MHz)", value: (window) => window[3] },
+    { title: "energy (mJ)", value: (window) => window[4] },
+  ].filter((strip) => shown.some((place) => kept[place].windows.some((window) => strip.value(window, place) !== null)));
+  const last = strips.length === 1 ? "y" : `y${strips.length}`;
+  const layout = { xaxis: { title: { text: "minutes of work" }, anchor: last }, showlegend: true, hovermode: "closest", legend: { y: -0.12 } };
+  const dashes = { tflite: "solid", executorch: "dash", onnx: "dot" };
+  const data = strips.flatMap((strip, row) => {
+    const axis = row ? String(row + 1) : "";
+    layout[`yaxis${axis}`] = { title: { text: strip.title }, domain: [1 - (row + 0.85) / strips.length, 1 - row / strips.length] };
+    return shown.map((place) => ({
+      type: "scatter", mode: "lines", name: escaped(plots.name(place)), showlegend: row === 0, yaxis: `y${axis}`,
+      x: kept[place].windows.map(([seconds]) => seconds / 60), y: kept[place].windows.map((window) => strip.value(window, place)),
+      line: { color: plots.colour(place), width: 1.5, dash: dashes[plots.cells.text("format", place)] ?? "dashdot" },
+      customdata: kept[place].windows.map(() => place), hoverinfo: "text",
+      hovertext: kept[place].windows.map((window) => `<b>${escaped(plots.name(place))}</b><br>${significant(window[0] / 60)} min: ${duration(window[1])}<br>${escaped(kept[place].said)}`),
+    }));
+  });
+  const said = shown.slice(0, 4).map((place) => `${plots.name(place)}: ${kept[place].said}.`).join(" ");
+  return { data, layout, note: said, height: 120 + 160 * strips.length };
+}

@@ -49,7 +49,7 @@ class Plots {
     this.withSource = new Set(places.map((place) => this.cells.text("source", place))).size > 1;
     for (const id of ["tradeoff-of", "detail-of"]) byId(id).textContent = `${model} on ${device}`;
     const ran = places.filter((place) => this.cells.text("status", place) === "ok");
-    for (const [id, make] of [["tradeoff", tradeoff], ["distribution", distribution], ["delta", delta], ["size", sizes], ["profile", profileBars], ["state", deviceState], ["drift", drift]]) {
+    for (const [id, make] of [["tradeoff", tradeoff], ["distribution", distribution], ["delta", delta], ["size", sizes], ["profile", profileBars], ["state", deviceState], ["sustained", sustained], ["drift", drift]]) {
       if (!byId(id)) continue;
       const plot = places.length ? make(this, id === "size" ? places : ran, device) : { note: "Not planned on this device." };
       this.put(id, plot, id === "tradeoff" && places.length > ran.length ? `${places.length - ran.length} that did not run are not shown.` : "");
