@@ -20,6 +20,7 @@ from torch import fx, nn
 from edgerig.build.calibration import Method
 from edgerig.build.formats import samples_of, trace_inputs
 from edgerig.build.formats.executorch_equalize import equalize, folded
+from edgerig.build.formats.executorch_layers import FloatLayers
 from edgerig.build.formats.executorch_quantizer import (
     WEIGHTED,
     StaticQuantizer,
@@ -27,7 +28,8 @@ from edgerig.build.formats.executorch_quantizer import (
     graph_of,
     quantized_graph,
 )
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of
+from edgerig.build.formats.layer_names import layer_names
+from edgerig.build.layers.twins import Job, Pair, Twins, dequantized
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError
@@ -63,14 +65,14 @@ def graphs(source: SourceModel, recipe: RecipeSpec, calibration: Arrays) -> tupl
     if recipe.options.equalize:
         equalize(graph, recipe, samples_of(calibration, source.spec.inputs))
     settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
-    quantizer = StaticQuantizer(settings=settings)
+    quantizer = StaticQuantizer(FloatLayers.of(graph, recipe).nodes, settings)
     return graph, quantized_graph(copy.deepcopy(graph), quantizer, samples_of(calibration, source.spec.inputs))
 
 
 def side_by_side(ours: fx.GraphModule, theirs: fx.GraphModule) -> Twins:
     """As `graphs` gives them."""
     nodes = [node for node in ours.graph.nodes if node.op == "call_function"]
-    names = names_of(_kind(node) for node in nodes)
+    names = layer_names(_kind(node) for node in nodes)
     read = dict(_read_as(theirs))
     there = {node.name for node in theirs.graph.nodes}
     fed = tuple(node.name for node in ours.graph.nodes if node.op == "placeholder")
