@@ -238,11 +238,12 @@ def debug(
         float, typer.Option("--threshold", min=-200, max=200, help="SQNR in dB: 20 is a relative error of 0.1.")
     ] = 20.0,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Also write a page: SQNR over depth.")] = None,
 ) -> None:
     """Tell which layer of a quantized cell loses what its float twin has, and what to do about it."""
     from edgerig.cli import debug as debugging
 
-    debugging.debug(first, second, model, samples, threshold, as_json=json)
+    debugging.debug(first, second, debugging.Asked(model, samples, threshold, json, html))
 
 
 @app.command()
