@@ -21,7 +21,7 @@ PALETTE = (
     "#8C564B",
     "#7F7F00",
 )
-"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark, violet, brown, olive; as
+"""Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive; as
 `order.RECIPES`."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
 """Plotly's names; as `order.FORMATS`."""
