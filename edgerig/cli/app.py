@@ -172,6 +172,9 @@ def show(
     relative_error: Annotated[
         float | None, typer.Option("--relative-error", help="Of the worst output, at most.")
     ] = None,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="By which time: latency, or sustained (after minutes of work).")
+    ] = None,
 ) -> None:
     """Print which variant of each model to ship to which device, and why.
 
@@ -185,6 +188,7 @@ def show(
         "size_bytes": size_bytes,
         "agreement": agreement,
         "relative_error": relative_error,
+        "rank": rank,
     }
     changed = {key: value for key, value in limits.items() if value is not None}
     showing.show(run, showing.form_of(json, csv), changed)
@@ -234,11 +238,12 @@ def debug(
         float, typer.Option("--threshold", min=-200, max=200, help="SQNR in dB: 20 is a relative error of 0.1.")
     ] = 20.0,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Also write a page: SQNR over depth.")] = None,
 ) -> None:
     """Tell which layer of a quantized cell loses what its float twin has, and what to do about it."""
     from edgerig.cli import debug as debugging
 
-    debugging.debug(first, second, model, samples, threshold, as_json=json)
+    debugging.debug(first, second, debugging.Asked(model, samples, threshold, json, html))
 
 
 @app.command()

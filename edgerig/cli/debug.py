@@ -2,65 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import api
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.figures import numbers
-from edgerig.measure.layers import INPUT
-from edgerig.results.layers import EXACT_DB, LayerReport, LayerResult
-
-SHOWN_OUTSIDE = 1e-4
-"""A smaller share of values beyond the calibrated range is not worth a look."""
-MARK, LOW = "[bold red]← suspect[/]", "[yellow]← first under the threshold[/]"
+from edgerig.report.files import replace_file
+from edgerig.report.layers import html, view
+from edgerig.results.layers import LayerReport
 
 
-def debug(first: str, second: str | None, model: str | None, samples: int, threshold: float, *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """`model` is a file where the id's model is not known by name; `page` is where to write the page, None for none."""
+
+    model: str | None
+    samples: int
+    threshold_db: float
+    as_json: bool
+    page: Path | None
+
+
+def debug(first: str, second: str | None, asked: Asked) -> None:
     """`first` is a cell's id, or a run's folder, of which `second` is the cell."""
     run, cell = (None, first) if second is None else (Path(first), second)
-    found = api.debug(cell, run=run, model=model, samples=samples, threshold_db=threshold)
-    if as_json:
+    found = api.debug(cell, run=run, model=asked.model, samples=asked.samples, threshold_db=asked.threshold_db)
+    written = None if asked.page is None else replace_file(asked.page, html.render(found))
+    if asked.as_json:
         tell_program(found.model_dump_json(indent=2))
         return
-    say(f"{found.variant}: {numbers.counted(found.samples, 'sample')}, {found.seconds:.1f} s")
-    print_layers(found)
+    say(f"{found.variant}: {view.headline(found)} ({numbers.counted(found.samples, 'sample')}, {found.seconds:.1f} s)")
+    _print_layers(found)
     for each in found.advice:
         say(f"{each.remedy}: {each.text}")
         say(f"  because {each.evidence}")
-    say(f"  looked at with: {found.method}")
-    for note in found.notes:
+    for note in (f"looked at with: {found.method}", *found.notes):
         say(f"  {note}")
+    if written is not None:
+        say(str(written))
 
 
-def print_layers(found: LayerReport) -> None:
+def _print_layers(found: LayerReport) -> None:
     shown = table("#", "layer", "kind", "SQNR dB", "weights dB", "drop dB", "outside", "channels", "")
     for layer in found.layers:
-        mark = MARK if layer.depth == found.suspect else LOW if layer.depth == found.first_below else ""
+        colour = "bold red" if layer.depth == found.suspect else "yellow"
+        mark = view.mark(layer, found)
         shown.add_row(
             str(layer.depth),
-            quoted(" + ".join((layer.name, *layer.fused))),
-            "input" if layer.operator == INPUT else layer.kind,
-            decibels(layer.sqnr_db),
-            decibels(layer.weights_sqnr_db),
-            decibels(layer.drop_db),
-            "" if (layer.outside or 0.0) < SHOWN_OUTSIDE else numbers.percent(layer.outside),
-            channels(layer),
-            mark,
+            quoted(view.name(layer)),
+            view.kind(layer),
+            view.decibels(layer.sqnr_db),
+            view.decibels(layer.weights_sqnr_db),
+            view.decibels(layer.drop_db),
+            view.outside(layer),
+            view.channels(layer),
+            f"[{colour}]← {mark}[/]" if mark else "",
         )
     print_table(shown)
-
-
-def decibels(value: float | None) -> str:
-    if value is None:
-        return ""
-    return "exact" if value >= EXACT_DB else f"{value:.1f}"
-
-
-def channels(layer: LayerResult) -> str:
-    """What is wrong with some of them, "" where nothing is."""
-    parts = []
-    if layer.dead_channels:
-        parts.append(f"{layer.dead_channels} dead")
-    if layer.saturated_channels:
-        parts.append(f"{layer.saturated_channels} saturated")
-    return f"{', '.join(parts)} of {layer.channels}" if parts else ""

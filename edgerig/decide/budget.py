@@ -42,4 +42,6 @@ def _instead(budget: SweepBudget) -> str:
 
 def said(budget: SweepBudget) -> str:
     """The whole of it, in one line."""
-    return ", ".join((f"accuracy at most {points(budget)} below fp32's{_instead(budget)}", *limits.said(budget)))
+    ranked = ("ranked by the latency of a device kept at work",) if budget.rank == "sustained" else ()
+    accuracy = f"accuracy at most {points(budget)} below fp32's{_instead(budget)}"
+    return ", ".join((accuracy, *limits.said(budget), *ranked))

@@ -142,6 +142,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
             *doubts.by_agreement(pick, out.values(), rules),
             *doubts.cautions(pick, kept, rules.budget),
             *doubts.when_warm(pick, kept, basis),
+            *doubts.between_blocks(pick, second, kept),
         ),
     )
 

@@ -132,6 +132,20 @@ def when_warm(pick: CellResult, kept: Sequence[CellResult], basis: Basis) -> tup
     return (f'{warm}: rank = "sustained" in [budget] chooses by that',)
 
 
+def between_blocks(pick: CellResult, second: CellResult | None, kept: Sequence[CellResult]) -> tuple[str, ...]:
+    """Cells of one block are near in time; of two blocks what the device did between them is in the difference."""
+    if second is None or pick.order is None or second.order is None or pick.order.block == second.order.block:
+        return ()
+    changes = [cell.order.change for cell in kept if cell.order is not None and cell.order.shows and cell.order.change]
+    if not changes:
+        return ()
+    most = max(changes, key=abs)
+    return (
+        f"the runner-up was timed in another block, and the reference cell changed by up to {100 * abs(most):.2g} % "
+        "meanwhile: compare within blocks",
+    )
+
+
 def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
     """What to say when the accuracies are known less exactly than the drop they are held to."""
     widths = [

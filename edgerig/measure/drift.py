@@ -26,6 +26,10 @@ LEAST_BLOCKS = 10
 SIGNIFICANT = 0.02
 """Two-sided. By chance alone one cell in fifty, were a change of `SHOWS` not asked for as well."""
 
+GOING_ON = 1 / 3
+"""Of `SHOWS`, what the second half of a loop has to change by: what comes to rest soon is a warm-up, and the median of
+the loop is that of what follows it."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -50,6 +54,9 @@ def _loops(processes_ns: Sequence[npt.NDArray[np.int64]]) -> list[str]:
     changes = [_change(each) for each in long]
     typical = float(np.median(changes))
     if abs(typical) < SHOWS or any(change * typical < 0 for change in changes):
+        return []
+    late = float(np.median([_change(each[len(each) // 2 - len(each) // 10 :]) for each in long]))
+    if late * math.copysign(1, typical) < SHOWS * GOING_ON:
         return []
     where = "within its loop" if len(long) == 1 else f"within each of its {len(long)} loops"
     return [f"inferences got {_words(typical)} {where}"]

@@ -58,7 +58,8 @@ def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str) -> Iterato
     window = _window(layers, worst)
     yield Advice(
         remedy="float-layers",
-        text=f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own",
+        text=f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own; look "
+        "again then: what the layers behind it lose is hidden behind what it does",
         evidence=f"{suspect.name} drops {suspect.drop_db:.1f} dB, more than any other layer under the threshold",
         layers=tuple(each.name for each in window),
     )

@@ -160,6 +160,8 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
         raise ConfigError(f"{where}: {row.like} is itself like {base.like}", hint=f'write like = "{base.like}"')
     if row.options == RecipeOptions():
         raise ConfigError(f"{where}: it is {row.like} and nothing else", hint='give it "options"')
+    if isinstance(row.options.float_layers, dict):
+        _all_known("format", row.options.float_layers, load_formats(), f"{where}: float_layers")
     if row.options.calibrates and not base.calibration:
         raise ConfigError(
             f"{where}: {row.like} takes no ranges from calibration data",

@@ -14,13 +14,15 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from edgerig.spec.toml import Strict
+from edgerig.spec.toml import FormatName, Strict
 
 CalibrationMethod = Literal["min-max", "moving-average", "percentile", "entropy", "mse"]
 """How a tensor's range is made of what calibration saw of it: least and largest value; their moving average over the
 samples; what leaves a share outside on either side; the range that loses least information (Kullback-Leibler
 divergence, Migacz 2017), or that makes the least squared error."""
 AUTO = "auto"
+NAMED = "named"
+"""What a format offers that takes layers' names."""
 OfferedValue = bool | str
 Offers = Mapping[str, tuple[OfferedValue, ...]]
 """Option → the values a format can do, the first being what it does when nothing is said."""
@@ -36,6 +38,9 @@ class RecipeOptions(Strict):
     `equalize`: channels of neighbouring layers scaled to the same range before quantizing, where the network in float
     stays what it is (arXiv:1906.04721).
 
+    `float_layers`: layers that stay in float32, by the names of a build's log (`op03_CONV_2D`) or patterns of them with
+    `*`, `?` and `[…]`; a list for every format, or a table of a list for each, whose graphs have names of their own.
+
     `percentile` is the share of values, in %, within a range by that method, 99.99 unless said. `calibration_samples`
     are the first so many of the calibration data, all where it is not said.
     """
@@ -43,6 +48,7 @@ class RecipeOptions(Strict):
     per_tensor: bool = False
     reduce_range: bool | Literal["auto"] = False
     equalize: bool = False
+    float_layers: tuple[str, ...] | dict[FormatName, tuple[str, ...]] = ()
     calibration_method: CalibrationMethod | None = None
     percentile: float | None = Field(default=None, gt=50, le=100)
     calibration_samples: PositiveInt | None = None
@@ -63,6 +69,8 @@ class RecipeOptions(Strict):
             found["reduce_range"] = self.reduce_range
         if self.equalize:
             found["equalize"] = True
+        if self.float_layers:
+            found["float_layers"] = NAMED
         if self.calibration_method is not None:
             found["calibration_method"] = self.calibration_method
         return found
@@ -70,7 +78,17 @@ class RecipeOptions(Strict):
     @property
     def told(self) -> dict[str, str]:
         """What is not the default, as text."""
-        return {name: str(value).lower() for name, value in self.model_dump(exclude_defaults=True).items()}
+        found = {name: str(value).lower() for name, value in self.model_dump(exclude_defaults=True).items()}
+        if isinstance(self.float_layers, tuple):
+            return found | ({"float_layers": ", ".join(self.float_layers)} if self.float_layers else {})
+        of_each = (f"{name}: {', '.join(layers)}" for name, layers in self.float_layers.items())
+        return found | {"float_layers": "; ".join(of_each)}
+
+    def layers_in_float(self, format_name: str) -> tuple[str, ...]:
+        """Names and patterns of the layers that stay in float in a format."""
+        if isinstance(self.float_layers, tuple):
+            return self.float_layers
+        return self.float_layers.get(format_name, ())
 
     @property
     def calibrates(self) -> bool:
@@ -80,6 +98,8 @@ class RecipeOptions(Strict):
 
 def refusal(options: RecipeOptions, recipe: str, format_name: str, offers: Offers) -> str:
     """Why the format cannot do what was chosen, "" when it can."""
+    if options.float_layers and not options.layers_in_float(format_name):
+        return f"{recipe} names no float_layers of {format_name}"
     for option, value in options.chosen.items():
         offered = offers.get(option, ())
         if value not in offered and value != AUTO:

@@ -4,7 +4,6 @@ where none was. All layers in turn: benchmarks/debug.py."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +13,13 @@ from test_formats import builder
 from edgerig.build.factory import call_factory
 from edgerig.build.layers import ADAPTERS
 from edgerig.build.layers import executorch as torch_layers
-from edgerig.build.layers import onnx as onnx_layers
 from edgerig.build.layers import tflite as tflite_layers
-from edgerig.build.layers.twins import Twins, look
+from edgerig.build.layers.twins import Job, Twins, look
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.measure.layer_advice import advice
 from edgerig.measure.layers import INPUT, THRESHOLD_DB, first_below, layer_results, suspect
+from edgerig.registry import load_object
 from edgerig.results.layers import LayerResult
 from edgerig.spec import load_models, load_recipes
 
@@ -63,15 +62,14 @@ def network(
         made.build(recipe, [data["calibration"]], folder / "int8"),
     ]
     floating, quantized = (each.file for each in built)
-    if request.param == "onnx":
-        return lambda place: onnx_layers.side_by_side(
-            floating, _or(damaged_onnx, quantized, place, folder), folder, RECIPE
-        )
-    return lambda place: tflite_layers.side_by_side(floating, _or(damaged_tflite, quantized, place, folder))
+    adapter: Callable[[Job], Twins] = load_object(ADAPTERS[request.param].code)
+    damaged = damaged_onnx if request.param == "onnx" else damaged_tflite
 
+    def get(place: int | None) -> Twins:
+        file = quantized if place is None else damaged(quantized, place, folder / f"damaged-{place}")
+        return adapter(Job(recipe, floating, file, folder, (), lambda: source, lambda _: [data["calibration"]]))
 
-def _or(damaged: Callable[[Path, int, Path], Path], file: Path, place: int | None, folder: Path) -> Path:
-    return file if place is None else damaged(file, place, folder / f"damaged-{place}")
+    return get
 
 
 def _torch(source: SourceModel, calibration: Arrays) -> Network:

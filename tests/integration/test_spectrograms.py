@@ -65,6 +65,17 @@ def test_what_leads_to_the_levels_computes_in_float_and_what_reads_them_in_integ
     assert made.constants["uint8" if recipe.endswith("unsigned") else "int8"] >= 8 * BANDS * 3 + 8 * 13 * 4
 
 
+def test_powers_below_what_float16_holds_compute_in_float32(tmp_path: Path) -> None:
+    onnx.save(hearing(), tmp_path / "net.onnx")
+    source = load_source(*load_models(str(tmp_path / "net.onnx"), quantize=True).values())
+    made = OnnxBuilder(source, {}, tmp_path).build(load_recipes()["fp16"], None, tmp_path / "built.onnx")
+    engine = engines.create(load_engines()["onnxruntime"].module, {})
+    engine.load(str(made.file), 1)
+    (found,) = evaluate(engine, [sounds(2)])
+    assert relative_error(found, source.infer([sounds(2)])[0]) < BOUND / 10
+    assert made.constants["float16"] >= 2 * (8 * BANDS * 3 + 8 * 13 * 4)
+
+
 class Hearing(nn.Module):
     """The same in torch."""
 

@@ -21,6 +21,7 @@ from edgerig.build.builder import Built
 from edgerig.build.calibration import Method
 from edgerig.build.formats import LISTED, converting, left_in_float, required, samples_of, trace_inputs
 from edgerig.build.formats.executorch_equalize import equalize, folded
+from edgerig.build.formats.executorch_layers import FloatLayers
 from edgerig.build.formats.executorch_lowering import Plan, lower_quantized
 from edgerig.build.formats.executorch_quantizer import (
     DynamicQuantizer,
@@ -131,20 +132,23 @@ class ExecutorchBuilder:
 
     def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[str, ...]:
         settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
-        graph = graph_of(self._float_program())
+        graph = folded(graph_of(self._float_program()))
         notes: tuple[str, ...] = ()
         if recipe.options.equalize:
-            notes = equalize(folded(graph), recipe, samples_of(calibration, self._model.spec.inputs))
+            notes = equalize(graph, recipe, samples_of(calibration, self._model.spec.inputs))
+        asked = FloatLayers.of(graph, recipe)
 
         def make(elementwise: bool) -> Callable[[frozenset[str]], torch.fx.GraphModule]:
             return lambda float_nodes: quantized_graph(
                 copy.deepcopy(graph),
-                StaticQuantizer(float_nodes, settings, elementwise=elementwise),
+                StaticQuantizer(float_nodes | asked.nodes, settings, elementwise=elementwise),
                 samples_of(calibration, self._model.spec.inputs),
             )
 
         plans = [Plan(make(True)), Plan(make(False), "all but layers with weights stay in float32")]
-        return (*lower_quantized(recipe.name, plans, self._samples, out), *notes)
+        lowered = lower_quantized(recipe.name, plans, self._samples, out)
+        asked.check(recipe, Program.read(out))
+        return (*lowered, *asked.notes, *notes)
 
     def _grouped_int4(self) -> torch.export.ExportedProgram:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""

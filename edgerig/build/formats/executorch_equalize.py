@@ -16,7 +16,7 @@ from edgerig.build.equalize import balance
 from edgerig.build.equalize.channels import Move, Shape, kept, pooled, reduced, reshaped, transposed
 from edgerig.build.equalize.layers import Form, Layer, convolution, transposed_convolution
 from edgerig.build.equalize.network import Operator, Weighted, find
-from edgerig.build.formats.operator_names import operator_names
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
 
@@ -80,7 +80,7 @@ def equalize(graph: fx.GraphModule, recipe: RecipeSpec, samples: Iterable[Arrays
 def named_nodes(graph: fx.GraphModule) -> dict[str, fx.Node]:
     """The graph's operators in the order they run, by the names users call them."""
     nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
-    return dict(zip(operator_names(_kind(node) for node in nodes), nodes, strict=True))
+    return dict(zip(layer_names(_kind(node) for node in nodes), nodes, strict=True))
 
 
 def _steps(graph: fx.GraphModule) -> tuple[list[Operator], dict[str, fx.Node], dict[str, Form]]:

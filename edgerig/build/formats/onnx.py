@@ -81,7 +81,8 @@ class OnnxBuilder:
         if recipe.options.equalize:
             equalized = graph.with_name("equalized.onnx")
             graph, said = equalized, onnx_equalize.equalize(graph, recipe, calibration, equalized)
-        return onnx_static.quantize(graph, calibration, out, recipe), said
+        left, named = onnx_static.quantize(graph, calibration, out, recipe)
+        return left, (*named, *said)
 
     def _lower(
         self, recipe: RecipeSpec, calibration: Arrays | None, out: Path

@@ -16,9 +16,9 @@ from edgerig.build.equalize import balance
 from edgerig.build.equalize.channels import Move, Shape, kept, pooled, reduced, reshaped, transposed
 from edgerig.build.equalize.layers import Form, Layer, convolution, transposed_convolution
 from edgerig.build.equalize.network import Operator, Weighted, find
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.onnx_graph import drop_unread, held, input_tensors, read_in
 from edgerig.build.formats.onnx_ranges import fed_samples
-from edgerig.build.formats.operator_names import operator_names
 from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
@@ -61,7 +61,7 @@ def equalize(source: Path, recipe: RecipeSpec, calibration: Arrays, out: Path) -
 def _steps(model: onnx.ModelProto) -> tuple[list[Operator], dict[str, onnx.NodeProto], dict[str, Form]]:
     """The operators as equalization sees them, with their nodes and the form of each one's weights by name."""
     nodes = list(model.graph.node)
-    names = operator_names(node.op_type for node in nodes)
+    names = layer_names(node.op_type for node in nodes)
     constants, shapes, reads = held(model), _shapes(model), Counter(read_in(model.graph))
     steps, forms = [], {}
     for name, node in zip(names, nodes, strict=True):

@@ -8,10 +8,13 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from edgerig.build.formats.onnx_float import store_constants
-from edgerig.build.formats.onnx_graph import graphs, held, producers
+from edgerig.build.formats.onnx_graph import graphs, held, input_tensors, producers, read_in
+from edgerig.build.formats.onnx_spectrum import with_levels
 from edgerig.build.routes.onnx_loops import rename_in
 
 LARGEST = float(np.finfo(np.float16).max)
+UP, DOWN = "_cast_to_fp32", "_cast_to_fp16"
+"""What the converter calls the value an operator in float32 reads, and the one it gives."""
 SCALING = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Div", "Gemm", "MatMul"})
 """Operators that compute something else by a constant cut to float16's range: a variance of 10^8 becomes 65504. Others
 have such constants for masks and bounds, which mean the same when cut; uncut they would be infinite in float16."""
@@ -19,13 +22,42 @@ have such constants for masks and bounds, which mean the same when cut; uncut th
 
 def convert(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """The graph in float16, and the operators it keeps in float32, one entry each: those ONNX or its runtimes have in
-    float32 only (the converter's block list), and those with constants that float16 cannot hold. `model` is changed."""
+    float32 only (the converter's block list), and those with values that float16 cannot hold. `model` is changed."""
     _name_apart(model)
     wide = _beyond_half(model)
     half = convert_float_to_float16(model, keep_io_types=True, node_block_list=list(wide))
+    if wide:
+        _cast_once(half)
     makers = producers(half)
     blocked = [node for node in half.graph.node if node.op_type in DEFAULT_OP_BLOCK_LIST or node.name in wide]
     return half, tuple(node.op_type for node in blocked if any(_cast_up(makers.get(name)) for name in node.input))
+
+
+def _cast_once(half: onnx.ModelProto) -> None:
+    """Takes out casts the converter makes too many of: one for each operator in float32 that reads a value, all of one
+    name, and to float16 and back between two such operators, or an input and one."""
+    seen: set[str] = set()
+    for node in list(half.graph.node):
+        if node.op_type == "Cast" and node.output[0] in seen:
+            half.graph.node.remove(node)
+        seen.update(node.output)
+    makers, fed = producers(half), {tensor.name for tensor in input_tensors(half)}
+    for node in half.graph.node:
+        for index, name in enumerate(node.input):
+            up = makers.get(name)
+            down = makers.get(up.input[0]) if up is not None and name.endswith(UP) and _cast_up(up) else None
+            if down is not None and down.op_type == "Cast" and (down.input[0] in fed or down.input[0].endswith(DOWN)):
+                node.input[index] = down.input[0]
+    while unread := _unread(half):
+        for node in unread:
+            half.graph.node.remove(node)
+    del half.graph.value_info[:]  # of values that are gone, and runtimes infer the others
+
+
+def _unread(half: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Casts whose value nothing reads."""
+    read = set(read_in(half.graph)) | {output.name for output in half.graph.output}
+    return [node for node in half.graph.node if node.op_type == "Cast" and node.output[0] not in read]
 
 
 def _name_apart(model: onnx.ModelProto) -> None:
@@ -38,20 +70,21 @@ def _name_apart(model: onnx.ModelProto) -> None:
 
 
 def _beyond_half(model: onnx.ModelProto) -> set[str]:
-    """The names of the nodes that scale by a finite constant beyond float16's range, given to those that had none.
+    """The names of the nodes whose values float16 does not hold, given to those that had none: that scale by a finite
+    constant beyond its range, or make a spectrogram of sound, whose powers reach far below its smallest number, 6e-8.
 
-    Such constants become initializers, which the converter leaves in float32 for a node it leaves there; one that a
+    Their constants become initializers, which the converter leaves in float32 for a node it leaves there; one that a
     Constant node gives it cuts all the same.
     """
-    constants = held(model)
-    found, large = set(), set()
+    constants, sound = held(model), {node.output[0] for node in with_levels(model)}
+    found, kept = set(), set()
     for index, node in enumerate(model.graph.node):
-        own = {name for name in node.input if name in constants and _exceeds(constants[name])}
-        if node.op_type in SCALING and own:
+        exceeds = any(name in constants and _exceeds(constants[name]) for name in node.input)
+        if (node.op_type in SCALING and exceeds) or (node.output and node.output[0] in sound):
             node.name = node.name or f"{node.op_type}_{index}_{node.output[0]}"
             found.add(node.name)
-            large |= own
-    store_constants(model, large)
+            kept |= constants.keys() & set(node.input)
+    store_constants(model, kept)
     return found
 
 

@@ -14,11 +14,13 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from edgerig.build.calibration import Method
+from edgerig.build.formats import onnx_layers
 from edgerig.build.formats.onnx_graph import consumers, held, producers, weights_of
 from edgerig.build.formats.onnx_pairs import bypass
 from edgerig.build.formats.onnx_ranges import observe
+from edgerig.build.formats.onnx_shield import shield
+from edgerig.build.formats.onnx_spectrum import spectral
 from edgerig.build.formats.onnx_unsigned import widen
-from edgerig.build.formats.spectrum import Step, front_end
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
@@ -43,11 +45,13 @@ MOVING_OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Tra
 """They hand values on unchanged."""
 
 
-def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec) -> tuple[str, ...]:
+def quantize(
+    prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Writes the graph in `prepared`, quantized by the ranges it has on `calibration`, to `out`; its weights signed
     around 0, or unsigned around 128 (`onnx_unsigned`), as the recipe says.
 
-    Gives the operators kept in float because of infinities and masks, one entry each.
+    Gives the operators kept in float that have no weights, one entry each, and what to note of those the recipe names.
     """
     model = onnx.load(prepared)
     ranges = prepared.with_suffix(".ranges.json")
@@ -55,7 +59,9 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     bounds = observe(prepared, calibration, INTEGER_OPERATORS, Method.of(recipe, "onnx"), ranges)
     mixed, coarse = _mixed(model, bounds)
     spoilt = _spoilt(model, bounds)
-    left = {node.name: node for node in (*spoilt, *mixed, *_after_outputs(model), *_spectral(model))}
+    asked = onnx_layers.asked(model, recipe)
+    unfit = (*spoilt, *mixed, *_after_outputs(model), *spectral(model))
+    left = {node.name: node for node in (*unfit, *asked.values())}
     quantize_static(
         str(prepared),
         str(out),
@@ -75,9 +81,12 @@ def quantize(prepared: Path, calibration: Arrays, out: Path, recipe: RecipeSpec)
     kept = [node for node in quantized.graph.node if node.op_type in INTEGER_OPERATORS]
     bypass(quantized, coarse, {node.name for node in kept} - left.keys())
     widen(quantized, shared_only=recipe.kind != "int8-static-unsigned")
+    shield(quantized, left.keys())
     save(quantized, out)
+    onnx_layers.check(model, quantized, recipe, asked)
     weightless = [node for node in left.values() if not weights_of(node, held(model))]
-    return tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
+    computing = tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
+    return computing, onnx_layers.notes(model, quantized, asked)
 
 
 def _spoilt(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> list[onnx.NodeProto]:
@@ -125,22 +134,6 @@ def _mixed(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> tu
 def _span(bound: tuple[float, float]) -> float:
     """What an 8-bit grid that has 0 must cover."""
     return max(bound[1], 0.0) - min(bound[0], 0.0)
-
-
-def _spectral(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """What makes a spectrogram of sound (`spectrum`)."""
-    nodes, constants = model.graph.node, held(model)
-    steps = [
-        Step(node.op_type, tuple(node.input), tuple(node.output), _exponent(node, constants) if node.input else None)
-        for node in nodes
-    ]
-    return [nodes[index] for index in sorted(front_end(steps))]
-
-
-def _exponent(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> float | None:
-    power = constants.get(node.input[1]) if node.op_type == "Pow" else None
-    value = None if power is None else numpy_helper.to_array(power)
-    return float(value.flat[0]) if value is not None and value.size == 1 else None
 
 
 def _after_outputs(model: onnx.ModelProto) -> list[onnx.NodeProto]:

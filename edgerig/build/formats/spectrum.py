@@ -1,8 +1,8 @@
-"""Where a network that takes sound makes a spectrogram of it: what 8 bits are too few for.
+"""Where a network that takes sound makes a spectrogram of it: what few bits are too few for.
 
 A short-time Fourier transform or a filter bank is a linear operator, its power a sum of squares, and a logarithm or a
 root takes the level of that. Sound spans 80 dB and more, which a level shows; 8 bits of amplitude span 48 dB (6.02 dB
-per bit), 8 bits of power half of it, and what is below one step is silence to all that follows. Relative errors on
+per bit), as do 16 bits of power, and what is below one step is silence to all that follows. Relative errors of int8 on
 speech and notes, with all of it in integers and with this in float: Silero VAD 0.74 and 0.1, openWakeWord's front end
 0.83 and 0.003, Basic Pitch 0.50 and 0.04.
 """

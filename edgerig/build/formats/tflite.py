@@ -19,7 +19,12 @@ from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
-from edgerig.build.formats.tflite_quantize import quantize_dynamically, quantize_statically, quantize_weights
+from edgerig.build.formats.tflite_quantize import (
+    named_layers,
+    quantize_dynamically,
+    quantize_statically,
+    quantize_weights,
+)
 from edgerig.build.formats.tflite_ranges import Stream
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, RECIPES, WHOLE
 from edgerig.build.layout import to_layout
@@ -86,7 +91,7 @@ class TfliteBuilder:
                 start, said = equalized, equalize(start, recipe, samples, equalized)
             stream = Stream(samples, frozenset(self._model.anew))
             left = quantize_statically(start, recipe, stream, self._copies, out)
-            return (*static_notes(read(out), recipe.kind, left, self._copies), *said)
+            return (*static_notes(read(out), recipe.kind, left, self._copies), *named_layers(read(start), left), *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)
         else:

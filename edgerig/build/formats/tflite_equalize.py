@@ -18,7 +18,7 @@ from edgerig.build.equalize.channels import Move, Shape, kept, pooled, reduced, 
 from edgerig.build.equalize.layers import Floats, Form, Layer, channels_last, depthwise_last
 from edgerig.build.equalize.network import Operator as Step
 from edgerig.build.equalize.network import Weighted, find
-from edgerig.build.formats.operator_names import operator_names
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.tflite_graph import Operator, constant, read, walk, write
 from edgerig.build.formats.tflite_ranges import WEIGHTED, feed
 from edgerig.build.source import Arrays
@@ -73,7 +73,7 @@ def _readers(graph: Any) -> Counter[int]:
 def _steps(graph: Any, buffers: Counter[int]) -> tuple[dict[str, Operator], list[Step], dict[str, Form]]:
     """The operators of the main subgraph: by name, as equalization sees them, and the form of each one's weights."""
     operators = [operator for operator in walk(graph) if operator.subgraph == 0]
-    names = operator_names(operator.name for operator in operators)
+    names = layer_names(operator.name for operator in operators)
     steps, forms = [], {}
     for name, operator in zip(names, operators, strict=True):
         reads = tuple(str(i) for i in operator.inputs if not _is_constant(graph, i))

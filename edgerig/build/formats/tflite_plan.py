@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from edgerig.build.formats.layer_names import ASKED
 from edgerig.build.formats.spectrum import Step, front_end
 from edgerig.build.formats.tflite_graph import Operator, constant, dtype, walk
 from edgerig.build.formats.tflite_ranges import Range
@@ -54,11 +55,14 @@ FLOORS = frozenset({"ADD", "MAXIMUM"})
 ELEMENTWISE = MASKS | {"DIV", "EXP", "SQUARE", "SQRT", "RSQRT", "NEG", "ABS"}
 REAL = frozenset({"float32", "complex64"})
 ALONE = "nothing beside it is quantized"
-SOUND = "it makes a spectrogram, whose levels span more than 8 bits"
+SOUND = "it makes a spectrogram, whose powers span more than integers do"
 
 
-def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str]) -> Plan:
-    """`seen` are the ranges of the main subgraph's tensors; `copies` the tensors `tflite_float.prepare` wrote.
+def plan(
+    graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str], asked: frozenset[Operator] = frozenset()
+) -> Plan:
+    """`seen` are the ranges of the main subgraph's tensors; `copies` the tensors `tflite_float.prepare` wrote;
+    `asked` the operators that the recipe keeps in float.
 
     Of a recipe that is `WHOLE`, what is left has no integer form; operators on integers alone are left to themselves.
     """
@@ -68,8 +72,11 @@ def plan(graph: Any, recipe: RecipeSpec, seen: dict[int, Range], copies: set[str
     bits = ACTIVATION_BITS[recipe.kind]
     wide = _swallowed(graph, operators, seen, bits)
     whole = recipe.kind in WHOLE
-    sound = set() if whole or bits > 8 else _spectral(graph, operators)
+    sound = set() if whole else _spectral(graph, operators)
     for operator in operators:
+        if operator in asked:
+            left[operator] = ASKED
+            continue
         reason = SOUND if operator in sound else _reason(graph, operator, recipe, seen, wide, names)
         if reason is not None:
             left[operator] = reason

@@ -17,6 +17,7 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from edgerig.build.calibration import Method
 from edgerig.build.formats import first_words
+from edgerig.build.formats.layer_names import ASKED, float_note, kept_in_float, layer_names, not_kept
 from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
 from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
 from edgerig.build.formats.tflite_ranges import Qsvs, Stream, calibrated, chosen, feed, observe
@@ -47,7 +48,8 @@ def quantize_statically(source: Path, recipe: RecipeSpec, stream: Stream, copies
     """
     seen = observe(source, stream)
     graph = read(source)
-    left = plan(graph, recipe, seen, copies)
+    asked = _asked(graph, recipe)
+    left = plan(graph, recipe, seen, copies, frozenset(asked))
     if recipe.kind in WHOLE:
         _require_whole(graph, recipe, left)
     if not _computing(graph, left, copies):
@@ -55,7 +57,41 @@ def quantize_statically(source: Path, recipe: RecipeSpec, stream: Stream, copies
     bits = ACTIVATION_BITS[recipe.kind]
     found = chosen(source, stream, seen, Method.of(recipe, "tflite", bits))
     ranges = calibrated(graph, found, bits, per_tensor=recipe.options.per_tensor)
-    return _until_it_runs(source, recipe, left, ranges, stream.samples[0], out)
+    left = _until_it_runs(source, recipe, left, ranges, stream.samples[0], out)
+    made = read(out)
+    if missing := {name for operator, name in asked.items() if not _as_it_was(graph, made, operator)}:
+        raise not_kept(recipe, missing)
+    return left
+
+
+def named_layers(graph: Any, left: Plan) -> tuple[str, ...]:
+    """The note on what was left in float because the recipe names it."""
+    main = [operator for operator in walk(graph) if operator.subgraph == 0]
+    names = layer_names(operator.name for operator in main)
+    kept = [name for operator, name in zip(main, names, strict=True) if left.get(operator) == ASKED]
+    return float_note(kept, len(main))
+
+
+def _asked(graph: Any, recipe: RecipeSpec) -> dict[Operator, str]:
+    """The operators that the recipe keeps in float by name, with their names."""
+    main = [operator for operator in walk(graph) if operator.subgraph == 0]
+    names = layer_names(operator.name for operator in main)
+    kept = set(kept_in_float(recipe, "tflite", names))
+    return {operator: name for operator, name in zip(main, names, strict=True) if name in kept}
+
+
+def _as_it_was(graph: Any, made: Any, operator: Operator) -> bool:
+    """Is there an operator of the same kind in the file written whose tensors have the dtypes they had, for the same
+    output?"""
+    name = _tensor_name(graph, operator, operator.outputs[0])
+    wanted = [dtype(graph, operator, i) for i in (*operator.inputs, *operator.outputs)]
+    return any(
+        [dtype(made, each, i) for i in (*each.inputs, *each.outputs)] == wanted
+        for each in walk(made)
+        if each.subgraph == 0
+        and each.name == operator.name
+        and name in (_tensor_name(made, each, i) for i in each.outputs)
+    )
 
 
 def quantize_dynamically(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:

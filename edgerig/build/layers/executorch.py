@@ -6,6 +6,7 @@ is lowered from, made again as the builder makes it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,12 +16,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import fx, nn
-from torchao.quantization.pt2e.utils import _fuse_conv_bn_
 
 from edgerig.build.calibration import Method
 from edgerig.build.formats import samples_of, trace_inputs
-from edgerig.build.formats.executorch_quantizer import WEIGHTED, StaticQuantizer, StaticSettings, canonical, quantized
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of
+from edgerig.build.formats.executorch_equalize import equalize, folded
+from edgerig.build.formats.executorch_layers import FloatLayers
+from edgerig.build.formats.executorch_quantizer import (
+    WEIGHTED,
+    StaticQuantizer,
+    StaticSettings,
+    graph_of,
+    quantized_graph,
+)
+from edgerig.build.formats.layer_names import layer_names
+from edgerig.build.layers.twins import Job, Pair, Twins, dequantized
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError
@@ -48,27 +57,22 @@ def twins(job: Job) -> Twins:
 
 
 def graphs(source: SourceModel, recipe: RecipeSpec, calibration: Arrays) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """The float graph of a source, and the one that PT2E makes of it by a static recipe."""
+    """The float graph of a source, its batch norms folded and equalized where the recipe says so, and the one that PT2E
+    makes of it by a static recipe."""
     module: nn.Module = find_route(source.spec.source, "executorch")(source)
     samples = tuple(torch.from_numpy(array) for array in trace_inputs(source))
-    program = torch.export.export(module.eval(), samples)
+    graph = folded(graph_of(torch.export.export(module.eval(), samples)))
+    if recipe.options.equalize:
+        equalize(graph, recipe, samples_of(calibration, source.spec.inputs))
     settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
-    seen = samples_of(calibration, source.spec.inputs)
-    return float_graph(program), quantized(program, StaticQuantizer(settings=settings), seen)
-
-
-def float_graph(program: torch.export.ExportedProgram) -> fx.GraphModule:
-    """The program as PT2E takes it: batch norms folded into convolutions, clamps in one form."""
-    graph: fx.GraphModule = program.module()
-    canonical(graph)
-    _fuse_conv_bn_(graph)
-    return graph
+    quantizer = StaticQuantizer(FloatLayers.of(graph, recipe).nodes, settings)
+    return graph, quantized_graph(copy.deepcopy(graph), quantizer, samples_of(calibration, source.spec.inputs))
 
 
 def side_by_side(ours: fx.GraphModule, theirs: fx.GraphModule) -> Twins:
-    """`ours` as `float_graph` gives it, `theirs` as `executorch_quantizer.quantized` does."""
+    """As `graphs` gives them."""
     nodes = [node for node in ours.graph.nodes if node.op == "call_function"]
-    names = names_of(_kind(node) for node in nodes)
+    names = layer_names(_kind(node) for node in nodes)
     read = dict(_read_as(theirs))
     there = {node.name for node in theirs.graph.nodes}
     fed = tuple(node.name for node in ours.graph.nodes if node.op == "placeholder")

@@ -19,9 +19,10 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from edgerig.build.formats import onnx_float
+from edgerig.build.formats import onnx_equalize, onnx_float
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.onnx_graph import WEIGHT_INPUTS, held, input_tensors
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of, range_of
+from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, range_of
 from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
 from edgerig.measure.layers import Operator, Range, Weights
@@ -30,25 +31,30 @@ METHOD = "ONNX Runtime on this host, every value an output, graphs as they are w
 READ_AS = "_DequantizeLinear_Output"
 FEW_AXES = 3
 """With more, ONNX has channels second: N, C, then what a kernel slides over."""
-SMALL = "fp16"
+HALF = "fp16"
 Graph = dict[str, TensorProto]
 
 
 def twins(job: Job) -> Twins:
-    """As `side_by_side`."""
-    return side_by_side(job.floating, job.quantized, job.work, job.recipe.kind)
-
-
-def side_by_side(floating: Path, quantized: Path, work: Path, kind: str) -> Twins:
-    """`floating` is the float32 variant, which recipes other than fp16 quantize after fusion; `kind` is the recipe's.
-    Raises BuildError for a file that is none, and what the runtime raises for one it cannot run."""
-    base = work / "twin.onnx"
-    if kind == SMALL:
-        save(onnx_float.modernise(onnx.load(floating)), base)
+    """As `side_by_side`, of the graph the recipe starts from: for all but fp16 that is the float32 variant, fused."""
+    start = job.work / "start.onnx"
+    if job.recipe.kind == HALF:
+        save(onnx_float.modernise(onnx.load(job.floating)), start)
     else:
-        onnx_float.prepare(floating, base)
-    twin, made = onnx.load(base), onnx.load(quantized)
-    names, constants = names_of(node.op_type for node in twin.graph.node), held(twin)
+        onnx_float.prepare(job.floating, start)
+    if job.recipe.options.equalize:
+        equalized = job.work / "equalized.onnx"
+        onnx_equalize.equalize(
+            start, job.recipe, [np.stack(column) for column in zip(*job.samples, strict=True)], equalized
+        )
+        start = equalized
+    return side_by_side(start, job.quantized, job.work)
+
+
+def side_by_side(floating: Path, quantized: Path, work: Path) -> Twins:
+    """Raises BuildError for a file that is none, and what the runtime raises for one it cannot run."""
+    twin, made = onnx.load(floating), onnx.load(quantized)
+    names, constants = layer_names(node.op_type for node in twin.graph.node), held(twin)
     tensors = dict(_pairs(twin, made))
     ours = _session(twin, list(tensors), work / "ours.onnx")
     theirs = _session(made, list(tensors.values()), work / "theirs.onnx")

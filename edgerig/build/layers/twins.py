@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,16 @@ Pair = tuple[str, Values, Values]
 
 @dataclass(frozen=True)
 class Job:
-    """What a format is given: the float32 variant and the quantized one, as built, and a scratch folder. `source` loads
-    the model, `calibration` gives what each of its inputs is fed of the samples that the recipe is calibrated on: for
-    formats whose files show nothing of their inside."""
+    """What a format is given: the float32 variant and the quantized one, as built, a scratch folder, and the samples
+    that both will be fed, as their files take them. `source` loads the model, `calibration` gives what each of its
+    inputs is fed of the samples that the recipe is calibrated on: for formats whose files show nothing of their inside.
+    """
 
     recipe: RecipeSpec
     floating: Path
     quantized: Path
     work: Path
+    samples: Sequence[Arrays]
     source: Callable[[], SourceModel]
     calibration: Callable[[SourceModel], Arrays]
 
@@ -45,7 +47,6 @@ class Twins:
     ranges: Mapping[str, Range]
     axis: Callable[[Values], int]
     run: Callable[[Arrays], Iterator[Pair]]
-    notes: tuple[str, ...] = ()
 
 
 def look(twins: Twins, samples: Iterable[Arrays]) -> dict[str, Seen]:
@@ -84,11 +85,3 @@ def range_of(scale: float, zero: int, dtype: np.dtype[Any]) -> Range:
     """What an integer tensor of one scale holds."""
     bounds = np.iinfo(dtype)
     return Range((int(bounds.min) - zero) * scale, (int(bounds.max) - zero) * scale, scale)
-
-
-def names_of(kinds: Iterable[str]) -> tuple[str, ...]:
-    """What users call the operators of a float graph, of these `kinds` in the order they run: `op03_CONV_2D`, with as
-    many digits as the last one needs, two or more."""
-    listed = list(kinds)
-    digits = max(2, len(str(len(listed) - 1)))
-    return tuple(f"op{place:0{digits}}_{kind}" for place, kind in enumerate(listed))

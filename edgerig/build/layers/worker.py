@@ -32,6 +32,8 @@ from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.results.layers import MOST_LAYERS, LayerReport
 
+EQUALIZED = ("the float twin is equalized as well: it is what was quantized",)
+
 
 def main() -> None:
     lifeline.hold()
@@ -67,14 +69,14 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         floating=_file(store, request.floating, folder),
         quantized=_file(store, request.quantized, folder),
         work=folder,
+        samples=_samples(request, data),
         source=lambda: _source(request, data),
         calibration=lambda source: _calibration(request, data, source),
     )
     make: Callable[[Job], Twins] = load_object(ADAPTERS[request.format].code)
     with converting(f"looking into {request.variant}"):
         twins = make(job)
-        samples = _samples(request, data)
-        seen = look(twins, samples)
+        seen = look(twins, job.samples)
         layers = layer_results(twins.operators, twins.inputs, seen, twins.weights)[:MOST_LAYERS]
     low, worst = first_below(layers, request.threshold_db), suspect(layers, request.threshold_db)
     return LayerReport(
@@ -83,14 +85,14 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         recipe=request.recipe.name,
         sha256="" if request.quantized is None else request.quantized.sha256,
         method=twins.method,
-        samples=len(samples),
+        samples=len(job.samples),
         seconds=round(time.monotonic() - began, 3),
         threshold_db=request.threshold_db,
         layers=layers,
         first_below=low,
         suspect=worst,
         advice=advice(layers, low, worst, request.recipe.kind, request.format),
-        notes=twins.notes,
+        notes=EQUALIZED if request.recipe.options.equalize else (),
     )
 
 

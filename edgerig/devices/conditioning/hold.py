@@ -71,7 +71,7 @@ def _cooled(
 ) -> tuple[Snapshot, float, bool]:
     """The device as seen when it was cool enough or the wait was over, the seconds that took, and whether it is hot
     all the same. Raises TooHot."""
-    limit, begin = wanted.start_below_c, time.monotonic()
+    limit, begin, paused = wanted.start_below_c, time.monotonic(), False
     if limit is None:
         return seen, 0.0, False
     while (degrees := temperature_c(seen)) is not None and degrees > limit:
@@ -84,8 +84,8 @@ def _cooled(
                 )
             return seen, waited_s, True
         pause(min(LOOK_AGAIN_S, wanted.wait_s - waited_s))
-        seen = snapshot(opened.transport, root)
-    return seen, time.monotonic() - begin, False
+        seen, paused = snapshot(opened.transport, root), True
+    return seen, time.monotonic() - begin if paused else 0.0, False
 
 
 def _set(note: Note, chosen: list[Knob], found: Held) -> None:

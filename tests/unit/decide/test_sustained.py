@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from unit.decide.decided import decided, timed, variant
+from unit.made_results import changed
 
-from edgerig.results import CellResult, Results, Sustained
+from edgerig.decide.budget import said
+from edgerig.results import CellOrder, CellResult, Results, Sustained
 from edgerig.spec import SweepBudget
 
 WARM = SweepBudget(rank="sustained")
@@ -41,6 +43,25 @@ def test_a_choice_by_the_cool_device_says_that_another_is_faster_when_warm(
     said = f"kept at work it takes 2.00 ms, {variant(flips[1])} 1.60 ms"
     assert any(said in caution for caution in cautions), cautions
     assert not any("kept at work" in caution for caution in decided(results, flips, WARM).cautions)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "shows", "told"), [((1, 2), True, True), ((1, 1), True, False), ((1, 2), False, False)]
+)
+def test_a_choice_between_two_blocks_of_a_device_that_drifted_says_so(
+    results: Results, flips: list[CellResult], blocks: tuple[int, int], shows: bool, told: bool
+) -> None:
+    cells = [
+        changed(cell, order=CellOrder(block=block, number=block, change=0.12, shows=shows))
+        for cell, block in zip(flips, blocks, strict=True)
+    ]
+    cautions = decided(results, cells).cautions
+    assert any("another block, and the reference cell changed by up to 12 %" in each for each in cautions) == told
+
+
+def test_the_budget_says_what_it_ranks_by() -> None:
+    assert said(WARM).endswith("ranked by the latency of a device kept at work")
+    assert "ranked" not in said(SweepBudget())
 
 
 def test_where_nobody_measured_it_the_choice_is_by_latency_and_open(results: Results, flips: list[CellResult]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from edgerig.devices.conditioning.snapshot import snapshot, temperature_c
 from edgerig.devices.device import PosixDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.errors import ConfigError, DeviceError
-from edgerig.process import Scope, Stopped
+from edgerig.process import Finished, Scope, Stopped
 from edgerig.spec import load_device
 from edgerig.spec.conditions import Conditions
 
@@ -71,9 +72,22 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path / "root")
 
 
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[PosixDevice]:
-    with LocalTransport() as transport:
+class Shell(LocalTransport):
+    """This machine by another shell, such as a phone's or a board's."""
+
+    def __init__(self, *shell: str) -> None:
+        self.shell = shell
+
+    def run(self, argv: Sequence[str], timeout_s: float) -> Finished:
+        return super().run([*self.shell, *argv[1:]] if argv[0] == "sh" else argv, timeout_s)
+
+
+SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"], ["mksh"]) if shutil.which(shell[0])]
+
+
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+def device(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[PosixDevice]:
+    with Shell(*request.param) as transport:
         yield PosixDevice(transport, str(tmp_path / "work"), ("python3",), None)
 
 

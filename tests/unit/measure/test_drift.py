@@ -51,6 +51,14 @@ def test_processes_that_differ_by_chance_do_not_drift(seed: int) -> None:
     assert signs([process(level, generator) for level in levels], STILL) == []
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_loops_that_come_to_rest_soon_do_not_drift(seed: int) -> None:
+    """Each begins 15 % slower and is at rest after a tenth of it."""
+    generator = np.random.default_rng(seed)
+    shape = 1 + 0.15 * np.exp(-np.arange(400) / 40)
+    assert signs([(process(1.0, generator) * shape).astype(np.int64) for _ in range(5)], STILL) == []
+
+
 def test_a_small_change_however_sure_does_not_count() -> None:
     generator = np.random.default_rng(0)
     assert signs([process(1.005**k, generator) for k in range(5)], STILL) == []

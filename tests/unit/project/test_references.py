@@ -39,7 +39,7 @@ def test_every_key_of_a_model_is_named(file: Any) -> None:
 def test_keys_that_are_rows_of_figures_are_there() -> None:
     named = {key for key, *_ in toml_keys.keys(Limits)}
     assert named == {*figures.limited(), "metrics"}
-    assert {key for key, *_ in toml_keys.keys(SweepBudget)} == named | {"accuracy_drop", "agreement"}
+    assert {key for key, *_ in toml_keys.keys(SweepBudget)} == named | {"accuracy_drop", "agreement", "rank"}
     assert {key for key, *_ in toml_keys.keys(Minimums)} == set(figures.compared())
 
 

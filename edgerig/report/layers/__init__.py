@@ -1,0 +1,1 @@
+"""The writer of what layers lose: `render(report) -> bytes`, pure."""

@@ -1,0 +1,36 @@
+"""Which variant an id names, and what cannot be looked into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgerig.errors import ConfigError, ResultsError
+from edgerig.sweep import debugging
+
+INT8 = "digits_cnn-torch-tflite-int8-static"
+
+
+@pytest.mark.parametrize("cell", [INT8, f"{INT8}@local/t1", f"{INT8}@pi/t4/big"])
+def test_a_cells_id_names_its_variant_wherever_it_runs(cell: str) -> None:
+    found = debugging.of_id(cell)
+    assert (found.model.id, found.format, found.recipe) == ("digits_cnn-torch", "tflite", "int8-static")
+    assert found.name == INT8
+
+
+def test_the_longest_recipe_and_a_twin_are_told_apart() -> None:
+    assert debugging.of_id("digits_cnn-torch-onnx-int8-static-unsigned").recipe == "int8-static-unsigned"
+    assert debugging.of_id("digits_cnn-keras-onnx-int8-static").model.source == "keras"
+
+
+@pytest.mark.parametrize("cell", ["digits_cnn-torch-tflite-int8", "nothing-torch-tflite-int8-static", "", "digits_cnn"])
+def test_what_names_nothing_is_refused_with_an_example(cell: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        debugging.of_id(cell)
+    assert debugging.EXAMPLE in raised.value.hint
+
+
+def test_a_folder_that_is_no_run_is_refused() -> None:
+    with pytest.raises(ResultsError):
+        debugging.of_run(Path("/nonexistent"), INT8)
