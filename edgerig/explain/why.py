@@ -31,6 +31,8 @@ class Why:
     surprise: str
     reasons: tuple[Reason, ...]
     open: str = ""
+    beside: tuple[CellResult, ...] = ()
+    """What it is held against."""
 
 
 def explained(results: Results) -> list[Why]:
@@ -64,7 +66,8 @@ def _against_float(evidence: Evidence) -> Why | None:
     else:
         return None
     said = f"{wording.variant(cell)} takes {_amount(cell)}, {what} {_amount(twin)}"
-    return _why(evidence, kind, said, _difference(cell, twin) if evidence.both_profiled and found > 1 else "")
+    difference = _difference(cell, twin) if evidence.both_profiled and found > 1 else ""
+    return _why(evidence, kind, said, difference, (twin,))
 
 
 def _fallback(evidence: Evidence) -> Why | None:
@@ -74,7 +77,7 @@ def _fallback(evidence: Evidence) -> Why | None:
         return None
     of = f" of {cell.delegation.total}" if cell.delegation.total else ""
     said = f"{wording.variant(cell)}: the delegate leaves {numbers.counted(left(cell), 'operator')}{of} to the runtime"
-    return _why(evidence, "fallback", said, "")
+    return _why(evidence, "fallback", said)
 
 
 def _threads(evidence: Evidence) -> Why | None:
@@ -85,15 +88,17 @@ def _threads(evidence: Evidence) -> Why | None:
     said = (
         f"{wording.variant(cell)} takes {_amount(cell)}, on {numbers.counted(fewer.threads, 'thread')} {_amount(fewer)}"
     )
-    return _why(evidence, "threads", said, "")
+    return _why(evidence, "threads", said, "", (fewer,))
 
 
-def _why(evidence: Evidence, kind: str, surprise: str, difference: str) -> Why:
+def _why(
+    evidence: Evidence, kind: str, surprise: str, difference: str = "", beside: tuple[CellResult, ...] = ()
+) -> Why:
     reasons = [found for cause in CAUSES if (found := cause(evidence)) is not None]
     if difference:
         reasons.append(Reason("operators", f"the difference, fp32 → {evidence.cell.recipe}: {difference}", share=0.0))
     ordered = tuple(sorted(reasons, key=lambda each: -1.0 if each.share is None else -each.share))
-    return Why(evidence.cell, kind, surprise, ordered, "" if ordered else _open(evidence))
+    return Why(evidence.cell, kind, surprise, ordered, "" if ordered else _open(evidence), beside)
 
 
 def _open(evidence: Evidence) -> str:
@@ -144,6 +149,7 @@ def _runtime(group: Iterable[Evidence]) -> Why | None:
     )
     if not comparable(slowest.cell.profile, fastest.cell.profile):
         missing = " and ".join(each.cell.id for each in (slowest, fastest) if not each.profile.operators)
-        return Why(slowest.cell, "runtime", said, (), f"not known why: edgerig profile {missing or slowest.cell.id}")
+        missing = f"not known why: edgerig profile {missing or slowest.cell.id}"
+        return Why(slowest.cell, "runtime", said, (), missing, (fastest.cell,))
     text = f"{fastest.cell.format} → {slowest.cell.format}: {_difference(slowest.cell, fastest.cell)}"
-    return Why(slowest.cell, "runtime", said, (Reason("operators", text),))
+    return Why(slowest.cell, "runtime", said, (Reason("operators", text),), beside=(fastest.cell,))

@@ -57,9 +57,9 @@ class RunSettings(Strict):
     """Evaluate only the first `limit` samples of the dataset (None: all)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     """Deadline of each of a cell's processes on its device."""
-    profile: Literal["auto", "always", "never"] = "never"
+    profile: Literal["auto", "always", "never"] = "auto"
     """Whose inferences are looked into, operator by operator, in a process of its own behind the device's cells: "auto"
-    those somebody will ask about (`decide/worth_profiling.py`)."""
+    those somebody will ask about (`explain/worth.py`)."""
 
     def on_emulator(self) -> Self:
         """The same with a loop of a few inferences: an emulator's time is worth none of ours."""

@@ -19,9 +19,9 @@ from edgerig.build.layout import in_layout
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store, file_digest
 from edgerig.confined import Confined
-from edgerig.decide.worth_profiling import worth_profiling
 from edgerig.devices.device import CellJob, Profiles
 from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
+from edgerig.explain.worth import worth_profiling
 from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell

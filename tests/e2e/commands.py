@@ -15,7 +15,7 @@ from processes import children, processes, wait_for
 
 from edgerig.spec import PACKAGE
 
-QUICK = "[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\nattempts = 1\n"
+QUICK = '[run]\nmin_seconds = 0.05\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\nattempts = 1\nprofile = "never"\n'
 
 
 DEADLINE_S = 840

@@ -86,3 +86,21 @@ def test_an_emulated_processors_instructions_are_exact(edgerig: Edgerig) -> None
             assert (each["name"], each["value"]) == (again["name"], pytest.approx(again["value"], rel=0.001))
         assert 0.9 * one["whole"] < one["sum"] < one["whole"]
         assert done.cells[name]["cost"]["instructions"] == pytest.approx(one["whole"], rel=0.05)
+
+
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
+def test_a_processor_without_dot_products_is_told_from_one_with(edgerig: Edgerig) -> None:
+    """A Cortex-A72 executes more instructions for 8-bit products than for float ones; a Cortex-A76 does not."""
+    file = edgerig.sweep_file(
+        'models = ["digits_cnn"]\nformats = ["executorch"]\nrecipes = ["fp32", "int8-static"]\n'
+        'devices = ["qemu-rpi4", "qemu-rpi5"]\n' + QUICK.replace("never", "auto") + "limit = 4\n"
+    )
+    done = edgerig("sweep", file)
+    assert done.code == 0, done.err
+    told = {each["cell"]: each for each in json.loads(edgerig("show", str(done.run), "--json").out)["explained"]}
+    slower = told["digits_cnn-torch-executorch-int8-static@qemu-rpi4/t1"]
+    reason = next(each for each in slower["reasons"] if each["cause"] == "no dot products")
+    assert "has no instructions for dot products of 8-bit numbers (dotprod or i8mm)" in reason["text"]
+    assert "instructions in fp32" in reason["text"]
+    other = told.get("digits_cnn-torch-executorch-int8-static@qemu-rpi5/t1", {"reasons": []})
+    assert "no dot products" not in [each["cause"] for each in other["reasons"]]
