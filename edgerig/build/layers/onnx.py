@@ -20,8 +20,9 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from edgerig.build.formats import onnx_equalize, onnx_float
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.onnx_graph import WEIGHT_INPUTS, held, input_tensors
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of, range_of
+from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, range_of
 from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
 from edgerig.measure.layers import Operator, Range, Weights
@@ -53,7 +54,7 @@ def twins(job: Job) -> Twins:
 def side_by_side(floating: Path, quantized: Path, work: Path) -> Twins:
     """Raises BuildError for a file that is none, and what the runtime raises for one it cannot run."""
     twin, made = onnx.load(floating), onnx.load(quantized)
-    names, constants = names_of(node.op_type for node in twin.graph.node), held(twin)
+    names, constants = layer_names(node.op_type for node in twin.graph.node), held(twin)
     tensors = dict(_pairs(twin, made))
     ours = _session(twin, list(tensors), work / "ours.onnx")
     theirs = _session(made, list(tensors.values()), work / "theirs.onnx")

@@ -17,13 +17,14 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables
 from edgerig.build.formats.tflite_graph import Operator as FileOperator
 from edgerig.build.formats.tflite_graph import constant, read, walk, write
 from edgerig.build.formats.tflite_ranges import WEIGHTED, feed
 from edgerig.build.formats.tflite_recipes import WHOLE
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, names_of, range_of
+from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, range_of
 from edgerig.build.source import Arrays
 from edgerig.measure.layers import Operator, Range, Values, Weights
 
@@ -56,7 +57,7 @@ def side_by_side(floating: Path, quantized: Path) -> Twins:
     """Raises BuildError for a file that is none; ValueError or RuntimeError, the runtime's, for one it cannot run."""
     graph = read(floating)
     operators = [each for each in walk(graph) if each.subgraph == 0]
-    names = names_of(each.name for each in operators)
+    names = layer_names(each.name for each in operators)
     tensors = graph.subgraphs[0].tensors
     ours, theirs = _interpreter(floating), _interpreter(quantized)
     pairs = dict(_pairs(ours.get_tensor_details(), theirs.get_tensor_details()))

@@ -85,11 +85,3 @@ def range_of(scale: float, zero: int, dtype: np.dtype[Any]) -> Range:
     """What an integer tensor of one scale holds."""
     bounds = np.iinfo(dtype)
     return Range((int(bounds.min) - zero) * scale, (int(bounds.max) - zero) * scale, scale)
-
-
-def names_of(kinds: Iterable[str]) -> tuple[str, ...]:
-    """What users call the operators of a float graph, of these `kinds` in the order they run: `op03_CONV_2D`, with as
-    many digits as the last one needs, two or more."""
-    listed = list(kinds)
-    digits = max(2, len(str(len(listed) - 1)))
-    return tuple(f"op{place:0{digits}}_{kind}" for place, kind in enumerate(listed))
