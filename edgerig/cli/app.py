@@ -12,6 +12,7 @@ from edgerig.cli import completion, subcommands
 from edgerig.cli.flags import (
     Base,
     BaselineOption,
+    CellOrRun,
     Cpus,
     Dataset,
     Device,
@@ -20,6 +21,7 @@ from edgerig.cli.flags import (
     Limit,
     Metric,
     Model,
+    OfRun,
     Option,
     Out,
     Processors,
@@ -220,18 +222,8 @@ def profile(
 
 @app.command()
 def debug(
-    first: Annotated[
-        str,
-        typer.Argument(
-            metavar="CELL | RUN",
-            help="A cell's id, or a run's folder.",
-            autocompletion=completion.cells,
-            show_default=False,
-        ),
-    ],
-    second: Annotated[
-        str | None, typer.Argument(metavar="[CELL]", help="Of a run: the cell's id, or a glob.", show_default=False)
-    ] = None,
+    first: CellOrRun,
+    second: OfRun = None,
     model: Annotated[str | None, typer.Option("--model", help="The model's file, where its name is not known.")] = None,
     samples: Annotated[int, typer.Option("--samples", min=1, max=4096, help="Of the evaluation data.")] = 32,
     threshold: Annotated[

@@ -73,6 +73,18 @@ def newest(path: Path | None) -> Path | None:
 
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
+CellOrRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="CELL | RUN",
+        help="A cell's id, or a run's folder.",
+        autocompletion=completion.cells,
+        show_default=False,
+    ),
+]
+OfRun = Annotated[
+    str | None, typer.Argument(metavar="CELL", help="Of a run: the cell's id, or a glob.", show_default=False)
+]
 Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
 Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=newest)]
 BaselineOption = Annotated[
