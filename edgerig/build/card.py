@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from pathlib import Path
+from pydantic import Field
 
-from pydantic import Field, ValidationError
-
-from edgerig import process
-from edgerig.build.request import Failure
-from edgerig.build.spawn import environment, tail
-from edgerig.errors import BuilderCrashed, BuildTimeout
+from edgerig.build.aside import Answer, Question, ask
+from edgerig.errors import BuilderCrashed
 from edgerig.spec import ModelSpec, Strict, TensorSpec
 
 TIMEOUT_S = 600.0
-LOG = "card.log"
 
 
 class LayerCount(Strict):
@@ -53,43 +46,25 @@ class NetworkFacts(Strict):
     """By name; {} for a file that names none."""
 
 
-class CardReply(Strict):
-    """Exactly one is set."""
-
+class CardAnswer(Answer):
     facts: NetworkFacts | None = None
-    failure: Failure | None = None
+
+
+_COUNT = Question(
+    module="edgerig.build.card_worker",
+    what="loading the model",
+    who="the process that loads the model",
+    long="its factory must only make the network",
+    died="the framework or the model's own code died: run its factory by itself",
+)
 
 
 def network_facts(model: ModelSpec) -> NetworkFacts:
     """Counts the model's layers. Raises the error its loading raised, BuildTimeout, or BuilderCrashed."""
-    with tempfile.TemporaryDirectory(prefix="edgerig-card-") as temporary:
-        folder = Path(temporary)
-        (folder / "model.json").write_text(model.model_dump_json(), encoding="utf-8")
-        finished = process.run(
-            [sys.executable, "-P", "-m", "edgerig.build.card_worker", str(folder)],
-            env={**environment(), "TMPDIR": temporary},
-            timeout_s=TIMEOUT_S,
-            output=folder / LOG,
-        )
-        try:
-            reply = CardReply.model_validate_json((folder / "reply.json").read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
-            said = tail(folder / LOG)
-            if finished.timed_out:
-                raise BuildTimeout(
-                    f"loading the model took more than {TIMEOUT_S:g} s; the last it said: {said}",
-                    hint="its factory must only make the network",
-                ) from error
-            raise BuilderCrashed(
-                f"the process that loads the model ended by {process.signal_name(finished.returncode)}; "
-                f"the last it said: {said}",
-                hint="the framework or the model's own code died: run its factory by itself",
-            ) from error
-    if reply.failure is not None:
-        raise reply.failure.error()
-    if reply.facts is None:
-        raise BuilderCrashed("the process that loads the model gave an empty reply", hint="try again")
-    return reply.facts
+    facts = ask(_COUNT, model, CardAnswer, TIMEOUT_S).facts
+    if facts is None:
+        raise BuilderCrashed(f"{_COUNT.who} gave an empty reply", hint="try again")
+    return facts
 
 
 def uncounted(model: ModelSpec, reason: str) -> NetworkFacts:

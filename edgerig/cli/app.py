@@ -18,22 +18,24 @@ from edgerig.cli.flags import (
     Device,
     EngineOption,
     Format,
+    Globs,
     Limit,
     Metric,
     Model,
     OfRun,
+    OneDevice,
     Option,
     Out,
     Processors,
     Recipe,
     Run,
+    RunOrCell,
     Select,
     ShapeOption,
     Source,
     Sustained,
     SweepFile,
     Threads,
-    newest,
     overrides,
 )
 
@@ -198,16 +200,9 @@ def show(
 
 @app.command()
 def profile(
-    run: Annotated[
-        Path,
-        typer.Argument(help="A run's folder, or a cell's id.", autocompletion=completion.runs, callback=newest),
-    ],
-    cells: Annotated[
-        list[str] | None, typer.Argument(help="Only cells whose id matches one of these globs.", show_default=False)
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="Only this device's.", autocompletion=completion.devices)
-    ] = None,
+    run: RunOrCell,
+    cells: Globs = None,
+    device: OneDevice = None,
     again: Annotated[bool, typer.Option("--again", help="Also cells that have a profile.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
 ) -> None:

@@ -73,6 +73,7 @@ def newest(path: Path | None) -> Path | None:
 
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
+Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
 CellOrRun = Annotated[
     str,
     typer.Argument(
@@ -83,9 +84,17 @@ CellOrRun = Annotated[
     ),
 ]
 OfRun = Annotated[
-    str | None, typer.Argument(metavar="CELL", help="Of a run: the cell's id, or a glob.", show_default=False)
+    str | None, typer.Argument(metavar="[CELL]", help="Of a run: the cell's id, or a glob.", show_default=False)
 ]
-Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
+RunOrCell = Annotated[
+    Path, typer.Argument(help="A run's folder, or a cell's id.", autocompletion=completion.runs, callback=newest)
+]
+Globs = Annotated[
+    list[str] | None, typer.Argument(help="Only cells whose id matches one of these globs.", show_default=False)
+]
+OneDevice = Annotated[
+    str | None, typer.Option("--device", help="Only this device's.", autocompletion=completion.devices)
+]
 Base = Annotated[Path, typer.Argument(help="A run (as NEW), or a baseline file.", callback=newest)]
 BaselineOption = Annotated[
     Path | None, typer.Option("--baseline", help="A run (as NEW), or a baseline file.", callback=newest)

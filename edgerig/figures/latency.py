@@ -100,6 +100,7 @@ LATENCY = Figure(
         _field("max", lambda latency: latency.max_ms),
         Field("latency_samples", "int", lambda c: c.latency.samples if c.latency else None),
         Field("latency_warmup_runs", "int", lambda c: c.latency.warmup_runs if c.latency else None),
+        text("latency_stopped", lambda c: c.latency.stopped or None if c.latency else None),
         _control("clock", lambda controls: controls.clock_ms),
         _control("core", lambda controls: controls.core_ms),
         _control("memory", lambda controls: controls.memory_ms),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgerig.figures import metric
 from edgerig.figures.numbers import duration, kilobytes, significant
 from edgerig.figures.verdict import kind_of
-from edgerig.results import CellResult
+from edgerig.results import CellResult, ConditionsRecord
 
 
 def variant(cell: CellResult, *, with_source: bool = False) -> str:
@@ -19,6 +19,34 @@ def setup(cell: CellResult) -> str:
     """How it was placed beside its device and threads, as its id says: `"p2-3, xnnpack=false"`, "" for the default."""
     device_and_threads = f"{cell.device}/t{cell.threads}/"  # a stranger's device may have any name
     return ", ".join(cell.id.partition("@")[2].partition(device_and_threads)[2].split("/")).strip()
+
+
+def held(conditions: ConditionsRecord) -> str:
+    """What a device was brought into: `"governor performance (was ondemand), begun at 41 °C"`."""
+    parts = [
+        f"{each.name} {each.now}{f' (was {each.before})' if each.before not in (None, each.now) else ''}"
+        for each in conditions.knobs
+        if each.held
+    ]
+    if conditions.temperature_c is not None:
+        waited = f" after {conditions.waited_s:.0f} s" if conditions.waited_s >= 1 else ""
+        parts.append(f"begun at {conditions.temperature_c:.0f} °C{waited}")
+    return ", ".join(parts)
+
+
+def not_held(conditions: ConditionsRecord) -> str:
+    """What it could not be brought into or out of, and why; "" where nothing."""
+    parts = [
+        f"{each.name} stayed {each.now or 'unknown'} in place of {each.wanted}"
+        for each in conditions.knobs
+        if not each.held
+    ]
+    if conditions.hot:
+        at, below = significant(conditions.temperature_c), significant(conditions.start_below_c)
+        parts.append(f"begun at {at} °C, above {below} °C")
+    if not conditions.restored:
+        parts.append("not all could be put back afterwards: edgerig devices tune NAME --reset")
+    return "; ".join([*parts, *dict.fromkeys(conditions.reasons.values())])
 
 
 def described(cell: CellResult) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
 from edgerig.build.own_metric import read_own_metrics
 from edgerig.build.request import Prepared
+from edgerig.confined import Confined
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.answers import read_answers
 from edgerig.measure.cell import CellRun, measured
@@ -19,7 +21,7 @@ from edgerig.measure.reference import signs
 from edgerig.measure.sequences import sequences_of
 from edgerig.measure.sharing import alone
 from edgerig.plan import Cell
-from edgerig.results import BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
+from edgerig.results import Artifact, BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS, OwnRecipe, load_recipes
 from edgerig.sweep.drifting import Drifts, drifts
 from edgerig.sweep.pipeline import TRACEBACK
@@ -31,19 +33,29 @@ def conclude(run: RunFolder) -> Results:
     outcomes = run.outcomes()
     plan = run.file.plan
     cores = {name: _alone(name, run, outcomes) for name in plan.devices}
-    drifted = drifts(run)
+    whole = _Whole(run, outcomes, cores, drifts(run))
     return Results(
         run=run.file.run,
         environment=run.file.environment,
         devices={name: _device(name, run, outcomes) for name in plan.devices},
         models={name: _model(name, run) for name in plan.models},
-        cells=tuple(_cell(cell, outcomes, run, cores[cell.device], drifted) for cell in plan.cells),
-        drift=drifted.devices,
+        cells=tuple(_cell(cell, whole) for cell in plan.cells),
+        drift=whole.drifted.devices,
     )
 
 
-def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float | None, drifted: Drifts) -> CellResult:
-    order = drifted.cells.get(cell.id)
+@dataclass(frozen=True)
+class _Whole:
+    """The run a cell is concluded in; `cores` as `_alone` tells of each device, None where nothing does."""
+
+    run: RunFolder
+    outcomes: dict[str, Outcome]
+    cores: dict[str, float | None]
+    drifted: Drifts
+
+
+def _cell(cell: Cell, whole: _Whole) -> CellResult:
+    run, outcomes, order = whole.run, whole.outcomes, whole.drifted.cells.get(cell.id)
     known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"}), "order": order}
     model = run.file.plan.models[cell.model_id]
     known |= {"shapes": model.shapes, "signature": model.signature, "weights": model.weights_are}
@@ -64,35 +76,9 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
     if outcome.status != "ok" or outcome.artifact is None or outcome.raw is None:
         return CellResult(**known, status=outcome.status, error=outcome.error)
     try:
-        raw = read_raw(run.folder / outcome.raw, cell.id)
-        model = run.file.plan.models[cell.model_id]
-        prepared = run.prepared(cell.model_id)
-        fp32, no_fp32 = _fp32_sibling(cell, outcomes, run)
-        ran = CellRun(
-            cell=cell,
-            model=model,
-            artifact=outcome.artifact,
-            raw=raw,
-            output_names=prepared.outputs if prepared is not None else (),
-            labels=run.labels(cell.model_id),
-            inputs=run.inputs(cell.model_id),
-            sequences=sequences_of(model.stream, run.lengths(cell.model_id)),
-            answers=read_answers(run.folder / outcome.raw) if model.postprocess else None,
-            preprocess=prepared.preprocess if prepared is not None else None,
-            own_metrics=read_own_metrics(run.folder / outcome.raw),
-            reference=_reference(run, cell, raw.outputs),
-            fp32=fp32,
-            no_fp32=no_fp32,
-            before=outcome.device,
-            after=outcome.after,
-            alone=core,
-            precision=run.file.plan.sweep.run.precision,
-            sustained=run.file.plan.sweep.run.sustained_s > 0 and not cell.emulated,
-            drifted=signs(order, drifted.devices, cell.device),
-        )
-        found = measured(ran)
+        found = measured(_run_of(cell, outcome, outcome.artifact, run.folder / outcome.raw, whole))
         known["profile"] = read_profile(run.folder / outcome.raw, cell.id)
-        known["coverage"] = _coverage(cell, prepared, run.file.plan.sweep.recipe)
+        known["coverage"] = _coverage(cell, run.prepared(cell.model_id), run.file.plan.sweep.recipe)
         known["build"] = _with_size_note(cell, outcome, outcomes)
         return CellResult(**known | vars(found), status="ok")
     except Exception as error:  # what one raw run holds must not cost the results of all the others
@@ -102,6 +88,39 @@ def _cell(cell: Cell, outcomes: dict[str, Outcome], run: RunFolder, core: float 
             status="failed",
             error=ErrorRecord(stage="measure", kind=failure.kind, message=failure.message, hint=failure.hint),
         )
+
+
+def _run_of(cell: Cell, outcome: Outcome, artifact: Artifact, folder: Confined, whole: _Whole) -> CellRun:
+    """All that is known of a cell that ran, its raw run in `folder`. Raises RunError for a raw run that is none."""
+    raw, run, drifted = read_raw(folder, cell.id), whole.run, whole.drifted
+    model, prepared, settings = (
+        run.file.plan.models[cell.model_id],
+        run.prepared(cell.model_id),
+        run.file.plan.sweep.run,
+    )
+    fp32, no_fp32 = _fp32_sibling(cell, whole.outcomes, run)
+    return CellRun(
+        cell=cell,
+        model=model,
+        artifact=artifact,
+        raw=raw,
+        output_names=prepared.outputs if prepared is not None else (),
+        labels=run.labels(cell.model_id),
+        inputs=run.inputs(cell.model_id),
+        sequences=sequences_of(model.stream, run.lengths(cell.model_id)),
+        answers=read_answers(folder) if model.postprocess else None,
+        preprocess=prepared.preprocess if prepared is not None else None,
+        own_metrics=read_own_metrics(folder),
+        reference=_reference(run, cell, raw.outputs),
+        fp32=fp32,
+        no_fp32=no_fp32,
+        before=outcome.device,
+        after=outcome.after,
+        alone=whole.cores[cell.device],
+        precision=settings.precision,
+        sustained=settings.sustained_s > 0 and not cell.emulated,
+        drifted=signs(drifted.cells.get(cell.id), drifted.devices, cell.device),
+    )
 
 
 def _alone(device: str, run: RunFolder, outcomes: dict[str, Outcome]) -> float | None:

@@ -41,7 +41,7 @@ from edgerig.measure.raw import attempts_of
 from edgerig.measure.sequences import sequences_of
 from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
-from edgerig.results import BuildRecord, DeviceRecord, ErrorRecord, Stage
+from edgerig.results import Artifact, BuildRecord, DeviceRecord, ErrorRecord, Stage
 from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
 from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
@@ -163,16 +163,12 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             if artifact is None or folder is None:
                 return _lost_from_store(task)
             _keep_host_outputs(folder, into)
-            lengths = read_lengths(data, "input")
-            inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
-            settings = task.settings.on_emulator() if task.device.emulated else task.settings
-            file = folder / artifact.file
-            anew = resets(task.model.stream, len(inputs[0]), lengths)
-            opened.execute(CellJob(task.cell.id, artifact, file, inputs, task.cell, settings, into, device, anew))
+            opened.execute(_job(task, artifact, folder, data, into, device))
             after = _probe(opened)
         if after is None:  # the run is home, the link is not: another cell needs a new one
             sessions.drop(task.device)
-        postprocess(task.model, sequences_of(task.model.stream, lengths), into, task.settings.timeout_s)
+        sequences = sequences_of(task.model.stream, read_lengths(data, "input"))
+        postprocess(task.model, sequences, into, task.settings.timeout_s)
         names = names_of(task.prepared.outputs, artifact)
         take_own_metrics(task.model, names, task.run_folder / "data" / task.model.id, into, task.settings.timeout_s)
     except DeviceBusy:
@@ -198,6 +194,15 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )
+
+
+def _job(task: CellTask, artifact: Artifact, folder: Path, data: Path, into: Path, device: DeviceRecord) -> CellJob:
+    """The artifact in `folder` over the data in `data`, its raw run to be written into `into`."""
+    lengths = read_lengths(data, "input")
+    inputs = in_layout(_inputs(task, data, lengths), task.prepared.inputs, artifact.layout)
+    settings = task.settings.on_emulator() if task.device.emulated else task.settings
+    anew = resets(task.model.stream, len(inputs[0]), lengths)
+    return CellJob(task.cell.id, artifact, folder / artifact.file, inputs, task.cell, settings, into, device, anew)
 
 
 def _when(task: CellTask) -> dict[str, Any]:

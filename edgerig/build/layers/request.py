@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgerig.build.request import Failure
+from edgerig.build.aside import Answer
 from edgerig.results import Artifact
 from edgerig.results.layers import LayerReport
 from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
@@ -27,8 +27,5 @@ class LayersRequest(Strict):
     threshold_db: float
 
 
-class LayersReply(Strict):
-    """Exactly one is set."""
-
+class LayersAnswer(Answer):
     report: LayerReport | None = None
-    failure: Failure | None = None

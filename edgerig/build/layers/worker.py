@@ -1,62 +1,33 @@
-"""`python -m edgerig.build.layers.worker FOLDER` reads `request.json` there and writes `reply.json`: frameworks and the
-user's own model code live and die here."""
+"""The process that looks at layers, `python -m edgerig.build.layers.worker FOLDER`: frameworks and the user's own model
+code live and die here."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from edgerig import extras
+from edgerig.build.aside import answer
 from edgerig.build.formats import converting
 from edgerig.build.layers import ADAPTERS
-from edgerig.build.layers.request import LayersReply, LayersRequest
+from edgerig.build.layers.request import LayersAnswer, LayersRequest
 from edgerig.build.layers.twins import Job, Twins, look
 from edgerig.build.layout import to_layout
-from edgerig.build.request import Failure
 from edgerig.build.source import Arrays, SourceModel, load_source, one_sample
 from edgerig.build.store import Store
 from edgerig.build.streams import recorded, whole_sample
-from edgerig.errors import BuildError, EdgerigError
+from edgerig.errors import BuildError
 from edgerig.measure.layer_advice import advice
 from edgerig.measure.layers import first_below, layer_results, suspect
 from edgerig.npy import load_arrays, read_lengths
-from edgerig.ondevice import lifeline
 from edgerig.registry import load_object
 from edgerig.results import Artifact
 from edgerig.results.layers import MOST_LAYERS, LayerReport
 
 EQUALIZED = ("the float twin is equalized as well: it is what was quantized",)
-
-
-def main() -> None:
-    lifeline.hold()
-    folder = Path(sys.argv[1])
-    request = LayersRequest.model_validate_json((folder / "request.json").read_text(encoding="utf-8"))
-    try:
-        reply = LayersReply(report=report(request, folder))
-    except EdgerigError as error:
-        traceback.print_exc()
-        reply = LayersReply(failure=Failure.of(error))
-    except ImportError as error:
-        traceback.print_exc()
-        told = extras.of(error) or BuildError(f"{type(error).__name__}: {error}"[:2000])
-        reply = LayersReply(failure=Failure.of(told))
-    except Exception as error:  # a framework may raise anything
-        traceback.print_exc()
-        failure = Failure(kind="BuildError", message=f"{type(error).__name__}: {error}"[:2000], hint="")
-        reply = LayersReply(failure=failure)
-    temporary = folder / "reply.tmp"
-    temporary.write_text(reply.model_dump_json(), encoding="utf-8")
-    os.replace(temporary, folder / "reply.json")
-    sys.stdout.flush()
-    os._exit(0)  # a framework's exit handlers may hang or crash
 
 
 def report(request: LayersRequest, folder: Path) -> LayerReport:
@@ -145,4 +116,4 @@ def _calibration(request: LayersRequest, data: Path, source: SourceModel) -> Arr
 
 
 if __name__ == "__main__":
-    main()
+    answer(LayersRequest, lambda request, folder: LayersAnswer(report=report(request, folder)))

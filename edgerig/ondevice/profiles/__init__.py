@@ -52,6 +52,8 @@ class About:
     floor: int
     notes: tuple[str, ...] = ()
     graph: tuple[tuple[tuple[str, str], ...], ...] = ()
+    cost: int = 0
+    """What reading the clock adds to each call of an operator, and is taken off it."""
 
 
 class Profiler(Protocol):

@@ -115,6 +115,7 @@ class ExecutorchProfiler:
 
     def about(self) -> About:
         partitions = {event.operator.partition for events in self._told for event in events}
-        floor = MICROSECOND if self._slow else self._clock.cost()
+        cost = 0 if self._slow else self._clock.cost()
+        floor = MICROSECOND if self._slow else cost
         notes = tuple(note for note in (self._slow, ALWAYS_ON) if note)
-        return About(METHOD, len(partitions - {None}), floor, notes)
+        return About(METHOD, len(partitions - {None}), floor, notes, cost=cost)

@@ -133,14 +133,15 @@ class LitertProfiler:
 
     def about(self) -> About:
         partitions = {event.operator.partition for events in self._told for event in events} - {None}
-        floor = MICROSECOND if self._slow else self._clock.cost()
+        cost = 0 if self._slow else self._clock.cost()
         named = tuple(tuple(self._graph.operators[each] for each in part) for part in self._graph.partitions)
         return About(
             METHOD,
             len(partitions) if self._xnnpack else None,
-            floor,
+            MICROSECOND if self._slow else cost,
             (self._slow,) if self._slow else (),
             named if len(named) == len(partitions) else (),
+            cost,
         )
 
 

@@ -64,11 +64,11 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
         raise NoProfile(f"it has {len(places)} operators, at most {MOST_OPERATORS} are told")
     table = np.zeros((len(runs), 2 + len(places)), np.int64)
     table[:, 0], table[:, 1] = wholes, looked
+    about = profiler.about()
     for row, events in zip(table, runs, strict=True):
         for event in events:
-            row[2 + places[event.operator]] += event.value
+            row[2 + places[event.operator]] += max(event.value - about.cost, 0)
     np.save(os.path.join(folder, VALUES), table)
-    about = profiler.about()
     return {
         "unit": ticks.unit,
         "method": about.method,

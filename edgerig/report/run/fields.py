@@ -10,6 +10,7 @@ from __future__ import annotations
 from edgerig import figures
 from edgerig.figures.field import Field, Value, real, text, whole
 from edgerig.results import CellResult
+from edgerig.results.wording import held
 from edgerig.spec.engine import written
 
 _WHICH: tuple[Field, ...] = (
@@ -23,6 +24,7 @@ _WHICH: tuple[Field, ...] = (
     Field("threads", "int", lambda c: c.threads),
     text("accelerator", lambda c: c.accelerator),
     text("processors", lambda c: ",".join(map(str, c.processors)) or None),
+    text("cluster", lambda c: c.cluster or None),
     text("engine_options", lambda c: ",".join(f"{k}={written(v)}" for k, v in c.engine_options.items()) or None),
     Field("emulated", "bool", lambda c: c.emulated),
     text("status", lambda c: c.status),
@@ -33,6 +35,7 @@ _HOW: tuple[Field, ...] = (
     text("engine_version", lambda c: c.engine.version if c.engine else None),
     text("stream_state", lambda c: ", ".join(c.engine.state) or None if c.engine else None),
     text("stream_reset", lambda c: c.engine.reset or None if c.engine else None),
+    text("conditions", lambda c: held(c.conditions) or None if c.conditions else None),
     Field("engine_threads", "int", lambda c: c.engine.threads if c.engine else None),
     real("build_seconds", lambda c: c.build.seconds if c.build else None),
     Field("build_cached", "bool", lambda c: c.build.cached if c.build else None),

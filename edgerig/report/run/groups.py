@@ -16,6 +16,7 @@ from edgerig.report.run.columns import columns
 from edgerig.report.run.outputs import channels
 from edgerig.results import CellResult, ErrorRecord
 from edgerig.results.order import rank
+from edgerig.results.wording import held, not_held
 
 _FIGURE = re.compile(r"\d[\d.,]*(?:e[+-]?\d+)?")
 
@@ -51,6 +52,7 @@ GRAVITY = {
     "outside calibration": 65,
     "state": 60,
     "build": 50,
+    "conditions": 45,
     "disturbed samples": 30,
 }
 """Of the warnings that are no verdict's, as `VerdictKind.gravity`: the larger the earlier told."""
@@ -106,6 +108,8 @@ def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
         kept = ", ".join(cell.engine.state)
         anew = f"; started anew: {cell.engine.reset}" if cell.engine.reset else ""
         yield "state", f"what came before changes the outputs: the file remembers {kept} between inferences{anew}"
+    if cell.conditions is not None and (left := not_held(cell.conditions)):
+        yield "conditions", left
     for note in cell.build.notes if cell.build is not None else ():
         yield "build", note
 
@@ -113,7 +117,10 @@ def _file(cell: CellResult) -> Iterator[tuple[str, str]]:
 def notes(cells: Sequence[CellResult]) -> list[Group]:
     """What engines said of how a cell was run, and what its device could not tell."""
     titled = [("engine", note, cell) for cell in cells if cell.engine is not None for note in cell.engine.notes]
-    return _groups((*titled, *(item for cell in cells for item in _unwatched(cell))))
+    brought = [("conditions", held(cell.conditions), cell) for cell in cells if cell.conditions is not None]
+    return _groups(
+        (*titled, *(each for each in brought if each[1]), *(item for cell in cells for item in _unwatched(cell)))
+    )
 
 
 def _unwatched(cell: CellResult) -> Iterator[tuple[str, str, CellResult]]:

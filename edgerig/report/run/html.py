@@ -50,6 +50,7 @@ def render(results: Results) -> bytes:
     allowed = budget.budget_of(results)
     grouped = _grouped(cells)
     decided = decision.decisions(results, allowed)
+    data = _data(results, cells, grouped, decided)
     script = assets.inlined("unpack.js") + assets.inlined(*SCRIPTS, package=PACKAGE)
     page = (
         assets.environment(PACKAGE)
@@ -72,9 +73,7 @@ def render(results: Results) -> bytes:
             whys=whys.ordered(results, decided),
             why_lines=whys.lines,
             gains=gains(results),
-            sustained=any(cell.sustained.windows for cell in cells),
-            drifted=any(found.visits for found in results.drift.values()),
-            profiled=any(cell.profile.operators for cell in cells),
+            drawn=data,
             classes=classes.tables(results, cells, decided),
             classes_left=classes.left_out(cells),
             outputs_header=outputs.HEADER,
@@ -85,13 +84,7 @@ def render(results: Results) -> bytes:
             command=shlex.join(results.run.command),
             css=assets.inlined("report.css"),
             plotly=assets.plotly(),
-            data=assets.data(
-                {
-                    **_data(cells, grouped, decided),
-                    "drift": over_time.payload(results),
-                    "sustained": over_time.sustained(cells),
-                }
-            ),
+            data=assets.data(data),
             script=script,
             policy=assets.policy(script),
             limits={"cards": CARDS, "named": NAMED, "groups": GROUPS, "outputs": outputs.SHOWN, "whys": whys.SHOWN},
@@ -108,14 +101,20 @@ def _by_device(decided: Sequence[Decision]) -> dict[str, list[Decision]]:
 
 
 def _data(
-    cells: Sequence[CellResult], grouped: dict[str, list[PageGroup]], decided: Sequence[Decision]
+    results: Results, cells: Sequence[CellResult], grouped: dict[str, list[PageGroup]], decided: Sequence[Decision]
 ) -> dict[str, Any]:
     places = {cell.id: place for place, cell in enumerate(cells)}
     members = {
         group.key: runs(sorted(places[cell.id] for cell in group.cells)) for kind in grouped.values() for group in kind
     }
     shipped = [each.pick.id for each in decided if each.pick is not None]
-    return {**payload(cells, _beaten(cells)), "groups": members, "profiles": profiles.payload(cells, shipped)}
+    return {
+        **payload(cells, _beaten(cells)),
+        "groups": members,
+        "profiles": profiles.payload(cells, shipped),
+        "drift": over_time.payload(results),
+        "sustained": over_time.sustained(cells),
+    }
 
 
 def _beaten(cells: Sequence[CellResult]) -> list[str]:

@@ -8,8 +8,20 @@ from collections.abc import Sequence
 from edgerig.explain.kinds import OUTSIDE
 from edgerig.results.order import FORMATS, RECIPES
 
-PALETTE = ("#999999", "#56B4E9", "#E69F00", "#009E73", "#9467BD", "#CC79A7", "#D55E00", "#0072B2", "#F0E442", "#8C564B")
-"""Okabe and Ito's colours, safe for colour-blind readers, black replaced by grey to show on dark, violet, brown; as
+PALETTE = (
+    "#999999",
+    "#56B4E9",
+    "#E69F00",
+    "#009E73",
+    "#9467BD",
+    "#CC79A7",
+    "#D55E00",
+    "#0072B2",
+    "#F0E442",
+    "#8C564B",
+    "#7F7F00",
+)
+"""Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive; as
 `order.RECIPES`."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
 """Plotly's names; as `order.FORMATS`."""

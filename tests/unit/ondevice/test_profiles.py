@@ -35,7 +35,7 @@ class Made:
         return [self.runs[index % len(self.runs)] for index in range(self.looked)]
 
     def about(self) -> About:
-        return About("by hand", 1, 7, ("a note",))
+        return About("by hand", 1, 7, ("a note",), cost=2)
 
 
 def job(**changes: Any) -> Job:
@@ -56,7 +56,7 @@ def test_each_operator_has_a_column_and_each_run_a_row(tmp_path: Path, monkeypat
     values = np.load(tmp_path / record.VALUES)
     assert values.shape == (found["runs"], 4)
     assert values.dtype == np.int64
-    assert {tuple(row[1:]) for row in values.tolist()} == {(100, 5, 2), (100, 7, 3)}
+    assert {tuple(row[1:]) for row in values.tolist()} == {(100, 3, 0), (100, 4, 1)}
     assert [(each["name"], each["layer"], each["partition"]) for each in found["operators"]] == [
         ("CONV", "layer", 0),
         ("SOFTMAX", "", None),
