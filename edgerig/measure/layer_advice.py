@@ -20,18 +20,25 @@ WINDOW = 0.5
 """Neighbours that lose so much of what the suspect does belong to what is kept in float: a contiguous run of layers
 recovers more than the same number chosen one by one, since each end of a run converts."""
 CALIBRATED = ("int8-static", "int8-static-unsigned", "int8-full", "int16x8")
+MIXED = ("int8-static", "int8-static-unsigned", "int16x8")
+"""Recipes that offer float_layers (recipes.toml)."""
 
 
 def advice(
-    layers: Sequence[LayerResult], below: int | None, worst: int | None, kind: str, format_name: str
+    layers: Sequence[LayerResult],
+    below: int | None,
+    worst: int | None,
+    kind: str,
+    format_name: str,
+    *,
+    equalized: bool = False,
 ) -> tuple[Advice, ...]:
     """What to do, the likeliest first; `below` and `worst` are the depths of the first layer under the threshold and of
-    the suspect, `kind` the recipe's, `format_name` the format's."""
+    the suspect, `kind` the recipe's, `format_name` the format's. Nothing is advised that recipe and format have not."""
     if below is None:
         return (_nothing(layers),)
-    if worst is None:
-        return tuple(_gradual(layers, below, kind, format_name))
-    return tuple(_of_suspect(layers, worst, kind))
+    found = _gradual(layers, below, kind, format_name) if worst is None else _of_suspect(layers, worst, kind)
+    return tuple(each for each in found if not (equalized and each.remedy == "equalize"))
 
 
 def _nothing(layers: Sequence[LayerResult]) -> Advice:
@@ -56,10 +63,13 @@ def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str) -> Iterato
         yield from _calibration(layers[: worst + 1])
         yield from _equalization(layers, worst)
     window = _window(layers, worst)
+    keep = (
+        f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own; look again then: "
+        "what the layers behind it lose is hidden behind what it does"
+    )
     yield Advice(
-        remedy="float-layers",
-        text=f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own; look "
-        "again then: what the layers behind it lose is hidden behind what it does",
+        remedy="float-layers" if kind in MIXED else "another-recipe",
+        text=keep if kind in MIXED else f"{kind} has no float_layers: take int8-static, which has, or fp16",
         evidence=f"{suspect.name} drops {suspect.drop_db:.1f} dB, more than any other layer under the threshold",
         layers=tuple(each.name for each in window),
     )
@@ -72,14 +82,13 @@ def _gradual(layers: Sequence[LayerResult], below: int, kind: str, format_name: 
         yield from _equalization(layers, below)
     first = layers[below]
     evidence = f"{first.name} is the first under the threshold with {first.sqnr_db:.1f} dB, and no layer drops by 6 dB"
-    bits = {"tflite": "the recipe int16x8", "onnx": "16-bit activations"}.get(format_name)
-    another = "calibration_method mse or percentile, " if kind in CALIBRATED else ""
-    more = f"{bits}, or " if bits and kind != "int16x8" else ""
-    yield Advice(
-        remedy="more-bits",
-        text=f"every layer loses a little: {another}{more}a contiguous run of layers in float (float_layers)",
-        evidence=evidence,
-    )
+    ways = []
+    if kind in CALIBRATED:
+        ways.append("calibration_method mse or percentile")
+    if format_name == "tflite" and kind in ("int8-static", "int8-full"):
+        ways.append("the recipe int16x8")
+    ways.append("a contiguous run of layers in float (float_layers)" if kind in MIXED else "the recipe fp16")
+    yield Advice(remedy="more-bits", text=f"every layer loses a little: {', or '.join(ways)}", evidence=evidence)
 
 
 def _other_weights(layer: LayerResult) -> bool:

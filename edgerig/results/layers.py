@@ -14,7 +14,7 @@ EXACT_DB = 200.0
 """Stands for a value that differs in nothing: JSON has no infinity."""
 Decibel = Annotated[float, Field(ge=-EXACT_DB, le=EXACT_DB)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Remedy = Literal["nothing", "build-again", "calibrate", "equalize", "float-layers", "more-bits"]
+Remedy = Literal["nothing", "build-again", "calibrate", "equalize", "float-layers", "another-recipe", "more-bits"]
 
 
 class LayerResult(Value):

@@ -7,7 +7,7 @@ is lowered from, made again as the builder makes it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from torch import fx, nn
 
 from edgerig.build.calibration import Method
 from edgerig.build.formats import samples_of, trace_inputs
-from edgerig.build.formats.executorch_equalize import equalize, folded
+from edgerig.build.formats.executorch_equalize import equalize, folded, named_nodes
 from edgerig.build.formats.executorch_layers import FloatLayers
 from edgerig.build.formats.executorch_quantizer import (
     WEIGHTED,
@@ -28,7 +28,6 @@ from edgerig.build.formats.executorch_quantizer import (
     graph_of,
     quantized_graph,
 )
-from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.layers.twins import Job, Pair, Twins, dequantized
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
@@ -71,22 +70,21 @@ def graphs(source: SourceModel, recipe: RecipeSpec, calibration: Arrays) -> tupl
 
 def side_by_side(ours: fx.GraphModule, theirs: fx.GraphModule) -> Twins:
     """As `graphs` gives them."""
-    nodes = [node for node in ours.graph.nodes if node.op == "call_function"]
-    names = layer_names(_kind(node) for node in nodes)
+    named = named_nodes(ours)
     read = dict(_read_as(theirs))
     there = {node.name for node in theirs.graph.nodes}
     fed = tuple(node.name for node in ours.graph.nodes if node.op == "placeholder")
-    taken = {name: read.get(name, name) for name in (*fed, *(n.name for n in nodes)) if name in there}
-    fused = {node.name for node in nodes if _fused(node, read)}
+    taken = {name: read.get(name, name) for name in (*fed, *(node.name for node in named.values())) if name in there}
+    fused = {node.name for node in named.values() if _fused(node, read)}
     tensors = {name: at for name, at in taken.items() if name not in fused}
     return Twins(
         method=METHOD,
         operators=tuple(
             Operator(name, _kind(node), tuple(n.name for n in node.all_input_nodes if n.op != "get_attr"), (node.name,))
-            for name, node in zip(names, nodes, strict=True)
+            for name, node in named.items()
         ),
         inputs=fed,
-        weights=dict(_weights(ours, theirs, zip(names, nodes, strict=True))),
+        weights=dict(_weights(ours, theirs, named)),
         ranges=dict(_ranges(theirs, tensors)),
         axis=lambda values: 1 if values.ndim > FEW_AXES else values.ndim - 1,
         run=partial(_run, ours, theirs, tensors),
@@ -150,10 +148,12 @@ def _ranges(graph: fx.GraphModule, tensors: dict[str, str]) -> Iterator[tuple[st
             yield name, Range((least - zero) * scale, (largest - zero) * scale, scale)
 
 
-def _weights(ours: fx.GraphModule, theirs: fx.GraphModule, operators: Any) -> Iterator[tuple[str, Weights]]:
+def _weights(
+    ours: fx.GraphModule, theirs: fx.GraphModule, operators: Mapping[str, fx.Node]
+) -> Iterator[tuple[str, Weights]]:
     """Of the layers with weights, in both graphs, by their nodes' name."""
     others = {node.name: node for node in theirs.graph.nodes}
-    for name, node in operators:
+    for name, node in operators.items():
         other = others.get(node.name)
         if node.target not in WEIGHTED or other is None or len(other.args) < 2:
             continue

@@ -62,7 +62,9 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         layers=layers,
         first_below=low,
         suspect=worst,
-        advice=advice(layers, low, worst, request.recipe.kind, request.format),
+        advice=advice(
+            layers, low, worst, request.recipe.kind, request.format, equalized=request.recipe.options.equalize is True
+        ),
         notes=EQUALIZED if request.recipe.options.equalize else (),
     )
 

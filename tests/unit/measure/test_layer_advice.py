@@ -74,7 +74,30 @@ def test_channels_of_different_ranges_ask_for_equalization() -> None:
 
 def test_ranges_matter_to_calibrated_recipes_alone() -> None:
     found = advised(SOUND, layer(1, **BAD, spread=20.0, outside=0.02, beyond=0.5), kind="int8-dynamic")
-    assert remedies(found) == ["float-layers"]
+    assert remedies(found) == ["another-recipe"]
+    assert "float_layers =" not in found[0].text
+
+
+def test_what_is_equalized_is_not_to_be_equalized_again() -> None:
+    layers = [SOUND, layer(1, **BAD, spread=20.0)]
+    assert remedies(list(advice(layers, 1, 1, "int8-static", "tflite", equalized=True))) == ["float-layers"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "format_name", "said", "unsaid"),
+    [
+        ("int8-static", "onnx", "float_layers", "16"),
+        ("int8-dynamic", "onnx", "fp16", "float_layers"),
+        ("int16x8", "tflite", "float_layers", "int16x8"),
+        ("int8-full", "tflite", "int16x8", "float_layers"),
+    ],
+)
+def test_nothing_is_advised_that_recipe_and_format_have_not(
+    kind: str, format_name: str, said: str, unsaid: str
+) -> None:
+    (found,) = advice([SOUND, layer(1, 19.0, 3.0)], 1, None, kind, format_name)
+    assert said in found.text
+    assert unsaid not in found.text
 
 
 def test_where_every_layer_loses_a_little_more_bits_are_the_way() -> None:
