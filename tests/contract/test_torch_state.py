@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from edgerig.build.sources.torch_state import UNKNOWN, with_explicit_state
+from edgerig.build.probing import UNKNOWN_STATE
+from edgerig.build.sources.torch_state import with_explicit_state
 from edgerig.build.streams import fed_of
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
@@ -146,7 +147,7 @@ def test_what_takes_nothing_drawn_is_noted_and_left_as_it_was() -> None:
     same, told, notes = with_explicit_state(module, spec(ROW))
     assert same is module
     assert told.state == ()
-    assert notes == (UNKNOWN,)
+    assert notes == (UNKNOWN_STATE,)
 
 
 def test_what_changes_buffers_and_fails_is_refused_and_put_back() -> None:

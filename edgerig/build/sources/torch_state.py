@@ -11,20 +11,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
 
-from edgerig.build.source import drawn, identifier, known_dtype, one_sample
+from edgerig.build.probing import UNKNOWN_STATE, probes
+from edgerig.build.source import identifier, known_dtype
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
 from edgerig.spec.stream import StateSpec
 
-UNKNOWN = (
-    "whether it keeps something in its buffers between calls is not known: it takes no inputs drawn at random; give "
-    'its [[inputs]] the "range" of values it takes'
-)
 NEXT = "_next"
 """Behind a buffer's name: the output that has it after the inference."""
 
@@ -54,7 +50,7 @@ def with_explicit_state(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, 
         return module, spec, ()
     changed = _changed_by_calls(module, spec, before)
     if not changed:
-        return module, spec, () if changed is not None else (UNKNOWN,)
+        return module, spec, () if changed is not None else (UNKNOWN_STATE,)
     inputs, outputs, state = list(spec.inputs), list(spec.outputs), list(spec.state)
     for name in changed:
         tensor = before[name]
@@ -107,19 +103,12 @@ def _changed_by_calls(module: nn.Module, spec: ModelSpec, before: dict[str, torc
 
 
 def _called(module: nn.Module, spec: ModelSpec, seed: int) -> bool:
-    """Does it take inputs drawn for it? Integers of no known range are 0 and 1 at first, to be told from the zeros that
-    a buffer is likely to hold, then all 0, which any table has."""
-    told = tuple(t.model_copy(update={"range": (0, 1)}) if _unknown(t) else t for t in spec.inputs)
-    for inputs in (told, spec.inputs) if told != spec.inputs else (told,):
-        sample = one_sample(drawn(inputs, seed, 1), inputs, 0)
+    """Does it take inputs drawn for it?"""
+    for sample in probes(spec.inputs, seed):
         with suppress(Exception), torch.no_grad():  # the user's own code: where it fails on its data too, that says so
             module(*(torch.from_numpy(array) for array in sample))
             return True
     return False
-
-
-def _unknown(tensor: TensorSpec) -> bool:
-    return tensor.range is None and np.dtype(tensor.dtype).kind in "iu"
 
 
 def _changed(module: nn.Module, spec: ModelSpec, before: dict[str, torch.Tensor]) -> set[str]:
