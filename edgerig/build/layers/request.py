@@ -9,6 +9,9 @@ from edgerig.results import Artifact
 from edgerig.results.layers import LayerReport
 from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
 
+FED = "is fed its own state, sample after sample: its layers are not looked into"
+FED_HINT = "debug a model without state, such as one step of it with the state among its data's inputs"
+
 
 class LayersRequest(Strict):
     """The model's data is in the store, laid out for the source's own `inputs`, and so are both artifacts. They are
