@@ -112,6 +112,7 @@ def debug(target: Target, store: Store, samples: int, threshold_db: float) -> La
         inputs=prepared.inputs,
         floating=floating,
         quantized=quantized if adapter else None,
+        program=None if adapter else target.artifact,
         store=store.root,
         data_key=prepared.data_key,
         samples=samples,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError
 from edgerig.measure.layers import Operator, Range, Seen, Values, Weights
+from edgerig.results import Artifact
 from edgerig.spec import RecipeSpec
 
 Pair = tuple[str, Values, Values]
@@ -25,7 +26,8 @@ LISTED = 10
 class Job:
     """What a format is given: the float32 variant and the quantized one, as built, a scratch folder, and the samples
     that both will be fed, as their files take them. `source` loads the model, `calibration` gives what each of its
-    inputs is fed of the samples that the recipe is calibrated on: for formats whose files show nothing of their inside.
+    inputs is fed of the samples that the recipe is calibrated on: for formats whose files show nothing of their inside,
+    of which `program` is what was built, where that is at hand.
     """
 
     recipe: RecipeSpec
@@ -35,12 +37,14 @@ class Job:
     samples: Sequence[Arrays]
     source: Callable[[], SourceModel]
     calibration: Callable[[SourceModel], Arrays]
+    program: Artifact | None = None
 
 
 @dataclass(frozen=True)
 class Twins:
     """`operators` are the float twin's, in the order they run, `inputs` its input tensors; `weights` are by operator,
-    `ranges` by tensor. `axis` tells a tensor's channels. `run` takes one sample, laid out as the file takes it."""
+    `ranges` by tensor. `axis` tells a tensor's channels. `run` takes one sample, laid out as the file takes it.
+    `notes` say where what is run may not be what was built."""
 
     method: str
     operators: tuple[Operator, ...]
@@ -49,6 +53,7 @@ class Twins:
     ranges: Mapping[str, Range]
     axis: Callable[[Values], int]
     run: Callable[[Arrays], Iterator[Pair]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         samples=_samples(request, data),
         source=lambda: _source(request, data),
         calibration=lambda source: _calibration(request, data, source),
+        program=request.program,
     )
     make: Callable[[Job], Twins] = load_object(ADAPTERS[request.format].code)
     with converting(f"looking into {request.variant}"):
@@ -65,7 +66,7 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         advice=advice(
             layers, low, worst, request.recipe.kind, request.format, equalized=request.recipe.options.equalize is True
         ),
-        notes=(*looked.notes, *(EQUALIZED if request.recipe.options.equalize else ())),
+        notes=(*twins.notes, *looked.notes, *(EQUALIZED if request.recipe.options.equalize else ())),
     )
 
 
