@@ -128,7 +128,8 @@ class ExecutorchBuilder:
             )
 
         plans = [Plan(make(True)), Plan(make(False), "convolutions stay in float32")]
-        return lower_quantized("int8-dynamic", plans, self._samples, out)
+        _, notes = lower_quantized("int8-dynamic", plans, self._samples, out)
+        return notes
 
     def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[str, ...]:
         settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
@@ -146,9 +147,9 @@ class ExecutorchBuilder:
             )
 
         plans = [Plan(make(True)), Plan(make(False), WEIGHTED_ALONE)]
-        lowered = lower_quantized(recipe.name, plans, self._samples, out)
-        asked.check(recipe, Program.read(out))
-        return (*lowered, *asked.notes, *notes)
+        written, lowered = lower_quantized(recipe.name, plans, self._samples, out)
+        asked.check(recipe, written, Program.read(out))
+        return (*lowered, *asked.notes(written), *notes)
 
     def _grouped_int4(self) -> torch.export.ExportedProgram:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""

@@ -12,6 +12,15 @@ from edgerig.build.formats.layer_names import float_note, kept_in_float, not_kep
 from edgerig.build.formats.pte import Program
 from edgerig.spec import RecipeSpec
 
+TO_INTEGERS, FROM_INTEGERS = "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.dequantize_per_tensor"
+COMPUTING = frozenset(
+    {"add", "sub", "mul", "relu", "hardtanh", "clamp", "elu", "max_pool2d", "mean", "adaptive_avg_pool2d"}
+)
+MOVING = frozenset({"cat", "permute", "transpose", "view", "reshape", "flatten", "squeeze", "unsqueeze", "slice"})
+ON_INTEGERS = COMPUTING | MOVING
+"""What XNNPACK's partitioner takes on integers (`STATIC_QUANT`, xnnpack/partition/config/generic_node_configs.py), by
+the names before lowering: the mean over an image is its pooling, a view what reshapes."""
+
 
 @dataclass(frozen=True)
 class FloatLayers:
@@ -31,13 +40,50 @@ class FloatLayers:
         """What the graph calls them."""
         return frozenset(node.name for node in self.asked.values())
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return float_note(list(self.asked), self.layers)
+    def notes(self, quantized: fx.GraphModule) -> tuple[str, ...]:
+        """What to say of them as found in the graph that was lowered: XNNPACK's partitioner takes dequantize, operator
+        and quantize for one operator on integers (`GenericNodePartitionerConfig`, executorch), where it has a kernel.
+        """
+        there = {node.name: node for node in quantized.graph.nodes}
+        between = [name for name, node in self.asked.items() if _between_integers(there.get(node.name))]
+        said = float_note([name for name in self.asked if name not in between], self.layers)
+        if between:
+            said += (f"float_layers: XNNPACK computes these in integers, as their neighbours: {', '.join(between)}",)
+        return said
 
-    def check(self, recipe: RecipeSpec, program: Program) -> None:
-        """Raises BuildError where the program has fewer operators with float weights than it should: it has no names
-        by which to tell them apart."""
-        weighted = [name for name, node in self.asked.items() if node.target in LINEAR or node.target in CONVOLUTIONS]
-        if len(program.in_float(every=False)) < len(weighted):
-            raise not_kept(recipe, weighted)
+    def check(self, recipe: RecipeSpec, quantized: fx.GraphModule, program: Program) -> None:
+        """Raises BuildError where one of them has no float weights in the graph that was lowered, or the program, which
+        has no names, fewer operators with float weights than that graph has."""
+        floats = {node.name for node in quantized.graph.nodes if _is_weighted(node) and not _in_integers(node)}
+        weighted = {name for name, node in self.asked.items() if _is_weighted(node)}
+        missing = {name for name in weighted if self.asked[name].name not in floats}
+        if weighted and len(program.in_float(every=False)) < len(floats):
+            missing = weighted
+        if missing:
+            raise not_kept(recipe, missing)
+
+
+def _is_weighted(node: fx.Node) -> bool:
+    return node.target in LINEAR or node.target in CONVOLUTIONS
+
+
+def _in_integers(node: fx.Node) -> bool:
+    """Are its weights read from integers?"""
+    return "dequantize" in str(getattr(node.args[1], "target", ""))
+
+
+def _between_integers(node: fx.Node | None) -> bool:
+    if node is None or _kind(node) not in ON_INTEGERS:
+        return False
+    read = [str(each.target) for each in node.all_input_nodes if each.op != "get_attr"]
+    given = [str(each.target) for each in node.users]
+    return (
+        bool(read and given)
+        and all(target.startswith(FROM_INTEGERS) for target in read)
+        and all(target.startswith(TO_INTEGERS) for target in given)
+    )
+
+
+def _kind(node: fx.Node) -> str:
+    """`add` of `aten.add_.Tensor`."""
+    return str(node.target).removeprefix("aten.").partition(".")[0].removesuffix("_")

@@ -43,8 +43,8 @@ class Plan:
 
 def lower_quantized(
     recipe: str, plans: Sequence[Plan], samples: Callable[[], tuple[torch.Tensor, ...]], out: Path
-) -> tuple[str, ...]:
-    """Writes the program of the first plan that holds to `out`; what to note of it.
+) -> tuple[fx.GraphModule, tuple[str, ...]]:
+    """Writes the program of the first plan that holds to `out`; the graph it is of, and what to note of it.
 
     Raises UnsupportedRecipe when quantized operators are left without a kernel whatever is tried, BuildError when no
     plan's program runs.
@@ -57,7 +57,7 @@ def lower_quantized(
             continue
         wrong = _wrong(graph, samples, out)
         if wrong is None:
-            return (f"{plan.note}: otherwise {failures[0]}",) if plan.note and failures else ()
+            return graph, (f"{plan.note}: otherwise {failures[0]}",) if plan.note and failures else ()
         failures.append(wrong)
     if all(failure.startswith("XNNPACK") for failure in failures):
         raise UnsupportedRecipe(

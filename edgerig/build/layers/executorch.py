@@ -20,7 +20,7 @@ from torch import fx, nn
 from edgerig.build.calibration import Method
 from edgerig.build.formats import samples_of, trace_inputs
 from edgerig.build.formats.executorch_equalize import equalize, folded, named_nodes
-from edgerig.build.formats.executorch_layers import FloatLayers
+from edgerig.build.formats.executorch_layers import FROM_INTEGERS, TO_INTEGERS, FloatLayers
 from edgerig.build.formats.executorch_lowering import WEIGHTED_ALONE
 from edgerig.build.formats.executorch_quantizer import (
     WEIGHTED,
@@ -40,7 +40,6 @@ from edgerig.spec import RecipeSpec
 METHOD = "the PT2E graph on this host, in torch, before it is lowered (a delegate shows no values of its own)"
 FEW_AXES = 3
 """With more, torch has channels second."""
-TO_INTEGERS, FROM_INTEGERS = "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.dequantize_per_tensor"
 ACTIVATIONS = frozenset({"relu", "relu_", "hardtanh", "hardtanh_"})
 """What the quantizer fuses with the layer before it: of these two the range is taken behind the second."""
 
