@@ -79,7 +79,9 @@ def reset(device: Reached) -> Tuned:
     for name in (HELD, TUNED):
         was, left = device.note(name).restore()
         restored, kept = restored or was, {**kept, **left}
-    done = "put back as it was" if restored else "nothing was set by us"
+    done = "nothing was set by us"
+    if restored:
+        done = "not all could be put back, which is tried again at the next contact" if kept else "put back as it was"
     return Tuned(knobs(snapshot(device.transport, device.root), Conditions()), done, kept)
 
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,6 +204,69 @@ def test_after_a_kill_the_next_one_that_reaches_it_puts_it_back(
         assert tree.governors == [wanted.governor or "schedutil"] * 2
     assert tree.governors == ["schedutil", "schedutil"]
     assert [knob.before for knob in found.record.knobs] == (["schedutil"] if wanted.any else [])
+
+
+def gone(tree: Tree) -> None:
+    """The group's processors were taken offline."""
+    (tree.root / GOVERNORS[1]).parent.rename(tree.root / "offline")
+
+
+def refusing(tree: Tree) -> None:
+    """Its file can be read and takes nothing; a test may be root, whom no mode stops: the kernel's own such file."""
+    (tree.root / GOVERNORS[1]).unlink()
+    (tree.root / GOVERNORS[1]).symlink_to("/proc/version")
+
+
+def back(tree: Tree) -> None:
+    folder = (tree.root / GOVERNORS[1]).parent
+    if (tree.root / "offline").exists():
+        (tree.root / "offline").rename(folder)
+    elif (tree.root / GOVERNORS[1]).is_symlink():
+        (tree.root / GOVERNORS[1]).unlink()
+        tree[GOVERNORS[1]] = "performance"
+
+
+@pytest.mark.parametrize("lost", [gone, refusing])
+def test_what_cannot_be_put_back_is_told_each_time_and_stays_in_the_note(
+    tree: Tree, device: PosixDevice, tmp_path: Path, lost: Callable[[Tree], None]
+) -> None:
+    killed(tree.root, device.workdir)
+    lost(tree)
+    for _ in range(2):
+        with held(device, Conditions(), root=str(tree.root)) as found:
+            assert tree[GOVERNORS[0]] == "schedutil"
+        assert GOVERNORS[1] in found.record.reasons["left"]
+    tree[GOVERNORS[0]] = "powersave"  # its owner's: what is back is ours no more
+    told = tune.reset(reached(device, tree))
+    assert told.done.startswith("not all could be put back")
+    assert GOVERNORS[1] in told.kept
+    assert tree[GOVERNORS[0]] == "powersave"
+    back(tree)
+    again = tune.reset(reached(device, tree))
+    assert (again.done, again.kept) == ("put back as it was", {})
+    assert tree[GOVERNORS[1]] == "schedutil"
+    assert tree.limits[1] == ("500000", "2800000")
+    assert not (tmp_path / "work" / HELD).exists()
+
+
+def test_a_cell_does_not_forget_what_an_earlier_one_could_not_put_back(tree: Tree, device: PosixDevice) -> None:
+    """It notes what the file was before anything of ours, not what it finds."""
+    killed(tree.root, device.workdir)
+    gone(tree)
+    with held(device, PERFORMANCE, root=str(tree.root)) as found:
+        back(tree)
+    assert f"{GOVERNORS[1]} is not there" in found.record.reasons["left"]
+    assert tree.governors == ["schedutil", "schedutil"]
+    assert tree.limits[1] == ("500000", "2800000")
+
+
+def test_what_is_gone_for_good_goes_with_the_boot(tree: Tree, device: PosixDevice, tmp_path: Path) -> None:
+    killed(tree.root, device.workdir)
+    gone(tree)
+    assert tune.reset(reached(device, tree)).kept
+    tree["proc/sys/kernel/random/boot_id"] = "an0ther"
+    assert tune.reset(reached(device, tree)).done == "nothing was set by us"
+    assert not (tmp_path / "work" / HELD).exists()
 
 
 def test_after_a_restart_there_is_nothing_to_put_back(tree: Tree, device: PosixDevice, tmp_path: Path) -> None:
