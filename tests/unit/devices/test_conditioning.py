@@ -367,6 +367,15 @@ def test_a_tuned_device_stays_so_through_cells_until_it_is_reset(tree: Tree, dev
     assert tune.reset(reached(device, tree)).done == "nothing was set by us"
 
 
+def test_tuning_after_a_kill_notes_what_was_before_the_cell(tree: Tree, device: PosixDevice) -> None:
+    killed(tree.root, device.workdir)
+    tune.tuned(reached(device, tree), Conditions())
+    assert tree.governors == ["performance", "performance"]
+    assert tree.limits == [("300000", "1800000"), ("500000", "2800000")]
+    assert tune.reset(reached(device, tree)).done == "put back as it was"
+    assert tree.governors == ["schedutil", "schedutil"]
+
+
 def test_looking_sets_nothing(tree: Tree, device: PosixDevice) -> None:
     assert tune.looked(reached(device, tree), Conditions()).done == "nothing was set"
     assert tree.governors == ["schedutil", "schedutil"]
