@@ -158,6 +158,25 @@ def test_a_clock_is_held_within_what_each_processor_can(
     assert tree.limits == [("300000", "1800000"), ("500000", "2800000")]
 
 
+@pytest.mark.parametrize("text", ["", "fast", "-5", "0", "1 2", "²", "9" * 40, None])
+@pytest.mark.parametrize("asked", [1500000, "max", "min"])
+def test_a_limit_the_device_does_not_tell_is_not_made_up(tree: Tree, asked: int | str, text: str | None) -> None:
+    for name in ("cpuinfo_min_freq", "cpuinfo_max_freq"):
+        path = f"{CPU}/cpufreq/policy4/{name}"
+        if text is None:
+            (tree.root / path).unlink()
+        else:
+            tree[path] = text
+    with LocalTransport() as here:
+        wanted = Conditions.model_validate({"frequency_khz": asked})
+        found = by_name(knobs(snapshot(here, str(tree.root)), wanted))["frequency"]
+    if asked == 1500000:
+        assert (found.settable, set(found.writes.values())) == (True, {"1500000"})
+        return
+    assert (found.settable, found.writes) == (False, {})
+    assert found.advice == f"cpuinfo_{asked}_freq tells no clock: say it in kHz (conditions.frequency_khz)"
+
+
 @pytest.mark.parametrize("error", [ValueError("the cell failed"), KeyboardInterrupt(), Stopped("sh")])
 def test_it_is_put_back_whatever_ends_the_cell(tree: Tree, device: PosixDevice, error: BaseException) -> None:
     with pytest.raises(type(error)), held(device, PERFORMANCE, root=str(tree.root)):
