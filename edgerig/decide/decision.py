@@ -13,8 +13,8 @@ The rule, which the reports state as well:
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
 What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, an interval that
-reaches across a limit of the budget, a variant that was contended and may be faster) is said, and makes a
-recommendation provisional.
+reaches across a limit of the budget, a variant that was contended, or was not kept at work where that ranks, and may be
+faster) is said, and makes a recommendation provisional.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
-    open_ = (*doubts.unanswered(pick, basis, rules), *left_open(out))
+    open_ = (*doubts.unanswered(pick, basis, rules), *left_open(out), *doubts.not_at_work(kept, basis))
     return replace(
         plain,
         state="provisional" if open_ else "recommended",

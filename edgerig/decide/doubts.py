@@ -119,6 +119,12 @@ def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) 
     return tuple(found)
 
 
+def not_at_work(kept: Sequence[CellResult], basis: Basis) -> tuple[str, ...]:
+    """Of a choice by the last minute of work: how many have none to be held against it."""
+    count = sum(cell.sustained.last_ms is None for cell in kept) if basis == "sustained" else 0
+    return (f"{numbers.counted(count, 'variant')} may be faster: not measured at work",) if count else ()
+
+
 def when_warm(pick: CellResult, kept: Sequence[CellResult], basis: Basis) -> tuple[str, ...]:
     """Of a choice by the latency of a device that is fresh: whether another one is faster after minutes."""
     ours = pick.sustained.last_ms

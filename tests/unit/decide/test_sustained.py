@@ -36,6 +36,17 @@ def test_a_budget_may_rank_by_it_and_the_choice_flips(results: Results, flips: l
     assert "sustained latency (2.00 ms)" in warm.tradeoff
 
 
+def test_a_variant_that_was_not_kept_at_work_may_be_faster_and_the_choice_is_open(
+    results: Results, flips: list[CellResult]
+) -> None:
+    found = decided(results, [flips[0], kept(flips[1], 0.5, None)], WARM)
+    assert (found.basis, found.state) == ("sustained", "provisional")
+    assert found.pick is not None
+    assert found.pick.id == flips[0].id
+    assert "1 variant may be faster: not measured at work" in found.cautions
+    assert decided(results, flips, WARM).state == "recommended"
+
+
 def test_a_choice_by_the_cool_device_says_that_another_is_faster_when_warm(
     results: Results, flips: list[CellResult]
 ) -> None:
