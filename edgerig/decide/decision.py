@@ -27,7 +27,7 @@ from typing import Literal
 from edgerig.decide import doubts
 from edgerig.decide.budget import agreement_asked, points
 from edgerig.decide.limits import within as within_limits
-from edgerig.decide.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
+from edgerig.decide.rules import Reference, Rules, at_work, left_open, ruled_out, rules_for, sound, timed
 from edgerig.decide.tradeoff import Basis, tradeoff
 from edgerig.figures import metric
 from edgerig.figures.verdict import kind_of
@@ -153,7 +153,7 @@ def _counted(out: dict[str, str]) -> str:
 
 def _basis(kept: Sequence[CellResult], budget: SweepBudget) -> Basis:
     if not kept[0].emulated:
-        kept_at_work = any(cell.sustained.last_ms is not None for cell in kept)
+        kept_at_work = any(at_work(cell) is not None for cell in kept)
         return "sustained" if budget.rank == "sustained" and kept_at_work else "latency"
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
@@ -169,7 +169,7 @@ def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[Ce
 
 _COSTS: dict[Basis, Callable[[CellResult], float]] = {
     "latency": lambda cell: float("inf") if cell.latency is None else cell.latency.p50_ms,
-    "sustained": lambda cell: float("inf") if cell.sustained.last_ms is None else cell.sustained.last_ms,
+    "sustained": lambda cell: float("inf") if (warm := at_work(cell)) is None else warm,
     "instructions": lambda cell: float("inf") if cell.cost.instructions is None else cell.cost.instructions,
     "size": lambda cell: float("inf") if cell.size_bytes is None else cell.size_bytes,
 }

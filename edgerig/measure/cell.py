@@ -163,7 +163,7 @@ def measured(ran: CellRun) -> Measured:
         verdict=judge(_seen(ran, state, delegation, latency, timed)),
         state=state,
         affinity=affinity(again.affinity),
-        sustained=sustained(raw.sustained, asked=ran.sustained),
+        sustained=sustained(raw.sustained, asked=ran.sustained, threads=again.engine.threads),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )

@@ -47,6 +47,16 @@ def test_a_variant_that_was_not_kept_at_work_may_be_faster_and_the_choice_is_ope
     assert decided(results, flips, WARM).state == "recommended"
 
 
+def test_one_that_shared_its_last_minute_is_not_ranked_by_it(results: Results, flips: list[CellResult]) -> None:
+    shared = changed(flips[1], sustained=flips[1].sustained.model_copy(update={"contended": True}))
+    found = decided(results, [flips[0], shared], WARM)
+    assert (found.basis, found.state) == ("sustained", "provisional")
+    assert found.pick is not None
+    assert found.pick.id == flips[0].id
+    assert "1 variant may be faster: contended while kept at work, not ranked" in found.cautions
+    assert not any("kept at work it takes" in caution for caution in decided(results, [flips[0], shared]).cautions)
+
+
 def test_a_choice_by_the_cool_device_says_that_another_is_faster_when_warm(
     results: Results, flips: list[CellResult]
 ) -> None:
