@@ -30,6 +30,9 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     if rules.budget.rank == "sustained" and basis == "latency":
         why = "other processes took part in it" if pick.sustained.contended else pick.sustained.reason
         found.append(f"how fast it is when kept at work was not measured: {why}")
+    if pick.sustained.contended and (at_most := rules.budget.of("sustained_p50_ms")) is not None:
+        asked = f"whether it stays within {numbers.duration(at_most)} when kept at work"
+        found.append(f"{asked} is open: other processes took part in it")
     if basis in _NO_TIME:
         found.append(_NO_TIME[basis])
         if limit is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.decide.decided import decided, timed, variant
+from unit.decide.decided import decided, limited, timed, variant
 from unit.made_results import changed
 
 from edgerig.decide.budget import said
@@ -55,6 +55,20 @@ def test_one_that_shared_its_last_minute_is_not_ranked_by_it(results: Results, f
     assert found.pick.id == flips[0].id
     assert "1 variant may be faster: contended while kept at work, not ranked" in found.cautions
     assert not any("kept at work it takes" in caution for caution in decided(results, [flips[0], shared]).cautions)
+
+
+def test_a_limit_on_it_is_not_held_against_a_minute_that_was_shared(results: Results, flips: list[CellResult]) -> None:
+    budget = limited(sustained_p50_ms=1.7)
+    shared = changed(flips[0], sustained=flips[0].sustained.model_copy(update={"contended": True}))
+    found = decided(results, [shared, flips[1]], budget)
+    assert found.pick is not None
+    assert (found.pick.id, found.state) == (shared.id, "provisional")
+    assert (
+        "whether it stays within 1.70 ms when kept at work is open: other processes took part in it" in found.cautions
+    )
+    alone = decided(results, flips, budget)
+    assert alone.pick is not None
+    assert (alone.pick.id, alone.state) == (flips[1].id, "recommended")
 
 
 def test_a_choice_by_the_cool_device_says_that_another_is_faster_when_warm(
