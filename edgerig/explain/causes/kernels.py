@@ -15,14 +15,26 @@ _STATIC = "int8-dynamic, which leaves activations and all operators without weig
 _FLOAT = "write them with operators that XNNPACK has"
 
 
+def no_delegate(evidence: Evidence) -> Reason | None:
+    """A runtime with a delegate that took none of the graph, as it tells itself or as its profile shows."""
+    cell, profile = evidence.cell, evidence.profile
+    whose = _WHOSE.get(cell.format)
+    untaken = bool(profile.operators) and profile.partitions is None
+    if whose is None or not (untaken or cell.delegation.delegated == 0):
+        return None
+    switched = any(name == "xnnpack" and value is False for name, value in cell.engine_options.items())
+    why = "XNNPACK is switched off (xnnpack=false)" if switched else "XNNPACK took no operator"
+    return Reason("no delegate", f"{why}: all of it runs on {whose}", "leave XNNPACK on" if switched else _FLOAT, 1.0)
+
+
 def beside_the_delegate(evidence: Evidence) -> Reason | None:
     """Where a runtime has a delegate. Of a twin that leaves as much to its own kernels it explains nothing."""
     cell = evidence.cell
     whose = _WHOSE.get(cell.format)
-    if whose is None:
+    if whose is None or cell.delegation.delegated == 0:
         return None
     if evidence.profile.operators:
-        return _profiled(evidence, whose)
+        return None if evidence.profile.partitions is None else _profiled(evidence, whose)
     names = cell.delegation.undelegated
     if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
         return None

@@ -47,7 +47,7 @@ def _scaled(value: float, profile: Profile) -> float:
 def _bars(profile: Profile, kinds: dict[str, int]) -> list[float]:
     together: dict[tuple[str, bool], float] = {}
     for each in profile.operators:
-        key = (each.kind, each.fallback)
+        key = (each.kind, each.fallback and profile.partitions is not None)
         together[key] = together.get(key, 0.0) + each.value
     if profile.outside:
         together[OUTSIDE, False] = profile.outside
@@ -74,7 +74,7 @@ def _operators(profile: Profile) -> list[list[str | float | None]]:
         [
             each.index,
             each.name,
-            each.kind + (" (fallback)" if each.fallback else ""),
+            each.kind + (" (fallback)" if each.fallback and profile.partitions is not None else ""),
             each.layer,
             RUNNERS[each.runner],
             each.partition,
