@@ -91,7 +91,7 @@ def _all_in_turn(name: str, subject: Subject, made: float) -> int:
 def _looked(subject: Subject, place: int | None) -> tuple[tuple[LayerResult, ...], float]:
     began = time.monotonic()
     twins = subject.twins(place)
-    rows = layer_results(twins.operators, twins.inputs, look(twins, subject.samples), twins.weights)
+    rows = layer_results(twins.operators, twins.inputs, look(twins, subject.samples).seen, twins.weights)
     return rows, time.monotonic() - began
 
 

@@ -19,6 +19,8 @@ from edgerig.npy import read_lengths, read_pieces, samples_a_piece, stems
 MARGIN = 0.1
 """A value counts as outside when it is further beyond the calibrated range than this share of the range's width: the
 largest of many values is a little beyond the largest of fewer, and costs nothing."""
+NOTHING = (float("inf"), float("-inf"))
+"""The range of an array without values, such as boxes of samples with none."""
 Flags = npt.NDArray[np.bool_]
 
 
@@ -44,16 +46,19 @@ def outside_share(source: SourceModel, data: Path, reference: Path) -> float | N
 
 
 def _widened(ranges: list[tuple[float, float]], arrays: Arrays) -> list[tuple[float, float]]:
-    found = [(float(array.min()), float(array.max())) for array in arrays]
+    found = [(float(array.min()), float(array.max())) if array.size else NOTHING for array in arrays]
     if not ranges:
         return found
     return [(min(a, low), max(b, high)) for (a, b), (low, high) in zip(ranges, found, strict=True)]
 
 
 def _outside(pieces: Iterable[npt.NDArray[Any]], low: float, high: float) -> Flags:
-    slack = MARGIN * (high - low)
+    slack = MARGIN * (high - low) if high >= low else 0.0
     flags = []
     for piece in pieces:
+        if not piece.size:
+            flags.append(np.zeros(len(piece), np.bool_))
+            continue
         flat = piece.reshape(len(piece), -1)
         flags.append((flat.min(axis=1) < low - slack) | (flat.max(axis=1) > high + slack))
     return np.concatenate(flags)

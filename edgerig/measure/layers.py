@@ -79,18 +79,22 @@ class Seen:
 
     def see(self, twin: Values, quantized: Values) -> None:
         """One sample's values, of the same shape, batch axis and all. Values that are not finite in the twin (masks)
-        are left out. Raises ValueError for shapes that differ."""
+        are left out; one that is not in the quantized network alone is noise without end. Raises ValueError for shapes
+        that differ, or channels that are more or fewer than the samples' before."""
         if twin.shape != quantized.shape:
             raise ValueError(f"shape {quantized.shape} for the twin's {twin.shape}")
+        if not twin.size:
+            return
         x, y = _by_channel(twin, self.axis), _by_channel(quantized, self.axis)
+        if len(self.low) not in (0, len(x)):
+            raise ValueError(f"{len(x)} channels, and {len(self.low)} in the samples before")
         if not np.isfinite(x).all():
             y, x = np.where(np.isfinite(x), y, 0.0), np.where(np.isfinite(x), x, 0.0)
         self._begin(len(x))
         self.signal += float((x * x).sum())
         self.noise += float(((x - y) ** 2).sum())
         self.values += x.size
-        if x.shape[1]:
-            self.low, self.high = np.minimum(self.low, x.min(axis=1)), np.maximum(self.high, x.max(axis=1))
+        self.low, self.high = np.minimum(self.low, x.min(axis=1)), np.maximum(self.high, x.max(axis=1))
         self.alive |= (y != 0).any(axis=1)
         if self.range is not None:
             self._see_range(x, y, self.range)
@@ -120,7 +124,12 @@ def _by_channel(values: Values, axis: int) -> npt.NDArray[np.float64]:
 
 
 def sqnr_db(signal: float, noise: float) -> float | None:
-    """Of the sums of squares of the signal and of the noise; ±EXACT_DB at most, None where both are 0."""
+    """Of the sums of squares of signal and noise; ±EXACT_DB at most, the least where the noise is not finite,
+    None where both are 0 or the signal is not finite."""
+    if not math.isfinite(signal):
+        return None
+    if not math.isfinite(noise):
+        return -EXACT_DB
     if signal <= 0:
         return None if noise <= 0 else -EXACT_DB
     if noise <= 0:
@@ -139,7 +148,8 @@ def weights_steps(weights: Weights) -> float | None:
     if weights.steps is None or not weights.float.size:
         return None
     away = np.abs(weights.float.astype(np.float64) - weights.quantized)
-    return float(np.divide(away, weights.steps, out=np.zeros_like(away), where=weights.steps > 0).max())
+    most = float(np.divide(away, weights.steps, out=np.zeros_like(away), where=weights.steps > 0).max())
+    return most if math.isfinite(most) else None
 
 
 def layer_results(

@@ -11,7 +11,7 @@ from pydantic import Field
 from edgerig import extras
 from edgerig.build import spawn
 from edgerig.build.layers import ADAPTERS
-from edgerig.build.layers.request import LayersRequest
+from edgerig.build.layers.request import FED, FED_HINT, LayersRequest
 from edgerig.build.layers.spawn import layer_report
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
@@ -112,6 +112,7 @@ def debug(target: Target, store: Store, samples: int, threshold_db: float) -> La
         inputs=prepared.inputs,
         floating=floating,
         quantized=quantized if adapter else None,
+        program=None if adapter else target.artifact,
         store=store.root,
         data_key=prepared.data_key,
         samples=samples,
@@ -127,6 +128,8 @@ def _check(target: Target) -> bool:
     if target.recipe in (AS_IS, FLOAT):
         why = "is the float twin itself" if target.recipe == FLOAT else "is run as it is: it has no float twin"
         raise ConfigError(f"{target.name} {why}", hint="name a cell of a quantized recipe")
+    if target.model.state or (target.artifact is not None and target.artifact.fed):
+        raise ConfigError(f"{target.name} {FED}", hint=FED_HINT)
     tools = (*load_formats()[target.format].tools, *load_sources()[target.model.source].distributions)
     extras.require(tools, f"to look into {target.name}")
     return ADAPTERS[target.format].reads_files
@@ -156,4 +159,6 @@ def _files(target: Target, prepared: Prepared, store: Store, work: Path) -> tupl
     floating, quantized = files
     if target.artifact is not None and store.find("artifact", target.artifact.key) is not None:
         quantized = target.artifact
+    if floating.fed or quantized.fed:  # of a source that was seen to keep something between calls
+        raise ConfigError(f"{target.name} {FED}", hint=FED_HINT)
     return floating, quantized

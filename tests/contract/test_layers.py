@@ -91,7 +91,7 @@ def rows(twins: Twins, source: SourceModel, data: dict[str, np.ndarray]) -> tupl
     layout = "NHWC" if twins.method == tflite_layers.METHOD else "NCHW"
     laid = to_layout([data["inputs"][:SAMPLES]], source.spec.inputs, layout)
     samples = [[np.ascontiguousarray(array[i : i + 1]) for array in laid] for i in range(SAMPLES)]
-    return layer_results(twins.operators, twins.inputs, look(twins, samples), twins.weights)
+    return layer_results(twins.operators, twins.inputs, look(twins, samples).seen, twins.weights)
 
 
 def weighted(layers: tuple[LayerResult, ...]) -> list[LayerResult]:

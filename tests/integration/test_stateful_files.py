@@ -98,6 +98,26 @@ def test_what_converters_would_take_for_constants_is_refused(tmp_path: Path) -> 
     assert "[[state]]" in str(refused.value.hint)
 
 
+@keras.saving.register_keras_serializable("test")
+class Cached(keras.layers.Layer):
+    """Adds what it was called with last, which it keeps in a weight that is not learnt."""
+
+    def build(self, shape: Any) -> None:
+        self.last = self.add_weight(shape=tuple(shape), initializer="zeros", trainable=False, name="last")
+
+    def call(self, x: Any) -> Any:
+        y = x + self.last
+        self.last.assign(x)
+        return y
+
+
+def test_a_cache_in_a_weight_that_is_not_learnt_is_refused(tmp_path: Path) -> None:
+    inputs = keras.Input(batch_shape=(1, 3, 4), name="x")
+    keras.Model(inputs, Cached(name="cache")(inputs)).save(tmp_path / "net.keras")
+    with pytest.raises(BuildError, match=r"a call changes its variables .*last"):
+        load_source(spec(tmp_path / "net.keras", "keras"))
+
+
 def test_a_network_whose_variables_stay_as_they_are_is_none_of_these(tmp_path: Path) -> None:
     inputs = keras.Input(batch_shape=(1, 3, 4), name="x")
     rested = keras.layers.Dropout(0.5)(keras.layers.BatchNormalization()(inputs))

@@ -13,6 +13,8 @@ from edgerig.build.equalize.layers import Floats, Layer
 from edgerig.build.equalize.network import Chain, Found
 from edgerig.errors import UnsupportedRecipe
 
+Outputs = Sequence[npt.NDArray[np.generic]]
+"""Of one sample: an array each."""
 ROUNDS = 50
 """Layers belong to the chain before them and the one behind: one is balanced until none moves the other any more."""
 SETTLED = 1e-3
@@ -73,14 +75,26 @@ class Proof:
         return self.error <= ROUNDING
 
 
-def proof(before: Sequence[npt.NDArray[np.generic]], after: Sequence[npt.NDArray[np.generic]]) -> Proof:
-    """Of outputs (samples, …), one array each, of the network as it was and as it is."""
-    errors = [_error(old, new) for old, new in zip(before, after, strict=True)]
-    return Proof(max(errors, default=0.0), len(before[0]) if before else 0)
+def proof(before: Sequence[Outputs], after: Sequence[Outputs]) -> Proof:
+    """Of the outputs on each sample of the network as it was and as it is; an output may have another shape in each
+    sample, where the data decides its lengths."""
+    columns = zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
+    errors = [_error_of_output(old, new) for old, new in columns]
+    return Proof(max(errors, default=0.0), len(before))
+
+
+def _error_of_output(before: Outputs, after: Outputs) -> float:
+    """Over all samples together; infinite where one has another shape, as where the equalized network finds another
+    number of boxes."""
+    if any(old.shape != new.shape for old, new in zip(before, after, strict=True)):
+        return float("inf")
+    return _error(np.concatenate([each.reshape(-1) for each in before]), np.concatenate([a.reshape(-1) for a in after]))
 
 
 def _error(before: npt.NDArray[np.generic], after: npt.NDArray[np.generic]) -> float:
-    """0 where neither is finite in the same places; infinite where only one is."""
+    """0 where neither is finite in the same places, or there are no values; infinite where only one is finite."""
+    if not before.size:
+        return 0.0
     if before.dtype.kind not in "fc":
         return 0.0 if np.array_equal(before, after) else float(np.mean(before != after))
     old, new = before.astype(np.float64), after.astype(np.float64)

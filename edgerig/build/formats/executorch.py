@@ -22,7 +22,7 @@ from edgerig.build.calibration import Method
 from edgerig.build.formats import LISTED, converting, left_in_float, required, samples_of, trace_inputs
 from edgerig.build.formats.executorch_equalize import equalize, folded
 from edgerig.build.formats.executorch_layers import FloatLayers
-from edgerig.build.formats.executorch_lowering import Plan, lower_quantized
+from edgerig.build.formats.executorch_lowering import WEIGHTED_ALONE, Plan, lower_quantized
 from edgerig.build.formats.executorch_quantizer import (
     DynamicQuantizer,
     StaticQuantizer,
@@ -145,7 +145,7 @@ class ExecutorchBuilder:
                 samples_of(calibration, self._model.spec.inputs),
             )
 
-        plans = [Plan(make(True)), Plan(make(False), "all but layers with weights stay in float32")]
+        plans = [Plan(make(True)), Plan(make(False), WEIGHTED_ALONE)]
         lowered = lower_quantized(recipe.name, plans, self._samples, out)
         asked.check(recipe, Program.read(out))
         return (*lowered, *asked.notes, *notes)

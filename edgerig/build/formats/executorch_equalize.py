@@ -231,12 +231,12 @@ def _store(graph: fx.GraphModule, node: fx.Node, form: Form, layer: Layer) -> No
     node.args = tuple(arguments)
 
 
-def _outputs(graph: fx.GraphModule, samples: Sequence[Arrays]) -> Arrays:
-    """The graph's outputs, (samples, …) each."""
+def _outputs(graph: fx.GraphModule, samples: Sequence[Arrays]) -> list[Arrays]:
+    """The graph's outputs on each sample."""
     rows: list[Arrays] = []
     with torch.no_grad():
         for sample in samples:
             returned = graph(*(torch.from_numpy(array) for array in sample))
             tensors = [returned] if isinstance(returned, torch.Tensor) else list(returned)
             rows.append([tensor.numpy() for tensor in tensors])
-    return [np.stack(column) for column in zip(*rows, strict=True)]
+    return rows

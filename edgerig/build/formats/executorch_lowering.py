@@ -27,6 +27,8 @@ ROUNDS = 3
 FAITHFUL = 0.5
 """Relative error of a program against its own quantized graph: rounding makes 0.1 in deep networks, a wrong layout 1.
 """
+WEIGHTED_ALONE = "all but layers with weights stay in float32"
+"""The milder plan, as notes of a program name it."""
 LOOSE = ("quantized_decomposed.", "torchao.")
 
 

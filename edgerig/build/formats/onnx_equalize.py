@@ -206,9 +206,8 @@ def _store(model: onnx.ModelProto, node: onnx.NodeProto, form: Form, layer: Laye
         node.input[place] = name
 
 
-def _outputs(path: Path, samples: Arrays) -> Arrays:
-    """The graph's outputs, (samples, …) each."""
+def _outputs(path: Path, samples: Arrays) -> list[Arrays]:
+    """The graph's outputs on each sample."""
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     inputs = input_tensors(onnx.load(path, load_external_data=False))
-    rows = [session.run(None, sample) for sample in fed_samples(inputs, samples)]
-    return [np.stack(column) for column in zip(*rows, strict=True)]
+    return [list(session.run(None, sample)) for sample in fed_samples(inputs, samples)]

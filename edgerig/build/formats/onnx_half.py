@@ -18,6 +18,10 @@ UP, DOWN = "_cast_to_fp32", "_cast_to_fp16"
 SCALING = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Div", "Gemm", "MatMul"})
 """Operators that compute something else by a constant cut to float16's range: a variance of 10^8 becomes 65504. Others
 have such constants for masks and bounds, which mean the same when cut; uncut they would be infinite in float16."""
+FACTOR_OR_MASK = "Mul"
+"""By a constant it scales, or, of a mask of 0 and 1, makes what others add: of the large numbers written for that (1e9,
+the largest of float32) the size does not matter."""
+MASK = 1e9
 
 
 def convert(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
@@ -35,7 +39,7 @@ def convert(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
 
 def _cast_once(half: onnx.ModelProto) -> None:
     """Takes out casts the converter makes too many of: one for each operator in float32 that reads a value, all of one
-    name, and to float16 and back between two such operators, or an input and one."""
+    name, and to float16 and back between two such operators, an input and one, or one and an output."""
     seen: set[str] = set()
     for node in list(half.graph.node):
         if node.op_type == "Cast" and node.output[0] in seen:
@@ -48,10 +52,21 @@ def _cast_once(half: onnx.ModelProto) -> None:
             down = makers.get(up.input[0]) if up is not None and name.endswith(UP) and _cast_up(up) else None
             if down is not None and down.op_type == "Cast" and (down.input[0] in fed or down.input[0].endswith(DOWN)):
                 node.input[index] = down.input[0]
+    _give_uncut(half, makers)
     while unread := _unread(half):
         for node in unread:
             half.graph.node.remove(node)
     del half.graph.value_info[:]  # of values that are gone, and runtimes infer the others
+
+
+def _give_uncut(half: onnx.ModelProto, makers: dict[str, onnx.NodeProto]) -> None:
+    """Gives the outputs that are in float32 what operators in float32 compute for them, not by way of float16."""
+    given = {output.name for output in half.graph.output}
+    for up in list(half.graph.node):
+        down = makers.get(up.input[0]) if _cast_up(up) and up.output[0] in given else None
+        if down is not None and down.op_type == "Cast" and down.input[0].endswith(DOWN):
+            half.graph.node.remove(up)
+            rename_in(half.graph, {down.input[0]: up.output[0]})
 
 
 def _unread(half: onnx.ModelProto) -> list[onnx.NodeProto]:
@@ -79,8 +94,9 @@ def _beyond_half(model: onnx.ModelProto) -> set[str]:
     constants, sound = held(model), {node.output[0] for node in with_levels(model)}
     found, kept = set(), set()
     for index, node in enumerate(model.graph.node):
-        exceeds = any(name in constants and _exceeds(constants[name]) for name in node.input)
-        if (node.op_type in SCALING and exceeds) or (node.output and node.output[0] in sound):
+        below = MASK if node.op_type == FACTOR_OR_MASK else np.inf
+        exceeds = any(name in constants and _exceeds(constants[name], below) for name in node.input)
+        if (node.op_type in (*SCALING, FACTOR_OR_MASK) and exceeds) or (node.output and node.output[0] in sound):
             node.name = node.name or f"{node.op_type}_{index}_{node.output[0]}"
             found.add(node.name)
             kept |= constants.keys() & set(node.input)
@@ -88,11 +104,13 @@ def _beyond_half(model: onnx.ModelProto) -> set[str]:
     return found
 
 
-def _exceeds(tensor: onnx.TensorProto) -> bool:
+def _exceeds(tensor: onnx.TensorProto, below: float) -> bool:
+    """Has it a value that float16 does not hold, all such below that number?"""
     if tensor.data_type != TensorProto.FLOAT:
         return False
     values = np.abs(numpy_helper.to_array(tensor))
-    return bool((np.isfinite(values) & (values > LARGEST)).any())
+    large = values[np.isfinite(values) & (values > LARGEST)]
+    return bool(large.size and (large < below).all())
 
 
 def _cast_up(node: onnx.NodeProto | None) -> bool:

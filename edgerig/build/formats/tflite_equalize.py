@@ -199,8 +199,8 @@ def _bytes(values: Floats) -> npt.NDArray[np.uint8]:
     return np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
 
 
-def _outputs(path: Path, samples: Sequence[Arrays]) -> Arrays:
-    """The file's outputs, (samples, …) each."""
+def _outputs(path: Path, samples: Sequence[Arrays]) -> list[Arrays]:
+    """The file's outputs on each sample."""
     interpreter = Interpreter(
         str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
@@ -211,4 +211,4 @@ def _outputs(path: Path, samples: Sequence[Arrays]) -> Arrays:
         interpreter.invoke()
         rows.append([interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()])
         interpreter.reset_all_variables()
-    return [np.stack(column) for column in zip(*rows, strict=True)]
+    return rows

@@ -21,6 +21,7 @@ from edgerig.build.calibration import Method
 from edgerig.build.formats import samples_of, trace_inputs
 from edgerig.build.formats.executorch_equalize import equalize, folded, named_nodes
 from edgerig.build.formats.executorch_layers import FloatLayers
+from edgerig.build.formats.executorch_lowering import WEIGHTED_ALONE
 from edgerig.build.formats.executorch_quantizer import (
     WEIGHTED,
     StaticQuantizer,
@@ -33,6 +34,7 @@ from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError
 from edgerig.measure.layers import Operator, Range, Values, Weights
+from edgerig.results import Artifact
 from edgerig.spec import RecipeSpec
 
 METHOD = "the PT2E graph on this host, in torch, before it is lowered (a delegate shows no values of its own)"
@@ -51,20 +53,50 @@ def twins(job: Job) -> Twins:
             hint="choose int8-static, or this recipe in another format",
         )
     source = job.source()
-    ours, theirs = graphs(source, job.recipe, job.calibration(source))
-    return side_by_side(ours, theirs)
+    milder = job.program is not None and any(note.startswith(WEIGHTED_ALONE) for note in job.program.notes)
+    ours, theirs = graphs(source, job.recipe, job.calibration(source), elementwise=not milder)
+    return replace(side_by_side(ours, theirs), notes=compared(theirs, job.program))
 
 
-def graphs(source: SourceModel, recipe: RecipeSpec, calibration: Arrays) -> tuple[fx.GraphModule, fx.GraphModule]:
+def compared(graph: fx.GraphModule, program: Artifact | None) -> tuple[str, ...]:
+    """What to note of whether the program was made of that graph: a builder leaves more in float32 where lowering turns
+    out to have no kernel for it."""
+    if program is None:
+        return (
+            "no program was at hand to compare with: one with layers that XNNPACK did not take has more in float32",
+        )
+    held, looked = program.constants.get("int8", 0), _integer_bytes(graph)
+    if held >= looked:
+        return ()
+    return (
+        f"the program has {held} bytes of int8 weights, the graph that is looked at {looked}: it has layers in float32 "
+        "that are in integers here",
+    )
+
+
+def _integer_bytes(graph: fx.GraphModule) -> int:
+    """Of the weights that layers read dequantized."""
+    found = {}
+    for node in graph.graph.nodes:
+        stored = node.args[0] if node.args and "dequantize" in str(node.target) else None
+        values = _tensor(graph, stored)
+        if values is not None and values.dtype == np.int8:
+            found[str(stored.target)] = values.nbytes
+    return sum(found.values())
+
+
+def graphs(
+    source: SourceModel, recipe: RecipeSpec, calibration: Arrays, *, elementwise: bool = True
+) -> tuple[fx.GraphModule, fx.GraphModule]:
     """The float graph of a source, its batch norms folded and equalized where the recipe says so, and the one that PT2E
-    makes of it by a static recipe."""
+    makes of it by a static recipe; `elementwise`: also of operators without weights."""
     module: nn.Module = find_route(source.spec.source, "executorch")(source)
     samples = tuple(torch.from_numpy(array) for array in trace_inputs(source))
     graph = folded(graph_of(torch.export.export(module.eval(), samples)))
     if recipe.options.equalize:
         equalize(graph, recipe, samples_of(calibration, source.spec.inputs))
     settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
-    quantizer = StaticQuantizer(FloatLayers.of(graph, recipe).nodes, settings)
+    quantizer = StaticQuantizer(FloatLayers.of(graph, recipe).nodes, settings, elementwise=elementwise)
     return graph, quantized_graph(copy.deepcopy(graph), quantizer, samples_of(calibration, source.spec.inputs))
 
 

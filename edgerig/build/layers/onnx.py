@@ -148,7 +148,7 @@ def _weights(
     stored, makers = held(made), {name: node for node in made.graph.node for name in node.output}
     for name, node in nodes.items():
         for place in WEIGHT_INPUTS.get(node.op_type, ()):
-            tensor = constants.get(node.input[place])
+            tensor = constants.get(node.input[place]) if place < len(node.input) else None
             if tensor is None or tensor.data_type != TensorProto.FLOAT:
                 continue
             own = numpy_helper.to_array(tensor)

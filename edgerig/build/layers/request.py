@@ -9,10 +9,13 @@ from edgerig.results import Artifact
 from edgerig.results.layers import LayerReport
 from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
 
+FED = "is fed its own state, sample after sample: its layers are not looked into"
+FED_HINT = "debug a model without state, such as one step of it with the state among its data's inputs"
+
 
 class LayersRequest(Strict):
     """The model's data is in the store, laid out for the source's own `inputs`, and so are both artifacts. They are
-    None where the format's files are not read."""
+    None where the format's files are not read; then `program` is the one that a run had, if any."""
 
     variant: str
     model: ModelSpec
@@ -21,6 +24,7 @@ class LayersRequest(Strict):
     inputs: tuple[TensorSpec, ...]
     floating: Artifact | None
     quantized: Artifact | None
+    program: Artifact | None = None
     store: Path
     data_key: str
     samples: int

@@ -13,12 +13,12 @@ import numpy as np
 from edgerig.build.aside import answer
 from edgerig.build.formats import converting
 from edgerig.build.layers import ADAPTERS
-from edgerig.build.layers.request import LayersAnswer, LayersRequest
+from edgerig.build.layers.request import FED, FED_HINT, LayersAnswer, LayersRequest
 from edgerig.build.layers.twins import Job, Twins, look
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, load_source, one_sample
 from edgerig.build.store import Store
-from edgerig.build.streams import recorded, whole_sample
+from edgerig.build.streams import recorded
 from edgerig.errors import BuildError
 from edgerig.measure.layer_advice import advice
 from edgerig.measure.layers import first_below, layer_results, suspect
@@ -43,12 +43,13 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         samples=_samples(request, data),
         source=lambda: _source(request, data),
         calibration=lambda source: _calibration(request, data, source),
+        program=request.program,
     )
     make: Callable[[Job], Twins] = load_object(ADAPTERS[request.format].code)
     with converting(f"looking into {request.variant}"):
         twins = make(job)
-        seen = look(twins, job.samples)
-        layers = layer_results(twins.operators, twins.inputs, seen, twins.weights)[:MOST_LAYERS]
+        looked = look(twins, job.samples)
+        layers = layer_results(twins.operators, twins.inputs, looked.seen, twins.weights)[:MOST_LAYERS]
     low, worst = first_below(layers, request.threshold_db), suspect(layers, request.threshold_db)
     return LayerReport(
         variant=request.variant,
@@ -65,7 +66,7 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         advice=advice(
             layers, low, worst, request.recipe.kind, request.format, equalized=request.recipe.options.equalize is True
         ),
-        notes=EQUALIZED if request.recipe.options.equalize else (),
+        notes=(*twins.notes, *looked.notes, *(EQUALIZED if request.recipe.options.equalize else ())),
     )
 
 
@@ -86,11 +87,6 @@ def _samples(request: LayersRequest, data: Path) -> list[Arrays]:
     arrays = [np.array(array[: request.samples]) for array in load_arrays(data, "input")]
     laid = to_layout(arrays, request.inputs, "any" if request.quantized is None else request.quantized.layout)
     shapes = [tensor.shape for tensor in (request.inputs if request.floating is None else request.floating.inputs)]
-    if len(shapes) != len(laid):
-        raise BuildError(
-            f"the data has {len(laid)} inputs, the network takes {len(shapes)}",
-            hint="networks that are fed their own state are not looked into",
-        )
     return [
         [np.array(array[index], order="C").reshape(shape) for array, shape in zip(laid, shapes, strict=True)]
         for index in range(len(laid[0]))
@@ -98,11 +94,12 @@ def _samples(request: LayersRequest, data: Path) -> list[Arrays]:
 
 
 def _source(request: LayersRequest, data: Path) -> SourceModel:
-    """The source, to be traced with a sample of its data."""
+    """The source, to be traced with a sample of its data. Raises BuildError for one that is fed its own state."""
     traced = load_arrays(data, "calibration") or load_arrays(data, "input")
     loaded = load_source(request.model)
-    back = () if loaded.memory is None else loaded.memory.fed
-    sample = whole_sample(loaded.spec, back, one_sample(traced, loaded.outside.inputs, 0))
+    if loaded.memory is not None and loaded.memory.fed:
+        raise BuildError(f"{request.variant} {FED}", hint=FED_HINT)
+    sample = one_sample(traced, loaded.spec.inputs, 0)
     return replace(loaded, sample=sample)
 
 

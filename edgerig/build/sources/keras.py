@@ -57,6 +57,7 @@ def load(spec: ModelSpec) -> SourceModel:
         inputs, outputs = _described(model, where, spec.inputs or _declared(model, where, spec.shapes))
         spec = spec.model_copy(update={"inputs": inputs, "outputs": spec.outputs or outputs})
     network = _at_batch_one(model, spec.inputs, f'model "{spec.name}"')
+    learnt = {id(weight.value) for weight in network.trainable_weights}
     network.trainable = False
     run = tf.function(lambda *batch: _flat(network(list(batch), training=False)), autograph=False)
 
@@ -64,17 +65,17 @@ def load(spec: ModelSpec) -> SourceModel:
         return [value.numpy() for value in run(*(tf.constant(array) for array in batch))]
 
     given = [tf.TensorSpec(tensor.shape, tf.as_dtype(tensor.dtype)) for tensor in spec.inputs]
-    weights = {id(weight.value) for weight in network.weights}  # which a layer's state is not among
-    others = [each for each in run.get_concrete_function(*given).graph.variables if id(each) not in weights]
-    others = [each for each in others if "seed_generator" not in each.name]  # chance is no state
-    require_no_own_state(spec, call, others, "RNN layers return it with return_state = True")
+    # What is not learnt may be a cache that a layer writes into. Chance is no state.
+    variables = run.get_concrete_function(*given).graph.variables
+    others = [each for each in variables if id(each) not in learnt and "seed_generator" not in each.name]
+    state = require_no_own_state(spec, call, others, "RNN layers return it with return_state = True")
     memory = remembering(spec, call)
     called, outer = (call, spec) if memory is None else (memory, memory.outside)
 
     def infer(arrays: Arrays) -> Arrays:
         return infer_by_sample(outer, called, arrays, hint=CALL_HINT)
 
-    return SourceModel(spec, network, infer, notes=notes, memory=memory)
+    return SourceModel(spec, network, infer, notes=(*notes, *state), memory=memory)
 
 
 def describe(model: Path | keras.Model, given: Tensors = ()) -> tuple[Tensors, Tensors]:

@@ -58,7 +58,7 @@ def load(spec: ModelSpec) -> SourceModel:
     def call(batch: Arrays) -> list[npt.NDArray[Any]]:
         return [value.numpy() for value in module.call(*(tf.constant(array) for array in batch))]
 
-    require_no_own_state(spec, call, module.function.variables, "give the signature the state as an argument")
+    notes = require_no_own_state(spec, call, module.function.variables, "give the signature the state as an argument")
     memory = remembering(spec, call)
     network, outer = (call, spec) if memory is None else (memory, memory.outside)
 
@@ -67,7 +67,7 @@ def load(spec: ModelSpec) -> SourceModel:
             outer, network, arrays, hint=f"the signature {signature} takes the [[inputs]] of model.toml"
         )
 
-    return SourceModel(spec, module, infer, memory=memory)
+    return SourceModel(spec, module, infer, notes=notes, memory=memory)
 
 
 def describe(folder: Path, given: Tensors = ()) -> tuple[Tensors, Tensors]:

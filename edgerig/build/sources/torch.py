@@ -66,7 +66,7 @@ def load(spec: ModelSpec) -> SourceModel:
 
 def _source(spec: ModelSpec, module: nn.Module) -> SourceModel:
     """What the module keeps between inferences becomes inputs fed from outputs, for formats without variables."""
-    module, spec = with_explicit_state(module, spec)
+    module, spec, notes = with_explicit_state(module, spec)
     network = _called(module, spec)
     memory = remembering(spec, network)
     outer = spec if memory is None else memory.outside
@@ -74,7 +74,7 @@ def _source(spec: ModelSpec, module: nn.Module) -> SourceModel:
     def infer(inputs: Arrays) -> Arrays:
         return infer_by_sample(outer, memory or network, inputs, hint=FORWARD_HINT)
 
-    return SourceModel(spec, module, infer, memory=memory)
+    return SourceModel(spec, module, infer, notes=notes, memory=memory)
 
 
 def _of_a_library(spec: ModelSpec) -> SourceModel:
@@ -87,7 +87,8 @@ def _of_a_library(spec: ModelSpec) -> SourceModel:
         named = zip(made.outputs, given if isinstance(given, tuple) else (given,), strict=True)
         told = named_tensors(((name, tuple(t.shape), known_dtype(str(t.dtype)[6:])) for name, t in named), "any")
         whole = whole.model_copy(update={"outputs": told})
-    return replace(_source(whole, made.module), notes=made.notes)
+    source = _source(whole, made.module)
+    return replace(source, notes=(*source.notes, *made.notes))
 
 
 def _load_weights(module: nn.Module, spec: ModelSpec, path: Path) -> None:

@@ -7,19 +7,20 @@ module means the same in every format, and calibration sees the states it has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
-from edgerig.build.source import drawn, identifier, known_dtype
+from edgerig.build.probing import UNKNOWN_STATE, probes
+from edgerig.build.source import identifier, known_dtype
 from edgerig.errors import BuildError
 from edgerig.spec import ModelSpec, TensorSpec
 from edgerig.spec.stream import StateSpec
 
-SEED = 0
 NEXT = "_next"
 """Behind a buffer's name: the output that has it after the inference."""
 
@@ -41,20 +42,20 @@ class ExplicitState(nn.Module):  # type: ignore[misc]  # torch is Any to the typ
         return (*results, *(state[name].unsqueeze(0) for name in self.names))
 
 
-def with_explicit_state(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelSpec]:
-    """The module and its spec, the state outside where a call was seen to change buffers. Raises BuildError when a
-    buffer changes its shape or dtype."""
+def with_explicit_state(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelSpec, tuple[str, ...]]:
+    """The module and its spec, the state outside where calls were seen to change buffers, and what to note of it.
+    Raises BuildError when a buffer changes its shape or dtype, or a first call fails that has changed some."""
     before = {name: value.detach().clone() for name, value in module.named_buffers()}
     if not before:
-        return module, spec
-    changed = _changed_by_a_call(module, spec, before)
+        return module, spec, ()
+    changed = _changed_by_calls(module, spec, before)
     if not changed:
-        return module, spec
+        return module, spec, () if changed is not None else (UNKNOWN_STATE,)
     inputs, outputs, state = list(spec.inputs), list(spec.outputs), list(spec.state)
     for name in changed:
         tensor = before[name]
         known = TensorSpec(
-            name=identifier(name),
+            name=_own_name(name, [each.name for each in (*inputs, *outputs)]),
             shape=(1, *tensor.shape),
             dtype=known_dtype(str(tensor.dtype).removeprefix("torch.")),
         )
@@ -63,19 +64,55 @@ def with_explicit_state(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, 
         row = {"from": known.name + NEXT, "to": known.name, "initial": _initial(tensor)}
         state.append(StateSpec.model_validate(row))
     told = {"inputs": tuple(inputs), "outputs": tuple(outputs), "state": tuple(state)}
-    return ExplicitState(module, changed).eval(), spec.model_copy(update=told)
+    return ExplicitState(module, changed).eval(), spec.model_copy(update=told), ()
 
 
-def _changed_by_a_call(module: nn.Module, spec: ModelSpec, before: dict[str, torch.Tensor]) -> list[str]:
-    """The buffers that a call changes; all have their values of `before` again behind it."""
-    sample = [torch.from_numpy(array) for array in drawn(spec.inputs, SEED, 1)]
-    try:
-        with torch.no_grad():
-            module(*sample)
-    except Exception:  # the user's own code: where it fails on its data too, that says so
-        return []
+def _own_name(buffer: str, taken: Sequence[str]) -> str:
+    """What a buffer's input is called: a name that, with its output's, no other tensor has, since state is found by
+    them, nor one that exporters make the same of."""
+    own, known = identifier(buffer), {*taken, *(identifier(name) for name in taken)}
+    candidates = (own, *(f"{own}_state{number or ''}" for number in range(len(known) + 1)))
+    return next(name for name in candidates if not {name, name + NEXT} & known)
+
+
+def _changed_by_calls(module: nn.Module, spec: ModelSpec, before: dict[str, torch.Tensor]) -> list[str] | None:
+    """The buffers that calls in a row change; None where the module takes no inputs drawn for it, so that nothing is
+    known. All have their values of `before` again behind it.
+
+    What a call writes into one buffer shows in another only calls later (a delay line, whose taps are zeros at first),
+    so calls go on until one adds none.
+    """
+    found: set[str] = set()
+    for number in range(len(before) + 1):
+        ran = _called(module, spec, number)
+        more = _changed(module, spec, before) - found
+        if not ran and not number:
+            _restore(module, before, more)
+            if more:
+                raise BuildError(
+                    f'model "{spec.name}": a call on drawn inputs changes its buffers ({", ".join(sorted(more))}) and '
+                    "then fails, so that what it keeps between calls is not known",
+                    hint='give its [[inputs]] the "range" of values it takes',
+                )
+            return None
+        found |= more
+        if not more or not ran:
+            break
+    _restore(module, before, found)
+    return [name for name in before if name in found]
+
+
+def _called(module: nn.Module, spec: ModelSpec, seed: int) -> bool:
+    """Does it take inputs drawn for it?"""
+    for sample in probes(spec.inputs, seed):
+        with suppress(Exception), torch.no_grad():  # the user's own code: where it fails on its data too, that says so
+            module(*(torch.from_numpy(array) for array in sample))
+            return True
+    return False
+
+
+def _changed(module: nn.Module, spec: ModelSpec, before: dict[str, torch.Tensor]) -> set[str]:
     after = dict(module.named_buffers())
-    changed = []
     for name, value in before.items():
         now = after.get(name)
         if now is None or now.shape != value.shape or now.dtype != value.dtype:
@@ -83,11 +120,17 @@ def _changed_by_a_call(module: nn.Module, spec: ModelSpec, before: dict[str, tor
                 f'model "{spec.name}": its buffer "{name}" has another shape after a call',
                 hint="a cache that grows has no place in a file: give it its full length and write into it",
             )
-        if not torch.equal(now, value):
-            changed.append(name)
-    for name in changed:
+    return {name for name, value in before.items() if not _same(after[name], value)}
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Also where both are not numbers."""
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _restore(module: nn.Module, before: dict[str, torch.Tensor], names: Iterable[str]) -> None:
+    for name in names:
         _assign(module, name, before[name].clone())
-    return changed
 
 
 def _assign(module: nn.Module, name: str, value: torch.Tensor) -> None:

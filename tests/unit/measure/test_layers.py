@@ -68,6 +68,25 @@ def test_tensors_of_two_shapes_are_no_pair() -> None:
         Seen(axis=-1).see(np.zeros((1, 2)), np.zeros((2, 1)))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_in_the_quantized_network_alone_is_noise_without_end(value: float) -> None:
+    found = Seen(axis=-1)
+    found.see(np.ones((1, 2)), np.array([[1.0, value]]))
+    found.see(np.ones((1, 2)), np.ones((1, 2)))
+    (row,) = layer_results([], ["x"], {"x": found}, {})
+    assert row.sqnr_db == -EXACT_DB
+    weights = Weights(np.ones((1, 2)), np.array([[1.0, value]]), np.full((1, 1), 0.1))
+    assert weights_sqnr_db(weights) == -EXACT_DB
+    assert weights_steps(weights) is None
+
+
+def test_an_empty_tensor_is_a_row_without_figures() -> None:
+    found = Seen(axis=-1, range=BYTE)
+    found.see(np.ones((0, 3)), np.ones((0, 3)))
+    (row,) = layer_results([], ["x"], {"x": found}, {})
+    assert (row.sqnr_db, row.outside, row.saturated) == (None, None, 0.0)
+
+
 def chain(*noises: float) -> tuple[LayerResult, ...]:
     """Layers one behind the other, each as far off as told; before them an input that is exact."""
     operators = [Operator(f"op{i:02}_CONV_2D", "CONV_2D", (f"t{i}",), (f"t{i + 1}",)) for i in range(len(noises))]

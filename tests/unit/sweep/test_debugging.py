@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.build.store import Store
 from edgerig.errors import ConfigError, ResultsError
+from edgerig.spec.stream import StateSpec
 from edgerig.sweep import debugging
 
 INT8 = "digits_cnn-torch-tflite-int8-static"
@@ -34,3 +36,12 @@ def test_what_names_nothing_is_refused_with_an_example(cell: str) -> None:
 def test_a_folder_that_is_no_run_is_refused() -> None:
     with pytest.raises(ResultsError):
         debugging.of_run(Path("/nonexistent"), INT8)
+
+
+def test_what_is_fed_its_own_state_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+    target = debugging.of_id(INT8)
+    state = StateSpec.model_validate({"from": "after", "to": "before"})
+    fed = target.model_copy(update={"model": target.model.model_copy(update={"state": (state,)})})
+    with pytest.raises(ConfigError, match="fed its own state"):
+        debugging.debug(fed, Store(tmp_path), 1, 20.0)
+    assert not any(tmp_path.rglob("*"))

@@ -100,15 +100,29 @@ def test_layers_outside_chains_are_left_out() -> None:
     [([[1.0, 2.0]], True), ([[1.0, 2.0 + 1e-6]], True), ([[1.0, 2.1]], False), ([[1.0, np.nan]], False)],
 )
 def test_the_proof_takes_rounding_and_nothing_else(after: list[list[float]], holds: bool) -> None:
-    assert proof([np.array([[1.0, 2.0]])], [np.array(after)]).holds is holds
+    assert proof([[np.array([[1.0, 2.0]])]], [[np.array(after)]]).holds is holds
 
 
 def test_the_proof_compares_integers_and_what_is_nowhere_finite() -> None:
-    assert proof([np.array([[3]])], [np.array([[3]])]).holds
-    assert not proof([np.array([[3]])], [np.array([[4]])]).holds
+    assert proof([[np.array([[3]])]], [[np.array([[3]])]]).holds
+    assert not proof([[np.array([[3]])]], [[np.array([[4]])]]).holds
     infinite = np.array([[np.inf, 1.0]])
-    assert proof([infinite], [infinite]).holds
-    assert not proof([np.zeros((1, 2))], [np.ones((1, 2))]).holds
+    assert proof([[infinite]], [[infinite]]).holds
+    assert not proof([[np.zeros((1, 2))]], [[np.ones((1, 2))]]).holds
+
+
+def test_the_proof_is_of_all_samples_together_whatever_their_lengths() -> None:
+    small, large, none = np.full((1, 2), 1e-3), np.full((3, 2), 1e3), np.zeros((0, 2))
+    found = proof([[small], [large], [none]], [[small * 1.1], [large], [none]])
+    assert found.holds
+    assert found.samples == 3
+    assert found.error == pytest.approx(1e-4 * np.sqrt(2) / np.sqrt(6e6), rel=1e-3)
+    assert proof([[none]], [[none]]).error == 0.0
+
+
+def test_an_output_of_another_length_is_another_output() -> None:
+    assert proof([[np.ones((3, 2))]], [[np.ones((2, 2))]]).error == np.inf
+    assert proof([[np.ones(3, np.int64)]], [[np.ones(2, np.int64)]]).error == np.inf
 
 
 def test_notes_name_what_was_equalized_and_why_the_rest_was_not() -> None:
