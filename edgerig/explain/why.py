@@ -124,7 +124,7 @@ def _open(evidence: Evidence) -> str:
     )
     count = numbers.counted(len(profile.operators), "operator")
     if profile.partitions is not None:
-        count = f"of {count} {sum(each.fallback for each in profile.operators)} run beside the delegate"
+        count = f"of {count} {len(profile.fallbacks)} run beside the delegate"
     return f"nothing here explains it: {count}{outside}"
 
 

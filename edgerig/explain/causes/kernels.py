@@ -46,14 +46,14 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
 
 
 def _profiled(evidence: Evidence, whose: str) -> Reason | None:
-    beside = [each for each in evidence.profile.operators if each.fallback]
+    beside = evidence.profile.fallbacks
     share = sum(each.share for each in beside)
     before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
     if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
         return None
     text = f"{numbers.counted(len(beside), 'operator')} on {whose} take {numbers.percent(share)}: {listed(beside)}"
     if evidence.both_profiled and evidence.twin is not None:
-        in_float = sum(each.share for each in evidence.twin.profile.operators if each.fallback)
+        in_float = sum(each.share for each in evidence.twin.profile.fallbacks)
         text += (
             f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
         )
@@ -67,4 +67,4 @@ def _attempt(recipe: str) -> str:
 
 
 def _value(profile: Profile) -> float:
-    return sum(each.value for each in profile.operators if each.fallback)
+    return sum(each.value for each in profile.fallbacks)
