@@ -131,6 +131,7 @@ def doctor(name: str | None) -> None:
 
 def tune(name: str, reset: bool, show: bool) -> None:
     from edgerig.devices.conditioning import tune as tuning
+    from edgerig.devices.conditioning.notes import told
 
     device = spec.load_device(name)
     with tuning.reached(device, _claim(name, wait=False)) as reached:
@@ -148,8 +149,8 @@ def tune(name: str, reset: bool, show: bool) -> None:
         )  # fmt: skip
     print_table(shown)
     say(f"{name}: {found.done}")
-    for path, value in found.kept.items():
-        say(f"{name}: /{path} could not be put back, it is {value}")
+    if found.kept:
+        say(f"{name}: could not be put back: {told(found.kept)}")
 
 
 def clean(name: str, keep_mib: int) -> None:

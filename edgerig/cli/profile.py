@@ -70,8 +70,9 @@ def _print(cell: CellResult) -> None:
         return
     say(f"{cell.id}: {_summary(found)}")
     shown = table("#", found.unit, "share", "kind", "operator", "runner", "partition", "layer")
+    left = {each.index for each in found.fallbacks}
     for operator in sorted(found.operators, key=lambda each: -each.value):
-        shown.add_row(*_row(operator, found))
+        shown.add_row(*_row(operator, found, fallback=operator.index in left))
     outside = found.outside or 0.0
     of = max(found.whole or 0.0, found.sum or 0.0)
     shown.add_row("", _value(outside, found), numbers.percent(outside / of if of else 0.0), "", OUTSIDE, "", "", "")
@@ -85,17 +86,15 @@ def _summary(found: Profile) -> str:
     parts.append(f"operators {_quantity(found.sum, found)}")
     if found.partitions is not None:
         parts.append(numbers.counted(found.partitions, "partition"))
-    left = [each for each in found.operators if each.fallback]
-    if found.partitions is not None and left:
+    if left := found.fallbacks:
         share = numbers.percent(sum(each.share for each in left))
         parts.append(f"{numbers.counted(len(left), 'fallback')} with {share}")
     parts.append(f"median of {numbers.counted(found.runs, 'run')}")
     return "; ".join(parts) + ("; the shares alone count" if found.shares_only else "")
 
 
-def _row(operator: OperatorProfile, found: Profile) -> tuple[str, ...]:
-    marked = operator.fallback and found.partitions is not None
-    runner = f"[bold yellow]{operator.runner} (fallback)[/]" if marked else operator.runner
+def _row(operator: OperatorProfile, found: Profile, *, fallback: bool) -> tuple[str, ...]:
+    runner = f"[bold yellow]{operator.runner} (fallback)[/]" if fallback else operator.runner
     calls = "" if operator.calls == 1 else f" ×{operator.calls:g}"
     return (
         str(operator.index),

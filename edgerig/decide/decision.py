@@ -13,8 +13,8 @@ The rule, which the reports state as well:
    and where none were counted the smallest file. Neither is a time, so such a choice is always provisional.
 
 What the data cannot answer (neither accuracy nor agreement, an emulated device, a noisy median, an interval that
-reaches across a limit of the budget, a variant that was contended and may be faster) is said, and makes a
-recommendation provisional.
+reaches across a limit of the budget, a variant that was contended, or was not kept at work where that ranks, and may be
+faster) is said, and makes a recommendation provisional.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Literal
 from edgerig.decide import doubts
 from edgerig.decide.budget import agreement_asked, points
 from edgerig.decide.limits import within as within_limits
-from edgerig.decide.rules import Reference, Rules, left_open, ruled_out, rules_for, sound, timed
+from edgerig.decide.rules import Reference, Rules, at_work, left_open, ruled_out, rules_for, sound, timed
 from edgerig.decide.tradeoff import Basis, tradeoff
 from edgerig.figures import metric
 from edgerig.figures.verdict import kind_of
@@ -127,7 +127,7 @@ def decide(cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference 
     pick, tied = _best(kept, basis)
     others = [cell for cell in kept if cell.id != pick.id]
     second = _best(others, basis)[0] if others else None
-    open_ = (*doubts.unanswered(pick, basis, rules), *left_open(out))
+    open_ = (*doubts.unanswered(pick, basis, rules), *left_open(out), *doubts.not_at_work(kept, basis))
     return replace(
         plain,
         state="provisional" if open_ else "recommended",
@@ -153,7 +153,7 @@ def _counted(out: dict[str, str]) -> str:
 
 def _basis(kept: Sequence[CellResult], budget: SweepBudget) -> Basis:
     if not kept[0].emulated:
-        kept_at_work = any(cell.sustained.last_ms is not None for cell in kept)
+        kept_at_work = any(at_work(cell) is not None for cell in kept)
         return "sustained" if budget.rank == "sustained" and kept_at_work else "latency"
     return "instructions" if any(cell.cost.instructions is not None for cell in kept) else "size"
 
@@ -169,7 +169,7 @@ def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[Ce
 
 _COSTS: dict[Basis, Callable[[CellResult], float]] = {
     "latency": lambda cell: float("inf") if cell.latency is None else cell.latency.p50_ms,
-    "sustained": lambda cell: float("inf") if cell.sustained.last_ms is None else cell.sustained.last_ms,
+    "sustained": lambda cell: float("inf") if (warm := at_work(cell)) is None else warm,
     "instructions": lambda cell: float("inf") if cell.cost.instructions is None else cell.cost.instructions,
     "size": lambda cell: float("inf") if cell.size_bytes is None else cell.size_bytes,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgerig.decide.budget import points
-from edgerig.decide.rules import DISAGREEING, Reference, Rules
+from edgerig.decide.rules import DISAGREEING, Reference, Rules, at_work
 from edgerig.decide.tradeoff import Basis
 from edgerig.figures import metric, numbers
 from edgerig.figures.parity import worst_output
@@ -28,7 +28,11 @@ def unanswered(pick: CellResult, basis: Basis, rules: Rules) -> tuple[str, ...]:
     if rules.by_agreement:
         found += _open_agreement(pick, rules.budget)
     if rules.budget.rank == "sustained" and basis == "latency":
-        found.append(f"how fast it is when kept at work was not measured: {pick.sustained.reason}")
+        why = "other processes took part in it" if pick.sustained.contended else pick.sustained.reason
+        found.append(f"how fast it is when kept at work was not measured: {why}")
+    if pick.sustained.contended and (at_most := rules.budget.of("sustained_p50_ms")) is not None:
+        asked = f"whether it stays within {numbers.duration(at_most)} when kept at work"
+        found.append(f"{asked} is open: other processes took part in it")
     if basis in _NO_TIME:
         found.append(_NO_TIME[basis])
         if limit is not None:
@@ -119,17 +123,28 @@ def cautions(pick: CellResult, kept: Sequence[CellResult], budget: SweepBudget) 
     return tuple(found)
 
 
+def not_at_work(kept: Sequence[CellResult], basis: Basis) -> tuple[str, ...]:
+    """Of a choice by the last minute of work: how many have none to be held against it."""
+    if basis != "sustained":
+        return ()
+    counts = {
+        "not measured at work": sum(cell.sustained.last_ms is None for cell in kept),
+        "contended while kept at work, not ranked": sum(cell.sustained.contended for cell in kept),
+    }
+    return tuple(f"{numbers.counted(count, 'variant')} may be faster: {why}" for why, count in counts.items() if count)
+
+
 def when_warm(pick: CellResult, kept: Sequence[CellResult], basis: Basis) -> tuple[str, ...]:
     """Of a choice by the latency of a device that is fresh: whether another one is faster after minutes."""
-    ours = pick.sustained.last_ms
+    ours = at_work(pick)
     if basis != "latency" or ours is None:
         return ()
-    known = [(cell.sustained.last_ms, cell) for cell in kept if cell.sustained.last_ms is not None]
+    known = [(warm, cell) for cell in kept if (warm := at_work(cell)) is not None]
     least, best = min(known, key=lambda pair: (pair[0], pair[1].id))
     if least * (1 + MEDIAN_TOLERANCE) >= ours:
         return ()
-    warm = f"kept at work it takes {numbers.duration(ours)}, {wording.variant(best)} {numbers.duration(least)}"
-    return (f'{warm}: rank = "sustained" in [budget] chooses by that',)
+    words = f"kept at work it takes {numbers.duration(ours)}, {wording.variant(best)} {numbers.duration(least)}"
+    return (f'{words}: rank = "sustained" in [budget] chooses by that',)
 
 
 def between_blocks(pick: CellResult, second: CellResult | None, kept: Sequence[CellResult]) -> tuple[str, ...]:

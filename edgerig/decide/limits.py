@@ -8,6 +8,7 @@ from edgerig import figures
 from edgerig.figures import metric
 from edgerig.figures.figure import Figure, Group, Limit, Number
 from edgerig.figures.parity import AGREEMENT
+from edgerig.figures.sustained import SUSTAINED
 from edgerig.results import CellResult
 from edgerig.spec import SweepBudget
 
@@ -26,7 +27,8 @@ def limits(budget: SweepBudget) -> Iterator[tuple[Figure, Limit, Number]]:
 
 def beyond(cell: CellResult, budget: SweepBudget, groups: tuple[Group, ...], *, timed: bool) -> str:
     """The first limit on a figure of `groups` that the cell does not keep, worded to follow a number of variants; ""
-    where it keeps all. `timed`: its time is its own. A device that cannot have a figure is not held to it."""
+    where it keeps all. `timed`: its time is its own. A device that cannot have a figure is not held to it, and
+    no cell to a time that is others' as well."""
     for figure, limit, allowed in limits(budget):
         if figure.group not in groups or not _applies(cell, figure, limit, timed):
             continue
@@ -53,6 +55,8 @@ def _metric_beyond(cell: CellResult, budget: SweepBudget) -> str:
 
 
 def _applies(cell: CellResult, figure: Figure, limit: Limit, timed: bool) -> bool:
+    if figure.key == SUSTAINED.key and cell.sustained.contended:
+        return False
     if limit.on == "real":
         return timed and not cell.emulated
     return limit.on == "any" or cell.emulated

@@ -51,6 +51,11 @@ def timed(cell: CellResult) -> bool:
     return cell.emulated or kind_of(_label(cell)).ranked
 
 
+def at_work(cell: CellResult) -> float | None:
+    """Its time in the last minute of work in ms, where that is its own."""
+    return None if cell.sustained.contended else cell.sustained.last_ms
+
+
 def _label(cell: CellResult) -> str:
     return "" if cell.verdict is None else cell.verdict.label
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from edgerig.decide.rules import at_work
 from edgerig.figures import metric, numbers
 from edgerig.results import CellResult
 
@@ -20,9 +21,10 @@ def tradeoff(pick: CellResult, other: CellResult, basis: Basis, *, same: bool) -
         value = numbers.duration(other.latency.p50_ms)
         ratio = other.latency.p50_ms / pick.latency.p50_ms
         parts.append(f"as fast ({value})" if same else times(ratio, "latency", value))
-    if basis == "sustained" and pick.sustained.last_ms and other.sustained.last_ms is not None:
-        value = numbers.duration(other.sustained.last_ms)
-        ratio = other.sustained.last_ms / pick.sustained.last_ms
+    ours, theirs = at_work(pick), at_work(other)
+    if basis == "sustained" and ours and theirs is not None:
+        value = numbers.duration(theirs)
+        ratio = theirs / ours
         parts.append(f"as fast when kept at work ({value})" if same else times(ratio, "sustained latency", value))
     if basis == "instructions" and pick.cost.instructions and other.cost.instructions is not None:
         value = numbers.significant(other.cost.instructions)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgerig.decide.doubts import median_interval
 from edgerig.decide.rules import sound, timed
 from edgerig.results import CellResult, DeviceRecord, Profile, Results
+from edgerig.spec import load_recipes
 
 FP32 = "fp32"
 SAME = 0.02
@@ -44,8 +45,17 @@ def gathered(results: Results) -> list[Evidence]:
     ran = [cell for cell in results.cells if sound(cell) and (cell.emulated or timed(cell))]
     known = {cell.id: cell for cell in ran}
     unknown = DeviceRecord(kind="", emulated=False)
+    fewest: dict[tuple[str, str, str], CellResult] = {}
+    for cell in sorted(ran, key=lambda each: -each.threads):
+        fewest[_but_threads(cell)] = cell
     return [
-        Evidence(cell, results.devices.get(cell.device, unknown), _twin(cell, known), _fewer(cell, ran)) for cell in ran
+        Evidence(
+            cell,
+            results.devices.get(cell.device, unknown),
+            _twin(cell, known),
+            _fewer(cell, fewest[_but_threads(cell)]),
+        )
+        for cell in ran
     ]
 
 
@@ -58,14 +68,21 @@ def _twin(cell: CellResult, known: Mapping[str, CellResult]) -> CellResult | Non
     return known.get(f"{head.removesuffix(ending)}-{FP32}{at}{place}")
 
 
-def _fewer(cell: CellResult, ran: Iterable[CellResult]) -> CellResult | None:
-    """The one of the fewest threads."""
-    if cell.threads == 1:
-        return None
-    stem, place = cell.id.partition("@")[0], f"{cell.device}/t"
-    after = cell.id.partition("@")[2].removeprefix(f"{place}{cell.threads}")
-    same = [each for each in ran if each.threads < cell.threads and each.id == f"{stem}@{place}{each.threads}{after}"]
-    return min(same, key=lambda each: each.threads, default=None)
+def _but_threads(cell: CellResult) -> tuple[str, str, str]:
+    """What tells a cell from others than itself on more or fewer threads."""
+    stem, _, place = cell.id.partition("@")
+    return stem, cell.device, place.removeprefix(f"{cell.device}/t{cell.threads}")
+
+
+def _fewer(cell: CellResult, fewest: CellResult) -> CellResult | None:
+    return fewest if fewest.threads < cell.threads else None
+
+
+def in_integers(cell: CellResult) -> bool:
+    """Does its recipe multiply integers, by the recipes' rows? Of recipes that are not known: no."""
+    recipe = load_recipes().get(cell.recipe)
+    lowering = None if recipe is None else recipe.formats.get(cell.format)
+    return lowering is not None and "int8" in lowering.activations
 
 
 def left(cell: CellResult) -> int:

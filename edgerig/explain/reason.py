@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from edgerig.figures import numbers
 from edgerig.results import OperatorProfile
 
+Kind = Literal["slower", "not faster", "little gained", "fallback", "threads", "runtime"]
+"""Of a surprise: how a row is not as one expects."""
 NAMED = 4
 """Operators of a sentence, by name; more are counted."""
 

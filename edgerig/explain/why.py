@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgerig.explain import kinds
-from edgerig.explain.causes import CAUSES
+from edgerig.explain.causes import reasons
 from edgerig.explain.evidence import Evidence, comparable, cost, gathered, left, ratio, unit
-from edgerig.explain.reason import Reason, amount
+from edgerig.explain.reason import Kind, Reason, amount
 from edgerig.figures import numbers
+from edgerig.measure.profile import NONE
 from edgerig.results import CellResult, Results, wording
 
 LITTLE = 0.8
@@ -27,7 +28,7 @@ class Why:
     `open` is said where nothing does, or says what would have to be measured; "" where something explains it."""
 
     cell: CellResult
-    kind: str
+    kind: Kind
     surprise: str
     reasons: tuple[Reason, ...]
     open: str = ""
@@ -46,9 +47,11 @@ def gains(results: Results) -> dict[str, str]:
     """Cell → what makes it faster than its float twin, where it is and both were profiled."""
     found = {}
     for each in gathered(results):
-        gained = None if each.twin is None or not each.both_profiled else ratio(each.cell, each.twin)
-        if each.twin is not None and gained is not None and gained < 1:
-            found[each.cell.id] = f"against its fp32: {_difference(each.cell, each.twin)}"
+        if each.twin is None or not each.both_profiled:
+            continue
+        gained, difference = ratio(each.cell, each.twin), _difference(each.cell, each.twin, longer=False)
+        if gained is not None and gained < 1 and difference:
+            found[each.cell.id] = f"against its fp32: {difference}"
     return found
 
 
@@ -57,17 +60,25 @@ def _against_float(evidence: Evidence) -> Why | None:
     found = None if twin is None else ratio(cell, twin)
     if twin is None or found is None:
         return None
-    if found > 1:
-        kind, what = "slower", f"{numbers.significant(found)} times fp32's"
-    elif cell.recipe == "fp16" and found > LITTLE:
-        kind, what = "not faster", "no less than fp32's" if found == 1 else f"{numbers.percent(found)} of fp32's"
-    elif cell.recipe.startswith("int8-static") and found > LITTLE:
-        kind, what = "little gained", "no less than fp32's" if found == 1 else f"{numbers.percent(found)} of fp32's"
-    else:
+    kind = _kind(cell, found)
+    if kind is None:
         return None
+    what = f"{numbers.significant(found)} times" if found > 1 else f"{numbers.percent(found)} of"
+    what = "no less than fp32's" if found == 1 else f"{what} fp32's"
     said = f"{wording.variant(cell)} takes {_amount(cell)}, {what} {_amount(twin)}"
-    difference = _difference(cell, twin) if evidence.both_profiled and found > 1 else ""
+    difference = _difference(cell, twin, longer=True) if evidence.both_profiled and found > 1 else ""
     return _why(evidence, kind, said, difference, (twin,))
+
+
+def _kind(cell: CellResult, found: float) -> Kind | None:
+    """Of a cell that takes `found` times what its float twin takes."""
+    if found > 1:
+        return "slower"
+    if found <= LITTLE:
+        return None
+    if cell.recipe == "fp16":
+        return "not faster"
+    return "little gained" if cell.recipe.startswith("int8-static") else None
 
 
 def _fallback(evidence: Evidence) -> Why | None:
@@ -92,32 +103,45 @@ def _threads(evidence: Evidence) -> Why | None:
 
 
 def _why(
-    evidence: Evidence, kind: str, surprise: str, difference: str = "", beside: tuple[CellResult, ...] = ()
+    evidence: Evidence, kind: Kind, surprise: str, difference: str = "", beside: tuple[CellResult, ...] = ()
 ) -> Why:
-    reasons = [found for cause in CAUSES if (found := cause(evidence)) is not None]
+    found = reasons(evidence, kind)
     if difference:
-        reasons.append(Reason("operators", f"the difference, fp32 → {evidence.cell.recipe}: {difference}", share=0.0))
-    ordered = tuple(sorted(reasons, key=lambda each: -1.0 if each.share is None else -each.share))
+        found.append(Reason("operators", f"the difference, fp32 → {evidence.cell.recipe}: {difference}", share=0.0))
+    ordered = tuple(sorted(found, key=lambda each: -1.0 if each.share is None else -each.share))
     return Why(evidence.cell, kind, surprise, ordered, "" if ordered else _open(evidence), beside)
 
 
 def _open(evidence: Evidence) -> str:
     """What was looked at in vain, or what is missing to look at."""
-    cell, profile = evidence.cell, evidence.profile
+    profile = evidence.profile
     if not profile.operators:
-        return f"nothing recorded explains it; {profile.reason or 'it was not profiled'}: edgerig profile {cell.id}"
+        return f"nothing recorded explains it; {_unprofiled(evidence.cell)}"
     outside = (
         ""
         if not profile.whole or profile.outside is None
         else (f", {numbers.percent(profile.outside / profile.whole)} lie outside of them")
     )
-    beside = sum(each.fallback for each in profile.operators)
-    return f"nothing here explains it: of {len(profile.operators)} operators {beside} run beside the delegate{outside}"
+    count = numbers.counted(len(profile.operators), "operator")
+    if profile.partitions is not None:
+        count = f"of {count} {len(profile.fallbacks)} run beside the delegate"
+    return f"nothing here explains it: {count}{outside}"
 
 
-def _difference(cell: CellResult, other: CellResult) -> str:
+def _unprofiled(cell: CellResult) -> str:
+    """Why a cell has no profile, and the command where that brings one."""
+    if cell.profile.reason in ("", NONE.reason):
+        return f"it was not profiled: edgerig profile {cell.id}"
+    return cell.profile.reason
+
+
+def _difference(cell: CellResult, other: CellResult, *, longer: bool) -> str:
+    """What the operators of `cell` differ by; "" where its profile says the opposite of what was timed: the timed path
+    and the profiled one are not the same."""
     ours, theirs = cell.profile, other.profile
     whole = (ours.sum or 0.0) + (ours.outside or 0.0) - (theirs.sum or 0.0) - (theirs.outside or 0.0)
+    if (whole > 0) != longer:
+        return ""
     return kinds.worded(kinds.changes(ours, theirs), ours.unit, whole)
 
 
@@ -129,9 +153,9 @@ def _runtimes(evidence: Sequence[Evidence]) -> list[Why]:
     """Of each network in each recipe and place, the slowest runtime against the fastest, where they are far apart."""
     together: dict[tuple[str, ...], list[Evidence]] = {}
     for each in evidence:
-        cell = each.cell
-        place = cell.id.partition("@")[2]
-        together.setdefault((cell.model, cell.source, cell.recipe, place), []).append(each)
+        stem, _, place = each.cell.id.partition("@")
+        network = stem.removesuffix(f"-{each.cell.format}-{each.cell.recipe}")
+        together.setdefault((network, each.cell.recipe, place), []).append(each)
     return [why for group in together.values() if (why := _runtime(group)) is not None]
 
 
@@ -147,9 +171,11 @@ def _runtime(group: Iterable[Evidence]) -> Why | None:
         f"{wording.variant(slowest.cell)} takes {_amount(slowest.cell)}, {numbers.significant(found)} times "
         f"{wording.variant(fastest.cell)}'s {_amount(fastest.cell)}"
     )
-    if not comparable(slowest.cell.profile, fastest.cell.profile):
-        missing = " and ".join(each.cell.id for each in (slowest, fastest) if not each.profile.operators)
-        missing = f"not known why: edgerig profile {missing or slowest.cell.id}"
-        return Why(slowest.cell, "runtime", said, (), missing, (fastest.cell,))
-    text = f"{fastest.cell.format} → {slowest.cell.format}: {_difference(slowest.cell, fastest.cell)}"
-    return Why(slowest.cell, "runtime", said, (Reason("operators", text),), beside=(fastest.cell,))
+    found_reasons = reasons(slowest, "runtime")
+    if comparable(slowest.cell.profile, fastest.cell.profile):
+        difference = _difference(slowest.cell, fastest.cell, longer=True)
+        named = f"{fastest.cell.format} → {slowest.cell.format}"
+        found_reasons += [Reason("operators", f"{named}: {difference}")] if difference else []
+    missing = "; ".join(_unprofiled(each.cell) for each in (slowest, fastest) if not each.cell.profile.operators)
+    left_open = "" if found_reasons else f"not known why: {missing or 'their profiles do not tell'}"
+    return Why(slowest.cell, "runtime", said, tuple(found_reasons), left_open, (fastest.cell,))

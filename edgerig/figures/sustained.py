@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 def _told(cell: CellResult) -> str:
     """Behind the value: how it came to it."""
     kept = cell.sustained
-    if kept.throttled_after_s is None:
-        return ""
-    return f"throttled after {kept.throttled_after_s:.0f} s, says {kept.throttled_by}"
+    told = []
+    if kept.throttled_after_s is not None:
+        told.append(f"throttled after {kept.throttled_after_s:.0f} s, says {kept.throttled_by}")
+    if kept.contended:
+        told.append("contended: not ranked")
+    return ", ".join(told)
 
 
 SUSTAINED = Figure(

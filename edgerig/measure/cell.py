@@ -21,7 +21,7 @@ from edgerig.measure.labels import classes_of, set_of
 from edgerig.measure.latency import MEDIAN_TOLERANCE, summarize
 from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, chosen, measure
 from edgerig.measure.parity import parity
-from edgerig.measure.raw import Raw
+from edgerig.measure.raw import Raw, RawEngine
 from edgerig.measure.sequences import Sequences, judged
 from edgerig.measure.sustained import sustained
 from edgerig.measure.throttling import signs
@@ -46,7 +46,7 @@ from edgerig.results import (
     Verdict,
 )
 from edgerig.results.stages import HostStage
-from edgerig.spec import Asked, Metric, ModelSpec, asked, load_engines, load_metrics
+from edgerig.spec import Asked, Metric, ModelSpec, OptionValue, asked, load_engines, load_metrics
 from edgerig.spec.stream import StreamSpec
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
@@ -139,7 +139,7 @@ def measured(ran: CellRun) -> Measured:
     timed, run = contention.select(raw, artifact.size_bytes, ran.alone), raw.run
     again = timed.attempt.run
     state = cell_state(again.state, ran.before, ran.after)
-    delegation = _delegation(artifact, raw)
+    delegation = delegation_of(artifact, raw.run.engine, ran.cell.engine_options)
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
     controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
     beside: dict[str, object] = {"contention": timed.contention, "controls": controls}
@@ -163,7 +163,7 @@ def measured(ran: CellRun) -> Measured:
         verdict=judge(_seen(ran, state, delegation, latency, timed)),
         state=state,
         affinity=affinity(again.affinity),
-        sustained=sustained(raw.sustained, asked=ran.sustained),
+        sustained=sustained(raw.sustained, asked=ran.sustained, threads=again.engine.threads),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
@@ -312,11 +312,13 @@ def _no_accuracy(model: ModelSpec) -> str:
     return model.no_accuracy_reason or "the dataset has no labels"
 
 
-def _delegation(artifact: Artifact, raw: Raw) -> Delegation:
-    """As seen on the device, else as known from the build (ExecuTorch decides it there)."""
-    seen = raw.run.engine
+def delegation_of(artifact: Artifact, seen: RawEngine, options: Mapping[str, OptionValue]) -> Delegation:
+    """As seen on the device, else as known from the build (ExecuTorch decides it there). One that the engine's
+    `options` switch off took nothing, of however many there are."""
     if seen.total is not None:
         return Delegation(delegated=seen.delegated, total=seen.total, undelegated=tuple(seen.undelegated))
     if artifact.operators is not None:
         return Delegation(delegated=artifact.delegated, total=artifact.operators, undelegated=artifact.undelegated)
-    return Delegation(reason=seen.delegation_reason or "the runtime does not tell")
+    row = load_engines().get(artifact.engine)
+    off = row is not None and options.get(row.delegate) is False
+    return Delegation(delegated=0 if off else None, reason=seen.delegation_reason or "the runtime does not tell")

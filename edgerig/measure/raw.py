@@ -15,7 +15,7 @@ from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.measure.raw_affinity import RawAffinity
 from edgerig.measure.raw_sustained import SUSTAINED, RawSustained
-from edgerig.measure.untrusted import LONGEST_NS, FromDevice, Nanoseconds, Text
+from edgerig.measure.untrusted import LONGEST_NS, FromDevice, Nanoseconds, Text, Total
 from edgerig.npy import HOST, load_untrusted
 from edgerig.ondevice.contention import COLUMNS, UNKNOWN
 from edgerig.ondevice.tensors import of_sample, outside_dtype
@@ -95,10 +95,6 @@ class RawState(FromDevice):
     after: RawReading | None = None
     reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=40)
     reason: Text = ""
-
-
-Total = Annotated[int, Field(ge=0, le=10**18)]
-"""Nanoseconds of all processors together."""
 
 
 class RawStretch(FromDevice):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edgerig.measure.untrusted import FromDevice, Nanoseconds, Processor, Text
+from edgerig.measure.untrusted import FromDevice, Nanoseconds, Processor, Text, Total
 
 MAX_WINDOWS = 1000
 SUSTAINED = "sustained"
@@ -25,8 +25,13 @@ class RawWindow(FromDevice):
     frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
     max_frequency_khz: int | None = Field(default=None, ge=0, le=10**9)
     throttled_bits: int | None = Field(default=None, ge=0, lt=2**32)
+    waited_ns: Total | None = None
+    idle_ns: Total | None = None
+    steal_ns: Total | None = None
+    own_ns: Total | None = None
 
 
 class RawSustained(FromDevice):
     windows: list[RawWindow] = Field(default=[], max_length=MAX_WINDOWS)
+    cpus: int = Field(default=1, ge=1, le=65536)
     reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=40)

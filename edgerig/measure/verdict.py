@@ -109,6 +109,9 @@ def _fallback(seen: Seen) -> str:
     if lacking := not_in_force(seen.affinity, seen.threads):
         return f"{lacking}: do not compare with cells that had what they asked for{_counted(seen)}"
     left = _undelegated(seen.delegation)
+    if seen.delegation.delegated == 0 and left is None:
+        off = "the fast backend is off: all operators run outside it"
+        return f"{off}, this is the cost of the fallback, not of the recipe{_counted(seen)}"
     if not left:
         return ""
     names = ", ".join(seen.delegation.undelegated) or "unnamed"

@@ -3,19 +3,22 @@ it all costs, window by window.
 
 A phone that is cool is not a phone: after some minutes its clock falls to what its case can get rid of, and what was
 the faster variant may not be any more. A window holds seconds of inferences, of which the median and the 90th
-percentile are kept; the device's files are read between two windows, in no sample.
+percentile are kept; the device's files, and who else had the processor (`contention.Watch`), are read between two
+windows, in no sample.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from edgerig.ondevice.contention import COLUMNS, UNKNOWN, Watch
 from edgerig.ondevice.power import NO_SENSOR, Sensor, sensors
 from edgerig.ondevice.sensors import Sensors
 
@@ -35,20 +38,22 @@ def keep(
 ) -> dict[str, Any]:
     """Calls it for so long, at least once: `{"windows", "reasons"}`, a window with `at_ns` since the beginning when it
     ended, its length `wall_ns`, `inferences`, `p50_ns` and `p90_ns` of them (nearest rank), `microjoules` of all of it,
-    and what the device's files said at its end. `root` is the file system's, `clock` tells nanoseconds."""
-    device, supply = Sensors(root), _Supply(root)
+    what the device's files said at its end, and what `_company` has. `root` is the file system's, `clock` tells
+    nanoseconds."""
+    device, supply, watch = Sensors(root), _Supply(root), Watch(root)
     total = max(1, int(seconds * 1e9))
     window_ns = max(LEAST_WINDOW_NS, math.ceil(total / WINDOWS))
     windows: list[dict[str, Any]] = []
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with _no_collection(), contextlib.closing(watch):
         begin = clock()
         last = supply.read()
         while not windows or clock() - begin < total:
+            watch.begin()
             opened = clock()
             samples = _window(call, min(opened + window_ns, begin + total), clock)
             closed = clock()
+            watch.read(len(samples))
+            watch.rest()
             now = supply.read()
             reading = device.read()
             windows.append(
@@ -63,11 +68,37 @@ def keep(
                 }
             )
             last = now
+    seen = watch.to_json()
+    windows = [window | company for window, company in zip(windows, _company(watch, seen["stretches"]), strict=True)]
+    reasons = {name: why for name, why in device.reasons.items() if name in KEPT}
+    reasons |= {name: why for name, why in watch.reasons.items() if name in ("waited_ns", "stretches")}
+    reasons |= {"microjoules": supply.reason} if supply.reason else {}
+    return {"windows": windows, "cpus": seen["cpus"], "reasons": reasons}
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Garbage collection is the interpreter's work, not the runtime's."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if enabled:
             gc.enable()
-    reasons = {name: why for name, why in device.reasons.items() if name in KEPT}
-    return {"windows": windows, "reasons": reasons | ({"microjoules": supply.reason} if supply.reason else {})}
+
+
+def _company(watch: Watch, stretches: list[dict[str, int]]) -> list[dict[str, int | None]]:
+    """Of each window `waited_ns`, in which threads of ours could run and did not, and of all processors `idle_ns`,
+    `steal_ns` and our own `own_ns`; None is what nobody tells."""
+    bursts = watch.bursts()
+    waited = bursts[:, COLUMNS.index("waited_ns")].tolist()
+    told = stretches if len(stretches) == len(bursts) else [{}] * len(bursts)
+    return [
+        {"waited_ns": None if waited_ns == UNKNOWN else waited_ns}
+        | {name: stretch.get(name) for name in ("idle_ns", "steal_ns", "own_ns")}
+        for waited_ns, stretch in zip(waited, told, strict=True)
+    ]
 
 
 def _window(call: Callable[[], object], until: int, clock: Callable[[], int]) -> list[int]:

@@ -29,7 +29,7 @@ OperatorKind = Literal[
     "other",
 ]
 FALLBACKS: tuple[OperatorRunner, ...] = ("kernel", "portable")
-"""Runners an operator is left to when the runtime's delegate has not taken it, where the runtime has a delegate."""
+"""Whose an operator is that the runtime's delegate has not taken, where there is a delegate."""
 MOST_OPERATORS = 4096
 
 
@@ -58,7 +58,7 @@ class OperatorProfile(Value):
 
     @property
     def fallback(self) -> bool:
-        """Was it left to the runtime's own kernels, beside the delegate?"""
+        """Did it run on the runtime's own kernels? `Profile.fallbacks` are those that a delegate left to them."""
         return self.runner in FALLBACKS
 
 
@@ -89,3 +89,8 @@ class Profile(Value):
     operators: tuple[OperatorProfile, ...] = Field(default=(), max_length=MOST_OPERATORS)
     notes: tuple[str, ...] = Field(default=(), description="what limits the figures, such as a clock of whole µs")
     reason: str = ""
+
+    @property
+    def fallbacks(self) -> tuple[OperatorProfile, ...]:
+        """What a delegate left to the runtime's own kernels; nothing where there is no delegate."""
+        return () if self.partitions is None else tuple(each for each in self.operators if each.fallback)

@@ -17,6 +17,7 @@ class SustainedWindow(Value):
     millijoules: float | None = Field(default=None, description="of one inference, the idle device's share in it")
     temperature_c: float | None = None
     frequency_khz: int | None = None
+    contended: bool = Field(default=False, description="other processes took part in it")
 
 
 class Sustained(Value):
@@ -31,6 +32,10 @@ class Sustained(Value):
     first_millijoules: float | None = None
     last_millijoules: float | None = None
     hottest_c: float | None = None
+    contended: bool = Field(
+        default=False,
+        description="other processes took part in most of the last minute: its figures are theirs as well",
+    )
     throttled_after_s: float | None = Field(default=None, description="null with no reason: it was not throttled")
     throttled_by: str = Field(default="", description="what says so: its clock, the firmware, or its latency alone")
     reasons: dict[str, str] = Field(default={})

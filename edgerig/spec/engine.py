@@ -40,6 +40,7 @@ class EngineSpec(Strict):
     skip: tuple[str, ...] = ()
     native: str = ""
     tells: tuple[Literal["threads", "delegation", "profile"], ...] = ()
+    delegate: str = ""
     saturates: bool = False
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})

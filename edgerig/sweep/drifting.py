@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 from dataclasses import dataclass, field
 
@@ -29,13 +30,13 @@ def drifts(run: RunFolder) -> Drifts:
         cells = [cell for cell in plan.cells if cell.device == device]
         chosen = reference_of(cells, plan.sweep.order)
         order = places(cells, seed)
-        around: dict[str, tuple[ReferenceVisit | None, ReferenceVisit | None]] = {}
+        between: dict[str, tuple[ReferenceVisit | None, ReferenceVisit | None]] = {}
         if chosen is not None:
             visited = _visited(run, journal, chosen.id)
             found.devices[device] = drift = reference.drift(chosen.id, seed, [each for _, each in visited])
-            around = _around(journal, set(order), [line for line, _ in visited], drift.visits)
+            between = around(journal, set(order), [line for line, _ in visited], drift.visits)
         for cell, place in order.items():
-            found.cells[cell] = reference.around(place.block, place.number, *around.get(cell, (None, None)))
+            found.cells[cell] = reference.around(place.block, place.number, *between.get(cell, (None, None)))
     return found
 
 
@@ -49,14 +50,13 @@ def _visited(run: RunFolder, journal: list[Outcome], cell: str) -> list[tuple[in
     return found
 
 
-def _around(
+def around(
     journal: list[Outcome], cells: set[str], lines: list[int], visits: tuple[ReferenceVisit, ...]
 ) -> dict[str, tuple[ReferenceVisit | None, ReferenceVisit | None]]:
-    """Of each of a device's cells the visits before and after it."""
+    """Of each of a device's cells the visits before and after it, by their `lines` in the journal, in order."""
     found: dict[str, tuple[ReferenceVisit | None, ReferenceVisit | None]] = {}
     for line, outcome in enumerate(journal):
         if outcome.cell in cells and not outcome.visit:
-            before = [visit for at, visit in zip(lines, visits, strict=True) if at < line]
-            after = [visit for at, visit in zip(lines, visits, strict=True) if at > line]
-            found[outcome.cell] = (before[-1] if before else None, after[0] if after else None)
+            place = bisect.bisect(lines, line)
+            found[outcome.cell] = (visits[place - 1] if place else None, visits[place] if place < len(visits) else None)
     return found

@@ -155,6 +155,9 @@ class _Sweep:
     """Places that have run cells and may still hold a device open."""
     left: dict[str, set[str]] = field(default_factory=dict)
     """Of each device the cells without an outcome: when there are none, some are looked into."""
+    ended_here: list[str] = field(default_factory=list)
+    """Devices of this machine whose cells all have an outcome: which are looked into is chosen, and they are, when
+    nothing else is in flight."""
 
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -184,10 +187,14 @@ class _Sweep:
             client.subscribe_topic(WAITING, self._waits)
             self.client, self.pending = client, as_completed()
             try:
+                self.ended_here = [*dict.fromkeys(task.cell.device for task in ended if _here(task.device))]
                 for task in ended:
-                    self._submit_profile(task)
+                    if not _here(task.device):
+                        self._submit_profile(task)
                 for model in dict.fromkeys(cell.model_id for cell in wanted):
                     self._submit_prepare(model, [cell for cell in wanted if cell.model_id == model])
+                if not self.then:
+                    self._submit_waiting()
                 for future in self.pending:
                     self.then.pop(future.key)(future.result())
                     self._use_free_processors()
@@ -330,7 +337,7 @@ class _Sweep:
             self._submit_run(ready)
 
     def _submit_waiting(self) -> None:
-        if self.waiting and self.elsewhere:  # an emulated machine that idles is still one
+        if (self.waiting or self.ended_here) and self.elsewhere:  # an emulated machine that idles is still one
             for place in self.elsewhere:
                 self._submit(lambda _: None, place, close_here)
             self.elsewhere.clear()
@@ -340,6 +347,10 @@ class _Sweep:
         for task in self.timetable.in_order(far or self.waiting):
             self._submit_run(task)
         self.waiting = [task for task in self.waiting if _here(task.device)] if far else []
+        if not self.then:
+            ended, self.ended_here = self.ended_here, []
+            for look in [look for device in ended for look in self._worth_a_look(device)]:
+                self._submit_profile(look)
 
     def _submit_run(self, task: CellTask) -> None:
         self._submit(self._record, _place(task.device), run_here, task)
@@ -347,7 +358,18 @@ class _Sweep:
     def _worth_a_look(self, device: str) -> list[ProfileTask]:
         return profiling.chosen(self.run, device, self.store.root)
 
+    def _look(self, device: str) -> None:
+        """Into cells of a device that has run all. Of this machine's later, when nothing else is at work on it: even
+        the choice is work, and the reference cell may be timed once more after the last one."""
+        if _here(self.plan.devices[device]):
+            self.ended_here.append(device)
+            return
+        for task in self._worth_a_look(device):
+            self._submit_profile(task)
+
     def _submit_profile(self, task: ProfileTask) -> None:
+        if not _here(task.device):
+            self.elsewhere.add(_place(task.device))
         self._submit(functools.partial(self._profiled, task), _place(task.device), profile_here, task)
 
     def _profiled(self, task: ProfileTask, found: Profile) -> None:
@@ -368,5 +390,5 @@ class _Sweep:
         for device, left in self.left.items():
             if outcome.cell in left and not outcome.visit:
                 left.remove(outcome.cell)
-                for task in [] if left else self._worth_a_look(device):
-                    self._submit_profile(task)
+                if not left:
+                    self._look(device)

@@ -190,7 +190,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         build=with_log(built, task.cell),
         device=device,
         after=after,
-        conditions=conditions.record if wanted is not None and wanted.any else None,
+        conditions=conditions.record if wanted is not None and (wanted.any or conditions.record.reasons) else None,
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )

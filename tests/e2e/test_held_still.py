@@ -58,7 +58,10 @@ def test_the_order_is_one_of_chance_that_the_run_has_with_a_reference_between_it
     assert drift["seed"] == seed is not None
     assert [visit["number"] for visit in drift["visits"]] == [1, 2, 3]
     assert drift["reference"] == next(iter(swept.cells))
-    assert drift["spread"] >= 0
+    medians = [visit["p50_ms"] for visit in drift["visits"]]
+    assert min(medians) > 0
+    assert drift["spread"] == pytest.approx(max(medians) / min(medians) - 1)
+    assert drift["last_over_first"] == pytest.approx(medians[-1] / medians[0] - 1)
     assert sorted(cell["order"]["number"] for cell in swept.cells.values()) == [1, 2, 3, 4, 5, 6]
     for cell in swept.cells.values():
         assert cell["order"]["change"] is not None

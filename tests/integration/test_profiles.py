@@ -4,16 +4,19 @@ of the test's own."""
 from __future__ import annotations
 
 import ctypes
+import json
 import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import made_up
 import numpy as np
 import posix_device
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from edgerig.devices import native
 from edgerig.devices.device import CellJob, PosixDevice, Profiles
@@ -36,6 +39,33 @@ static long long told(clockid_t clock) {
 }
 long long monotonic(void) { return told(CLOCK_MONOTONIC); }
 long long realtime(void) { return told(CLOCK_REALTIME); }
+"""
+WIDTH, TURNS = 512, 10
+WEIGHTS = np.random.default_rng(0).normal(size=(WIDTH, WIDTH)).astype(np.float32) / 23
+NETWORK = """\
+import sys
+import numpy as np
+import tensorflow as tf
+width, turns = int(sys.argv[2]), int(sys.argv[3])
+weights = tf.constant(np.random.default_rng(0).normal(size=(width, width)).astype(np.float32) / width**0.5)
+class Network(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([1, width], tf.float32)])
+    def call(self, x):
+        body = lambda turn, state: (turn + 1, tf.tanh(tf.matmul(state, weights)))
+        first = tf.nn.relu(tf.matmul(x, weights))
+        return tf.nn.softmax(tf.while_loop(lambda turn, _: turn < turns, body, (0, first))[1])
+network = Network()
+converter = tf.lite.TFLiteConverter.from_concrete_functions([network.call.get_concrete_function()], network)
+open(sys.argv[1], "wb").write(converter.convert())
+"""
+RECORDS = """\
+import json, sys
+import numpy as np
+from edgerig.ondevice.job import Job
+from edgerig.ondevice.profiles import record
+record.SECONDS = 0.5
+job, folder, width = Job(**json.loads(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+record.record(job, f"{folder}/{job.artifact}", [np.ones((1, width), np.float32)], folder)
 """
 RUNNER = """\
 import json, os, sys
@@ -62,6 +92,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if found.path is None:
         pytest.skip(found.reason)
     return found.path
+
+
+@pytest.fixture(scope="module")
+def loop_of_tflite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    file = tmp_path_factory.mktemp("loop") / "loop.tflite"
+    subprocess.run([sys.executable, "-c", NETWORK, str(file), str(WIDTH), str(TURNS)], check=True, capture_output=True)
+    return file.read_bytes()
 
 
 def library(folder: Path, name: str) -> Path:
@@ -100,6 +137,92 @@ def test_without_the_emulators_plugin_nothing_is_counted(built: Path) -> None:
 
 def test_a_machine_without_a_compiler_or_a_shipped_clock_has_a_reason(tmp_path: Path) -> None:
     assert "not made for riscv64" in native.op_clock("riscv64", tmp_path).reason
+
+
+def own_profile(folder: Path, artifact: str, profiler: str, options: dict[str, Any]) -> Profile:
+    """Of a file that is already there, by the runtime itself, in a process of its own."""
+    (folder / FOLDER).mkdir()
+    known: dict[str, Any] = {
+        **dict.fromkeys(("sha256", "cluster", "clock", "engine", "no_state"), ""),
+        **{name: [] for name in ("shapes", "processors", "fed", "resets", "inputs")},
+        **dict.fromkeys(("warmup_runs", "min_runs", "min_seconds", "max_seconds", "sustained_s"), 0),
+    }
+    job = known | {
+        "cell": CELL,
+        "engine_options": options,
+        "artifact": artifact,
+        "beside": {},
+        "threads": 1,
+        "timing_only": False,
+        "profile": True,
+        "profiler": profiler,
+        "no_instructions": "nothing counts them",
+        "no_clock": "a test does without",
+    }
+    (folder / FOLDER / artifact).write_bytes((folder / artifact).read_bytes())
+    command = [sys.executable, "-c", RECORDS, json.dumps(job), str(folder / FOLDER), str(WIDTH)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return read_profile(folder, CELL)
+
+
+def test_a_loop_of_onnx_is_counted_once_and_its_body_in_every_turn(
+    tmp_path: Path,
+) -> None:
+    weights = numpy_helper.from_array(WEIGHTS, "w")
+    line = ("s", TensorProto.FLOAT, [1, WIDTH])
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["s", "w"], ["o"], name="inner"), helper.make_node("Identity", ["c"], ["again"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+            helper.make_tensor_value_info(*line),
+        ],
+        [
+            helper.make_tensor_value_info("again", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("o", *line[1:]),
+        ],
+    )
+    turns = numpy_helper.from_array(np.array(TURNS, np.int64), "n")
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["first"], name="outer"),
+            helper.make_node("Loop", ["n", "", "first"], ["y"], name="loop", body=body),
+        ],
+        "loops",
+        [helper.make_tensor_value_info("x", *line[1:])],
+        [helper.make_tensor_value_info("y", *line[1:])],
+        [weights, turns],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "loop.onnx").write_bytes(model.SerializeToString())
+    found = own_profile(tmp_path, "loop.onnx", "edgerig.ondevice.profiles.onnxruntime:profiler", {})
+    assert found.reason == ""
+    assert [each.calls for each in found.operators if each.kind == "control"] == [1]
+    assert [each.calls for each in found.operators if each.layer.startswith("inner")] == [TURNS]
+    inner, loop, whole = (sum(one(found, name)) for name in ("inner", "loop", ""))
+    assert inner > TURNS / (TURNS + 1) / 2 * whole
+    assert loop < inner
+    assert whole < 1.1 * (found.profiled_whole or 0)  # counted twice it would be about 1.9 times
+
+
+@pytest.mark.parametrize("xnnpack", [True, False])
+def test_a_loop_of_litert_is_counted_once_and_its_body_in_every_turn(
+    tmp_path: Path, loop_of_tflite: bytes, xnnpack: bool
+) -> None:
+    (tmp_path / "loop.tflite").write_bytes(loop_of_tflite)
+    options = {"xnnpack": xnnpack}
+    found = own_profile(tmp_path, "loop.tflite", "edgerig.ondevice.profiles.litert:profiler", options)
+    assert found.reason == ""
+    assert [(each.calls, each.value) for each in found.operators if each.kind == "control"] == [(1, 0)]
+    assert [each.calls for each in found.operators if each.kind == "matrix product"] == [1, TURNS]
+    assert found.partitions == (3 if xnnpack else None)
+    assert {each.name for each in found.fallbacks} == ({"WHILE", "LESS", "ADD"} if xnnpack else set())
+    assert any("what WHILE takes beside its body" in note for note in found.notes)
+
+
+def one(found: Profile, layer: str) -> list[float]:
+    return [each.value for each in found.operators if each.layer.startswith(layer)]
 
 
 def looked_into(tmp_path: Path, mode: str, *, emulated: bool = False) -> Profile:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from edgerig import process
 from edgerig.devices.conditioning.knobs import Knob, to_set
-from edgerig.devices.conditioning.notes import Note
+from edgerig.devices.conditioning.notes import Note, told
 from edgerig.devices.conditioning.snapshot import Snapshot, snapshot, temperature_c
 from edgerig.devices.device import OpenDevice, PosixDevice
 from edgerig.errors import DeviceError
@@ -19,6 +19,7 @@ from edgerig.spec.conditions import Conditions
 LOOK_AGAIN_S = 5.0
 """Between two looks at a temperature: it takes a phone a minute to lose ten degrees."""
 NO_SHELL = "this kind of device has no shell to be set by"
+LEFT = "what an earlier cell set could not be put back: {}"
 NO_ZONE = "no thermal zone is readable: no temperature was waited for"
 
 
@@ -47,14 +48,21 @@ def held(
         yield found
         return
     note = Note(opened.transport, opened.notes or opened.workdir, root=root)
-    note.restore()
+    _, kept = note.restore()
+    if kept:
+        found.record = _with(found.record, "left", LEFT.format(told(kept)))
     if not wanted.any:
         yield found
         return
     seen = snapshot(opened.transport, root)
     seen, waited_s, hot = _cooled(opened, wanted, seen, root, pause)
-    found.record = ConditionsRecord(
-        start_below_c=wanted.start_below_c, temperature_c=temperature_c(seen), waited_s=waited_s, hot=hot
+    found.record = found.record.model_copy(
+        update={
+            "start_below_c": wanted.start_below_c,
+            "temperature_c": temperature_c(seen),
+            "waited_s": waited_s,
+            "hot": hot,
+        }
     )
     if wanted.start_below_c is not None and found.record.temperature_c is None:
         found.record = _with(found.record, "temperature_c", NO_ZONE)
@@ -117,8 +125,7 @@ def _put_back(note: Note, found: Held) -> None:
         with process.Scope().entered():
             _, kept = note.restore()
         if kept:
-            words = ", ".join(f"{path} is {value}" for path, value in kept.items())
-            found.record = _with(found.record, "restored", words)
+            found.record = _with(found.record, "restored", told(kept))
     except DeviceError as error:  # whoever reaches it next restores from the note
         found.record = _with(found.record, "restored", error.message)
     if "restored" in found.record.reasons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from edgerig.spec.conditions import Conditions
 CPU = "sys/devices/system/cpu"
 NO_CPUFREQ = "the kernel has no cpufreq (as on most virtual machines): set the clock on the host, if it is yours"
 NOT_PERMITTED = "not permitted: be root there, or have its owner set it"
+IN_KHZ = "say it in kHz (conditions.frequency_khz)"
 STEADY = Conditions(governor="performance")
 """What a device is tuned to where nothing else is asked for."""
 
@@ -79,25 +81,35 @@ def _frequency(seen: Snapshot, wanted: Conditions) -> Knob:
     if not lows or not highs:
         return Knob("frequency", what, None, asked, advice=NO_CPUFREQ)
     value = f"{_values(seen, lows)} to {_values(seen, highs)}"
-    settable = all(seen[path].writable for path in (*lows, *highs))
+    writable = all(seen[path].writable for path in (*lows, *highs))
+    if wanted.frequency_khz is None:
+        remedy = "a clock below the highest that it can keep while hot throttles never: conditions.frequency_khz"
+        return Knob("frequency", what, value, None, writable, remedy if writable else "")
     writes: dict[str, str] = {}
-    for path in highs if wanted.frequency_khz is not None else ():
+    for path in highs:
         folder = path.rpartition("/")[0]
-        khz = str(_within(seen, folder, wanted.frequency_khz))
-        writes |= {path: khz, f"{folder}/scaling_min_freq": khz}
-    advice = "" if settable or asked is None else NOT_PERMITTED
-    if asked is None and settable:
-        advice = "a clock below the highest that it can keep while hot throttles never: conditions.frequency_khz"
-    return Knob("frequency", what, value, asked, settable, advice, writes)
+        khz = _within(seen, folder, wanted.frequency_khz)
+        if khz is None:
+            return Knob("frequency", what, value, asked, advice=f"cpuinfo_{asked}_freq tells no clock: {IN_KHZ}")
+        writes |= {path: str(khz), f"{folder}/scaling_min_freq": str(khz)}
+    return Knob("frequency", what, value, asked, writable, "" if writable else NOT_PERMITTED, writes)
 
 
-def _within(seen: Snapshot, folder: str, asked: int | str | None) -> int:
-    """The clock a processor can have that is nearest to what is asked."""
-    lowest, highest = (int(seen[path].value) if (path := f"{folder}/{name}") in seen else None
-                       for name in ("cpuinfo_min_freq", "cpuinfo_max_freq"))  # fmt: skip
+def _within(seen: Snapshot, folder: str, asked: int | str) -> int | None:
+    """The clock a processor can have that is nearest to what is asked, in kHz; None where the limit that is asked for
+    is not told."""
+    lowest, highest = (_khz(seen, f"{folder}/cpuinfo_{name}_freq") for name in ("min", "max"))
     if not isinstance(asked, int):
-        return (highest if asked == "max" else lowest) or 0
+        return highest if asked == "max" else lowest
     return max(lowest or asked, min(asked, highest or asked))
+
+
+def _khz(seen: Snapshot, path: str) -> int | None:
+    """What the device prints there, where it is a clock."""
+    entry = seen.get(path)
+    if entry is None or not re.fullmatch(r"\d{1,10}", entry.value, re.ASCII):
+        return None
+    return int(entry.value) or None
 
 
 def _boost(seen: Snapshot, wanted: Conditions) -> Knob:

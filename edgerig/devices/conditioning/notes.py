@@ -1,9 +1,10 @@
 """Files of a device set, with a note on the device of what they were, and restored from it.
 
 The note is whole before anything is set, and goes when everything is back: whoever reaches the device next finds it
-where the one who set it was killed, and restores from it. It holds the boot's id (random(4)): what the kernel keeps in
-/sys is gone with a restart, and so is what a note would restore. Only files below /sys/devices/system/cpu are ever
-written.
+where the one who set it was killed, and restores from it. What a file refuses to be put back to, or has gone with
+(a processor that was taken offline), stays in the note, is told each time, and is tried again the next time. It holds
+the boot's id (random(4)): what the kernel keeps in /sys is gone with a restart, and so is what a note would restore.
+Only files below /sys/devices/system/cpu are ever written.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ TIMEOUT_S = 60.0
 HELD, TUNED = "conditions", "tuned"
 """Notes: of what holds for a cell, and of what the user asked for until it is reset."""
 
-# A limit may have to wait for another one (a least clock above the highest is refused): hence two rounds.
+# A limit may have to wait for another one (a least clock above the highest is refused): hence two rounds. `left` are
+# lines of a note, of what is not back after a call of `restore`.
 _COMMON = """\
-r=$1 n=$2
+r=$1 n=$2 left= nl='
+'
+umask 077
 boot=; [ -r "$r/proc/sys/kernel/random/boot_id" ] && IFS= read -r boot <"$r/proc/sys/kernel/random/boot_id"
 ours() { case $1 in *..*) return 1 ;; sys/devices/system/cpu/*) return 0 ;; *) return 1 ;; esac; }
 put() { ours "$1" && [ -e "$r/$1" ] && { printf '%s\\n' "$2" >"$r/$1"; } 2>/dev/null; }
@@ -32,32 +36,36 @@ restore() {
   if [ "$was" = "boot $boot" ]; then
     for round in 1 2; do while read -r p w; do put "$p" "$w"; done <"$n"; done
     while read -r p w; do
-      ours "$p" && [ -e "$r/$p" ] && [ "$(now "$p")" != "$w" ] && printf 'kept %s %s\\n' "$p" "$(now "$p")"
+      ours "$p" && [ "$(now "$p")" != "$w" ] || continue
+      left="$left$p $w$nl"
+      printf 'kept %s %s\\n' "$p" "$(now "$p")"
     done <"$n"
     echo restored
   fi
-  rm -f "$n"
+  if [ "$left" ]; then keep; else rm -f "$n"; fi
 }
+keep() { { printf 'boot %s\\n%s' "$boot" "$left" >"$n.part"; } && mv "$n.part" "$n"; }
 """
 # $1 root, $2 the note
 _RESTORE = f"{_COMMON}restore\nexit 0\n"
-# $1 root, $2 the note, then a path and a value each
+# $1 root, $2 the note, then a path and a value each. What an earlier note could not put back was its file's value
+# before anything of ours, not what it is now; and what is not in the note is not set.
 _SET = f"""\
 {_COMMON}
 shift 2
-umask 077
 [ "${{n%/*}}" = "$n" ] || mkdir -p "${{n%/*}}" || exit 3
 restore >/dev/null
-{{
-  printf 'boot %s\\n' "$boot"
-  i=0
-  for a in "$@"; do
-    [ $i = 0 ] && {{ printf '%s %s\\n' "$a" "$(now "$a")"; i=1; }} || i=0
-  done
-}} >"$n.part" && mv "$n.part" "$n" || exit 3
+noted() {{ case "$nl$left" in *"$nl$1 "*) return 0 ;; *) return 1 ;; esac; }}
+i=0
+for a in "$@"; do
+  if [ $i = 1 ]; then i=0; continue; fi
+  i=1
+  noted "$a" || {{ v=$(now "$a"); [ "$v" ] && left="$left$a $v$nl"; }}
+done
+keep || exit 3
 for round in 1 2; do
   i=0
-  for a in "$@"; do [ $i = 0 ] && {{ p=$a; i=1; }} || {{ put "$p" "$a"; i=0; }}; done
+  for a in "$@"; do [ $i = 0 ] && {{ p=$a; i=1; }} || {{ noted "$p" && put "$p" "$a"; i=0; }}; done
 done
 i=0
 for a in "$@"; do [ $i = 0 ] && {{ printf 'now %s %s\\n' "$a" "$(now "$a")"; i=1; }} || i=0; done
@@ -84,8 +92,8 @@ class Note:
         return {path: value for kind, path, value in out if kind == "now"}
 
     def restore(self) -> tuple[bool, dict[str, str]]:
-        """Puts back what the note has, if there is one: whether there was, and what stayed otherwise. Raises
-        DeviceError."""
+        """Puts back what the note has, if there is one: whether there was, and what stayed otherwise by path, "" for a
+        file that is not there; the note keeps that. Raises DeviceError."""
         out = self._run(_RESTORE, [], "what was set before could not be restored")
         return any(kind == "restored" for kind, _, _ in out), {p: v for kind, p, v in out if kind == "kept"}
 
@@ -97,3 +105,8 @@ class Note:
             raise DeviceError(f"{failure}: {said or 'the device refused'}", hint=f"is {self.folder} writable there?")
         lines = (line.split(" ", 2) for line in done.stdout[:65536].decode("utf-8", "replace").splitlines())
         return [(line[0], line[1] if len(line) > 1 else "", line[2] if len(line) > 2 else "") for line in lines]
+
+
+def told(kept: Mapping[str, str]) -> str:
+    """What `Note.restore` could not put back, in words."""
+    return ", ".join(f"{path} is {value or 'not there'}" for path, value in kept.items())

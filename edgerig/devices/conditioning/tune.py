@@ -61,26 +61,34 @@ def looked(device: Reached, wanted: Conditions) -> Tuned:
 
 
 def tuned(device: Reached, wanted: Conditions) -> Tuned:
-    """Set as far as the device lets us, and noted; what an earlier call set is put back first."""
+    """Set as far as the device lets us, and noted; what an earlier call or a cell that was killed set is put back
+    first: it is not what was."""
+    kept = _put_back(device)[1]
     note = device.note(TUNED)
-    note.restore()
     chosen = knobs(snapshot(device.transport, device.root), _steady(wanted))
     writes = {path: value for knob in chosen if knob.settable for path, value in knob.writes.items()}
     now = note.set(writes) if writes else {}
     taken = [knob.name for knob in chosen if knob.writes and all(now.get(p) == v for p, v in knob.writes.items())]
     done = f"set: {', '.join(taken)}; edgerig devices tune --reset puts it back" if taken else "nothing could be set"
-    return Tuned(knobs(snapshot(device.transport, device.root), _steady(wanted)), done)
+    return Tuned(knobs(snapshot(device.transport, device.root), _steady(wanted)), done, kept)
 
 
 def reset(device: Reached) -> Tuned:
-    """What a cell that was killed left first: it may have begun on a tuned device."""
+    restored, kept = _put_back(device)
+    done = "nothing was set by us"
+    if restored:
+        done = "not all could be put back, which is tried again at the next contact" if kept else "put back as it was"
+    return Tuned(knobs(snapshot(device.transport, device.root), Conditions()), done, kept)
+
+
+def _put_back(device: Reached) -> tuple[bool, dict[str, str]]:
+    """As `Note.restore`, of both notes; what a cell that was killed left first: it may have begun on a tuned device."""
     kept: dict[str, str] = {}
     restored = False
     for name in (HELD, TUNED):
         was, left = device.note(name).restore()
         restored, kept = restored or was, {**kept, **left}
-    done = "put back as it was" if restored else "nothing was set by us"
-    return Tuned(knobs(snapshot(device.transport, device.root), Conditions()), done, kept)
+    return restored, kept
 
 
 def _steady(wanted: Conditions) -> Conditions:

@@ -11,37 +11,42 @@ from edgerig.results import OperatorProfile
 
 LEAST = 0.1
 """Of the inference: less explains nothing."""
+KIND = "conversion"
 _PAIRS = re.compile(r"(?i)^(de)?quantize_?linear")
 
 
 def unfused(evidence: Evidence) -> Reason | None:
     """ONNX Runtime computes in integers what stands between DequantizeLinear and QuantizeLinear where it has a kernel
-    for it; else the pairs stay, and the operator between them is a float one."""
-    pairs = [each for each in _conversions(evidence) if _PAIRS.match(each.name)]
-    if evidence.cell.format != "onnx" or not pairs:
-        return None
+    for it; else the pairs stay, and the operator between them is a float one. Those before the first operator that
+    computes and behind the last are the network's borders."""
     return _reason(
         evidence,
-        pairs,
+        _pairs(evidence),
         "unfused",
         "QuantizeLinear/DequantizeLinear pairs were not fused",
-        "leave the operators between them in float (`op_types` of the recipe), or int8-static-unsigned",
+        "leave the operators between them in float (`float_layers`), or int8-static-unsigned",
     )
 
 
 def conversions(evidence: Evidence) -> Reason | None:
-    found = [each for each in _conversions(evidence) if not _PAIRS.match(each.name)]
+    pairs = {each.index for each in _pairs(evidence)}
     return _reason(
         evidence,
-        found,
+        [each for each in evidence.profile.operators if each.kind == KIND and each.index not in pairs],
         "conversions",
         "conversions between types or layouts",
         "int8 inputs and outputs (int8-full), or fewer layers left in float between integer ones",
     )
 
 
-def _conversions(evidence: Evidence) -> list[OperatorProfile]:
-    return [each for each in evidence.profile.operators if each.kind == "conversion"]
+def _pairs(evidence: Evidence) -> list[OperatorProfile]:
+    """Of ONNX Runtime, with an operator that computes before and behind them."""
+    operators = evidence.profile.operators
+    computing = [each.index for each in operators if each.kind not in (KIND, "movement")]
+    if evidence.cell.format != "onnx" or not computing:
+        return []
+    first, last = computing[0], computing[-1]
+    return [each for each in operators if first < each.index < last and _PAIRS.match(each.name)]
 
 
 def _reason(evidence: Evidence, found: list[OperatorProfile], cause: str, what: str, attempt: str) -> Reason | None:

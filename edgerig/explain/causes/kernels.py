@@ -15,14 +15,26 @@ _STATIC = "int8-dynamic, which leaves activations and all operators without weig
 _FLOAT = "write them with operators that XNNPACK has"
 
 
+def no_delegate(evidence: Evidence) -> Reason | None:
+    """A runtime with a delegate that took none of the graph, as it tells itself or as its profile shows."""
+    cell, profile = evidence.cell, evidence.profile
+    whose = _WHOSE.get(cell.format)
+    untaken = bool(profile.operators) and profile.partitions is None
+    if whose is None or not (untaken or cell.delegation.delegated == 0):
+        return None
+    switched = any(name == "xnnpack" and value is False for name, value in cell.engine_options.items())
+    why = "XNNPACK is switched off (xnnpack=false)" if switched else "XNNPACK took no operator"
+    return Reason("no delegate", f"{why}: all of it runs on {whose}", "leave XNNPACK on" if switched else _FLOAT, 1.0)
+
+
 def beside_the_delegate(evidence: Evidence) -> Reason | None:
     """Where a runtime has a delegate. Of a twin that leaves as much to its own kernels it explains nothing."""
     cell = evidence.cell
     whose = _WHOSE.get(cell.format)
-    if whose is None:
+    if whose is None or cell.delegation.delegated == 0:
         return None
     if evidence.profile.operators:
-        return _profiled(evidence, whose)
+        return None if evidence.profile.partitions is None else _profiled(evidence, whose)
     names = cell.delegation.undelegated
     if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
         return None
@@ -34,14 +46,14 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
 
 
 def _profiled(evidence: Evidence, whose: str) -> Reason | None:
-    beside = [each for each in evidence.profile.operators if each.fallback]
+    beside = evidence.profile.fallbacks
     share = sum(each.share for each in beside)
     before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
     if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
         return None
     text = f"{numbers.counted(len(beside), 'operator')} on {whose} take {numbers.percent(share)}: {listed(beside)}"
     if evidence.both_profiled and evidence.twin is not None:
-        in_float = sum(each.share for each in evidence.twin.profile.operators if each.fallback)
+        in_float = sum(each.share for each in evidence.twin.profile.fallbacks)
         text += (
             f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
         )
@@ -55,4 +67,4 @@ def _attempt(recipe: str) -> str:
 
 
 def _value(profile: Profile) -> float:
-    return sum(each.value for each in profile.operators if each.fallback)
+    return sum(each.value for each in profile.fallbacks)

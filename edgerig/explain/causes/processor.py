@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgerig.explain.evidence import Evidence
+from edgerig.explain.evidence import Evidence, in_integers, ratio
 from edgerig.explain.kinds import by_kind
 from edgerig.explain.reason import Reason, amount
 from edgerig.figures import numbers
@@ -11,6 +11,7 @@ DOT_PRODUCTS = {"aarch64": ("dotprod", "i8mm"), "x86_64": ("avx512_vnni", "avx_v
 """By machine, the features that multiply four 8-bit numbers and add them in one instruction (Arm A64: SDOT and UDOT of
 FEAT_DotProd, SMMLA of FEAT_I8MM; Intel: VPDPBUSD of AVX-512 VNNI and AVX-VNNI): any of them does."""
 PRODUCTS = ("matrix product", "convolution")
+_ATTEMPT = "int8 for its size; for its speed a processor that has them"
 GAINED = 0.7
 """Integer products that take more than this of the float ones' time have gained little."""
 
@@ -18,7 +19,7 @@ GAINED = 0.7
 def no_dot_products(evidence: Evidence) -> Reason | None:
     cell, device = evidence.cell, evidence.device
     wanted, features = DOT_PRODUCTS.get(_machine(device.arch)), device.state.features
-    if not cell.recipe.startswith("int8") or wanted is None or features is None or set(features) & set(wanted):
+    if not in_integers(cell) or wanted is None or features is None or set(features) & set(wanted):
         return None
     name, lacking = device.cpu or "this processor", " or ".join(wanted[:2])
     text = f"{name} has no instructions for dot products of 8-bit numbers ({lacking})"
@@ -31,9 +32,10 @@ def no_dot_products(evidence: Evidence) -> Reason | None:
         if theirs and ours < GAINED * theirs:
             return None  # they did gain: what makes the cell slow is elsewhere
         text += f", {amount(theirs, cell.profile.unit)} in fp32 and {amount(ours, cell.profile.unit)} here"
-    return Reason(
-        "no dot products", text, "ship int8 here for its size alone; fp32 is the faster on this processor", share
-    )
+    longer = None if cell.emulated or evidence.twin is None else ratio(cell, evidence.twin)
+    faster = longer is not None and longer > 1
+    attempt = "fp32 is the faster on this processor: ship int8 for its size alone" if faster else _ATTEMPT
+    return Reason("no dot products", text, attempt, share)
 
 
 def _machine(arch: str | None) -> str:

@@ -19,9 +19,11 @@ def not_in_force(evidence: Evidence) -> Reason | None:
 def held_to_fewer(evidence: Evidence) -> Reason | None:
     """More threads than processors it may run on: they take turns."""
     cell = evidence.cell
-    held, known = len(cell.processors), evidence.device.cores
-    room = held or known
+    held, known, seen = len(cell.processors), evidence.device.cores, cell.affinity.at_once
+    room = seen or held or known
     if room is None or cell.threads <= room:
         return None
     where = f"the processors it is held to ({held})" if held else f"the device's processors ({known})"
+    if seen is not None:
+        where = f"can run at once there ({seen})"
     return Reason("processors", f"{cell.threads} threads are more than {where}", f"{room} threads")

@@ -9,23 +9,22 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Array
 from edgerig.ondevice.engines.litert import LitertEngine
 from edgerig.ondevice.evaluate import sample
 from edgerig.ondevice.job import Job
-from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
+from edgerig.ondevice.profiles import About, Event, NoProfile
 from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
-from edgerig.ondevice.profiles.litert_library import VERSIONS, CompiledModel, Library, LitertError, ProfiledEvent
+from edgerig.ondevice.profiles.litert_events import Graph, Reader
+from edgerig.ondevice.profiles.litert_library import VERSIONS, CompiledModel, Library, LitertError
 from edgerig.ondevice.stream import Fed, streamed
 
 LIBRARY = "libLiteRt.so"
 METHOD = "the profiler of LiteRT's C interface, around a CompiledModel: the timed path is an Interpreter"
-KERNEL, DELEGATED = 2, 8
-"""Types of events: a kernel of LiteRT's own, and an operator inside a delegate (tflite/core/api/profiler.h)."""
 BUILTIN = 2
 """kLiteRtCpuKernelModeBuiltin: LiteRT's own kernels alone, without XNNPACK."""
 
@@ -53,14 +52,6 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
     return LitertProfiler(alone, looked, clock, slow, graph, xnnpack)
 
 
-class Graph(NamedTuple):
-    """Of each operator of the graph its name there and that of what it computes; and those in each of the delegate's
-    partitions."""
-
-    operators: list[tuple[str, str]]
-    partitions: list[list[int]]
-
-
 def _asked(job: Job, artifact: str, inputs: Sequence[Array]) -> tuple[dict[str, Array], Graph]:
     """The input tensors as the timed path sets them, by name, and the graph as that has it."""
     inner = LitertEngine(**job.engine_options)
@@ -83,8 +74,7 @@ def _in_order(model: CompiledModel, given: dict[str, Array]) -> list[Array]:
 
 class LitertProfiler:
     """The file compiled twice: with a profiler, XNNPACK reads the clock in every inference, whether recorded or not.
-    `slow` says why the profiler tells microseconds, ""
-    where it tells the clock's unit."""
+    `slow` says why the profiler tells microseconds, "" where it tells the clock's unit."""
 
     def __init__(
         self,
@@ -100,8 +90,8 @@ class LitertProfiler:
         self._look: Any = looked.runner()
         self._clock = clock
         self._slow = slow
-        self._graph = graph
         self._xnnpack = xnnpack
+        self._read = Reader(graph, MICROSECOND if slow else 1)
         self._told: list[list[Event]] = []
 
     def invoke(self) -> None:
@@ -110,37 +100,20 @@ class LitertProfiler:
     def look(self) -> int:
         self._model.start()
         whole = self._clock.span(lambda: _check(self._look()))
-        self._told.append(list(self._read(self._model.stop())))
+        self._told.append(self._read(self._model.stop()))
         return whole
-
-    def _read(self, events: list[ProfiledEvent]) -> Iterator[Event]:
-        partition = -1
-        for event in events:
-            name = event.tag.decode(errors="replace")
-            value = int(event.elapsed) * (MICROSECOND if self._slow else 1)
-            if event.type == KERNEL:
-                node = int(event.first)
-                known = event.second == 0 and node < len(self._graph.operators)
-                layer = self._graph.operators[node][1] if known else ""
-                yield Event(Operator(name, "kernel", node + (int(event.second) << 32), layer), value)
-            elif event.type == DELEGATED:
-                place = int(event.first)
-                partition += place == 0
-                yield Event(Operator(name, "xnnpack", place, partition=max(partition, 0)), value)
 
     def told(self) -> list[list[Event]]:
         return self._told
 
     def about(self) -> About:
-        partitions = {event.operator.partition for events in self._told for event in events} - {None}
-        cost = 0 if self._slow else self._clock.cost()
-        named = tuple(tuple(self._graph.operators[each] for each in part) for part in self._graph.partitions)
+        cost, read = 0 if self._slow else self._clock.cost(), self._read
         return About(
             METHOD,
-            len(partitions) if self._xnnpack else None,
+            read.partitions if self._xnnpack else None,
             MICROSECOND if self._slow else cost,
-            (self._slow,) if self._slow else (),
-            named if len(named) == len(partitions) else (),
+            tuple(note for note in (self._slow, read.note) if note),
+            read.graph,
             cost,
         )
 

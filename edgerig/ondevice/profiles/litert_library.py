@@ -41,8 +41,8 @@ class _MemoryUsage(ctypes.Structure):
 
 
 class ProfiledEvent(ctypes.Structure):
-    """`LiteRtProfilerEvent`: times in microseconds of the library's clock. Of a kernel `first` is its node and `second`
-    its subgraph; of an operator inside a delegate `first` is its place in the partition."""
+    """`LiteRtProfilerEvent`: times in microseconds of the library's clock. `second` is the subgraph. `first` is a
+    kernel's node, and the place in its partition of an operator inside a delegate, whose `start` is 0."""
 
     _fields_ = [
         ("tag", ctypes.c_char_p),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,23 +17,20 @@ from edgerig.ondevice.engines import Array
 from edgerig.ondevice.engines.onnxruntime import OnnxruntimeEngine
 from edgerig.ondevice.evaluate import sample
 from edgerig.ondevice.job import Job
-from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
+from edgerig.ondevice.profiles import About, Event, NoProfile
 from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
 from edgerig.ondevice.profiles.onnx_weights import weight_shapes
+from edgerig.ondevice.profiles.onnxruntime_events import read
 from edgerig.ondevice.stream import Fed, streamed
 
 LIBRARY = "onnxruntime_pybind11_state"
 METHOD = "ONNX Runtime's own profile of a session"
 FLOOR_NS = 2 * MICROSECOND
-KERNEL = "_kernel_time"
 TWO_SESSIONS = "looked into in a session beside the one whose inferences are left alone"
 NOTED = "in every operator's time are some 2 µs in which ONNX Runtime notes it"
 NO_COUNT = (
     "ONNX Runtime notes each operator as text within the operator's own time: its instructions would be mostly those"
 )
-WHOLE = "model_run"
-SUFFIX = re.compile(r"(_token_\d+|_nchwc)+$")
-"""What ONNX Runtime puts behind the name of a node that it made of one of the file's."""
 
 
 class ProfiledEngine(OnnxruntimeEngine):
@@ -92,34 +88,8 @@ class OnnxruntimeProfiler:
         return self._clock.span(self._looked.invoke)
 
     def told(self) -> list[list[Event]]:
-        runs: list[list[Event]] = []
-        events: list[Event] = []
-        for entry in self._looked.ended():
-            name = str(entry.get("name", ""))
-            if entry.get("cat") == "Node" and name.endswith(KERNEL):
-                args, layer = entry.get("args", {}), name.removesuffix(KERNEL)
-                operator = Operator(_word(args, layer, self._weights), "ort", int(args.get("node_index", 0)), layer)
-                value = int(entry.get("dur", 0))
-                events.append(Event(operator, value * MICROSECOND if self._slow else value))
-            elif name == WHOLE:
-                runs.append(events)
-                events = []
-        return runs
+        return read(self._looked.ended(), self._weights, MICROSECOND if self._slow else 1)
 
     def about(self) -> About:
         notes = (TWO_SESSIONS, NOTED) + ((self._slow,) if self._slow else ())
         return About(METHOD, None, FLOOR_NS, notes)
-
-
-def _word(args: dict[str, Any], layer: str, weights: dict[str, tuple[int, ...]]) -> str:
-    """ONNX's name of the operator; of a convolution with what its weights' shape says: XNNPACK's names say it too. The
-    profile tells shapes of weights that were not packed, the file (`weights`) those of its own nodes."""
-    name = str(args.get("op_name", ""))
-    if "Conv" not in name or "Transpose" in name:
-        return name
-    told = [tuple(shape) for typed in args.get("input_type_shape", []) for shape in typed.values()]
-    shape = weights.get(SUFFIX.sub("", layer)) or next((each for each in told[1:] if len(each) == 4), ())
-    if shape[2:] == (1, 1):
-        return f"{name} 1x1"
-    channels = told[0][1:] if told else ()
-    return f"{name} depthwise" if shape[1:2] == (1,) and shape[0] > 1 and shape[0] in channels else name

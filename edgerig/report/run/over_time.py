@@ -44,6 +44,8 @@ def kept_up(found: Sustained) -> str:
     said = f"{numbers.duration(found.first_ms)} at first, {numbers.duration(found.last_ms)} at last"
     if found.throttled_after_s is not None:
         said += f", throttled after {found.throttled_after_s:.0f} s, by {found.throttled_by}"
+    if found.contended:
+        said += ", other processes took part in the last minute"
     return said
 
 

@@ -46,8 +46,9 @@ def _scaled(value: float, profile: Profile) -> float:
 
 def _bars(profile: Profile, kinds: dict[str, int]) -> list[float]:
     together: dict[tuple[str, bool], float] = {}
+    left = set(profile.fallbacks)
     for each in profile.operators:
-        key = (each.kind, each.fallback)
+        key = (each.kind, each in left)
         together[key] = together.get(key, 0.0) + each.value
     if profile.outside:
         together[OUTSIDE, False] = profile.outside
@@ -70,11 +71,12 @@ def _facts(profile: Profile) -> dict[str, Any]:
 
 def _operators(profile: Profile) -> list[list[str | float | None]]:
     """The last row is what no operator covers."""
+    left = set(profile.fallbacks)
     rows: list[list[str | float | None]] = [
         [
             each.index,
             each.name,
-            each.kind + (" (fallback)" if each.fallback else ""),
+            each.kind + (" (fallback)" if each in left else ""),
             each.layer,
             RUNNERS[each.runner],
             each.partition,

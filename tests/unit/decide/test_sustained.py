@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.decide.decided import decided, timed, variant
+from unit.decide.decided import decided, limited, timed, variant
 from unit.made_results import changed
 
 from edgerig.decide.budget import said
@@ -34,6 +34,41 @@ def test_a_budget_may_rank_by_it_and_the_choice_flips(results: Results, flips: l
     assert (cold.pick.id, warm.pick.id) == (flips[0].id, flips[1].id)
     assert warm.why.startswith("Fastest in the last minute of being kept at work of 2 variants")
     assert "sustained latency (2.00 ms)" in warm.tradeoff
+
+
+def test_a_variant_that_was_not_kept_at_work_may_be_faster_and_the_choice_is_open(
+    results: Results, flips: list[CellResult]
+) -> None:
+    found = decided(results, [flips[0], kept(flips[1], 0.5, None)], WARM)
+    assert (found.basis, found.state) == ("sustained", "provisional")
+    assert found.pick is not None
+    assert found.pick.id == flips[0].id
+    assert "1 variant may be faster: not measured at work" in found.cautions
+    assert decided(results, flips, WARM).state == "recommended"
+
+
+def test_one_that_shared_its_last_minute_is_not_ranked_by_it(results: Results, flips: list[CellResult]) -> None:
+    shared = changed(flips[1], sustained=flips[1].sustained.model_copy(update={"contended": True}))
+    found = decided(results, [flips[0], shared], WARM)
+    assert (found.basis, found.state) == ("sustained", "provisional")
+    assert found.pick is not None
+    assert found.pick.id == flips[0].id
+    assert "1 variant may be faster: contended while kept at work, not ranked" in found.cautions
+    assert not any("kept at work it takes" in caution for caution in decided(results, [flips[0], shared]).cautions)
+
+
+def test_a_limit_on_it_is_not_held_against_a_minute_that_was_shared(results: Results, flips: list[CellResult]) -> None:
+    budget = limited(sustained_p50_ms=1.7)
+    shared = changed(flips[0], sustained=flips[0].sustained.model_copy(update={"contended": True}))
+    found = decided(results, [shared, flips[1]], budget)
+    assert found.pick is not None
+    assert (found.pick.id, found.state) == (shared.id, "provisional")
+    assert (
+        "whether it stays within 1.70 ms when kept at work is open: other processes took part in it" in found.cautions
+    )
+    alone = decided(results, flips, budget)
+    assert alone.pick is not None
+    assert (alone.pick.id, alone.state) == (flips[1].id, "recommended")
 
 
 def test_a_choice_by_the_cool_device_says_that_another_is_faster_when_warm(

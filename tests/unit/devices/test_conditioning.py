@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +158,25 @@ def test_a_clock_is_held_within_what_each_processor_can(
     assert tree.limits == [("300000", "1800000"), ("500000", "2800000")]
 
 
+@pytest.mark.parametrize("text", ["", "fast", "-5", "0", "1 2", "²", "9" * 40, None])
+@pytest.mark.parametrize("asked", [1500000, "max", "min"])
+def test_a_limit_the_device_does_not_tell_is_not_made_up(tree: Tree, asked: int | str, text: str | None) -> None:
+    for name in ("cpuinfo_min_freq", "cpuinfo_max_freq"):
+        path = f"{CPU}/cpufreq/policy4/{name}"
+        if text is None:
+            (tree.root / path).unlink()
+        else:
+            tree[path] = text
+    with LocalTransport() as here:
+        wanted = Conditions.model_validate({"frequency_khz": asked})
+        found = by_name(knobs(snapshot(here, str(tree.root)), wanted))["frequency"]
+    if asked == 1500000:
+        assert (found.settable, set(found.writes.values())) == (True, {"1500000"})
+        return
+    assert (found.settable, found.writes) == (False, {})
+    assert found.advice == f"cpuinfo_{asked}_freq tells no clock: say it in kHz (conditions.frequency_khz)"
+
+
 @pytest.mark.parametrize("error", [ValueError("the cell failed"), KeyboardInterrupt(), Stopped("sh")])
 def test_it_is_put_back_whatever_ends_the_cell(tree: Tree, device: PosixDevice, error: BaseException) -> None:
     with pytest.raises(type(error)), held(device, PERFORMANCE, root=str(tree.root)):
@@ -204,6 +223,69 @@ def test_after_a_kill_the_next_one_that_reaches_it_puts_it_back(
         assert tree.governors == [wanted.governor or "schedutil"] * 2
     assert tree.governors == ["schedutil", "schedutil"]
     assert [knob.before for knob in found.record.knobs] == (["schedutil"] if wanted.any else [])
+
+
+def gone(tree: Tree) -> None:
+    """The group's processors were taken offline."""
+    (tree.root / GOVERNORS[1]).parent.rename(tree.root / "offline")
+
+
+def refusing(tree: Tree) -> None:
+    """Its file can be read and takes nothing; a test may be root, whom no mode stops: the kernel's own such file."""
+    (tree.root / GOVERNORS[1]).unlink()
+    (tree.root / GOVERNORS[1]).symlink_to("/proc/version")
+
+
+def back(tree: Tree) -> None:
+    folder = (tree.root / GOVERNORS[1]).parent
+    if (tree.root / "offline").exists():
+        (tree.root / "offline").rename(folder)
+    elif (tree.root / GOVERNORS[1]).is_symlink():
+        (tree.root / GOVERNORS[1]).unlink()
+        tree[GOVERNORS[1]] = "performance"
+
+
+@pytest.mark.parametrize("lost", [gone, refusing])
+def test_what_cannot_be_put_back_is_told_each_time_and_stays_in_the_note(
+    tree: Tree, device: PosixDevice, tmp_path: Path, lost: Callable[[Tree], None]
+) -> None:
+    killed(tree.root, device.workdir)
+    lost(tree)
+    for _ in range(2):
+        with held(device, Conditions(), root=str(tree.root)) as found:
+            assert tree[GOVERNORS[0]] == "schedutil"
+        assert GOVERNORS[1] in found.record.reasons["left"]
+    tree[GOVERNORS[0]] = "powersave"  # its owner's: what is back is ours no more
+    told = tune.reset(reached(device, tree))
+    assert told.done.startswith("not all could be put back")
+    assert GOVERNORS[1] in told.kept
+    assert tree[GOVERNORS[0]] == "powersave"
+    back(tree)
+    again = tune.reset(reached(device, tree))
+    assert (again.done, again.kept) == ("put back as it was", {})
+    assert tree[GOVERNORS[1]] == "schedutil"
+    assert tree.limits[1] == ("500000", "2800000")
+    assert not (tmp_path / "work" / HELD).exists()
+
+
+def test_a_cell_does_not_forget_what_an_earlier_one_could_not_put_back(tree: Tree, device: PosixDevice) -> None:
+    """It notes what the file was before anything of ours, not what it finds."""
+    killed(tree.root, device.workdir)
+    gone(tree)
+    with held(device, PERFORMANCE, root=str(tree.root)) as found:
+        back(tree)
+    assert f"{GOVERNORS[1]} is not there" in found.record.reasons["left"]
+    assert tree.governors == ["schedutil", "schedutil"]
+    assert tree.limits[1] == ("500000", "2800000")
+
+
+def test_what_is_gone_for_good_goes_with_the_boot(tree: Tree, device: PosixDevice, tmp_path: Path) -> None:
+    killed(tree.root, device.workdir)
+    gone(tree)
+    assert tune.reset(reached(device, tree)).kept
+    tree["proc/sys/kernel/random/boot_id"] = "an0ther"
+    assert tune.reset(reached(device, tree)).done == "nothing was set by us"
+    assert not (tmp_path / "work" / HELD).exists()
 
 
 def test_after_a_restart_there_is_nothing_to_put_back(tree: Tree, device: PosixDevice, tmp_path: Path) -> None:
@@ -302,6 +384,15 @@ def test_a_tuned_device_stays_so_through_cells_until_it_is_reset(tree: Tree, dev
     assert tune.reset(reached(device, tree)).done == "put back as it was"
     assert tree.governors == ["schedutil", "schedutil"]
     assert tune.reset(reached(device, tree)).done == "nothing was set by us"
+
+
+def test_tuning_after_a_kill_notes_what_was_before_the_cell(tree: Tree, device: PosixDevice) -> None:
+    killed(tree.root, device.workdir)
+    tune.tuned(reached(device, tree), Conditions())
+    assert tree.governors == ["performance", "performance"]
+    assert tree.limits == [("300000", "1800000"), ("500000", "2800000")]
+    assert tune.reset(reached(device, tree)).done == "put back as it was"
+    assert tree.governors == ["schedutil", "schedutil"]
 
 
 def test_looking_sets_nothing(tree: Tree, device: PosixDevice) -> None:

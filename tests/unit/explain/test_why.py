@@ -65,7 +65,7 @@ def test_what_nothing_explains_is_said_to_be_so() -> None:
     profiled = slow.model_copy(update={"profile": profile(200, operator("X", "other", 190))})
     found = only(run(cell("fp32", 100), profiled))
     assert found.open.startswith(
-        "nothing here explains it: of 1 operators 0 run beside the delegate, 5.00 % lie outside"
+        "nothing here explains it: of 1 operator 0 run beside the delegate, 5.00 % lie outside"
     )
 
 
@@ -77,6 +77,7 @@ def test_a_processor_without_dot_products_is_told_and_one_with_is_not() -> None:
         reason = next(each for each in without.reasons if each.cause == "no dot products")
         assert f"Example CPU has no instructions for dot products of 8-bit numbers ({lacking}" in reason.text
         assert "90.0 %, 90.0 µs in fp32 and 90.0 µs here" in reason.text
+        assert reason.attempt == "int8 for its size; for its speed a processor that has them"
         assert "no dot products" not in causes(run(float_, slow, arch=arch, features=(having, lacking)))
 
 
@@ -103,14 +104,18 @@ def test_instructions_are_explained_where_a_time_means_nothing() -> None:
 
 
 def test_pairs_that_were_not_fused_are_told_of_onnx() -> None:
-    pairs = [
+    inner = [
         operator("QuantizeLinear", "conversion", 20, "ort", None),
         operator("DequantizeLinear", "conversion", 30, "ort", None),
     ]
-    slow = cell("int8-static", 150, "onnx", profile=profile(150, *pairs, partitions=None))
+    conv = operator("QLinearConv", "convolution", 20, "ort", None)
+    slow = cell("int8-static", 150, "onnx", profile=profile(150, conv, *inner, conv, partitions=None))
     (reason,) = (r for r in only(run(cell("fp32", 100, "onnx"), slow)).reasons if r.cause == "unfused")
     assert reason.share == pytest.approx(1 / 3)
     assert "DequantizeLinear (20.0 %), QuantizeLinear (13.3 %)" in reason.text
+    borders = profile(150, inner[0], conv, inner[1], partitions=None)
+    told = causes(run(cell("fp32", 100, "onnx"), cell("int8-static", 150, "onnx", profile=borders)))
+    assert ("unfused" in told, "conversions" in told) == (False, True)
 
 
 def test_conversions_at_borders_are_told_where_they_cost() -> None:
@@ -184,11 +189,57 @@ def test_runtimes_that_are_far_apart_are_held_against_each_other() -> None:
     assert found.kind == "runtime"
     assert found.surprise == "onnx fp32 takes 0.300 ms, 3.00 times tflite fp32's 0.100 ms"
     assert found.reasons[0].text == "tflite → onnx: convolution 60.0 µs → 0.250 ms, outside operators 10.0 µs → 50.0 µs"
-    unknown = only(run(fast, slow.model_copy(update={"profile": Profile(reason="never profiled")})))
-    assert unknown.open == f"not known why: edgerig profile {slow.id}"
+    unknown = only(run(fast, slow.model_copy(update={"profile": Profile(reason="the cell was not profiled")})))
+    assert unknown.open == f"not known why: it was not profiled: edgerig profile {slow.id}"
+    small = only(run(fast, slow.model_copy(update={"profile": Profile(reason="too small for its profiler")})))
+    assert small.open == "not known why: too small for its profiler"
 
 
 def test_profiles_of_shares_alone_are_not_held_against_each_other() -> None:
     shares = FLOAT.model_copy(update={"shares_only": True})
     found = only(run(cell("fp32", 100, profile=FLOAT), cell("int8-dynamic", 300, profile=shares)))
     assert found.reasons == ()
+
+
+def test_fp32_is_called_the_faster_where_it_was_timed_so_alone() -> None:
+    float_, slow = cell("fp32", 100, profile=FLOAT), cell("int8-static", 150, profile=FLOAT)
+    reason = next(r for r in only(run(float_, slow, features=("avx2",))).reasons if r.cause == "no dot products")
+    assert reason.attempt.startswith("fp32 is the faster on this processor")
+    counted = emulated("fp32", 1000, profile=FLOAT), emulated("int8-static", 1500, profile=FLOAT)
+    reason = next(r for r in only(run(*counted, features=("avx2",))).reasons if r.cause == "no dot products")
+    assert "faster" not in reason.attempt
+
+
+def test_weights_alone_in_8_bits_need_no_dot_products() -> None:
+    slow = cell("int8-weight", 150, profile=FLOAT)
+    assert "no dot products" not in causes(run(cell("fp32", 100, profile=FLOAT), slow, features=("avx2",)))
+
+
+def test_threads_that_bring_nothing_are_not_explained_by_the_recipe() -> None:
+    one, two = cell("int8-static", 100, profile=FLOAT), cell("int8-static", 99, threads=2, profile=FLOAT)
+    found = next(why for why in explained(run(one, two, features=("avx2",))) if why.kind == "threads")
+    assert [each.cause for each in found.reasons] == []
+    assert found.open
+
+
+def test_a_profile_that_says_the_opposite_of_what_was_timed_is_no_difference() -> None:
+    quick = profile(80, operator("Convolution", "convolution", 70))
+    found = only(run(cell("fp32", 100, profile=FLOAT), cell("int8-dynamic", 150, profile=quick)))
+    assert "operators" not in [each.cause for each in found.reasons]
+    slow = profile(120, operator("Convolution", "convolution", 110))
+    assert gains(run(cell("fp32", 100, profile=FLOAT), cell("int8-static", 50, profile=slow))) == {}
+
+
+def test_a_delegate_that_is_off_is_no_fallback_of_some_operators() -> None:
+    kernels = profile(200, operator("CONV_2D", "convolution", 190, "kernel", None), partitions=None)
+    off = cell("int8-static", 200, profile=kernels, engine_options={"xnnpack": False})
+    found = only(run(cell("fp32", 100, profile=kernels, engine_options={"xnnpack": False}), off))
+    assert [each.cause for each in found.reasons][:1] == ["no delegate"]
+    assert found.reasons[0].text == "XNNPACK is switched off (xnnpack=false): all of it runs on LiteRT's own kernels"
+    assert "fallback" not in [each.cause for each in found.reasons]
+
+
+def test_a_cell_is_held_against_the_fewest_threads_whatever_the_order() -> None:
+    four, one, two = (cell("fp32", 100, threads=count) for count in (4, 1, 2))
+    held = {why.cell.id: why.beside for why in explained(run(four, one, two))}
+    assert held == {four.id: (one,), two.id: (one,)}

@@ -4,15 +4,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import made_up
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from edgerig.measure import drift, throttling
 from edgerig.measure.affinity import affinity
+from edgerig.measure.cell import delegation_of
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.latency import median_interval
-from edgerig.measure.raw import RawState
+from edgerig.measure.raw import RawEngine, RawState
 from edgerig.measure.raw_affinity import RawAffinity
 from edgerig.measure.verdict import Seen, judge
 from edgerig.ondevice import timing
@@ -32,14 +34,18 @@ def still(seed: int) -> list[npt.NDArray[np.int64]]:
 
 
 def judged(
-    processes: list[npt.NDArray[np.int64]], state: CellState, threads: int = 1, held: RawAffinity | None = None
+    processes: list[npt.NDArray[np.int64]],
+    state: CellState,
+    threads: int = 1,
+    held: RawAffinity | None = None,
+    delegation: Delegation = WHOLE,
 ) -> tuple[str, str]:
     found = judge(
         Seen(
             emulated=False,
             threads=threads,
             threads_in_force=threads,
-            delegation=WHOLE,
+            delegation=delegation,
             interval=median_interval(processes),
             throttling=throttling.signs(state),
             drift=drift.signs(processes, state),
@@ -48,6 +54,12 @@ def judged(
         )
     )
     return found.label, found.advice
+
+
+def raw_engine(**told: Any) -> RawEngine:
+    tensor = {"name": "y", "shape": [1, 2], "dtype": "float32"}
+    known = {"inputs": [], "outputs": [tensor], "runtime": "LiteRT", "version": "1", "threads": 1}
+    return RawEngine.model_validate(known | told)
 
 
 class Board:
@@ -137,6 +149,27 @@ def test_two_threads_where_one_can_run(seed: int) -> None:
     found, advice = judged(still(seed), CellState(), threads=2, held=held)
     assert found == "fallback"
     assert f"2 threads were asked for, 1 can run at once on processor {processor}" in advice
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_runtime_whose_delegate_is_off(tmp_path: Path, seed: int, counts: bool) -> None:
+    """LiteRT counts the operators of a file's first subgraph alone: of another signature it tells none."""
+    total = int(np.random.default_rng(seed).integers(1, 500))
+    told = {"delegated": 0, "total": total, "undelegated": ["CONV_2D"]} if counts else {"delegation_reason": "not told"}
+    artifact = made_up.artifact(tmp_path / "model", "onnx").model_copy(update={"engine": "litert"})
+    delegation = delegation_of(artifact, raw_engine(**told), {"xnnpack": False})
+    found, advice = judged(still(seed), CellState(), delegation=delegation)
+    assert found == "fallback"
+    assert (f"{total} of {total} operators run outside" if counts else "the fast backend is off") in advice
+
+
+@pytest.mark.parametrize("options", [{}, {"xnnpack": True}])
+def test_a_delegate_that_is_on_and_tells_nothing_is_no_fallback(tmp_path: Path, options: dict[str, Any]) -> None:
+    artifact = made_up.artifact(tmp_path / "model", "onnx").model_copy(update={"engine": "litert"})
+    delegation = delegation_of(artifact, raw_engine(delegation_reason="not told"), options)
+    assert (delegation.delegated, delegation.reason) == (None, "not told")
+    assert judged(still(0), CellState(), delegation=delegation)[0] == "stable"
 
 
 @pytest.mark.parametrize("seed", TRIALS)

@@ -41,9 +41,18 @@ def test_medians_shares_and_what_is_outside(tmp_path: Path) -> None:
     assert [each.value for each in found.operators] == [45, 30]
     assert [each.share for each in found.operators] == pytest.approx([45 / 110, 30 / 110])
     assert [each.kind for each in found.operators] == ["convolution", "softmax"]
-    assert [each.fallback for each in found.operators] == [False, True]
+    assert [each.name for each in found.fallbacks] == ["SOFTMAX"]
     assert (found.operators[1].layer, found.operators[0].spread, found.runs) == ("probabilities", 5, 3)
     assert not found.shares_only
+
+
+@pytest.mark.parametrize(("partitions", "left"), [(1, 1), (0, 1), (None, 0)])
+def test_without_a_delegate_nothing_was_left_by_one(tmp_path: Path, partitions: int | None, left: int) -> None:
+    """A delegate that took nothing (0 partitions) left everything."""
+    operators = [operator("SOFTMAX", runner="kernel", partition=None)]
+    values = np.full((3, 3), 100, np.int64)
+    found = read_profile(kept(tmp_path, told(operators, 3, partitions=partitions), values), CELL)
+    assert len(found.fallbacks) == left
 
 
 def test_of_instructions_the_spread_is_all_of_it(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edgerig.measure.raw_sustained import RawSustained
-from edgerig.measure.sustained import sustained
+from edgerig.measure.sustained import TOOK_PART, sustained
 from edgerig.ondevice.sustained import WINDOWS, keep
 
 CPUFREQ = "sys/devices/system/cpu/cpu0/cpufreq"
@@ -19,6 +20,7 @@ class Board:
 
     def __init__(self, root: Path, hot_after_s: float) -> None:
         self.root, self.now, self.hot_after_s = root, 0, hot_after_s
+        self.busy_after_s, self.waited = 1e9, 0
         for name, text in {
             "proc/self/stat": f"1 (a) {' '.join(['S', *['7'] * 35, '0'])}",
             f"{CPUFREQ}/cpuinfo_max_freq": "2000000",
@@ -37,11 +39,16 @@ class Board:
         seconds = self.now / 1e9
         self.khz = 2_000_000 if seconds < self.hot_after_s else 1_000_000
         self.write(f"{CPUFREQ}/scaling_cur_freq", str(self.khz))
+        self.write(f"proc/self/task/{os.getpid()}/schedstat", f"{self.now + 1} {self.waited} {self.now + 1}")
         self.write("sys/class/thermal/thermal_zone0/temp", str(int(40_000 + 1000 * min(45, seconds / 4))))
         self.write("sys/class/powercap/intel-rapl:0/energy_uj", str(1000 + self.now // 500))
 
     def infer(self) -> None:
-        self.now += 500_000_000 * 2_000_000 // self.khz
+        took = 500_000_000 * 2_000_000 // self.khz
+        if self.now / 1e9 >= self.busy_after_s:  # a neighbour on its processor has half of it from now on
+            self.waited += took
+            took *= 2
+        self.now += took
         self.update()
 
     def kept(self, seconds: float) -> RawSustained:
@@ -60,6 +67,55 @@ def test_a_device_that_gets_hot_is_slower_in_the_last_minute_and_says_when(tmp_p
     assert found.first_millijoules == pytest.approx(1000, rel=0.01)
     assert found.last_millijoules == pytest.approx(2000, rel=0.01)
     assert (found.windows[0].frequency_khz, found.windows[-1].frequency_khz) == (2_000_000, 1_000_000)
+
+
+def test_threads_that_waited_were_not_throttled_and_are_not_ranked(tmp_path: Path) -> None:
+    board = Board(tmp_path, hot_after_s=1e9)
+    board.busy_after_s = 60
+    found = sustained(board.kept(300), asked=True)
+    assert (found.throttled_after_s, found.throttled_by) == (None, "")
+    assert "it got slower" in found.reasons["throttled_after_s"]
+    assert (found.first_ms, found.last_ms, found.contended) == (500, 1000, True)
+    assert found.reasons["last_ms"] == TOOK_PART
+    assert "first_ms" not in found.reasons
+    assert [window.contended for window in found.windows] == [window.at_s > 60.5 for window in found.windows]
+
+
+def test_a_neighbour_that_goes_again_costs_its_own_windows_alone(tmp_path: Path) -> None:
+    """And a device that was throttled meanwhile was throttled."""
+    windows = [
+        {"at_ns": k * 10**9, "wall_ns": 10**9, "inferences": 9, "p50_ns": 300 if k > 110 else 200 if k > 50 else 100,
+         "p90_ns": 900, "waited_ns": 5 * 10**8 if k > 110 else 0}
+        for k in range(1, 121)
+    ]  # fmt: skip
+    found = sustained(RawSustained.model_validate({"windows": windows}), asked=True)
+    assert (found.last_ms, found.contended, found.throttled_by) == (200e-6, False, "its latency")
+
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("threads", "machine", "expected"),
+    [
+        (1, {"waited_ns": SECOND // 5}, True),
+        (1, {"waited_ns": SECOND // 200}, False),
+        (4, {"waited_ns": SECOND // 5, "idle_ns": 3 * SECOND, "own_ns": SECOND}, False),  # they were woken up
+        (4, {"waited_ns": SECOND // 5, "idle_ns": 2 * SECOND, "own_ns": 18 * SECOND // 10}, True),
+        (4, {"waited_ns": SECOND // 5}, True),
+        (1, {"waited_ns": 0, "idle_ns": 2 * SECOND, "own_ns": SECOND}, True),
+        (1, {"waited_ns": 0, "idle_ns": 2 * SECOND, "own_ns": SECOND, "steal_ns": SECOND}, True),
+        (1, {"waited_ns": 0, "idle_ns": 3 * SECOND, "own_ns": SECOND}, False),
+        (1, {}, False),
+    ],
+)
+def test_who_took_part_is_told_by_the_limits_of_the_timed_loop(
+    threads: int, machine: dict[str, int], expected: bool
+) -> None:
+    window = {"at_ns": SECOND, "wall_ns": SECOND, "inferences": 9, "p50_ns": 100, "p90_ns": 250, **machine}
+    raw = RawSustained.model_validate({"windows": [window], "cpus": 4})
+    found = sustained(raw, asked=True, threads=threads)
+    assert (found.windows[0].contended, found.contended) == (expected, expected)
 
 
 def test_one_that_stays_cool_was_not_throttled(tmp_path: Path) -> None:

@@ -22,11 +22,13 @@ from edgerig.devices.device import CellJob
 from edgerig.measure.profile import FILE, FOLDER
 from edgerig.ondevice import processors
 from edgerig.plan import make_plan
+from edgerig.results import Profile
 from edgerig.spec import ModelSpec, SweepSpec
-from edgerig.sweep import engine, pipeline, room
+from edgerig.sweep import engine, pipeline, profiling, room
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.environment import environment
-from edgerig.sweep.profiling import NO_PROFILES
+from edgerig.sweep.pipeline import CellTask
+from edgerig.sweep.profiling import NO_PROFILES, ProfileTask
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
 
@@ -100,6 +102,95 @@ def test_cells_of_this_machine_run_when_nothing_else_does_and_one_at_a_time(
     here = [beside for place, beside in line.begun if place == "this:machine"]
     assert len(here) == 2 * 8
     assert {place for beside in here for place in beside} == {"this:machine"}  # one place: one cell of them at a time
+
+
+Planned = Callable[..., tuple[Line, RunFolder]]
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
+    """A sweep on this machine, and on one of its own, `pi`, none of whose stages does anything: on a line."""
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "pi.toml").write_text('kind = "ssh"\nhost = "pi"')
+    monkeypatch.chdir(tmp_path)
+
+    def make(seed: int, **wanted: Any) -> tuple[Line, RunFolder]:
+        line = Line(seed)
+        monkeypatch.setattr(engine, "cluster", line.cluster)
+        monkeypatch.setattr(engine, "as_completed", lambda: line)
+        monkeypatch.setattr(pipeline, "prepare", lambda *_: PREPARED)
+        monkeypatch.setattr(pipeline, "build", lambda task, _, joins: [built(recipe) for recipe in task.recipes])
+        monkeypatch.setattr(engine, "in_scope", lambda function, *args: function(*args))
+        monkeypatch.setattr(engine, "run_here", ran)
+        monkeypatch.setattr(engine, "close_here", lambda: None)
+        monkeypatch.setattr(engine, "profile_here", lambda task: Profile(reason="made up"))
+        monkeypatch.setattr(profiling, "has_profile", lambda run, cell: False)
+        spec = SweepSpec.model_validate({"formats": ("onnx", "tflite"), "recipes": ("fp32", "int8-static"), **wanted})
+        return line, RunFolder.create(make_plan(spec), environment(), [])
+
+    return make
+
+
+def ran(task: CellTask) -> Outcome:
+    artifact = task.built.artifact
+    return Outcome(cell=task.cell.id, status="ok", visit=task.visit, at=1.0, artifact=artifact)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_looked_into_on_this_machine_is_chosen_when_nothing_is_timed_on_it(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The last of all is the reference cell, timed once more after the device's last cell."""
+    line, run = planned(seed, order={"by": "blocks", "seed": seed}, devices=("local", "pi"))
+    in_flight: dict[str, list[int]] = {"local": [], "pi": []}
+
+    def chosen(run: RunFolder, device: str, store: Path) -> list[ProfileTask]:
+        if run.outcomes():
+            in_flight[device].append(len(line.pending))
+        return []
+
+    monkeypatch.setattr(profiling, "chosen", chosen)
+    engine.run_sweep(run, Store(tmp_path / "store"), lambda _: None)
+    assert in_flight["local"] == [0]
+    assert len(in_flight["pi"]) == 1
+    assert run.outcomes().keys() == {cell.id for cell in run.file.plan.cells}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_that_is_resumed_looks_into_cells_of_this_machine_beside_nothing(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Of `again` there are cells to build and to run, of `local` and `pi` all have run."""
+    (tmp_path / "devices" / "again.toml").write_text('kind = "local"')
+    line, run = planned(seed, run={"profile": "always"}, devices=("local", "again", "pi"))
+    cells = run.file.plan.cells
+    with run.journal() as journal:
+        for cell in cells:
+            if cell.device != "again":
+                journal.write(Outcome(cell=cell.id, status="ok", artifact=built(cell.recipe).artifact))
+    for model, spec in run.file.plan.models.items():
+        run.keep_data(spec, PREPARED, Store(tmp_path / "store"))
+        assert run.prepared(model) is not None
+    is_open: list[str] = []
+
+    def looked(task: ProfileTask) -> Profile:
+        if task.device.name == "pi":
+            is_open.append("pi")
+        else:
+            assert is_open == []
+        return Profile(reason="made up")
+
+    def timed(task: CellTask) -> Outcome:
+        assert is_open == []
+        return ran(task)
+
+    monkeypatch.setattr(engine, "profile_here", looked)
+    monkeypatch.setattr(engine, "run_here", timed)
+    monkeypatch.setattr(engine, "close_here", is_open.clear)
+    engine.run_sweep(run, Store(tmp_path / "store"), lambda _: None)
+    here = [beside for place, beside in line.begun if place == "this:machine"]
+    assert len(here) == sum(cell.device == "again" for cell in cells) + sum(cell.device != "pi" for cell in cells)
+    assert {place for beside in here for place in beside} <= {"this:machine"}
 
 
 def test_other_devices_are_closed_before_this_machine_is_measured(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ from unit.sweep.stages import Bench, Sweep, raw_run
 from edgerig.devices.device import CellJob
 from edgerig.errors import NotKept
 from edgerig.plan import Cell, make_plan
-from edgerig.results import CellResult
+from edgerig.results import CellResult, ReferenceVisit
 from edgerig.spec import SweepSpec
 from edgerig.spec.order import OrderSettings
 from edgerig.sweep.conclude import conclude
+from edgerig.sweep.drifting import around
 from edgerig.sweep.order import Place, Stop, places, reference_of, stops
-from edgerig.sweep.run_folder import RunFolder
+from edgerig.sweep.run_folder import Outcome, RunFolder
 
 BLOCKS = OrderSettings(by="blocks", seed=7)
 
@@ -174,3 +176,34 @@ def test_devices_of_their_own_wait_for_what_is_built_and_have_each_its_order(
         assert [name for name in found if f"@{device}/" in name] == list(places(own, 7))
     results = conclude(run)
     assert {device: len(drift.visits) for device, drift in results.drift.items()} == {"pi": 3, "local": 3}
+
+
+class Lines(list[int]):
+    """Counts how often one of them is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[int]:
+        self.looks += len(self)
+        return super().__iter__()
+
+
+def test_a_cells_visits_are_those_next_to_it_in_the_journal_found_without_looking_at_all() -> None:
+    journal = [Outcome(cell="R", status="ok", visit=1)]
+    for visit in range(2, 102):
+        journal += [Outcome(cell=f"c{visit}", status="ok"), Outcome(cell="R", status="ok", visit=visit)]
+    cells = {outcome.cell for outcome in journal if not outcome.visit}
+    lines = Lines(line for line, outcome in enumerate(journal) if outcome.visit)
+    visits = tuple(ReferenceVisit(number=journal[line].visit, p50_ms=1.0) for line in list(lines))
+    lines.looks = 0
+    found = around(journal, cells, lines, visits)
+    assert {cell: (before.number, after.number) for cell, (before, after) in found.items() if before and after} == {
+        f"c{visit}": (visit - 1, visit) for visit in range(2, 102)
+    }
+    assert lines.looks <= 10 * len(cells)
+    assert around(journal[:2], cells, [0], visits[:1]) == {"c2": (visits[0], None)}
+    assert around(journal[1:2], cells, [], ()) == {"c2": (None, None)}
