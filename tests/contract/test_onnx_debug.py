@@ -46,7 +46,7 @@ def test_values_whose_number_the_data_decides_are_left_out_and_named(tmp_path: P
             helper.make_node("Cast", ["places"], ["y"], to=TensorProto.FLOAT),
         ]
 
-    constants = {"zero": np.float32(0), "little": np.float32(0), "much": np.float32(0.5)}
+    constants = {name: np.array(value, np.float32) for name, value in (("zero", 0), ("little", 0), ("much", 0.5))}
     ours = written(tmp_path / "float.onnx", nodes("little"), constants, 2)
     theirs = written(tmp_path / "int8.onnx", nodes("much"), constants, 2)
     looked = look(side_by_side(ours, theirs, tmp_path), [[X], [-X]])

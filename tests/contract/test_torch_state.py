@@ -162,7 +162,7 @@ def test_names_are_each_ones_own_and_feed_the_right_buffer() -> None:
     names = [tensor.name for tensor in (*told.inputs, *told.outputs)]
     assert len(set(names)) == len(names) == 8
     assert [(each.input, each.output) for each in fed_of(told)] == [(1, 1), (2, 2), (3, 3)]
-    initial = [each.initial for each in told.state]
-    y, *after = explicit(torch.ones(1, 3), *(torch.full((1, 1, 3), float(value)) for value in initial))
+    assert [each.initial for each in told.state] == [0.0, 1.0, 2.0]
+    y, *after = explicit(torch.ones(1, 3), *(torch.full((1, 1, 3), value) for value in (0.0, 1.0, 2.0)))
     assert y.tolist() == [[1 + 10 + 200] * 3]
     assert [value.flatten()[0].item() for value in after] == [1, 2, 3]

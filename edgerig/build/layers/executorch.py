@@ -77,10 +77,9 @@ def _integer_bytes(graph: fx.GraphModule) -> int:
     """Of the weights that layers read dequantized."""
     found = {}
     for node in graph.graph.nodes:
-        stored = node.args[0] if node.args and "dequantize" in str(node.target) else None
-        values = _tensor(graph, stored)
+        values = _tensor(graph, node.args[0]) if "dequantize" in str(node.target) else None
         if values is not None and values.dtype == np.int8:
-            found[str(stored.target)] = values.nbytes
+            found[str(node.args[0].target)] = values.nbytes
     return sum(found.values())
 
 
