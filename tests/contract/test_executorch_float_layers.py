@@ -78,6 +78,32 @@ def test_with_a_neighbour_in_float_it_is_in_float(before: Between, behind: Betwe
     assert note == "float_layers: 1 of 3 layers compute in float32: op00_relu"
 
 
+def added(graph: fx.Graph, value: Any) -> Any:
+    read = (through_integers(graph, value), through_integers(graph, value))
+    return graph.create_node("call_function", aten.add.Tensor, read, name="add")
+
+
+def test_a_sum_is_taken_with_its_relu() -> None:
+    quantized = network(added, through_integers, in_float)
+    relu = asked("op01_relu").asked["op01_relu"]
+    add = {node.name: node for node in network(added, in_float, in_float).graph.nodes}["add"]
+    (note,) = FloatLayers({"op00_add": add, "op01_relu": relu}, 4).notes(quantized)
+    assert note.endswith("in integers, as their neighbours: op00_add, op01_relu")
+    (note,) = FloatLayers({"op00_add": add, "op01_relu": relu}, 4).notes(network(added, in_float, in_float))
+    assert note.startswith("float_layers: 2 of 4 layers compute in float32")
+
+
+def test_a_constant_in_float_keeps_an_operator_there() -> None:
+    def scaled(graph: fx.Graph, value: Any) -> Any:
+        read = (through_integers(graph, value), graph.get_attr("weight"))
+        return graph.create_node("call_function", aten.mul.Tensor, read, name="mul")
+
+    quantized = network(scaled, through_integers, in_float)
+    mul = {node.name: node for node in quantized.graph.nodes}["mul"]
+    (note,) = FloatLayers({"op00_mul": mul}, 4).notes(quantized)
+    assert note.endswith("compute in float32: op00_mul")
+
+
 def test_what_has_no_integer_kernel_is_in_float_between_integers() -> None:
     sigmoid = aten.sigmoid.default
     (note,) = asked("op00_sigmoid", sigmoid).notes(network(through_integers, through_integers, in_float, sigmoid))

@@ -20,6 +20,8 @@ MOVING = frozenset({"cat", "permute", "transpose", "view", "reshape", "flatten",
 ON_INTEGERS = COMPUTING | MOVING
 """What XNNPACK's partitioner takes on integers (`STATIC_QUANT`, xnnpack/partition/config/generic_node_configs.py), by
 the names before lowering: the mean over an image is its pooling, a view what reshapes."""
+FUSING, FUSED = "add", "relu"
+"""Taken together as one (`fused_act` there)."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,13 @@ def _in_integers(node: fx.Node) -> bool:
 def _between_integers(node: fx.Node | None) -> bool:
     if node is None or _kind(node) not in ON_INTEGERS:
         return False
-    read = [str(each.target) for each in node.all_input_nodes if each.op != "get_attr"]
-    given = [str(each.target) for each in node.users]
+    first = last = node
+    source, users = node.args[0], list(node.users)
+    if _kind(node) == FUSING and len(users) == 1 and _kind(users[0]) == FUSED:
+        last = users[0]
+    elif _kind(node) == FUSED and isinstance(source, fx.Node) and _kind(source) == FUSING and len(source.users) == 1:
+        first = source
+    read, given = [str(each.target) for each in first.all_input_nodes], [str(each.target) for each in last.users]
     return (
         bool(read and given)
         and all(target.startswith(FROM_INTEGERS) for target in read)
