@@ -22,14 +22,14 @@ WEIGHTS = 2 * WIDTH * WIDTH
 
 
 class Net(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
-    """Two linear layers, and a sum between them."""
+    """Two linear layers, a sum and a product between them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.second(self.first(x) + x)
+        return self.second((self.first(x) + x) * x)
 
 
 @pytest.fixture(scope="module")

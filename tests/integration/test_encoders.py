@@ -109,7 +109,12 @@ def test_an_encoder_is_built_in_every_recipe_it_can_be(
             with pytest.raises(UnsupportedRecipe):
                 session.build(recipe)
             continue
-        check = session.build(recipe).artifact.check
+        try:
+            check = session.build(recipe).artifact.check
+        except UnsupportedRecipe as refused:  # GELUs and sums stand between its layers
+            assert load_recipes()[recipe].options.equalize, refused
+            assert "nothing can be equalized" in refused.message
+            continue
         assert check is not None
         assert check.relative_error is not None, recipe
         assert check.relative_error < BOUNDS.get(recipe, 0.35), recipe
