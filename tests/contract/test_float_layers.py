@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders_of import by_format
 from torch import nn
 
 from edgerig.build.builder import Built, FormatBuilder
@@ -17,7 +18,6 @@ from edgerig.errors import BuildError
 from edgerig.measure.error import relative_error
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
-from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, OwnRecipe, RecipeSpec, TensorSpec, load_engines, load_formats, recipes_with
 
 pytestmark = pytest.mark.contract
@@ -79,16 +79,7 @@ def model() -> SourceModel:
 
 @pytest.fixture(scope="module")
 def builders(model: SourceModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FormatBuilder]:
-    made: dict[str, FormatBuilder] = {}
-
-    def get(format_name: str) -> FormatBuilder:
-        if format_name not in made:
-            spec = load_formats()[format_name]
-            defaults = {name: values[0] for name, values in spec.options.items()}
-            made[format_name] = load_object(spec.builder)(model, defaults, tmp_path_factory.mktemp(format_name))
-        return made[format_name]
-
-    return get
+    return by_format(model, tmp_path_factory)
 
 
 def recipe(layers: object, like: str = "int8-static", **options: object) -> RecipeSpec:

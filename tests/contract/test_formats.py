@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders_of import builder, by_format
 from torch import nn
 
 from edgerig.build.builder import Built, FormatBuilder
@@ -19,7 +20,6 @@ from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.measure.error import compare
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
-from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, TensorSpec, load_engines, load_formats, load_recipes
 
 pytestmark = pytest.mark.contract
@@ -100,13 +100,6 @@ def source(module: nn.Module, shape: tuple[int, ...]) -> SourceModel:
             return [module(torch.from_numpy(arrays[0])).numpy()]
 
     return SourceModel(spec, module.eval(), infer, drawn(spec.inputs, 0, 1))
-
-
-def builder(format_name: str, model: SourceModel, work: Path, **options: str) -> FormatBuilder:
-    spec = load_formats()[format_name]
-    defaults = {name: values[0] for name, values in spec.options.items()}
-    made: FormatBuilder = load_object(spec.builder)(model, {**defaults, **options}, work)
-    return made
 
 
 def run_tflite(path: Path, samples: np.ndarray) -> np.ndarray:
@@ -194,15 +187,7 @@ def calibration() -> Arrays:
 
 @pytest.fixture(scope="module")
 def builders(model: SourceModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FormatBuilder]:
-    """One builder a format, shared by all its recipes, as in a build's process."""
-    made: dict[str, FormatBuilder] = {}
-
-    def get(format_name: str) -> FormatBuilder:
-        if format_name not in made:
-            made[format_name] = builder(format_name, model, tmp_path_factory.mktemp(format_name))
-        return made[format_name]
-
-    return get
+    return by_format(model, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from builders_of import builder
 from damage import FACTOR, damage_torch, damaged_onnx, damaged_tflite
-from test_formats import builder
 
 from edgerig.build.factory import call_factory
 from edgerig.build.layers import ADAPTERS

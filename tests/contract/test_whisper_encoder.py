@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders_of import by_format
 from torch import nn
 
 from edgerig.build.builder import FormatBuilder
@@ -19,7 +20,6 @@ from edgerig.errors import UnsupportedRecipe
 from edgerig.measure.error import relative_error
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
-from edgerig.registry import load_object
 from edgerig.spec import ModelSpec, TensorSpec, load_engines, load_formats, load_recipes
 
 pytestmark = pytest.mark.contract
@@ -85,16 +85,7 @@ def model() -> SourceModel:
 
 @pytest.fixture(scope="module")
 def builders(model: SourceModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FormatBuilder]:
-    made: dict[str, FormatBuilder] = {}
-
-    def get(name: str) -> FormatBuilder:
-        if name not in made:
-            row = load_formats()[name]
-            options = {option: values[0] for option, values in row.options.items()}
-            made[name] = load_object(row.builder)(model, options, tmp_path_factory.mktemp(name))
-        return made[name]
-
-    return get
+    return by_format(model, tmp_path_factory)
 
 
 def data(seed: int) -> list[np.ndarray[Any, Any]]:
