@@ -9,9 +9,9 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SerializeAsAny, ValidationError
 
 from edgerig import extras, process
 from edgerig.build.request import Failure
@@ -26,13 +26,16 @@ _MOST = 2000
 """Signs of a failure nobody foresaw."""
 
 
-class Answer(Strict):
-    """What a process replies; a subclass holds what was asked for, and exactly one of both is set."""
+FoundT = TypeVar("FoundT", bound=BaseModel)
 
+
+class Answer(Strict, Generic[FoundT]):
+    """What a process replies. Exactly one is set."""
+
+    found: SerializeAsAny[FoundT] | None = None
     failure: Failure | None = None
 
 
-AnswerT = TypeVar("AnswerT", bound=Answer)
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
@@ -48,7 +51,7 @@ class Question:
     died: str
 
 
-def ask(question: Question, request: BaseModel, answer: type[AnswerT], timeout_s: float) -> AnswerT:
+def ask(question: Question, request: BaseModel, answer: type[Answer[FoundT]], timeout_s: float) -> FoundT:
     """Raises the error that the process met, BuildTimeout, or BuilderCrashed."""
     with tempfile.TemporaryDirectory(prefix="edgerig-aside-") as temporary:
         folder = Path(temporary)
@@ -60,7 +63,7 @@ def ask(question: Question, request: BaseModel, answer: type[AnswerT], timeout_s
             output=folder / LOG,
         )
         try:
-            found = answer.model_validate_json((folder / _REPLY).read_text(encoding="utf-8"))
+            reply = answer.model_validate_json((folder / _REPLY).read_text(encoding="utf-8"))
         except (OSError, ValidationError) as error:
             said = tail(folder / LOG)
             if finished.timed_out:
@@ -71,21 +74,23 @@ def ask(question: Question, request: BaseModel, answer: type[AnswerT], timeout_s
                 f"{question.who} ended by {process.signal_name(finished.returncode)}; the last it said: {said}",
                 hint=question.died,
             ) from error
-    if found.failure is not None:
-        raise found.failure.error()
-    return found
+    if reply.failure is not None:
+        raise reply.failure.error()
+    if reply.found is None:
+        raise BuilderCrashed(f"{question.who} gave an empty reply", hint="try again")
+    return reply.found
 
 
-def answer(request: type[RequestT], made: Callable[[RequestT, Path], Answer]) -> None:
+def answer(request: type[RequestT], made: Callable[[RequestT, Path], FoundT]) -> None:
     """The process itself: `made` of the request and a folder for its own files is the reply, or what it raised is."""
     lifeline.hold()
     folder = Path(sys.argv[1])
     asked = request.model_validate_json((folder / _REQUEST).read_text(encoding="utf-8"))
     try:
-        reply = made(asked, folder)
+        reply = Answer[BaseModel](found=made(asked, folder))
     except Exception as error:  # a framework may raise anything
         traceback.print_exc()
-        reply = Answer(failure=Failure.of(_known(error)))
+        reply = Answer[BaseModel](failure=Failure.of(_known(error)))
     temporary = folder / f"{_REPLY}.tmp"
     temporary.write_text(reply.model_dump_json(), encoding="utf-8")
     os.replace(temporary, folder / _REPLY)

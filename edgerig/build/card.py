@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field
 
 from edgerig.build.aside import Answer, Question, ask
-from edgerig.errors import BuilderCrashed
 from edgerig.spec import ModelSpec, Strict, TensorSpec
 
 TIMEOUT_S = 600.0
@@ -46,10 +45,6 @@ class NetworkFacts(Strict):
     """By name; {} for a file that names none."""
 
 
-class CardAnswer(Answer):
-    facts: NetworkFacts | None = None
-
-
 _COUNT = Question(
     module="edgerig.build.card_worker",
     what="loading the model",
@@ -61,10 +56,7 @@ _COUNT = Question(
 
 def network_facts(model: ModelSpec) -> NetworkFacts:
     """Counts the model's layers. Raises the error its loading raised, BuildTimeout, or BuilderCrashed."""
-    facts = ask(_COUNT, model, CardAnswer, TIMEOUT_S).facts
-    if facts is None:
-        raise BuilderCrashed(f"{_COUNT.who} gave an empty reply", hint="try again")
-    return facts
+    return ask(_COUNT, model, Answer[NetworkFacts], TIMEOUT_S)
 
 
 def uncounted(model: ModelSpec, reason: str) -> NetworkFacts:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from edgerig.build.aside import answer
-from edgerig.build.card import CardAnswer
 from edgerig.build.counting import count
 from edgerig.spec import ModelSpec
 
 if __name__ == "__main__":
-    answer(ModelSpec, lambda model, _: CardAnswer(facts=count(model)))
+    answer(ModelSpec, lambda model, _: count(model))

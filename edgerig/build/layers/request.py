@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgerig.build.aside import Answer
 from edgerig.results import Artifact
-from edgerig.results.layers import LayerReport
 from edgerig.spec import FormatName, ModelSpec, RecipeSpec, Strict, TensorSpec
 
 FED = "is fed its own state, sample after sample: its layers are not looked into"
@@ -29,7 +27,3 @@ class LayersRequest(Strict):
     data_key: str
     samples: int
     threshold_db: float
-
-
-class LayersAnswer(Answer):
-    report: LayerReport | None = None

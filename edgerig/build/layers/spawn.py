@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from edgerig.build.aside import Question, ask
-from edgerig.build.layers.request import LayersAnswer, LayersRequest
-from edgerig.errors import BuilderCrashed
+from edgerig.build.aside import Answer, Question, ask
+from edgerig.build.layers.request import LayersRequest
 from edgerig.results.layers import LayerReport
 
 
@@ -17,7 +16,4 @@ def layer_report(request: LayersRequest, timeout_s: float) -> LayerReport:
         long="look at fewer samples: --samples 4",
         died="the kernel may have ended it for memory: look at fewer samples, or on a larger machine",
     )
-    report = ask(question, request, LayersAnswer, timeout_s).report
-    if report is None:
-        raise BuilderCrashed(f"{question.who} gave an empty reply", hint="try again")
-    return report
+    return ask(question, request, Answer[LayerReport], timeout_s)

@@ -13,7 +13,7 @@ import numpy as np
 from edgerig.build.aside import answer
 from edgerig.build.formats import converting
 from edgerig.build.layers import ADAPTERS
-from edgerig.build.layers.request import FED, FED_HINT, LayersAnswer, LayersRequest
+from edgerig.build.layers.request import FED, FED_HINT, LayersRequest
 from edgerig.build.layers.twins import Job, Twins, look
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, load_source, one_sample
@@ -113,4 +113,4 @@ def _calibration(request: LayersRequest, data: Path, source: SourceModel) -> Arr
 
 
 if __name__ == "__main__":
-    answer(LayersRequest, lambda request, folder: LayersAnswer(report=report(request, folder)))
+    answer(LayersRequest, report)
