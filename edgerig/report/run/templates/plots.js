@@ -22,6 +22,16 @@ function logAxis(title, values, label = String) {
   return { title: { text: title }, type: "log", tickvals: ticks, ticktext: ticks.map(label), automargin: true };
 }
 
+// Strips one below the other over the same x axis: their y axes into `layout`, and the name of each one's axis.
+function strips(layout, titles) {
+  const names = titles.map((_, strip) => (strip ? `y${strip + 1}` : "y"));
+  layout.xaxis.anchor = names.at(-1);
+  titles.forEach((title, strip) => {
+    layout[names[strip].replace("y", "yaxis")] = { title: { text: title }, domain: [1 - (strip + 0.85) / titles.length, 1 - strip / titles.length] };
+  });
+  return names;
+}
+
 class Plots {
   constructor(cells, onPick) {
     this.cells = cells;
@@ -344,16 +354,14 @@ function deviceState(plots, _ran, device) {
   if (!known.length) return { note: why ? `Nothing was read: ${why}.` : "Nothing was read." };
   const flags = (place) => throttled.texts[throttled.at[place]];
   const type = 3 * places.length > MANY ? "scattergl" : "scatter";
-  const last = known.length === 1 ? "y" : `y${known.length}`;
-  const xaxis = { title: { text: "cells of the device, in the table's order" }, anchor: last, showticklabels: false };
+  const xaxis = { title: { text: "cells of the device, in the table's order" }, showticklabels: false };
   const layout = { xaxis, showlegend: false, hovermode: "closest" };
+  const axes = strips(layout, known.map((figure) => figure.title));
   const data = known.map((figure, strip) => {
-    const axis = strip ? String(strip + 1) : "";
-    layout[`yaxis${axis}`] = { title: { text: figure.title }, domain: [1 - (strip + 0.85) / known.length, 1 - strip / known.length] };
     const points = places.flatMap((place, at) => (figure.values[place] ?? [null, null, null]).map((value, step) => [at + 0.3 * step, value, place]));
     const bad = points.map(([, , place]) => flags(place) !== "");
     return {
-      type, mode: "lines+markers", yaxis: `y${axis}`, connectgaps: true,
+      type, mode: "lines+markers", yaxis: axes[strip], connectgaps: true,
       x: points.map((point) => point[0]), y: points.map((point) => point[1]), customdata: points.map((point) => point[2]),
       line: { color: "#888888", width: 1 },
       marker: { size: bad.map((one) => (one ? 9 : 5)), symbol: bad.map((one) => (one ? "x" : "circle")), color: bad.map((one) => (one ? "#D55E00" : "#56B4E9")) },
