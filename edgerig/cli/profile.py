@@ -13,12 +13,12 @@ from edgerig.errors import ResultsError
 from edgerig.figures import numbers
 from edgerig.plan import sweep_of
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
+from edgerig.results.profile import OUTSIDE
 from edgerig.sweep.engine import Progress
 from edgerig.sweep.run_folder import RunFolder
 
 NO_PROFILE = 1
 """Exit code when one of the cells has no profile."""
-OUTSIDE = "outside operators"
 REPORTS = "reports"
 """Where sweeps put their runs unless they are told otherwise."""
 

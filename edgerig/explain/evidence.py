@@ -53,7 +53,7 @@ def gathered(results: Results) -> list[Evidence]:
             cell,
             results.devices.get(cell.device, unknown),
             _twin(cell, known),
-            _fewer(cell, fewest[_but_threads(cell)]),
+            least if (least := fewest[_but_threads(cell)]).threads < cell.threads else None,
         )
         for cell in ran
     ]
@@ -72,10 +72,6 @@ def _but_threads(cell: CellResult) -> tuple[str, str, str]:
     """What tells a cell from others than itself on more or fewer threads."""
     stem, _, place = cell.id.partition("@")
     return stem, cell.device, place.removeprefix(f"{cell.device}/t{cell.threads}")
-
-
-def _fewer(cell: CellResult, fewest: CellResult) -> CellResult | None:
-    return fewest if fewest.threads < cell.threads else None
 
 
 def in_integers(cell: CellResult) -> bool:

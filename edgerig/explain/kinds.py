@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from edgerig.explain.reason import amount
 from edgerig.results import Profile
+from edgerig.results.profile import OUTSIDE
 
-OUTSIDE = "outside operators"
 TOLD = 0.1
 """What is less of the whole difference is not named."""
 _MOST = 3

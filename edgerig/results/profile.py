@@ -31,6 +31,8 @@ OperatorKind = Literal[
 FALLBACKS: tuple[OperatorRunner, ...] = ("kernel", "portable")
 """Whose an operator is that the runtime's delegate has not taken, where there is a delegate."""
 MOST_OPERATORS = 4096
+OUTSIDE = "outside operators"
+"""What the row is called that no operator covers."""
 
 
 class OperatorProfile(Value):

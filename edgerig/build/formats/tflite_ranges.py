@@ -100,7 +100,7 @@ def _values(path: Path, stream: Stream) -> Iterator[tuple[int, npt.NDArray[Any]]
     """Each float32 tensor of the main subgraph with its index, sample by sample."""
     for number, sample in enumerate(stream.samples):
         if number == 0 or number in stream.anew:  # no call resets all that a file can keep
-            interpreter = _fresh(path)
+            interpreter = preserving(path)
             indices = [d["index"] for d in interpreter.get_tensor_details() if d["dtype"] is np.float32]
         feed(interpreter, sample)
         interpreter.invoke()
@@ -111,7 +111,8 @@ def _values(path: Path, stream: Stream) -> Iterator[tuple[int, npt.NDArray[Any]]
                 continue
 
 
-def _fresh(path: Path) -> Any:
+def preserving(path: Path) -> Any:
+    """An interpreter that keeps every tensor, with LiteRT's own kernels: a delegate shows none of its own."""
     interpreter = Interpreter(
         str(path),
         num_threads=1,

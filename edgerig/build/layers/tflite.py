@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgerig.build.formats.layer_names import layer_names
 from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables
 from edgerig.build.formats.tflite_graph import Operator as FileOperator
 from edgerig.build.formats.tflite_graph import constant, read, walk, write
-from edgerig.build.formats.tflite_ranges import WEIGHTED, feed
+from edgerig.build.formats.tflite_ranges import WEIGHTED, feed, preserving
 from edgerig.build.formats.tflite_recipes import WHOLE
 from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, range_of
 from edgerig.build.source import Arrays
@@ -59,7 +58,7 @@ def side_by_side(floating: Path, quantized: Path) -> Twins:
     operators = [each for each in walk(graph) if each.subgraph == 0]
     names = layer_names(each.name for each in operators)
     tensors = graph.subgraphs[0].tensors
-    ours, theirs = _interpreter(floating), _interpreter(quantized)
+    ours, theirs = preserving(floating), preserving(quantized)
     pairs = dict(_pairs(ours.get_tensor_details(), theirs.get_tensor_details()))
     return Twins(
         method=METHOD,
@@ -70,17 +69,6 @@ def side_by_side(floating: Path, quantized: Path) -> Twins:
         axis=lambda values: values.ndim - 1,
         run=partial(_run, ours, theirs, pairs),
     )
-
-
-def _interpreter(path: Path) -> Any:
-    made = Interpreter(
-        str(path),
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    made.allocate_tensors()
-    return made
 
 
 def _told(graph: Any, name: str, operator: FileOperator) -> Operator:

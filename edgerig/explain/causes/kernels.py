@@ -34,7 +34,7 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
     if whose is None or cell.delegation.delegated == 0:
         return None
     if evidence.profile.operators:
-        return None if evidence.profile.partitions is None else _profiled(evidence, whose)
+        return _profiled(evidence, whose)
     names = cell.delegation.undelegated
     if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
         return None

@@ -15,9 +15,9 @@ from edgerig.confined import Confined
 from edgerig.report.exports import Export, figures
 from edgerig.report.files import replace_file
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
+from edgerig.results.profile import OUTSIDE
 
 THREAD = 1
-OUTSIDE = "outside operators"
 INSTRUCTIONS = "one nanosecond stands for one instruction"
 
 

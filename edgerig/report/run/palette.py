@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from edgerig.explain.kinds import OUTSIDE
 from edgerig.results.order import FORMATS, RECIPES
+from edgerig.results.profile import OUTSIDE
 
 PALETTE = (
     "#999999",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgerig.explain.kinds import OUTSIDE
 from edgerig.report.run import palette
 from edgerig.results import CellResult, Profile
+from edgerig.results.profile import OUTSIDE
 
 MOST = 60
 """Cells whose operators stand on the page; results.json has all."""
