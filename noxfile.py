@@ -36,6 +36,12 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def long(session: nox.Session) -> None:
+    """The tests that CI has no time for."""
+    session.run("python", "-m", "pytest", "--long", "-n", "3", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The site, strictly, into site/; `nox -s docs -- serve` shows it while it is written."""
     words = session.posargs or ["build", "--strict"]

@@ -23,9 +23,19 @@ DOOR, ROOM = Path(__file__), Path(__file__).with_name("browser.py")
 """Two files to lock, nothing is written to them; any two of the checkout would do."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that want the machine alone come last: before, they would wait for long ones, and keep others waiting."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the tests marked `long`, and no other")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that want the machine alone come last: before, they would wait for long ones, and keep others waiting.
+    What CI has no time for is left out, or run by itself."""
     items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+    wanted = bool(config.getoption("--long"))
+    others = [item for item in items if (item.get_closest_marker("long") is not None) is not wanted]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

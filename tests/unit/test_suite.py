@@ -26,6 +26,7 @@ class Nothing(pytest.File):
         return []
 pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider"], plugins=[Listing()])
 """
+LONG = re.compile(r"^(@|pytestmark = .*)pytest\.mark\.long\b|marks=.*pytest\.mark\.long\b", re.MULTILINE)
 BLOCKED = """\
 import sys
 import pytest
@@ -51,6 +52,13 @@ def test_every_file_of_tests_is_collected() -> None:
 
 def test_every_file_of_tests_has_some() -> None:
     assert [path for path in TESTS.rglob("test_*.py") if "def test_" not in path.read_text(encoding="utf-8")] == []
+
+
+def test_what_ci_has_no_time_for_is_listed() -> None:
+    """Every file with a test marked `long` is named in docs/testing.md, and no other there is."""
+    marked = {str(path.relative_to(ROOT)) for path in TESTS.rglob("test_*.py") if LONG.search(path.read_text("utf-8"))}
+    told = (ROOT / "docs" / "testing.md").read_text("utf-8").partition("Tests marked `long`")[2].partition("\n- `bench")[0]
+    assert set(re.findall(r"`(tests/[\w/]+\.py)", told)) == marked
 
 
 def test_unit_tests_are_collected_where_there_is_no_framework() -> None:
