@@ -57,7 +57,8 @@ def test_every_file_of_tests_has_some() -> None:
 def test_what_ci_has_no_time_for_is_listed() -> None:
     """Every file with a test marked `long` is named in docs/testing.md, and no other there is."""
     marked = {str(path.relative_to(ROOT)) for path in TESTS.rglob("test_*.py") if LONG.search(path.read_text("utf-8"))}
-    told = (ROOT / "docs" / "testing.md").read_text("utf-8").partition("Tests marked `long`")[2].partition("\n- `bench")[0]
+    page = (ROOT / "docs" / "testing.md").read_text("utf-8")
+    told = page.partition("Tests marked `long`")[2].partition("\n- `bench")[0]
     assert set(re.findall(r"`(tests/[\w/]+\.py)", told)) == marked
 
 
