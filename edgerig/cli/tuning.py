@@ -129,7 +129,9 @@ def _against(cell: CellResult, floating: CellResult) -> str:
 def _trial(trial: Trial) -> str:
     if trial.failure:
         return f"not built: {trial.failure}"
-    return f"{numbers.kilobytes(trial.size_bytes)}, relative error {_number(trial.relative_error)}, {trial.seconds:.1f} s"
+    return (
+        f"{numbers.kilobytes(trial.size_bytes)}, relative error {_number(trial.relative_error)}, {trial.seconds:.1f} s"
+    )
 
 
 def _number(value: float | None) -> str:
