@@ -236,7 +236,13 @@ def debug(
 @app.command()
 def tune(
     model: Annotated[str, typer.Argument(help="A model's name, or its file.", autocompletion=completion.models)],
-    device: Annotated[str, typer.Option("--device", autocompletion=completion.devices)] = "local",
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="Of which it is to be the best.", autocompletion=completion.devices),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="A sweep's TOML, for its [run], [build], [conditions], [budget].")
+    ] = None,
     source: Source = None,
     dataset: Dataset = None,
     metric: Metric = None,
@@ -264,7 +270,7 @@ def tune(
 
     flags = overrides(
         models=[model],
-        devices=[device],
+        devices=[device] if device else None,
         sources=source,
         dataset=dataset,
         metric=metric,
@@ -280,7 +286,8 @@ def tune(
         "agreement": agreement,
     }
     budget = {key: value for key, value in limits.items() if value is not None}
-    tuning.tune(flags | ({"budget": budget} if budget else {}), trials, finalists, as_json=json)
+    flags |= {"budget": budget} if budget else {}
+    tuning.tune(settings, flags, tuning.Asked(trials, finalists, json))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,22 @@ NOTHING_TO_SHIP = 1
 INTERRUPTED = 130
 
 
-def tune(flags: Mapping[str, Any], trials: int, finalists: int, *, as_json: bool) -> None:
-    question = Question(sweep=load_sweep(None, dict(flags)), trials=trials, finalists=finalists)
+@dataclass(frozen=True)
+class Asked:
+    trials: int
+    finalists: int
+    as_json: bool
+
+
+def tune(settings: Path | None, flags: Mapping[str, Any], asked: Asked) -> None:
+    """`settings` is a sweep's TOML, `flags` what was given on top."""
+    question = Question(sweep=load_sweep(settings, flags), trials=asked.trials, finalists=asked.finalists)
     try:
         found = api.tune(question, observer=Telling())
     except KeyboardInterrupt:
         say("interrupted; what was tried is kept. Go on with the same command", err=True)
         sys.exit(INTERRUPTED)
-    if as_json:
+    if asked.as_json:
         tell_program(found.model_dump_json(indent=2))
     else:
         _print(found)
@@ -75,10 +84,11 @@ def _print(found: Tuned) -> None:
     say(f"the front of {numbers.counted(len(found.trials), 'trial')}, against the float source:")
     print_table(shown)
     say(found.dominance)
-    pace = found.seconds / max(1, len(found.trials))
+    built = sum(trial.seconds for trial in found.trials)
     say(
-        f"{numbers.counted(len(found.trials), 'trial')} and what followed took {found.seconds:.0f} s; a full grid has "
-        f"{found.grid:,} variants, {found.grid * pace / 3600:.1f} h at that pace"
+        f"{numbers.counted(len(found.trials), 'trial')} built in {built:.0f} s, {found.seconds:.0f} s with the rungs "
+        f"behind; a full grid has {found.grid:,} variants: {_hours(found.grid * built / max(1, len(found.trials)))} to "
+        "build at that pace"
     )
     if found.winner is None:
         say(f"no winner: {found.why_none}")
@@ -123,7 +133,14 @@ def _against(cell: CellResult, floating: CellResult) -> str:
         parts.append(f"{abs(lost):.3g} points {'less' if lost >= 0 else 'more'}")
     if cell.size_bytes and floating.size_bytes:
         parts.append(f"{100 * cell.size_bytes / floating.size_bytes:.0f} % of its size")
+    if not cell.emulated and cell.latency is not None and floating.latency is not None:
+        ratio = cell.latency.p50_ms / floating.latency.p50_ms
+        parts.append(f"{numbers.significant(ratio)}× its latency")
     return ", ".join(parts)
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
 def _trial(trial: Trial) -> str:

@@ -15,13 +15,14 @@ from edgerig.tune.space import Candidate
 from edgerig.tune.trial import Trial, trial_of
 from edgerig.tune.work import Work
 
-CHUNK = 4
-"""To a process, which takes seconds to start; what it has built is journaled when it ends."""
+CHUNK = 8
+"""To a process, whose start and whose conversion to float take seconds; each of its files is in the store when it is
+built, and journaled when the process ends."""
 
 
 def try_all(work: Work, candidates: Sequence[Candidate]) -> list[Trial]:
-    """Those that are not in the journal are built; the float variant before all of its format. Raises EdgerigError for
-    what concerns every one of them."""
+    """The candidates' trials, in order; those that are not in the journal are built. Raises EdgerigError for what
+    concerns every one of them."""
     known = work.journal.trials
     missing = [each for each in candidates if each.name not in known]
     for chunk in _chunks(missing):

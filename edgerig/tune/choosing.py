@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgerig.decide.decision import Decision, compared, decide
 from edgerig.decide.limits import QUALITIES, beyond
-from edgerig.decide.rules import Reference, sound
+from edgerig.decide.rules import Reference, sound, timed
 from edgerig.figures.metric import lost_points
 from edgerig.measure.error import FAR
 from edgerig.results import CellResult, Results
@@ -39,13 +40,21 @@ def to_device(results: Results, budget: SweepBudget, count: int) -> list[str]:
     return cheapest(scores, count)
 
 
-def violation(cell: CellResult, budget: SweepBudget, held_to: Reference | None) -> float:
-    """By how much the cell breaks what the budget says of quality and size; 0 where it keeps it."""
+def violation(cell: CellResult, budget: SweepBudget, held_to: Reference | None, *, sampled: bool = True) -> float:
+    """By how much the cell breaks what the budget says of quality and size; 0 where it keeps it.
+
+    `sampled`: its samples are a few of many, so that what counts is the most that may have been lost, where that is
+    known.
+    """
     found = _too_large(cell.size_bytes or 0, budget)
     found += 1.0 if beyond(cell, budget, QUALITIES, timed=False) else 0.0
     if held_to is not None:
         lost = lost_points(cell.accuracy, held_to.accuracy)
-        return found + (1.0 if lost is None else max(0.0, lost / 100 - budget.accuracy_drop - 1e-9))
+        if lost is None:
+            return found + 1.0
+        interval = cell.accuracy.delta_ci95
+        most = lost / 100 if interval is None or not sampled else max(lost / 100, -interval[0])
+        return found + max(0.0, most - budget.accuracy_drop - 1e-9)
     agreement = cell.parity.agreement
     if budget.agreement and agreement is not None:
         found += max(0.0, budget.agreement - agreement - 1e-9)
@@ -62,8 +71,26 @@ def decided(results: Results, budget: SweepBudget) -> Decision | None:
     for cells, held_to in compared(results):
         own = [cell for cell in cells if cell.recipe != FLOAT]
         if own:
-            return decide(own, budget, held_to)
+            found = decide(own, budget, held_to)
+            return found if found.pick is not None else _without_times(found, own, budget, held_to)
     return None
+
+
+def _without_times(
+    none: Decision, cells: Sequence[CellResult], budget: SweepBudget, held_to: Reference | None
+) -> Decision:
+    """The smallest of what keeps the budget but was not timed alone, where no latency is asked for: what else is known
+    of it does not depend on who worked beside it."""
+    known = [
+        cell
+        for cell in cells
+        if sound(cell) and not timed(cell) and violation(cell, budget, held_to, sampled=False) == 0
+    ]
+    if not known or budget.of("latency_p50_ms") is not None:
+        return none
+    pick = min(known, key=lambda cell: (cell.size_bytes or 0, cell.id))
+    why = f"The smallest of {len(known)} within the budget: others worked on {pick.device}, so that no time is known."
+    return replace(none, state="provisional", pick=pick, why=why, cautions=(none.why,))
 
 
 def dominance(trials: Sequence[Trial]) -> str:

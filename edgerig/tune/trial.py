@@ -33,15 +33,15 @@ class Trial(Strict):
 
 
 def trial_of(candidate: Candidate, built: BuildOutcome, seconds: float) -> Trial:
-    """`seconds` where the build itself does not know."""
+    """`seconds` is its share of what its process took; of a build that was in the store, its own."""
     artifact = built.artifact
     if artifact is None:
         why = built.failure.message.splitlines()[0] if built.failure and built.failure.message else "it was not built"
         return Trial(candidate=candidate, seconds=seconds, failure=why)
-    check = artifact.check
+    check, own = artifact.check, built.record.seconds
     return Trial(
         candidate=candidate,
-        seconds=seconds if built.record.seconds is None else built.record.seconds,
+        seconds=own if built.record.cached and own is not None else seconds,
         size_bytes=artifact.size_bytes,
         relative_error=None if check is None else check.relative_error,
         agreement=None if check is None else least_agreement(check.outputs),

@@ -66,8 +66,7 @@ def _tried(work: Work, format_name: str) -> list[Trial]:
     others = moves(source, format_name, work.samples)
     early = max(len(first), share - share // OF_WINDOWS)
     candidates = list(itertools.islice(itertools.chain(first, others), min(early, share)))
-    try_all(work, [Candidate(format=format_name, recipe=FLOAT)])
-    trials = try_all(work, candidates)
+    trials = try_all(work, [Candidate(format=format_name, recipe=FLOAT), *candidates])[1:]
     left = share - len(candidates)
     if left > 0:
         windows = look(work, format_name, trials).candidates[:left]

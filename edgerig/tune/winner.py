@@ -9,7 +9,6 @@ import tomlkit
 
 from edgerig.spec import SweepSpec
 from edgerig.spec.named import is_name
-from edgerig.spec.toml import AS_IS
 from edgerig.tune.question import FLOAT, Question
 from edgerig.tune.space import Candidate
 
@@ -52,4 +51,4 @@ def command(path: Path) -> str:
 
 def _absolute(model: str) -> str:
     """A path, from wherever the file is read."""
-    return model if is_name(model) or model == AS_IS or not Path(model).exists() else str(Path(model).absolute())
+    return model if is_name(model) or not Path(model).exists() else str(Path(model).absolute())
