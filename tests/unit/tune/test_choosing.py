@@ -105,6 +105,14 @@ def test_the_most_that_may_be_lost_counts_where_samples_are_few(results: Results
     assert violation(few, SweepBudget(), held_to, sampled=False) == 0
 
 
+def test_what_is_far_from_its_source_is_given_to_the_device_last(results: Results) -> None:
+    run = ran(results, (0.99, 0.99, 0.99), (100, 60, 30))
+    far = changed(run.cells[2], parity=Parity(relative_error=0.37, agreement=1.0))
+    names = [f"{cell.format}-{cell.recipe}" for cell in run.cells]
+    assert to_device(run, SweepBudget(), 1) == [names[2]]
+    assert to_device(run.model_copy(update={"cells": (*run.cells[:2], far)}), SweepBudget(), 1) == [names[1]]
+
+
 def test_the_float_variant_is_never_the_winner(results: Results) -> None:
     run = ran(results, (0.99, 0.2), (100, 60))
     found = decided(run, SweepBudget())
