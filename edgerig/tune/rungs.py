@@ -77,14 +77,14 @@ def swept(work: Work, name: str, plan: Plan) -> Results:
     if run is None:
         check_installed(plan, plan.cells, work.store)
         run = RunFolder.create(plan, environment(), ["edgerig.tune"])
-    if name not in work.journal.rungs:
-        run_sweep(run, work.store, work.observer.progressed, wait=work.wait)
+    relative = str(run.path.relative_to(work.folder))
+    if any(each.rung is not None and each.rung.run == relative for each in work.journal.entries):
+        return conclude(run)
+    run_sweep(run, work.store, work.observer.progressed, wait=work.wait)
     results = conclude(run)
-    if name not in work.journal.rungs:
-        write_all(results, run.path)
-        relative = str(run.path.relative_to(work.folder))
-        rung = Rung(name=name, run=relative, cells=len(plan.cells), seconds=time.monotonic() - began)
-        work.journal.write(Entry(rung=rung))
+    write_all(results, run.path)
+    rung = Rung(name=name, run=relative, cells=len(plan.cells), seconds=time.monotonic() - began)
+    work.journal.write(Entry(rung=rung))
     return results
 
 
