@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgerig.errors import ResultsError
+from edgerig.errors import ResultsError, error_class
 from edgerig.plan import Plan, make_plan
 from edgerig.report.run import write_all
 from edgerig.results import Results
@@ -69,7 +69,8 @@ def on_data(plan: Plan, model: ModelSpec) -> Plan:
 
 
 def swept(work: Work, name: str, plan: Plan) -> Results:
-    """The rung's results: of the folder that it has, gone on with, else of a new one. Raises EdgerigError."""
+    """The rung's results: of the folder that it has, gone on with, else of a new one. Raises EdgerigError, also where
+    no candidate ran: it is not done then, and is begun anew the next time."""
     began = time.monotonic()
     above = work.folder / name
     plan = plan.model_copy(update={"sweep": plan.sweep.model_copy(update={"out": above})})
@@ -83,6 +84,7 @@ def swept(work: Work, name: str, plan: Plan) -> Results:
     run_sweep(run, work.store, work.observer.progressed, wait=work.wait)
     results = conclude(run)
     write_all(results, run.path)
+    _check_any(results)
     rung = Rung(name=name, run=relative, cells=len(plan.cells), seconds=time.monotonic() - began)
     work.journal.write(Entry(rung=rung))
     return results
@@ -95,6 +97,24 @@ def _begun(above: Path, plan: Plan) -> RunFolder | None:
             run = RunFolder.open_to_write(file.parent)
         except ResultsError:
             continue
-        if [cell.id for cell in run.file.plan.cells] == [cell.id for cell in plan.cells]:
+        same = [cell.id for cell in run.file.plan.cells] == [cell.id for cell in plan.cells]
+        known = run.outcomes()
+        vain = len(known) == len(plan.cells) and not any(
+            _candidate_ran(each.cell, each.status) for each in known.values()
+        )
+        if same and not vain:
             return run
     return None
+
+
+def _check_any(results: Results) -> None:
+    if any(_candidate_ran(cell.id, cell.status) for cell in results.cells):
+        return
+    for cell in results.cells:
+        if cell.error is not None:
+            why = error_class(cell.error.kind)
+            raise why(f"no candidate ran: {cell.id}: {cell.error.message}", hint=cell.error.hint)
+
+
+def _candidate_ran(cell: str, status: str) -> bool:
+    return status == "ok" and not cell.partition("@")[0].endswith(f"-{FLOAT}")
