@@ -74,7 +74,7 @@ def swept(work: Work, name: str, plan: Plan) -> Results:
     began = time.monotonic()
     above = work.folder / name
     plan = plan.model_copy(update={"sweep": plan.sweep.model_copy(update={"out": above})})
-    run = _begun(above, plan)
+    run = begun(above, plan)
     if run is None:
         check_installed(plan, plan.cells, work.store)
         run = RunFolder.create(plan, environment(), ["edgerig.tune"])
@@ -90,7 +90,7 @@ def swept(work: Work, name: str, plan: Plan) -> Results:
     return results
 
 
-def _begun(above: Path, plan: Plan) -> RunFolder | None:
+def begun(above: Path, plan: Plan) -> RunFolder | None:
     """The run of these very cells that was begun there before."""
     for file in sorted(above.glob("*/run.json")):
         try:
