@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgerig.build import spawn
+from edgerig.errors import NotKept, says_full
 from edgerig.tune.halving import Score, fronts
 from edgerig.tune.journal import Entry
 from edgerig.tune.question import FLOAT
@@ -63,6 +64,12 @@ def _built(work: Work, chunk: list[Candidate]) -> list[Trial]:
             {each.recipe: each.own for each in chunk if each.own is not None},
             Path(temporary),
         )
+    for outcome in built:
+        if outcome.failure is not None and says_full(outcome.failure.message):
+            raise NotKept(
+                f"{outcome.recipe} could not be built: {outcome.failure.message}"[:1000],
+                hint="make space, then give the same command",
+            )
     each_s = (time.monotonic() - began) / len(chunk)
     by_name = {each.recipe: each for each in chunk}
     return [trial_of(by_name[outcome.recipe], outcome, each_s) for outcome in built]

@@ -13,6 +13,7 @@ from edgerig.build.store import Store, digest
 from edgerig.plan import make_plan
 from edgerig.results import CellResult, Results
 from edgerig.spec import ModelSpec, load_formats, load_recipes, load_sweep
+from edgerig.sweep.needs import check_installed
 from edgerig.tune import choosing, winner
 from edgerig.tune.building import front_of, try_all
 from edgerig.tune.journal import journal
@@ -34,6 +35,7 @@ OF_WINDOWS = 3
 def tune(question: Question, store: Store, observer: Observer, *, wait: bool = True) -> Tuned:
     """Goes on with what was done before for the same question. Raises EdgerigError."""
     plan = question.plan()
+    check_installed(plan, plan.cells, store)
     model = model_of(plan)
     folder = question.sweep.out / f"tune-{model.id}-{_digest(question, model)[:12]}"
     found = validation(model, question.sweep, store, folder / "logs")
