@@ -178,7 +178,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
                 recipe=recipe,
                 **placement.model_dump(),
                 emulated=device.emulated,
-                unsupported=reason or _no_accelerator(placement, format_name),
+                unsupported=reason or device.refuses(format_name) or _no_accelerator(placement, format_name),
             ),
             sweep.select,
         )

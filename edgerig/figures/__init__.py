@@ -21,6 +21,7 @@ from edgerig.figures.latency import LATENCY, P90, P99
 from edgerig.figures.memory import MEMORY
 from edgerig.figures.metric import OF
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
+from edgerig.figures.served import ROUND_TRIP, SERVED
 from edgerig.figures.size import SIZE
 from edgerig.figures.stages import POSTPROCESS, PREPROCESS
 from edgerig.figures.start import FIRST, IMPORT, LOAD
@@ -39,6 +40,8 @@ FIGURES: tuple[Figure, ...] = (
     P90,
     P99,
     SUSTAINED,
+    ROUND_TRIP,
+    SERVED,
     PREPROCESS,
     POSTPROCESS,
     MEMORY,

@@ -43,6 +43,10 @@ class Device(Strict):
         """The kernel's name for its architecture (`uname -m`), as far as its file tells; "" where it must be asked."""
         return ""
 
+    def refuses(self, format_name: str) -> str:
+        """Why it can run no file of the format, as far as its file tells, "" where it can."""
+        return ""
+
 
 class ForeignDevice(Device):
     """Of a kind that nothing installed here knows: all that the report of its run needs of it."""

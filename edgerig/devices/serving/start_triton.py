@@ -1,0 +1,42 @@
+"""Triton as the rig starts it: by PyTriton, in an environment of its own, with the file behind a Python callable. Triton's
+own backends for ONNX and others are in NVIDIA's containers alone: what computes here is ONNX Runtime in Python, and what
+is Triton's is the server around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgerig.devices.serving.kserve import KServe
+from edgerig.devices.serving.started import Command
+from edgerig.devices.serving.tools import PYTRITON, PYTRITON_VERSION
+from edgerig.quiet import child_environment
+from edgerig.toolenv import ToolEnvironment
+
+REQUIREMENTS = PYTRITON
+NAME = f"Triton, by PyTriton {PYTRITON_VERSION}"
+PORTS = 1
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1] + '/runner.pyz'); "
+    "from edgerig.ondevice.served.triton import main; main()"
+)
+
+
+def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Command:
+    """Starts Triton with the model of the order in `folder`."""
+    environment = child_environment(
+        ("PATH",),
+        LC_ALL="C.UTF-8",
+        HOME=str(folder),
+        TMPDIR=str(folder),
+        PYTRITON_HOME=str(folder / "home"),
+        PYTRITON_CACHE_DIR=str(folder / "cache"),
+        PYTHONNOUSERSITE="1",
+        PYTHONUNBUFFERED="1",
+        PYTRITON_NO_PROMOTION="1",
+    )
+    return Command(NAME, [str(made.python), "-c", START, str(folder)], environment, ports)
+
+
+def dialect(model: str) -> KServe:
+    return KServe(model, binary=True, counts=True)
