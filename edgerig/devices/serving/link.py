@@ -106,6 +106,7 @@ class Link:
                 raise RunError(f"{self._url} answers with more than {self._limit_bytes:,} bytes")
             if time.monotonic() > deadline:
                 raise TimeoutError
+        response.close()  # `read1` leaves one that is read to its end open (Python 3.11), and the next would not come
         return bytes(found)
 
 
