@@ -2,8 +2,8 @@
 
 Standard input is a pipe whose other end that program holds and never writes to. When the program closes it, ends or is
 killed, even by SIGKILL, the command is killed and its FOLDER of temporary files removed. A command that ends by itself
-leaves its folder: the exit code is then its own (128 + N for signal N). What the command has started ends with it either
-way, where this program leads the process group they are in.
+leaves its folder: the exit code is then its own (128 + N for signal N). What the command has started ends with it
+either way, where this program leads the process group they are in.
 
 A file of its own, run by path: it stands alone and imports nothing of edgerig. (PR_SET_PDEATHSIG, prctl(2), would do
 without it, but follows the thread that started the command, not its process.)
@@ -11,6 +11,7 @@ without it, but follows the thread that started the command, not its process.)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -53,10 +54,8 @@ def _end_group() -> None:
     if os.getpgrp() != os.getpid():
         return
     for pid in _members(os.getpid()):
-        try:
+        with contextlib.suppress(OSError):  # it has ended by itself
             os.kill(pid, signal.SIGKILL)
-        except OSError:
-            pass  # it has ended by itself
 
 
 def _members(group: int) -> list[int]:

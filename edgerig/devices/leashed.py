@@ -1,4 +1,4 @@
-"""Programs that serve while the rig works with them, each on a leash (`leash.py`): an emulated machine, a model server."""
+"""Programs the rig works with while they run, each on a leash (`leash.py`): an emulated machine, a model server."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ END_TIMEOUT_S = 20.0
 def on_a_leash(
     name: str, command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The leash of a running `command`, called `name` in errors, whose temporary files are in `folder` and whose streams
-    go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends, by
+    """The leash of a running `command`, called `name` in errors, whose temporary files are in `folder` and whose
+    streams go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends, by
     SIGKILL too. Raises DeviceError when it cannot be started."""
     try:
         with log.open("wb") as said:
@@ -58,7 +58,7 @@ def let_go(leashed: subprocess.Popen[bytes]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports of 127.0.0.1 that nobody listens on; another program may take one before they are used."""
+    """So many ports of 127.0.0.1 that nobody listens on; another program may take one before they are used."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -81,8 +81,8 @@ SERVED = Figure(
     notes=(
         (
             "Answers a second",
-            "the most of a model behind a server, over the numbers of requests that were under way at once; the clients "
-            "are on this machine and take processor time from a server there.",
+            "the most of a model behind a server, over the numbers of requests that were under way at once; the "
+            "clients are on this machine and take processor time from a server there.",
         ),
     ),
 )

@@ -22,8 +22,8 @@ THERE: dict[Protocol, tuple[str, ...]] = {**STARTED, "tfserving": ("saved_model"
 
 
 class ServingDevice(Device):
-    """`url` is a server that runs already and has the model loaded; None: the rig starts one for each cell, on a port of
-    127.0.0.1, and ends it with the cell."""
+    """`url` is a server that runs already and has the model loaded; None: the rig starts one for each cell, on a port
+    of 127.0.0.1, and ends it with the cell."""
 
     kind: Literal["serving"]
     server: Protocol
@@ -37,6 +37,8 @@ class ServingDevice(Device):
     start_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     """How long it may take until it answers with a prediction."""
     request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    warmup_seconds: Annotated[float, Field(ge=0, le=600)] = 3.0
+    """How long it is asked before anything is timed, beyond a run's `warmup_runs`: what Java runs often it compiles."""
     concurrency: Annotated[tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(max_length=16)] = (1, 2, 4, 8)
     """How many requests are under way at once when its throughput is taken; []: it is not."""
     load_requests: Annotated[int, Field(ge=1, le=10**6)] = 1000

@@ -35,10 +35,10 @@ from edgerig.results import DeviceRecord, TensorRecord
 from edgerig.spec import load_engines
 from edgerig.toolenv import ToolEnvironment, tool_environment
 
-TOKEN = "EDGERIG_SERVING_TOKEN"
+TOKEN = "EDGERIG_SERVING_TOKEN"  # noqa: S105  (a variable's name)
 """The variable that has the token of a server at an address, where it wants one."""
 ANSWER_BYTES = 2**28
-HEALTH_POLL_S = 0.2
+HEALTH_POLL_S = 0.02
 NOT_TOLD = "the server does not tell its version"
 
 

@@ -20,8 +20,8 @@ from edgerig.measure.latency import nearest_rank
 
 @dataclass(frozen=True)
 class Load:
-    """`requests` were answered in `wall_ns`, `failed` were not, the first for the `reason`; p50 and p99 are of the round
-    trips of those answered, nearest-rank, None without any."""
+    """`requests` were answered in `wall_ns`, `failed` were not, the first for the `reason`; p50 and p99 are of the
+    round trips of those answered, nearest-rank, None without any."""
 
     concurrency: int
     requests: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ UNTOLD = "the server does not tell what a request took it: the latency is the ro
 
 @dataclass(frozen=True)
 class Server:
-    """A served model that can be asked. `check` raises once a server of ours has died; `runtime_import_ns` and `load_ns`
-    are None of one that had loaded the model before; `await_health` asks until a prediction is given."""
+    """A served model that can be asked. `check` raises once a server of ours has died; `runtime_import_ns` and
+    `load_ns` are None of one that had loaded the model before; `await_health` asks until a prediction is given."""
 
     name: str
     model: AskedModel
@@ -55,8 +56,7 @@ def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
     model.set_inputs(sample(model.describe(), job.inputs, 0))
     first_ns = timing.once(server.await_health or model.invoke)
     model.outputs()  # an answer that is none ends the cell before anything is timed
-    for _ in range(settings.warmup_runs):
-        model.invoke()
+    warmed = _warm_up(model, settings.warmup_runs, spec.warmup_seconds)
     controls = Controls()
     controls.measure()
     trips, own = one_after_the_other(
@@ -81,7 +81,7 @@ def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
         "runtime_import_ns": server.runtime_import_ns,
         "load_ns": server.load_ns,
         "first_inference_ns": first_ns,
-        "warmup_runs": settings.warmup_runs,
+        "warmup_runs": warmed,
         "samples": len(trips),
         "timer_overhead_ns": timing.overhead(),
         "controls": controls.to_json(),
@@ -99,6 +99,15 @@ def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
     }
     write_json(str(job.into / "raw.json"), raw)
     _check(job, [len(array) for array in found.arrays])
+
+
+def _warm_up(model: AskedModel, runs: int, seconds: float) -> int:
+    """Asks at least so often and so long; how often it was."""
+    asked, until = 0, time.monotonic() + seconds
+    while asked < runs or time.monotonic() < until:
+        model.invoke()
+        asked += 1
+    return asked
 
 
 def _save(into: Path, trips: list[int], own: list[int], outputs: list[np.ndarray]) -> None:

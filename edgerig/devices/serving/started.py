@@ -111,9 +111,11 @@ def folder_of_its_own() -> Iterator[Path]:
 @contextlib.contextmanager
 def running(command: Command, folder: Path) -> Iterator[Running]:
     """The server, started; nothing of it is left on leaving, or when a sweep is stopped. Raises DeviceError."""
-    with on_a_leash(command.name, command.argv, folder, folder / LOG, command.environment) as leashed:
-        with process.ended_by_stop(functools.partial(let_go, leashed), refuse=True):
-            yield Running(f"http://{LOOPBACK}:{command.ports[0]}", folder, leashed, command.name)
+    with (
+        on_a_leash(command.name, command.argv, folder, folder / LOG, command.environment) as leashed,
+        process.ended_by_stop(functools.partial(let_go, leashed), refuse=True),
+    ):
+        yield Running(f"http://{LOOPBACK}:{command.ports[0]}", folder, leashed, command.name)
 
 
 def ports(count: int, first: int | None) -> list[int]:

@@ -12,8 +12,8 @@ from edgerig.ondevice.served.model import ServedModel, read_order
 
 
 def main() -> None:
-    from pytriton.model_config import ModelConfig, Tensor
-    from pytriton.triton import Triton, TritonConfig
+    from pytriton.model_config import ModelConfig, Tensor  # type: ignore[import-not-found]
+    from pytriton.triton import Triton, TritonConfig  # type: ignore[import-not-found]
 
     folder = sys.argv[1]
     order = read_order(folder)
