@@ -23,7 +23,7 @@ from edgerig.figures.metric import OF
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.size import SIZE
 from edgerig.figures.stages import POSTPROCESS, PREPROCESS
-from edgerig.figures.start import FIRST, IMPORT, LOAD
+from edgerig.figures.start import COMPILE, FIRST, IMPORT, LOAD
 from edgerig.figures.sustained import SUSTAINED
 from edgerig.plugins import added, remembered
 
@@ -34,6 +34,7 @@ FIGURES: tuple[Figure, ...] = (
     SIZE,
     IMPORT,
     LOAD,
+    COMPILE,
     FIRST,
     LATENCY,
     P90,

@@ -114,6 +114,7 @@ class Measured:
     size_bytes: int
     runtime_import_ms: float
     load_ms: float
+    compile_ms: float | None
     first_inference_ms: float
     latency: Latency
     memory: Memory
@@ -148,7 +149,8 @@ def measured(ran: CellRun) -> Measured:
     return Measured(
         size_bytes=artifact.size_bytes,
         runtime_import_ms=again.runtime_import_ns / 1e6,
-        load_ms=again.load_ns / 1e6,
+        load_ms=(again.load_ns - (again.engine.compile_ns or 0)) / 1e6,
+        compile_ms=None if again.engine.compile_ns is None else again.engine.compile_ns / 1e6,
         first_inference_ms=again.first_inference_ns / 1e6,
         latency=latency,
         memory=Memory(**run.memory.model_dump()),
