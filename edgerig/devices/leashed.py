@@ -23,8 +23,8 @@ def on_a_leash(
     name: str, command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The leash of a running `command`, called `name` in errors, whose temporary files are in `folder` and whose
-    streams go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends, by
-    SIGKILL too. Raises DeviceError when it cannot be started."""
+    streams go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends,
+    by SIGKILL too. Raises DeviceError when it cannot be started."""
     try:
         with log.open("wb") as said:
             leashed = subprocess.Popen(

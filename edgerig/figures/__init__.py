@@ -24,7 +24,7 @@ from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
 from edgerig.figures.served import ROUND_TRIP, SERVED
 from edgerig.figures.size import SIZE
 from edgerig.figures.stages import POSTPROCESS, PREPROCESS
-from edgerig.figures.start import FIRST, IMPORT, LOAD
+from edgerig.figures.start import COMPILE, FIRST, IMPORT, LOAD
 from edgerig.figures.sustained import SUSTAINED
 from edgerig.plugins import added, remembered
 
@@ -35,6 +35,7 @@ FIGURES: tuple[Figure, ...] = (
     SIZE,
     IMPORT,
     LOAD,
+    COMPILE,
     FIRST,
     LATENCY,
     P90,

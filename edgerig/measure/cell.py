@@ -116,6 +116,7 @@ class Measured:
     size_bytes: int
     runtime_import_ms: float | None
     load_ms: float | None
+    compile_ms: float | None
     first_inference_ms: float
     latency: Latency
     memory: Memory
@@ -151,7 +152,8 @@ def measured(ran: CellRun) -> Measured:
     return Measured(
         size_bytes=artifact.size_bytes,
         runtime_import_ms=_milliseconds(again.runtime_import_ns),
-        load_ms=_milliseconds(again.load_ns),
+        load_ms=_milliseconds(None if again.load_ns is None else again.load_ns - (again.engine.compile_ns or 0)),
+        compile_ms=_milliseconds(again.engine.compile_ns),
         first_inference_ms=again.first_inference_ns / 1e6,
         latency=latency,
         memory=Memory(**run.memory.model_dump()),

@@ -46,6 +46,7 @@ class RawEngine(FromDevice):
     notes: list[Text] = Field(default=[], max_length=20)
     state: list[Text] = Field(default=[], max_length=200)
     signature: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
+    compile_ns: Nanoseconds | None = None
 
     @model_validator(mode="after")
     def _known_dtypes(self) -> Self:
@@ -175,6 +176,12 @@ class RawRun(FromDevice):
     energy: RawEnergy = RawEnergy(reason="the runner measured none")
     sustained: RawSustained | None = None
     served: RawServed | None = None
+
+    @model_validator(mode="after")
+    def _compiled_within(self) -> Self:
+        if self.load_ns is not None and (self.engine.compile_ns or 0) > self.load_ns:
+            raise ValueError(f"{self.engine.compile_ns} ns of compilation in a load of {self.load_ns} ns")
+        return self
 
     @model_validator(mode="before")
     @classmethod

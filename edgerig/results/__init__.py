@@ -310,7 +310,8 @@ class CellResult(Value):
     weights: Literal["", "random"] = Field(default="", description='"random": the model was never trained')
     size_bytes: int | None = None
     runtime_import_ms: float | None = None
-    load_ms: float | None = None
+    load_ms: float | None = Field(default=None, description="without what was compiled in it")
+    compile_ms: float | None = Field(default=None, description="null: the runtime compiles nothing when it loads")
     first_inference_ms: float | None = None
     latency: Latency | None = None
     memory: Memory = Memory(reason="the cell did not run")

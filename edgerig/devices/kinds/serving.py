@@ -53,6 +53,10 @@ class ServingDevice(Device):
     def arch(self) -> str:
         return platform.machine() if self.url is None else ""
 
+    @property
+    def has_frameworks(self) -> bool:
+        return True
+
     def refuses(self, format_name: str) -> str:
         takes = (STARTED if self.url is None else THERE)[self.server]
         return "" if format_name in takes else f"{self.server} is given {' or '.join(takes)} here, not {format_name}"

@@ -1,8 +1,8 @@
 """Model servers as devices: a cell's file is served, asked over HTTP, and what came back is its raw run.
 
 kinds/serving.py says what a device file has; `device` runs a cell, `record` is what it asks for and keeps; `link` is
-HTTP; `protocol` what servers differ in, with a module for each; `started` and `start_…` are servers of ours; `asked` and
-`load` ask one after the other and many at once.
+HTTP; `protocol` what servers differ in, with a module for each; `started` and `start_…` are servers of ours; `asked`
+and `load` ask one after the other and many at once.
 """
 
 from __future__ import annotations

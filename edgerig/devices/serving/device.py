@@ -213,6 +213,7 @@ def _described(engine: RawEngine, server: str) -> Description:
         undelegated=list(engine.undelegated),
         notes=list(engine.notes),
         signature=engine.signature,
+        compile_ns=engine.compile_ns,
     )
 
 

@@ -1,7 +1,7 @@
 """Triton as the rig starts it: by PyTriton, in an environment of its own, with the file behind a Python callable.
 
-Triton's own backends for ONNX and others are in NVIDIA's containers alone: what computes here is ONNX Runtime in Python,
-and what is Triton's is the server around it.
+Triton's own backends for ONNX and others are in NVIDIA's containers alone: what computes here is ONNX Runtime in
+Python, and what is Triton's is the server around it.
 """
 
 from __future__ import annotations
