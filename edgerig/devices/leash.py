@@ -3,7 +3,7 @@
 Standard input is a pipe whose other end that program holds and never writes to. When the program closes it, ends or is
 killed, even by SIGKILL, the command is killed and its FOLDER of temporary files removed. A command that ends by itself
 leaves its folder: the exit code is then its own (128 + N for signal N). What the command has started ends with it
-either way, where this program leads the process group they are in.
+either way, where this program leads the process group they are in. SIGTERM is passed on to it.
 
 A file of its own, run by path: it stands alone and imports nothing of edgerig. (PR_SET_PDEATHSIG, prctl(2), would do
 without it, but follows the thread that started the command, not its process.)
@@ -23,6 +23,7 @@ import threading
 def main() -> None:
     folder, *command = sys.argv[1:]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     threading.Thread(target=_watch, args=(child, folder), name="leash", daemon=True).start()
     code = child.wait()
     if _let_go.is_set():

@@ -20,11 +20,11 @@ END_TIMEOUT_S = 20.0
 
 @contextlib.contextmanager
 def on_a_leash(
-    name: str, command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]
+    name: str, command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str], grace_s: float = 0.0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The leash of a running `command`, called `name` in errors, whose temporary files are in `folder` and whose
     streams go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends,
-    by SIGKILL too. Raises DeviceError when it cannot be started."""
+    by SIGKILL too; on leaving it is first asked to, and given `grace_s`. Raises DeviceError when it cannot be started."""
     try:
         with log.open("wb") as said:
             leashed = subprocess.Popen(
@@ -43,6 +43,10 @@ def on_a_leash(
     try:
         yield leashed
     finally:
+        if grace_s and leashed.poll() is None:
+            leashed.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                leashed.wait(grace_s)
         let_go(leashed)
         with contextlib.suppress(subprocess.TimeoutExpired):
             leashed.wait(END_TIMEOUT_S)

@@ -16,6 +16,10 @@ from edgerig.quiet import child_environment
 from edgerig.toolenv import ToolEnvironment
 
 REQUIREMENTS = PYTRITON
+PATH = "/usr/bin:/bin"
+"""Triton's process for Python callables has the system's libpython, which finds its library by the `python3` there."""
+GRACE_S = 10.0
+"""How long it may take to end by itself: only then are its folder in /tmp and its shared memory gone as well."""
 NAME = f"Triton, by PyTriton {PYTRITON_VERSION}"
 PORTS = 1
 START = (
@@ -27,7 +31,8 @@ START = (
 def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Command:
     """Starts Triton with the model of the order in `folder`."""
     environment = child_environment(
-        ("PATH",),
+        (),
+        PATH=PATH,
         LC_ALL="C.UTF-8",
         HOME=str(folder),
         TMPDIR=str(folder),
@@ -37,7 +42,7 @@ def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Comman
         PYTHONUNBUFFERED="1",
         PYTRITON_NO_PROMOTION="1",
     )
-    return Command(NAME, [str(made.python), "-c", START, str(folder)], environment, ports)
+    return Command(NAME, [str(made.python), "-c", START, str(folder)], environment, ports, GRACE_S)
 
 
 def dialect(model: str) -> KServe:

@@ -39,12 +39,14 @@ class Loaded(FromDevice):
 
 @dataclass(frozen=True)
 class Command:
-    """What starts a server: `ports` are those it will listen on, the first of them for predictions."""
+    """What starts a server: `ports` are those it will listen on, the first of them for predictions; `grace_s` is what
+    it gets to end by itself before it is ended."""
 
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str]
     ports: Sequence[int]
+    grace_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def folder_of_its_own() -> Iterator[Path]:
 def running(command: Command, folder: Path) -> Iterator[Running]:
     """The server, started; nothing of it is left on leaving, or when a sweep is stopped. Raises DeviceError."""
     with (
-        on_a_leash(command.name, command.argv, folder, folder / LOG, command.environment) as leashed,
+        on_a_leash(command.name, command.argv, folder, folder / LOG, command.environment, command.grace_s) as leashed,
         process.ended_by_stop(functools.partial(let_go, leashed), refuse=True),
     ):
         yield Running(f"http://{LOOPBACK}:{command.ports[0]}", folder, leashed, command.name)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ def main() -> None:
     from pytriton.model_config import ModelConfig, Tensor  # type: ignore[import-not-found]
     from pytriton.triton import Triton, TritonConfig  # type: ignore[import-not-found]
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves Triton in order, with what it has in /tmp and memory
     folder = sys.argv[1]
     order = read_order(folder)
     model = ServedModel(order, folder)
