@@ -24,7 +24,7 @@ def on_a_leash(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The leash of a running `command`, called `name` in errors, whose temporary files are in `folder` and whose
     streams go to `log`. It ends with all it has started on leaving, when it is let go, and whenever this process ends,
-    by SIGKILL too; on leaving it is first asked to, and given `grace_s`. Raises DeviceError when it cannot be started."""
+    by SIGKILL too; on leaving it is first asked to, and given `grace_s`. Raises DeviceError where it cannot start."""
     try:
         with log.open("wb") as said:
             leashed = subprocess.Popen(

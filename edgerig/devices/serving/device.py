@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -88,13 +87,8 @@ class ServingHost:
             with self._there(job) as server:
                 measure(server, job, self.spec)
             return
-        with folder_of_its_own() as folder:
-            try:
-                with self._started(job, folder) as server:
-                    measure(server, job, self.spec)
-            finally:
-                with contextlib.suppress(OSError):
-                    shutil.copyfile(folder / LOG, job.into / LOG)
+        with folder_of_its_own() as folder, self._started(job, folder) as server:
+            measure(server, job, self.spec)
 
     @contextlib.contextmanager
     def _there(self, job: CellJob) -> Iterator[Server]:
@@ -136,7 +130,7 @@ class ServingHost:
             else start_triton.command(self.tools, folder, taken)
         )
         deadline = time.monotonic() + spec.start_timeout_s
-        with running(command, folder) as server:
+        with running(command, folder, job.into / LOG) as server:
             loaded = server.loaded(deadline)
             dialect: Dialect = (
                 start_torchserve.dialect(folder, order.name) if torchserve else start_triton.dialect(order.name)

@@ -6,6 +6,7 @@ Python, and what is Triton's is the server around it.
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,6 @@ from edgerig.quiet import child_environment
 from edgerig.toolenv import ToolEnvironment
 
 REQUIREMENTS = PYTRITON
-PATH = "/usr/bin:/bin"
-"""Triton's process for Python callables has the system's libpython, which finds its library by the `python3` there."""
 GRACE_S = 10.0
 """How long it may take to end by itself: only then are its folder in /tmp and its shared memory gone as well."""
 NAME = f"Triton, by PyTriton {PYTRITON_VERSION}"
@@ -31,11 +30,12 @@ START = (
 def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Command:
     """Starts Triton with the model of the order in `folder`."""
     environment = child_environment(
-        (),
-        PATH=PATH,
+        ("PATH",),
         LC_ALL="C.UTF-8",
         HOME=str(folder),
         TMPDIR=str(folder),
+        # Triton's process for Python callables links libpython, and takes its library from our Python: both are to be one's.
+        LD_LIBRARY_PATH=str(sysconfig.get_config_var("LIBDIR")),
         PYTRITON_HOME=str(folder / "home"),
         PYTRITON_CACHE_DIR=str(folder / "cache"),
         PYTHONNOUSERSITE="1",

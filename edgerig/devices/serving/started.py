@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from edgerig.ondevice.served.model import DESCRIBED
 
 LOG = "server.log"
 LOG_TAIL_BYTES = 2000
+LOG_LIMIT_BYTES = 2**20
 DESCRIBED_LIMIT_BYTES = 2**20
 POLL_S = 0.05
 
@@ -67,11 +69,15 @@ class Running:
             )
 
     def said(self) -> str:
-        """The end of its log."""
+        """The end of its log, for a message."""
+        return printable(self.tail(LOG_TAIL_BYTES).decode("utf-8", "replace").strip()) or "it said nothing"
+
+    def tail(self, limit_bytes: int) -> bytes:
+        """The end of its log, b"" where there is none."""
         with contextlib.suppress(OSError), (self.folder / LOG).open("rb") as file:
-            file.seek(max(0, (self.folder / LOG).stat().st_size - LOG_TAIL_BYTES))
-            return printable(file.read().decode("utf-8", "replace").strip()) or "it said nothing"
-        return "it left no log"
+            file.seek(max(0, os.fstat(file.fileno()).st_size - limit_bytes))
+            return file.read(limit_bytes)
+        return b""
 
     def loaded(self, deadline: float) -> Loaded:
         """Waits for what it has loaded. Raises RunnerCrashed, RunTimeout, and RunError with the engine's own words."""
@@ -111,13 +117,18 @@ def folder_of_its_own() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running(command: Command, folder: Path) -> Iterator[Running]:
-    """The server, started; nothing of it is left on leaving, or when a sweep is stopped. Raises DeviceError."""
+def running(command: Command, folder: Path, log: Path) -> Iterator[Running]:
+    """The server, started; nothing of it is left on leaving, or when a sweep is stopped, but the end of what it said,
+    in `log`. Raises DeviceError."""
     with (
         on_a_leash(command.name, command.argv, folder, folder / LOG, command.environment, command.grace_s) as leashed,
         process.ended_by_stop(functools.partial(let_go, leashed), refuse=True),
     ):
-        yield Running(f"http://{LOOPBACK}:{command.ports[0]}", folder, leashed, command.name)
+        started = Running(f"http://{LOOPBACK}:{command.ports[0]}", folder, leashed, command.name)
+        try:
+            yield started
+        finally:  # on leaving, its folder goes with it
+            log.write_bytes(started.tail(LOG_LIMIT_BYTES))
 
 
 def ports(count: int, first: int | None) -> list[int]:
