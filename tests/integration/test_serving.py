@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.needs("openjdk-17-jre-headles
 SHORT = {"load_requests": 50, "load_seconds": 1.0, "warmup_seconds": 0.2, "concurrency": (1, 2)}
 
 
-@pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a server writes lies below the test's folder, so that its processes are told from another test's."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What a server writes lies in the test's folder, so that its processes are told from another test's; sockets need
+    a shorter path than pytest's."""
+    with tempfile.TemporaryDirectory(prefix="served-", dir="/tmp") as own:
+        monkeypatch.setattr("tempfile.tempdir", own)
+        yield Path(own)
 
 
 def device(server: str = "torchserve", **keys: object) -> ServingDevice:
@@ -58,23 +63,23 @@ def check(raw: Raw) -> None:
     assert raw.run.runtime_import_ns
 
 
-def test_torchserve_serves_and_only_to_whoever_has_its_key(tmp_path: Path) -> None:
+def test_torchserve_serves_and_only_to_whoever_has_its_key(folder: Path) -> None:
     refused: list[bytes] = []
 
     def ask_without_a_key() -> None:
-        (port,) = {int(line.rsplit(":", 1)[1]) for line in settings(tmp_path) if line.startswith("inference_address")}
+        (port,) = {int(line.rsplit(":", 1)[1]) for line in settings(folder) if line.startswith("inference_address")}
         with socket.create_connection(("127.0.0.1", port), 10) as link:
-            link.sendall(b"POST /predictions/m-onnx-onnx-as-is HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            link.sendall(b"POST /predictions/model HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
             refused.append(link.recv(4096))
 
-    asks = once(lambda: list(tmp_path.glob("edgerig-serving-*/described.json")), ask_without_a_key)
-    raw = run(tmp_path, device(), min_seconds=0.5)
+    asks = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), ask_without_a_key)
+    raw = run(folder, device(), min_seconds=0.5)
     asks.join()
     check(raw)
     assert raw.run.engine.runtime == "ONNX Runtime in TorchServe 0.12.0"
     assert b"Token Authorization failed" in refused[0]
-    assert left(tmp_path) == []
-    assert "ModelServer" in (tmp_path / "raw" / "server.log").read_text()
+    assert left(folder) == []
+    assert "ModelServer" in (folder / "raw" / "server.log").read_text()
 
 
 def settings(folder: Path) -> list[str]:
@@ -82,19 +87,19 @@ def settings(folder: Path) -> list[str]:
     return found.read_text().splitlines()
 
 
-def test_a_server_that_is_killed_while_it_is_timed(tmp_path: Path) -> None:
+def test_a_server_that_is_killed_while_it_is_timed(folder: Path) -> None:
     def java() -> list[int]:
-        found = processes(f"{tmp_path}/edgerig-serving-", "ModelServer")
+        found = processes(f"{folder}/edgerig-serving-", "ModelServer")
         return [pid for pid in found if "leash.py" not in Path(f"/proc/{pid}/cmdline").read_text()]
 
     def kill() -> None:
         os.kill(java()[0], signal.SIGKILL)
 
-    kills = once(lambda: list(tmp_path.glob("edgerig-serving-*/described.json")), kill)
+    kills = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), kill)
     with pytest.raises(RunnerCrashed, match=r"TorchServe 0\.12\.0 ended with SIGKILL"):
-        run(tmp_path, device(), min_seconds=60)
+        run(folder, device(), min_seconds=60)
     kills.join()
-    assert wait_for(lambda: not left(tmp_path))
+    assert wait_for(lambda: not left(folder))
 
 
 HOST = """\
@@ -107,32 +112,32 @@ test_serving.run(Path(sys.argv[1]), test_serving.device(), min_seconds=60)
 """
 
 
-def test_the_server_ends_with_a_host_that_is_killed(tmp_path: Path) -> None:
+def test_the_server_ends_with_a_host_that_is_killed(folder: Path) -> None:
     paths = [str(Path(__file__).parent), str(Path(served.__file__).parent)]
-    host = subprocess.Popen([sys.executable, "-c", HOST, str(tmp_path), *paths])
+    host = subprocess.Popen([sys.executable, "-c", HOST, str(folder), *paths])
     try:
-        wait_for(lambda: list(tmp_path.glob("edgerig-serving-*/described.json")), 120)
-        started = processes(f"{tmp_path}/edgerig-serving-")
+        wait_for(lambda: list(folder.glob("edgerig-serving-*/described.json")), 120)
+        started = processes(f"{folder}/edgerig-serving-")
         assert len(started) >= 3  # the leash, Java, Python
         host.kill()
         assert wait_for(lambda: not any(map(running, started)))
-        assert wait_for(lambda: not left(tmp_path))
+        assert wait_for(lambda: not left(folder))
     finally:
         host.kill()
         host.wait()
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(DeviceError, match=f"port {port} of 127.0.0.1 cannot be had"):
-            run(tmp_path, device(port=port))
-    assert left(tmp_path) == []
+            run(folder, device(port=port))
+    assert left(folder) == []
 
 
 @pytest.mark.long
-def test_triton_serves_by_pytriton(tmp_path: Path) -> None:
-    raw = run(tmp_path, device("kserve"))
+def test_triton_serves_by_pytriton(folder: Path) -> None:
+    raw = run(folder, device("kserve"))
     check(raw)
     assert raw.run.engine.runtime == "ONNX Runtime in Triton, by PyTriton 0.7.0"
-    assert left(tmp_path) == []
+    assert left(folder) == []

@@ -11,6 +11,8 @@ from edgerig.devices.serving.protocol import Dialect, Told
 from edgerig.errors import RunError
 from edgerig.ondevice.engines import Array, Description, Shapes
 
+NOT_FOR_US = (401, 403, 404, 405)
+"""Statuses (RFC 9110) of a server that keeps no statistics, or keeps them to itself."""
 COUNTED_WITHIN_S = 2.0
 """How long a server may take to count a request it has answered."""
 
@@ -45,11 +47,12 @@ class AskedModel:
         return self._description
 
     def told(self) -> Told | None:
-        """What the server has counted so far; None where it tells of nothing. Raises as `invoke`."""
+        """What the server has counted so far; None where it tells of nothing, or not us. Raises as `invoke`."""
         question = self._dialect.statistics()
         if question is None:
             return None
-        return self._dialect.told(good(self._statistics.ask(question), question.path))
+        reply = self._statistics.ask(question)
+        return None if reply.status in NOT_FOR_US else self._dialect.told(good(reply, question.path))
 
     def told_after(self, before: Told) -> int:
         """Nanoseconds the one request after `before` took the server. Raises RunError where it counts none in time, or

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ TOKEN = "EDGERIG_SERVING_TOKEN"  # noqa: S105  (a variable's name)
 """The variable that has the token of a server at an address, where it wants one."""
 ANSWER_BYTES = 2**28
 HEALTH_POLL_S = 0.02
+OURS = "model"
+"""What servers of ours call theirs: it is part of their sockets' paths, which are short."""
 NOT_TOLD = "the server does not tell its version"
 
 
@@ -97,7 +100,7 @@ class ServingHost:
         token = os.environ.get(TOKEN, "")
         dialects: dict[str, Dialect] = {
             "torchserve": TorchServe(name, ours=False, metrics=spec.metrics_url is not None, token=token),
-            "kserve": KServe(name, binary=False, counts=True),
+            "kserve": KServe(name, binary=False, counts=True, token=token),
             "tfserving": TfServing(name),
         }
         open_link = functools.partial(Link, spec.url or "", spec.request_timeout_s, ANSWER_BYTES)
@@ -133,7 +136,7 @@ class ServingHost:
         with running(command, folder, job.into / LOG) as server:
             loaded = server.loaded(deadline)
             dialect: Dialect = (
-                start_torchserve.dialect(folder, order.name) if torchserve else start_triton.dialect(order.name)
+                start_torchserve.dialect(folder, order.name) if torchserve else start_triton.dialect(order)
             )
             open_link = functools.partial(Link, server.url, spec.request_timeout_s, ANSWER_BYTES)
             with open_link() as link, contextlib.ExitStack() as stack:
@@ -186,11 +189,11 @@ def _order(job: CellJob, folder: Path, port: int) -> Order:
     options = {**job.placement.engine_options, **entry_options(artifact.signature)}
     shapes = [list(shape) for shape in artifact.shapes]
     path = str(folder / artifact.file)
-    return Order(model_name(job), engine.module, options, path, job.placement.threads, shapes, port)
+    return Order(OURS, engine.module, options, path, job.placement.threads, shapes, port, secrets.token_hex(16))
 
 
 def model_name(job: CellJob) -> str:
-    """What a server calls the cell's model: its variant, of characters every server takes."""
+    """What a server at an address is taken to call the cell's model: its variant, of characters every server takes."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", job.cell.partition("@")[0])[:100]
 
 

@@ -13,10 +13,14 @@ from pathlib import Path
 from edgerig.devices.serving.kserve import KServe
 from edgerig.devices.serving.started import Command
 from edgerig.devices.serving.tools import PYTRITON, PYTRITON_VERSION
+from edgerig.errors import DeviceError
+from edgerig.ondevice.served.model import Order
 from edgerig.quiet import child_environment
 from edgerig.toolenv import ToolEnvironment
 
 REQUIREMENTS = PYTRITON
+LONGEST_PATH = 108 - len("/workspace_12345678/model-config.sock") - 1
+"""Of what a socket's path may have, unix(7)."""
 GRACE_S = 10.0
 """How long it may take to end by itself: only then are its folder in /tmp and its shared memory gone as well."""
 NAME = f"Triton, by PyTriton {PYTRITON_VERSION}"
@@ -28,15 +32,19 @@ START = (
 
 
 def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Command:
-    """Starts Triton with the model of the order in `folder`."""
+    """Starts Triton with the model of the order in `folder`. Raises DeviceError where its sockets cannot be there."""
+    if len(str(folder)) > LONGEST_PATH:
+        raise DeviceError(
+            f"{folder} is too long a path for Triton's sockets", hint="set TMPDIR to a shorter one, such as /tmp"
+        )
     environment = child_environment(
         ("PATH",),
         LC_ALL="C.UTF-8",
         HOME=str(folder),
         TMPDIR=str(folder),
-        # Triton's process for Python callables links libpython, and takes its library from our Python: both are to be one's.
+        # Triton's process for Python callables links libpython and has our Python's library: both must be of one.
         LD_LIBRARY_PATH=str(sysconfig.get_config_var("LIBDIR")),
-        PYTRITON_HOME=str(folder / "home"),
+        PYTRITON_HOME=str(folder),
         PYTRITON_CACHE_DIR=str(folder / "cache"),
         PYTHONNOUSERSITE="1",
         PYTHONUNBUFFERED="1",
@@ -45,5 +53,5 @@ def command(made: ToolEnvironment, folder: Path, ports: Sequence[int]) -> Comman
     return Command(NAME, [str(made.python), "-c", START, str(folder)], environment, ports, GRACE_S)
 
 
-def dialect(model: str) -> KServe:
-    return KServe(model, binary=True, counts=True)
+def dialect(order: Order) -> KServe:
+    return KServe(order.name, binary=True, counts=True, token=order.token)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgerig.ondevice import engines
@@ -21,7 +21,8 @@ ORDER, DESCRIBED = "order.json", "described.json"
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve: `artifact` is a path, the rest as in a `Job`; `name` is what the server calls it."""
+    """What to serve: `artifact` is a path, the rest as in a `Job`; `name` is what the server calls it. `token` is what
+    whoever asks must have, where the server is given one instead of making it."""
 
     name: str
     engine: str
@@ -30,6 +31,7 @@ class Order:
     threads: int
     shapes: list[list[int]]
     port: int = 0
+    token: str = field(default="", repr=False)
 
 
 def write_order(order: Order, folder: str) -> None:

@@ -11,10 +11,13 @@ import numpy as np
 
 from edgerig.ondevice.served.model import ServedModel, read_order
 
+RESTRICTED = ["inference", "model-repository", "model-config", "shared-memory", "statistics", "trace", "logging"]
+"""What is answered to whoever has the order's token alone."""
+
 
 def main() -> None:
     from pytriton.model_config import ModelConfig, Tensor  # type: ignore[import-not-found]
-    from pytriton.triton import Triton, TritonConfig  # type: ignore[import-not-found]
+    from pytriton.triton import Triton, TritonConfig, TritonSecurityConfig  # type: ignore[import-not-found]
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves Triton in order, with what it has in /tmp and memory
     folder = sys.argv[1]
@@ -30,7 +33,8 @@ def main() -> None:
     config = TritonConfig(
         http_address="127.0.0.1", http_port=order.port, allow_grpc=False, allow_metrics=False, allow_cpu_metrics=False
     )
-    with Triton(config=config) as triton:
+    locked = TritonSecurityConfig(access_token=order.token, restricted_endpoints=RESTRICTED)
+    with Triton(config=config, security_config=locked) as triton:
         triton.bind(
             model_name=model.name,
             infer_func=infer,
