@@ -18,7 +18,7 @@ from processes import once, processes, running, wait_for
 
 from edgerig.devices import open_device
 from edgerig.devices.kinds.serving import ServingDevice
-from edgerig.errors import DeviceError, RunnerCrashed
+from edgerig.errors import DeviceError, RunError, RunnerCrashed
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.served import served as concluded
 
@@ -132,6 +132,17 @@ def test_a_port_in_use_is_named(folder: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(DeviceError, match=f"port {port} of 127.0.0.1 cannot be had"):
             run(folder, device(port=port))
+    assert left(folder) == []
+
+
+def test_a_file_the_runtime_refuses_is_the_runtimes_word(folder: Path) -> None:
+    file = folder / "net.onnx"
+    file.write_bytes(b"no model")
+    with (
+        pytest.raises(RunError, match="TorchServe .* could not load the model: .*protobuf"),
+        open_device(device()) as opened,
+    ):
+        opened.execute(served.job(file, folder / "raw"))
     assert left(folder) == []
 
 

@@ -4,7 +4,6 @@ what becomes of outputs are the same here as there."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from edgerig.devices.serving.link import Link, Reply, good
 from edgerig.devices.serving.protocol import Dialect, Told
@@ -72,12 +71,12 @@ class AskedModel:
 
 
 def one_after_the_other(
-    model: AskedModel, *, min_runs: int, min_seconds: float, max_seconds: float, check: Callable[[], None]
+    model: AskedModel, *, min_runs: int, min_seconds: float, max_seconds: float
 ) -> tuple[list[int], list[int]]:
     """Nanoseconds of each round trip, and of each what it took the server: [] where it does not tell.
 
     Stops as `ondevice.timing.steady` does. The server is asked what it counted between two requests, outside of what is
-    timed. `check` raises once the server has died.
+    timed.
     """
     trips: list[int] = []
     own: list[int] = []
@@ -95,5 +94,4 @@ def one_after_the_other(
             before = Told(before.requests + 1, before.nanoseconds + took)
         spent = (clock() - begin) / 1e9
         if spent >= max_seconds or (spent >= min_seconds and len(trips) >= min_runs):
-            check()
             return trips, own

@@ -16,17 +16,13 @@ from edgerig.devices.device import CellJob, Fact
 from edgerig.devices.kinds.serving import ServingDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.runner import write_runner
-from edgerig.devices.serving import start_torchserve, start_triton
 from edgerig.devices.serving.asked import AskedModel
-from edgerig.devices.serving.kserve import KServe
 from edgerig.devices.serving.link import Link, Question
-from edgerig.devices.serving.protocol import Dialect
-from edgerig.devices.serving.record import Server, measure
+from edgerig.devices.serving.record import Asked, measure
+from edgerig.devices.serving.servers import SERVERS
 from edgerig.devices.serving.started import LOG, Running, folder_of_its_own, ports, running
-from edgerig.devices.serving.tfserving import TfServing
-from edgerig.devices.serving.torchserve import TorchServe
 from edgerig.devices.turns import Lease
-from edgerig.errors import BuildError, DeviceError, RunError, RunTimeout, Unreachable
+from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunTimeout, Unreachable
 from edgerig.measure.raw import RawEngine
 from edgerig.ondevice.engines import Description, TensorInfo, entry_options
 from edgerig.ondevice.served.model import Order, write_order
@@ -56,14 +52,12 @@ class ServingHost:
 
     def make_ready(self) -> None:
         """What the server is installed in, made where it is not. Raises DeviceError."""
-        if self.spec.url is not None:
+        starts = SERVERS[self.spec.server].starts
+        if self.spec.url is not None or starts is None:
             return
-        torchserve = self.spec.server == "torchserve"
-        if torchserve:
-            start_torchserve.java()
-        wanted = start_torchserve.REQUIREMENTS if torchserve else start_triton.REQUIREMENTS
+        starts.check()
         try:
-            self.tools = tool_environment(self.spec.server, wanted, self.tell)
+            self.tools = tool_environment(self.spec.server, starts.requirements, self.tell)
         except BuildError as error:
             raise DeviceError(error.message, hint=error.hint) from error
 
@@ -74,11 +68,12 @@ class ServingHost:
         return LocalTransport().probe().model_copy(update={"kind": "serving"})
 
     def facts(self) -> dict[str, Fact]:
-        if self.tools is not None:
-            name = start_torchserve.NAME if self.spec.server == "torchserve" else start_triton.NAME
-            return {"server": (name, ""), "installed in": (str(self.tools.python.parents[1]), "")}
-        with contextlib.suppress(DeviceError), Link(self.spec.url or "", self.spec.request_timeout_s, 2**20) as link:
-            return {"server": (f"status {link.ask(Question('/')).status} from {self.spec.url}", "")}
+        starts = SERVERS[self.spec.server].starts
+        if self.tools is not None and starts is not None:
+            return {"server": (starts.name, ""), "installed in": (str(self.tools.python.parents[1]), "")}
+        with contextlib.suppress(EdgerigError), Link(self.spec.url or "", self.spec.request_timeout_s, 2**20) as link:
+            link.ask(Question("/"))
+            return {"server": (f"{self.spec.url} answers", "")}
         return {"server": (None, f"nothing answers at {self.spec.url}")}
 
     def execute(self, job: CellJob) -> None:
@@ -94,15 +89,10 @@ class ServingHost:
             measure(server, job, self.spec)
 
     @contextlib.contextmanager
-    def _there(self, job: CellJob) -> Iterator[Server]:
+    def _there(self, job: CellJob) -> Iterator[Asked]:
         """A server at an address, with the model loaded by whoever started it."""
         spec, name = self.spec, self.spec.model or model_name(job)
-        token = os.environ.get(TOKEN, "")
-        dialects: dict[str, Dialect] = {
-            "torchserve": TorchServe(name, ours=False, metrics=spec.metrics_url is not None, token=token),
-            "kserve": KServe(name, binary=False, counts=True, token=token),
-            "tfserving": TfServing(name),
-        }
+        dialect = SERVERS[spec.server].there(spec, name, os.environ.get(TOKEN, ""))
         open_link = functools.partial(Link, spec.url or "", spec.request_timeout_s, ANSWER_BYTES)
         description = Description(
             inputs=[_info(each) for each in job.artifact.inputs],
@@ -115,36 +105,29 @@ class ServingHost:
         )
         with open_link() as link, contextlib.ExitStack() as stack:
             metrics = spec.metrics_url and stack.enter_context(Link(spec.metrics_url, spec.request_timeout_s, 2**24))
-            model = AskedModel(link, dialects[spec.server], description, metrics or None)
-            yield Server(spec.server, model, open_link, lambda: None)
+            model = AskedModel(link, dialect, description, metrics or None)
+            yield Asked(spec.server, model, open_link, lambda _: None)
 
     @contextlib.contextmanager
-    def _started(self, job: CellJob, folder: Path) -> Iterator[Server]:
+    def _started(self, job: CellJob, folder: Path) -> Iterator[Asked]:
         """A server of ours with the job's file, once it has loaded it and answers with a prediction."""
-        if self.tools is None:
-            raise DeviceError("the server was not made ready", hint="the device is opened first")
-        spec, torchserve = self.spec, self.spec.server == "torchserve"
-        taken = ports(start_torchserve.PORTS if torchserve else start_triton.PORTS, spec.port)
+        spec, starts = self.spec, SERVERS[self.spec.server].starts
+        if self.tools is None or starts is None:
+            raise DeviceError("the server was not made ready", hint="open the device first")
+        taken = ports(starts.ports, spec.port)
         order = _order(job, folder, taken[0])
         write_order(order, str(folder))
-        command = (
-            start_torchserve.command(self.tools, folder, taken, order)
-            if torchserve
-            else start_triton.command(self.tools, folder, taken)
-        )
+        command = starts.command(self.tools, folder, taken, order)
         deadline = time.monotonic() + spec.start_timeout_s
         with running(command, folder, job.into / LOG) as server:
             loaded = server.loaded(deadline)
-            dialect: Dialect = (
-                start_torchserve.dialect(folder, order.name) if torchserve else start_triton.dialect(order)
-            )
             open_link = functools.partial(Link, server.url, spec.request_timeout_s, ANSWER_BYTES)
+            elsewhere = starts.statistics_url(taken)
             with open_link() as link, contextlib.ExitStack() as stack:
-                metrics = (
-                    stack.enter_context(Link(start_torchserve.metrics_url(taken), 10.0, 2**24)) if torchserve else None
-                )
-                model = AskedModel(link, dialect, _described(loaded.engine, command.name), metrics)
-                yield Server(
+                statistics = stack.enter_context(Link(elsewhere, spec.request_timeout_s, 2**24)) if elsewhere else None
+                description = _described(loaded.engine, command.name)
+                model = AskedModel(link, starts.dialect(folder, order), description, statistics)
+                yield Asked(
                     command.name,
                     model,
                     open_link,

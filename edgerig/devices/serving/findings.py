@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from edgerig.devices.findings import Finding, of_pip
 from edgerig.devices.kinds.serving import ServingDevice
-from edgerig.devices.serving.start_torchserve import java
+from edgerig.devices.serving.servers import SERVERS
 from edgerig.errors import DeviceError
 
 
 def host_findings(spec: ServingDevice) -> list[Finding]:
-    if spec.url is not None:
+    starts = SERVERS[spec.server].starts
+    if spec.url is not None or starts is None:
         return []
-    return [*([_java()] if spec.server == "torchserve" else []), of_pip()]
-
-
-def _java() -> Finding:
     try:
-        return Finding(f"Java for TorchServe: {java()}", True)
+        starts.check()
     except DeviceError as error:
-        return Finding(error.message, False, error.hint)
+        return [Finding(error.message, False, error.hint), of_pip()]
+    return [Finding(f"this machine can start {starts.name}", True), of_pip()]

@@ -24,34 +24,36 @@ from edgerig.ondevice.evaluate import evaluated, sample
 from edgerig.ondevice.job import SCHEMA, write_json
 
 ELSEWHERE = "the model runs in the server's process, which the runner does not see into"
+ENDS_WITHIN_S = 1.0
+"""How long after its links a server that dies is gone."""
 UNTOLD = "the server does not tell what a request took it: the latency is the round trip"
 
 
 @dataclass(frozen=True)
-class Server:
-    """A served model that can be asked. `check` raises once a server of ours has died; `runtime_import_ns` and
+class Asked:
+    """A served model that can be asked. `check` raises where a server of ours has died, or does within seconds; `runtime_import_ns` and
     `load_ns` are None of one that had loaded the model before; `await_health` asks until a prediction is given."""
 
     name: str
     model: AskedModel
     open_link: Callable[[], Link]
-    check: Callable[[], None]
+    check: Callable[[float], None]
     runtime_import_ns: int | None = None
     load_ns: int | None = None
     await_health: Callable[[], None] | None = None
 
 
-def measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
+def measure(server: Asked, job: CellJob, spec: ServingDevice) -> None:
     """Times and evaluates the served model and writes the raw run to the job's folder. Raises DeviceError, RunError:
     where the server died meanwhile, that it has, with what it said."""
     try:
         _measure(server, job, spec)
     except Exception:
-        server.check()  # its own end is why
+        server.check(ENDS_WITHIN_S)  # its own end is why
         raise
 
 
-def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
+def _measure(server: Asked, job: CellJob, spec: ServingDevice) -> None:
     model, settings = server.model, job.settings
     model.set_inputs(sample(model.describe(), job.inputs, 0))
     first_ns = timing.once(server.await_health or model.invoke)
@@ -64,7 +66,6 @@ def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
         max_seconds=settings.max_seconds,
-        check=server.check,
     )
     controls.measure()
     loads = [
@@ -72,7 +73,7 @@ def _measure(server: Server, job: CellJob, spec: ServingDevice) -> None:
         for number in spec.concurrency
     ]
     found = evaluated(model, job.inputs)
-    server.check()
+    server.check(0.0)
     _save(job.into, trips, own, found.arrays)
     raw = {
         "schema": SCHEMA,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgerig.devices.leashed import LOOPBACK
-from edgerig.devices.serving.started import Command
+from edgerig.devices.serving.started import Command, Starter
 from edgerig.devices.serving.tools import TORCHSERVE, TORCHSERVE_VERSION
 from edgerig.devices.serving.torchserve import TorchServe
 from edgerig.errors import DeviceError, RunError
@@ -24,9 +24,7 @@ from edgerig.ondevice.served.torchserve import HANDLER
 from edgerig.quiet import child_environment
 from edgerig.toolenv import ToolEnvironment
 
-REQUIREMENTS = TORCHSERVE
 NAME = f"TorchServe {TORCHSERVE_VERSION}"
-PORTS = 5
 MOST_BYTES = 2**30
 KEY_MINUTES = 24 * 60
 
@@ -60,13 +58,13 @@ def command(made: ToolEnvironment, folder: Path, ports: Sequence[int], order: Or
     return Command(NAME, argv, _environment(folder, home), ports)
 
 
-def dialect(folder: Path, model: str) -> TorchServe:
+def dialect(folder: Path, order: Order) -> TorchServe:
     """How it is asked once it has written its keys. Raises RunError."""
     try:
         key = json.loads((folder / "key_file.json").read_text(encoding="utf-8"))["inference"]["key"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError("TorchServe wrote no keys to its folder", hint="its log says why") from error
-    return TorchServe(model, ours=True, metrics=True, token=str(key))
+    return TorchServe(order.name, ours=True, metrics=True, token=str(key))
 
 
 def metrics_url(ports: Sequence[int]) -> str:
@@ -143,3 +141,6 @@ def _home(made: ToolEnvironment) -> Path:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+STARTER = Starter(NAME, TORCHSERVE, 5, java, command, dialect, metrics_url)

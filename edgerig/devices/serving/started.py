@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,12 @@ from pydantic import ValidationError
 
 from edgerig import process
 from edgerig.devices.leashed import LOOPBACK, free_ports, let_go, on_a_leash
+from edgerig.devices.serving.protocol import Dialect
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, printable
 from edgerig.measure.raw import RawEngine
 from edgerig.measure.untrusted import FromDevice, Nanoseconds
-from edgerig.ondevice.served.model import DESCRIBED
+from edgerig.ondevice.served.model import DESCRIBED, Order
+from edgerig.toolenv import ToolEnvironment
 
 LOG = "server.log"
 LOG_TAIL_BYTES = 2000
@@ -52,17 +54,33 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Starter:
+    """A kind of server that the rig can start: what it is installed from (`toolenv`), how many ports it takes, what
+    `check` raises DeviceError for that this machine lacks, its command, how it is asked once it has loaded, and where
+    else than where predictions are its statistics are."""
+
+    name: str
+    requirements: Sequence[str]
+    ports: int
+    check: Callable[[], object]
+    command: Callable[[ToolEnvironment, Path, Sequence[int], Order], Command]
+    dialect: Callable[[Path, Order], Dialect]
+    statistics_url: Callable[[Sequence[int]], str | None]
+
+
+@dataclass(frozen=True)
 class Running:
-    """A server of ours: `url` for predictions, and `check`, which raises RunnerCrashed once it has ended."""
+    """A server of ours: `url` is where predictions are."""
 
     url: str
     folder: Path
     leashed: subprocess.Popen[bytes]
     name: str
 
-    def check(self) -> None:
-        code = self.leashed.poll()
-        if code is not None:
+    def check(self, within_s: float = 0.0) -> None:
+        """Raises RunnerCrashed once it has ended, or ends within that time."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self.leashed.wait(within_s)
             ended = process.signal_name(128 - code if code > 128 else code)
             raise RunnerCrashed(
                 f"{self.name} ended with {ended}: {self.said()}", hint=f"its log is {LOG} in the cell's raw run"
