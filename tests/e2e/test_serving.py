@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from commands import QUICK, Edgerig
+from e2e.commands import QUICK, Edgerig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("openjdk-17-jre-headless")]
 CELL = "digits_cnn-torch-torchscript-fp32@ts/t1"

@@ -31,8 +31,9 @@ UNTOLD = "the server does not tell what a request took it: the latency is the ro
 
 @dataclass(frozen=True)
 class Asked:
-    """A served model that can be asked. `check` raises where a server of ours has died, or does within seconds; `runtime_import_ns` and
-    `load_ns` are None of one that had loaded the model before; `await_health` asks until a prediction is given."""
+    """A served model that can be asked. `check(seconds)` raises where a server of ours has died, or does within them;
+    `runtime_import_ns` and `load_ns` are None of one that had loaded the model before; `await_health` asks until a
+    prediction is given."""
 
     name: str
     model: AskedModel

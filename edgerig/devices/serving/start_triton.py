@@ -30,8 +30,8 @@ START = (
 
 
 def command(made: ToolEnvironment, folder: Path, ports: Sequence[int], order: Order) -> Command:
-    """Starts Triton with the model of the `order`, which is in `folder` too. Raises DeviceError where its sockets cannot
-    be there."""
+    """Starts Triton with the model of the `order`, which is in `folder` too. Raises DeviceError where its sockets
+    cannot be there."""
     if len(str(folder)) > LONGEST_PATH:
         raise DeviceError(
             f"{folder} is too long a path for Triton's sockets", hint="set TMPDIR to a shorter one, such as /tmp"
