@@ -142,7 +142,11 @@ def unsupported_reason(
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone; `recipes` are
     more than those of edgerig's own."""
     if recipe == AS_IS:
-        return "" if source == format_name and runs_as_it_is(source) else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        return (
+            ""
+            if source == format_name and runs_as_it_is(source)
+            else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        )
     known = load_recipes() if recipes is None else recipes
     return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
 
@@ -196,9 +200,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(
-            name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric, trust=sweep.trust
-        )
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric, trust=sweep.trust)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
@@ -298,8 +300,8 @@ def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
     if engine.brought or device.has_frameworks:
         return ""
     return (
-        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} runs "
-        'on this machine, and over SSH with runtime = "system" where it is installed'
+        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
+        'runs on this machine, and over SSH with runtime = "system" where it is installed'
     )
 
 

@@ -1,15 +1,13 @@
-"""AOTInductor: an exported network compiled to C++ ahead of time, a shared library with its weights in a `.pt2` archive."""
+"""AOTInductor: an exported network compiled ahead of time, a shared library with its weights in a `.pt2` archive."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from edgerig.build.formats.torch_program import TorchBuilder
-from edgerig.build.source import SourceModel
 from edgerig.ondevice.engines.own_tensors import NAME
 
 
@@ -17,12 +15,7 @@ class AotiBuilder(TorchBuilder):
     format = "aoti"
     tool = "AOTInductor"
 
-    def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
-        super().__init__(model, options, work)
-        self._work = work
-
     def _save(self, module: Any, sample: tuple[torch.Tensor, ...], tensors: str, out: Path) -> None:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self._work)  # else one folder for all processes of the user
         settings = {
             "aot_inductor.metadata": {NAME: tensors},
             "cpp.dynamic_threads": True,  # else loops are split among as many threads as this process has

@@ -1,4 +1,4 @@
-"""What the formats on TensorFlow share: the network as a function of tensors in the model's order, and what they are."""
+"""What the formats on TensorFlow share: the network as a function of its tensors in order, and what these are."""
 
 from __future__ import annotations
 
