@@ -144,6 +144,7 @@ def built(engine: str, name: str, folder: Path) -> Path:
 def members(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Member]:
     """Member name → member; its models are exported and its library compiled when it is first asked for."""
     folder = tmp_path_factory.mktemp("engines")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "compiled")  # each model is compiled once for all processes
 
     @cache
     def files(engine: str) -> dict[str, Path]:
