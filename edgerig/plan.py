@@ -303,8 +303,8 @@ def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
     if engine.brought or device.has_frameworks:
         return ""
     return (
-        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} runs "
-        'on this machine, and over SSH with runtime = "system" where it is installed'
+        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
+        'runs on this machine, and over SSH with runtime = "system" where it is installed'
     )
 
 

@@ -85,6 +85,11 @@ def job_of(device: PosixDevice, job: CellJob) -> Job:
     """What the runner is told of the job. Raises RunError when nothing of the device's can run it."""
     artifact, placement, share = job.artifact, job.placement, job.settings.share()
     engine = load_engines()[artifact.engine]
+    if device.modules is not None and engine.imports and engine.imports not in device.modules:
+        raise RunError(
+            f"{job.cell}: {device.python[0]} on the device has no {engine.imports}, which {engine.runtime} is",
+            hint=f"on the device: {device.python[0]} -m pip install {' '.join(engine.distributions)}",
+        )
     if engine.native and device.executorch_library is None and device.library_remedy:
         raise RunError(
             f"{job.cell}: nothing on the device can run it: {device.library_reason}", hint=device.library_remedy

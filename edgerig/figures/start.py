@@ -1,5 +1,5 @@
-"""What it takes until the first answer: the runtime's import, the file's loading, its compilation where the runtime does
-that, the first inference."""
+"""What it takes until the first answer: the runtime's import, the file's loading, its compilation where the runtime
+compiles, the first inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AOTInductor: an exported network compiled to C++ ahead of time, a shared library with its weights in a `.pt2` archive."""
+"""AOTInductor: an exported network compiled ahead of time, a shared library with its weights in a `.pt2` archive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ class AotiBuilder(TorchBuilder):
             "aot_inductor.metadata": {NAME: tensors},
             "cpp.dynamic_threads": True,  # else loops are split among as many threads as this process has
             "compile_threads": 1,
-            "force_disable_caches": True,  # nothing outside of the build's own folder
         }
         torch._inductor.aoti_compile_and_package(
             torch.export.export(module, sample), package_path=str(out), inductor_configs=settings

@@ -41,8 +41,8 @@ class Description:
     the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force; `state` says
     what the file remembers from one inference to the next, as far as the runtime tells. `signature` is the entry of the
     file that is run (a signature of a TFLite file, a method of an ExecuTorch program), "" where it has no names for
-    them; `signatures` are all it has. `compile_ns` is what of the load went into compiling the model for this processor,
-    None where nothing is compiled.
+    them; `signatures` are all it has. `compile_ns` is what of the load went into compiling the model for this
+    processor, None where nothing is compiled.
     """
 
     inputs: list[TensorInfo]
