@@ -30,7 +30,7 @@ def test_torchserve_serves_digits_cnn(tmp_path: Path) -> None:
         "torchserve is given torchscript or onnx here, not tflite",
     )
     assert cell["accuracy"]["value"] == pytest.approx(0.994, abs=0.002)
-    assert cell["engine"]["runtime"] == "PyTorch (TorchScript) in TorchServe 0.12.0"
+    assert cell["engine"]["runtime"] == "PyTorch in TorchServe 0.12.0"
     served = cell["served"]
     assert served["timed"] == "server"
     assert 0 < cell["latency"]["p50_ms"] < served["round_trip_p50_ms"]
