@@ -18,8 +18,8 @@ from edgerig.spec.toml import Layout, Source, first_wins, nearest, parse, read_t
 
 _RUNS_CODE = (
     "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
-    "(torch.export.save), or make a folder with a factory and its state dict as weights; a TorchScript file of your own "
-    "runs as it is where it is called NAME.torchscript and --trust is given"
+    "(torch.export.save), or make a folder with a factory and its state dict as weights; a TorchScript file that you "
+    "trust runs as it is where it is called NAME.torchscript and --trust is given"
 )
 _WEIGHTS_ALONE = (
     'it holds weights without their network: make a folder whose model.toml has a "factory" for the network, and this '

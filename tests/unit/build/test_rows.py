@@ -10,7 +10,17 @@ import pytest
 from edgerig.devices.bundle import wheels
 from edgerig.errors import ConfigError
 from edgerig.plan import unsupported_reason
-from edgerig.spec import PACKAGE, file_source, load_engines, load_formats, load_recipes, load_sources, no_route, on_device, rows
+from edgerig.spec import (
+    PACKAGE,
+    file_source,
+    load_engines,
+    load_formats,
+    load_recipes,
+    load_sources,
+    no_route,
+    on_device,
+    rows,
+)
 from edgerig.sweep.environment import tools
 
 READERS = (load_engines, load_formats, load_recipes, load_sources)
