@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -162,13 +163,13 @@ def _possible(job: CellJob) -> None:
 
 
 def _order(job: CellJob, folder: Path, port: int) -> Order:
-    """The job's file and what loads it, in the server's folder; what is in the store is linked, not copied."""
+    """The job's file and what loads it, in the server's folder: runtimes refuse weights beside a file that links lead to."""
     artifact, engine = job.artifact, load_engines()[job.artifact.engine]
     if engine.native:
         raise RunError(f"{job.cell}: {engine.runtime} runs in no server here")
     write_runner(folder / "runner.pyz", engine.module)
     for name in (artifact.file, *(other.name for other in artifact.beside)):
-        os.symlink(job.file.with_name(name).resolve(), folder / name)
+        shutil.copyfile(job.file.with_name(name), folder / name)
     options = {**job.placement.engine_options, **entry_options(artifact.signature)}
     shapes = [list(shape) for shape in artifact.shapes]
     path = str(folder / artifact.file)
