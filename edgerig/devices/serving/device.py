@@ -163,7 +163,7 @@ def _possible(job: CellJob) -> None:
 
 
 def _order(job: CellJob, folder: Path, port: int) -> Order:
-    """The job's file and what loads it, in the server's folder: runtimes refuse weights beside a file that links lead to."""
+    """The job's file and what loads it, copied to the server's folder: runtimes refuse weights that links lead to."""
     artifact, engine = job.artifact, load_engines()[job.artifact.engine]
     if engine.native:
         raise RunError(f"{job.cell}: {engine.runtime} runs in no server here")
