@@ -12,6 +12,7 @@ import shutil
 import tempfile
 
 import torch
+import torch._inductor.compile_fx  # what compiling imports is not the compilation's
 
 from edgerig.ondevice.engines.torch_eager import opened
 from edgerig.ondevice.engines.torch_network import Network, TorchEngine

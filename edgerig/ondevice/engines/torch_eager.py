@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+import torch.export.pt2_archive._package  # what loading a program imports is not the load's
 
 from edgerig.ondevice.engines.own_tensors import NAME
 from edgerig.ondevice.engines.torch_network import Network, TorchEngine
