@@ -73,9 +73,9 @@ def _print(cell: CellResult) -> None:
     left = {each.index for each in found.fallbacks}
     for operator in sorted(found.operators, key=lambda each: -each.value):
         shown.add_row(*_row(operator, found, fallback=operator.index in left))
-    outside = found.outside or 0.0
     of = max(found.whole or 0.0, found.sum or 0.0)
-    shown.add_row("", _value(outside, found), numbers.percent(outside / of if of else 0.0), "", OUTSIDE, "", "", "")
+    for name, value in found.uncovered or ((OUTSIDE, 0.0),):
+        shown.add_row("", _value(value, found), numbers.percent(value / of if of else 0.0), "", name, "", "", "")
     print_table(shown)
     for note in (found.method, *found.notes):
         say(f"  {note}")

@@ -62,6 +62,7 @@ class RawProfile(_Told):
     partitions: int | None = Field(default=None, ge=0, le=MOST_OPERATORS)
     floor: int = Field(default=0, ge=0, le=10**9)
     notes: list[Annotated[str, Field(max_length=500), AfterValidator(printable)]] = Field(default=[], max_length=10)
+    entering: int | None = Field(default=None, ge=0, le=LONGEST_NS)
     graph: list[Annotated[list[RawNode], Field(max_length=MOST_OPERATORS)]] = Field(
         default=[], max_length=MOST_OPERATORS
     )
@@ -131,6 +132,7 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
         profiled_whole=profiled,
         sum=total,
         outside=max(whole - total, 0.0),
+        entering=None if found.entering is None else min(float(found.entering), max(whole - total, 0.0)),
         floor=found.floor,
         shares_only=total > INFLATED * whole,
         runs=found.runs,

@@ -33,6 +33,8 @@ FALLBACKS: tuple[OperatorRunner, ...] = ("kernel", "portable")
 MOST_OPERATORS = 4096
 OUTSIDE = "outside operators"
 """What the row is called that no operator covers."""
+ENTERING = "calls of the delegate"
+"""And that of what its partitions take beside their operators, where it is told."""
 
 
 class OperatorProfile(Value):
@@ -78,6 +80,11 @@ class Profile(Value):
     outside: float | None = Field(
         default=None, ge=0, description="`whole` less `sum`: what no operator covers, calls and the runtime's own work"
     )
+    entering: float | None = Field(
+        default=None,
+        ge=0,
+        description="of `outside`: what calling the delegate's partitions takes beside their operators; null: not told",
+    )
     floor: float = Field(
         default=0.0, ge=0, description="a value is known no finer than this: the clock's step, or what a reading adds"
     )
@@ -91,6 +98,13 @@ class Profile(Value):
     operators: tuple[OperatorProfile, ...] = Field(default=(), max_length=MOST_OPERATORS)
     notes: tuple[str, ...] = Field(default=(), description="what limits the figures, such as a clock of whole µs")
     reason: str = ""
+
+    @property
+    def uncovered(self) -> tuple[tuple[str, float], ...]:
+        """What no operator covers, by what it is called where more is known; nothing where all of it is covered."""
+        entering = self.entering or 0.0
+        rows = ((ENTERING, entering), (OUTSIDE, (self.outside or 0.0) - entering))
+        return tuple((name, value) for name, value in rows if value > 0)
 
     @property
     def fallbacks(self) -> tuple[OperatorProfile, ...]:

@@ -35,6 +35,10 @@ def test_xnnpack_tells_of_its_operators(swept: Ended, form: str, recipe: str) ->
     assert found["partitions"] == 1
     assert found["sum"] == pytest.approx(sum(each["value"] for each in found["operators"]))
     assert 0.3 * found["whole"] < found["sum"] < 1.1 * found["whole"]  # the clock's unit is the whole's
+    if form == "executorch":
+        assert 0 < found["entering"] <= found["outside"]
+    else:
+        assert found["entering"] is None
 
 
 def test_what_onnxruntime_adds_to_a_small_network_is_no_profile(swept: Ended) -> None:

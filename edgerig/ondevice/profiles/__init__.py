@@ -54,6 +54,8 @@ class About:
     graph: tuple[tuple[tuple[str, str], ...], ...] = ()
     cost: int = 0
     """What reading the clock adds to each call of an operator, and is taken off it."""
+    entering: int | None = None
+    """What an inference's calls of the delegate take beside its operators, in the clock's unit (None: not told)."""
 
 
 class Profiler(Protocol):

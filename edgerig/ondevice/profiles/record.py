@@ -1,8 +1,8 @@
 """Takes a profile: some warm-up, then inferences looked into and inferences left alone by turns, so that what slows the
 machine down meanwhile slows both.
 
-Writes `profile.json`, schema 1: `{"schema", "cell", "unit", "method", "partitions", "floor", "notes", "graph":
-[[[name, layer]]], "operators": [{"name", "layer", "runner", "partition", "calls"}], "runs"}`, and beside it
+Writes `profile.json`, schema 1: `{"schema", "cell", "unit", "method", "partitions", "floor", "notes", "entering",
+"graph": [[[name, layer]]], "operators": [{"name", "layer", "runner", "partition", "calls"}], "runs"}`, and beside it
 `profile.npy`, int64 (runs, 2 + operators): an inference left alone, one looked into, and each operator's share of the
 latter, in the unit. Or `{"schema", "cell", "reason"}` alone.
 """
@@ -75,6 +75,7 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
         "partitions": about.partitions,
         "floor": about.floor,
         "notes": list(about.notes),
+        "entering": about.entering,
         "graph": [[[name[:200], layer[:500]] for name, layer in part] for part in about.graph],
         "runs": len(runs),
         "operators": [

@@ -134,6 +134,26 @@ def test_a_split_delegate_is_told_by_what_splits_it() -> None:
     assert reason.text == "the delegate has the graph in 2 pieces, split by EXP; in fp32 in 1"
 
 
+def test_what_calling_a_split_delegate_takes_is_told_where_the_runtime_tells_it() -> None:
+    first, last = operator("A", "convolution", 50), operator("B", "convolution", 50, partition=1)
+    between = operator("EXP", "activation", 60, "portable", None)
+    known = profile(200, first, between, last, partitions=2).model_copy(update={"entering": 30_000.0})
+    (why,) = explained(
+        run(
+            cell(
+                "fp32",
+                200,
+                "executorch",
+                profile=known,
+                delegation=Delegation(delegated=2, total=3, undelegated=("EXP",)),
+            )
+        )
+    )
+    (reason,) = (each for each in why.reasons if each.cause == "split")
+    assert reason.text.endswith("split by EXP; calling them takes 30.0 µs (15.0 %)")
+    assert reason.share == pytest.approx(0.45)
+
+
 def test_a_network_that_is_too_small_is_told_by_what_lies_outside_of_it() -> None:
     slow = cell("int8-static", 10, profile=profile(10, operator("Conv", "convolution", 4)))
     (reason,) = (r for r in only(run(cell("fp32", 8), slow)).reasons if r.cause == "too small")
