@@ -59,6 +59,24 @@ class OperatorProfile(Value):
     )
     share: float = Field(ge=0, le=1, description="of `whole`, or of `sum` where that is more")
     calls: float = Field(ge=0, description="in one inference; more than 1 inside a loop")
+    macs: int | None = Field(
+        default=None,
+        ge=0,
+        description="multiply-accumulates of a call; null: not a convolution or product, or not told",
+    )
+    moved: int | None = Field(
+        default=None, ge=0, description="bytes of its tensors, each once: what a call moves at least; null: not told"
+    )
+
+    @property
+    def rate(self) -> float | None:
+        """Multiply-accumulates a nanosecond (10^9 a second), or an instruction."""
+        return None if not self.macs or not self.value else self.macs * self.calls / self.value
+
+    @property
+    def traffic(self) -> float | None:
+        """Bytes a nanosecond (gigabytes a second), or an instruction: at least."""
+        return None if not self.moved or not self.value else self.moved * self.calls / self.value
 
     @property
     def fallback(self) -> bool:
@@ -90,6 +108,9 @@ class Profile(Value):
     )
     shares_only: bool = Field(
         default=False, description="values are inflated by the profiling itself: `share` alone says something"
+    )
+    cache_bytes: int | None = Field(
+        default=None, ge=0, description="the largest cache the device's first processor has a share in; null: not told"
     )
     runs: int = Field(default=0, ge=0, description="profiled inferences the values are medians of")
     partitions: int | None = Field(

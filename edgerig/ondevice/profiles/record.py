@@ -2,9 +2,9 @@
 machine down meanwhile slows both.
 
 Writes `profile.json`, schema 1: `{"schema", "cell", "unit", "method", "partitions", "floor", "notes", "entering",
-"graph": [[[name, layer]]], "operators": [{"name", "layer", "runner", "partition", "calls"}], "runs"}`, and beside it
-`profile.npy`, int64 (runs, 2 + operators): an inference left alone, one looked into, and each operator's share of the
-latter, in the unit. Or `{"schema", "cell", "reason"}` alone.
+"cache", "graph": [[[name, layer, macs, moved]]], "operators": [{"name", "layer", "runner", "partition", "calls",
+"macs", "moved"}], "runs"}`, and beside it `profile.npy`, int64 (runs, 2 + operators): an inference left alone, one
+looked into, and each operator's share of the latter, in the unit. Or `{"schema", "cell", "reason"}` alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from edgerig.ondevice.engines import Array
 from edgerig.ondevice.job import Job, write_json
 from edgerig.ondevice.profiles import NoProfile, Operator, Profiler, clock, find
+from edgerig.ondevice.profiles.work import UNKNOWN, largest_cache
 
 SCHEMA = 1
 FILE, VALUES = "profile.json", "profile.npy"
@@ -76,7 +77,8 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
         "floor": about.floor,
         "notes": list(about.notes),
         "entering": about.entering,
-        "graph": [[[name[:200], layer[:500]] for name, layer in part] for part in about.graph],
+        "cache": largest_cache(),
+        "graph": [[[each.name[:200], each.layer[:500], *each.work] for each in part] for part in about.graph],
         "runs": len(runs),
         "operators": [
             {
@@ -85,6 +87,7 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
                 "runner": each.runner,
                 "partition": each.partition,
                 "calls": calls[each] / len(runs),
+                **about.works.get(each, UNKNOWN)._asdict(),
             }
             for each in places
         ],

@@ -10,7 +10,22 @@ from edgerig.results import CellResult, Profile
 
 MOST = 60
 """Cells whose operators stand on the page; results.json has all."""
-HEADER = ("#", "operator", "what it does", "layer", "run by", "partition", "value", "share", "spread", "calls")
+HEADER = (
+    "#",
+    "operator",
+    "what it does",
+    "layer",
+    "run by",
+    "partition",
+    "value",
+    "share",
+    "spread",
+    "calls",
+    "MACs",
+    "bytes",
+    "MACs per",
+)
+"""`MACs per`: nanosecond, which is 10^9 a second, or instruction."""
 RUNNERS = {
     "xnnpack": "XNNPACK",
     "kernel": "the runtime's own kernel",
@@ -82,11 +97,14 @@ def _operators(profile: Profile) -> list[list[str | float | None]]:
             float(f"{100 * each.share:.3g}"),
             None if profile.shares_only else _scaled(each.spread, profile),
             each.calls,
+            each.macs,
+            each.moved,
+            None if profile.shares_only or each.rate is None else float(f"{each.rate:.3g}"),
         ]
         for each in profile.operators
     ]
     if profile.whole and not profile.shares_only:
         for name, value in profile.uncovered:
             share = float(f"{100 * value / profile.whole:.3g}")
-            rows.append([len(rows), name, "", "", "", None, _scaled(value, profile), share, None, None])
+            rows.append([len(rows), name, "", "", "", None, _scaled(value, profile), share, *[None] * 5])
     return rows

@@ -113,8 +113,8 @@ def test_a_raw_runs_samples_are_read_once_for_its_results(sweep: Sweep, monkeypa
 
 def test_of_one_device_its_own_cells_alone_are_concluded(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what they have in the whole; of the other device's nothing is read."""
-    run = sweep("local", "pi")
-    whole = [cell for cell in conclude.conclude(run).cells if cell.device == "pi"]
+    run = sweep("local", "qemu-rpi4")
+    whole = [cell for cell in conclude.conclude(run).cells if cell.device == "qemu-rpi4"]
     read: list[str] = []
 
     def load(path: Path, *given: Any) -> Any:
@@ -122,9 +122,9 @@ def test_of_one_device_its_own_cells_alone_are_concluded(sweep: Sweep, monkeypat
         return load_untrusted(path, *given)
 
     monkeypatch.setattr(raw, "load_untrusted", load)
-    results = conclude.conclude(run, "pi")
+    results = conclude.conclude(run, "qemu-rpi4")
     assert list(results.cells) == whole
-    assert list(results.devices) == ["pi"]
+    assert list(results.devices) == ["qemu-rpi4"]
     assert len(whole) == 8
     assert not [path for path in read if "@local" in path]
 
