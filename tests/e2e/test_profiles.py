@@ -12,6 +12,8 @@ from e2e.commands import QUICK, Edgerig, Ended
 pytestmark = pytest.mark.e2e
 
 SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite", "executorch", "onnx"]\nrecipes = ["fp32", "int8-static"]\n'
+MACS = 786_176
+"""Of digits_cnn by torch's own counter: `edgerig models show digits_cnn`."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,9 @@ def test_xnnpack_tells_of_its_operators(swept: Ended, form: str, recipe: str) ->
     assert found["partitions"] == 1
     assert found["sum"] == pytest.approx(sum(each["value"] for each in found["operators"]))
     assert 0.3 * found["whole"] < found["sum"] < 1.1 * found["whole"]  # the clock's unit is the whole's
+    if form == "tflite":
+        assert sum(each["macs"] or 0 for each in found["operators"]) == MACS
+        assert all(each["moved"] for each in found["operators"] if each["layer"])
     if form == "executorch":
         assert 0 < found["entering"] <= found["outside"]
     else:

@@ -31,7 +31,7 @@ CAUSES = (
     Cause(processor.no_dot_products, frozenset({"slower", "little gained"})),
     Cause(depthwise.bound, _LONGER),
     Cause(halves.in_float, frozenset({"slower", "not faster"})),
-    Cause(memory.bound, _LONGER | {"threads"}),
+    Cause(memory.bound, _LONGER),
     Cause(overhead.too_small, _LONGER | {"threads"}),
 )
 

@@ -15,14 +15,20 @@ BOUND = 0.6
 """Of the reading speed: what moves its tensors at less waits for something else."""
 LEAST = 0.25
 """Of the inference in such operators: less does not bind it."""
-_ATTEMPT = "weights of fewer bits; more threads or a faster clock do not help"
+_ATTEMPT = "weights of fewer bits; a faster clock does not help"
 
 
 def bound(evidence: Evidence) -> Reason | None:
-    """By the reading speed that the cell's own control found. Only of an inference whose tensors are more than the
-    caches hold: what stays in them is not read from the memory, however fast it comes."""
+    """By the reading speed that the cell's own control found, which is one thread's. Only of an inference whose tensors
+    are more than the caches hold: what stays in them is not read from the memory, however fast it comes."""
     speed, profile = reading_speed(evidence.cell), evidence.profile
-    if speed is None or profile.unit != "ns" or profile.shares_only or _stays_in_caches(profile):
+    if (
+        speed is None
+        or evidence.cell.threads != 1
+        or profile.unit != "ns"
+        or profile.shares_only
+        or _stays_in_caches(profile)
+    ):
         return None
     waiting = [each for each in profile.operators if each.macs and (each.traffic or 0.0) >= BOUND * speed]
     share = sum(each.share for each in waiting)
@@ -32,7 +38,7 @@ def bound(evidence: Evidence) -> Reason | None:
     part = moved / sum(each.value for each in waiting) / speed
     text = (
         f"memory-bound: {listed(waiting)} move {numbers.significant(moved / macs)} bytes a multiply-accumulate, at "
-        f"{numbers.percent(part)} of the {numbers.significant(speed)} GB/s that this device reads its memory at"
+        f"{numbers.percent(part)} of the {numbers.significant(speed)} GB/s that one thread reads this device's memory at"
     )
     return Reason("memory", text, _ATTEMPT, share)
 
