@@ -35,10 +35,10 @@ def bound(evidence: Evidence) -> Reason | None:
     if share < LEAST:
         return None
     macs, moved = sum(each.macs or 0 for each in waiting), _moved(waiting)
-    part = moved / sum(each.value for each in waiting) / speed
+    part = numbers.percent(moved / sum(each.value for each in waiting) / speed)
     text = (
         f"memory-bound: {listed(waiting)} move {numbers.significant(moved / macs)} bytes a multiply-accumulate, at "
-        f"{numbers.percent(part)} of the {numbers.significant(speed)} GB/s that one thread reads this device's memory at"
+        f"{part} of the {numbers.significant(speed)} GB/s that one thread reads this device's memory at"
     )
     return Reason("memory", text, _ATTEMPT, share)
 

@@ -55,7 +55,13 @@ def test_weights_that_onnx_runtime_packed_are_added() -> None:
     """As its profile tells them: of a float product only the bias is left, of an integer convolution scales too."""
     product = told("Gemm", [{"float": [1, 128]}, {"float": [10]}], [1, 10], 512, 40, 40)
     assert node_work(product, ()) == Work(1280, 512 + 40 + 40 + 128 * 10 * 4)
-    integers = [{"uint8": [1, 8, 8, 32]}, {"float": []}, {"float": [64]}, {"int8": [64]}, {"int32": [64]}]
+    integers: list[dict[str, list[int]]] = [
+        {"uint8": [1, 8, 8, 32]},
+        {"float": []},
+        {"float": [64]},
+        {"int8": [64]},
+        {"int32": [64]},
+    ]
     convolution = told("QLinearConv", integers, [1, 8, 8, 64], 2048, 586, 4096)
     assert node_work(convolution, (64, 32, 1, 1)) == Work(64 * 64 * 32, 2048 + 586 + 4096 + 64 * 32)
     assert node_work(convolution, ()).macs is None
