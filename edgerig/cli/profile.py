@@ -119,8 +119,13 @@ def _row(operator: OperatorProfile, found: Profile, *, fallback: bool) -> tuple[
         quoted(operator.name) + calls,
         runner,
         "" if operator.partition is None else str(operator.partition),
-        quoted(operator.layer.rpartition("/")[2]),
+        quoted(_layer(operator.layer)),
     )
+
+
+def _layer(name: str) -> str:
+    """Of the first of several that were fused, the last two modules."""
+    return "/".join(name.partition(";")[0].split("/")[-2:])
 
 
 def _rate(value: float | None, found: Profile) -> str:

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ MOST_RUNS, FEWEST_RUNS, SECONDS = 200, 5, 4.0
 COUNTED_RUNS = 5
 """Where instructions are counted: they hardly differ, and an emulator is slow."""
 MOST_OPERATORS = 4096
+SEVERAL = "an operator takes as long as the last of its threads; what others than the calling one waited is in it"
 
 
 def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> None:
@@ -43,7 +44,7 @@ def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> Non
         own = os.path.join(folder, job.clock) if job.clock else ""
         ticks = clock.make(own, job.no_clock, count=counted)
         profiler = find(job.profiler)(job, artifact, inputs, ticks)
-        told |= _taken(profiler, ticks, folder)
+        told |= _taken(profiler, ticks, folder, job.threads)
     except (NoProfile, clock.NotCounted) as none:
         told["reason"] = str(none)
     except Exception as error:
@@ -52,9 +53,11 @@ def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> Non
     write_json(os.path.join(folder, FILE), told)
 
 
-def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any]:
-    wholes, looked = _runs(profiler, ticks)
-    runs = profiler.told()[-len(looked) :]
+def _taken(profiler: Profiler, ticks: clock.Clock, folder: str, threads: int) -> dict[str, Any]:
+    taken = _runs(profiler, ticks)
+    all_runs = profiler.told()[-len(taken) :]
+    calm = undisturbed([run.waited for run in taken])
+    runs = [all_runs[place] for place in calm]
     places: dict[Operator, int] = {}
     calls: Counter[Operator] = Counter(event.operator for events in runs for event in events)
     for operator in calls:
@@ -64,7 +67,7 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
     if len(places) > MOST_OPERATORS:
         raise NoProfile(f"it has {len(places)} operators, at most {MOST_OPERATORS} are told")
     table = np.zeros((len(runs), 2 + len(places)), np.int64)
-    table[:, 0], table[:, 1] = wholes, looked
+    table[:, 0], table[:, 1] = ([taken[place][side] for place in calm] for side in (0, 1))
     about = profiler.about()
     for row, events in zip(table, runs, strict=True):
         for event in events:
@@ -75,7 +78,7 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
         "method": about.method,
         "partitions": about.partitions,
         "floor": about.floor,
-        "notes": list(about.notes),
+        "notes": [*about.notes, *([SEVERAL] if threads > 1 else [])],
         "entering": about.entering,
         "cache": largest_cache(),
         "graph": [[[each.name[:200], each.layer[:500], *each.work] for each in part] for part in about.graph],
@@ -94,10 +97,23 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
     }
 
 
-def _runs(profiler: Profiler, ticks: clock.Clock) -> tuple[list[int], list[int]]:
-    """Of each run the whole of an inference left alone, and of one looked into."""
-    wholes: list[int] = []
-    looked: list[int] = []
+class Run(NamedTuple):
+    """The whole of an inference left alone and of one looked into, and what the calling thread waited for a processor
+    in the latter: it is taken off its whole, but of its operators nobody knows which has it."""
+
+    whole: int
+    looked: int
+    waited: int
+
+
+def undisturbed(waited: Sequence[int]) -> list[int]:
+    """The places of the runs that did not wait, in order; of too few those that waited least."""
+    order = sorted(range(len(waited)), key=lambda place: waited[place])
+    return sorted(order[: max(FEWEST_RUNS, sum(not each for each in waited))])
+
+
+def _runs(profiler: Profiler, ticks: clock.Clock) -> list[Run]:
+    found: list[Run] = []
     most = COUNTED_RUNS if ticks.unit == "instructions" else MOST_RUNS
     enabled = gc.isenabled()
     gc.disable()
@@ -106,11 +122,13 @@ def _runs(profiler: Profiler, ticks: clock.Clock) -> tuple[list[int], list[int]]
             profiler.look()
             profiler.invoke()
         began = time.monotonic()
-        while len(looked) < most and (len(looked) < FEWEST_RUNS or time.monotonic() - began < SECONDS):
-            looked.append(profiler.look())
+        while len(found) < most and (len(found) < FEWEST_RUNS or time.monotonic() - began < SECONDS):
+            waited = ticks.waited()
+            looked = profiler.look()
+            waited = ticks.waited() - waited
             profiler.invoke()  # what looking into it left in the caches is not the next one's
-            wholes.append(ticks.span(profiler.invoke))
+            found.append(Run(ticks.span(profiler.invoke), looked, waited))
     finally:
         if enabled:
             gc.enable()
-    return wholes, looked
+    return found
