@@ -121,7 +121,8 @@ def test_a_processor_without_dot_products_is_told_from_one_with(edgerig: Edgerig
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended]:
-    """So long that what ONNX Runtime adds to each node is little of it. Runs of one network before and after somebody widened its second product and put a Softmax behind it."""
+    """Runs of one network before and after somebody widened its second product and put a Softmax behind it. What ONNX
+    Runtime adds to each node is little of either."""
     folder = tmp_path_factory.mktemp("twice")
     return run_of(folder / "before", 512, softmax=False), run_of(folder / "after", 2048, softmax=True)
 
