@@ -161,7 +161,8 @@ def _parts(pair: str, flag: str, form: str, example: str) -> tuple[str, str, str
 
 def _processors(text: str) -> list[int]:
     """Numbers and ranges as `taskset --cpu-list` takes them (taskset(1)), [] for "all". Raises ConfigError."""
-    from edgerig.spec.cpus import ALL, numbers  # imports pydantic
+    from edgerig.processor_list import numbers
+    from edgerig.spec.cpus import ALL  # imports pydantic
 
     try:
         return [] if text == ALL else numbers(text)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 
 from edgerig.results.order import FORMATS, RECIPES
-from edgerig.results.profile import OUTSIDE
+from edgerig.results.profile import ENTERING, OUTSIDE
 
 PALETTE = (
     "#999999",
@@ -59,7 +59,7 @@ def dtype_colour(dtype: str) -> str:
 
 
 def kind_colour(kind: str) -> str:
-    return "#bbbbbb" if kind == OUTSIDE else _of(kind, KINDS, PALETTE)
+    return "#bbbbbb" if kind == OUTSIDE else "#888888" if kind == ENTERING else _of(kind, KINDS, PALETTE)
 
 
 def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:
