@@ -54,6 +54,9 @@ Sustained = Annotated[
 ]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
+Trust = Annotated[
+    bool | None, typer.Option("--trust", help="Also files that run code when they are opened, as TorchScript's do.")
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
 

@@ -23,7 +23,10 @@ PALETTE = (
 )
 """Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive; as
 `order.RECIPES`."""
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
+SYMBOLS = (
+    *("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star"),
+    *("pentagon", "hexagram", "x", "triangle-left", "triangle-right", "hourglass", "bowtie", "hexagon", "octagon"),
+)
 """Plotly's names; as `order.FORMATS`."""
 DTYPES = ("float32", "float16", "int8", "int4", "int32", "uint8", "int16", "int64")
 """Of constants, in the order of `PALETTE`."""
