@@ -22,7 +22,8 @@ from edgerig.spec.device import (
     load_device,
     name_of_address,
 )
-from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
+from edgerig.spec.placing import engine_on, not_run
+from edgerig.spec.engine import CPU, EngineSpec, NpmPackage, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
@@ -72,6 +73,9 @@ __all__ = [
     "DeviceSpec",
     "Dtype",
     "EngineSpec",
+    "engine_on",
+    "not_run",
+    "NpmPackage",
     "FileSpec",
     "FilesSpec",
     "FormatName",
