@@ -72,11 +72,13 @@ class _Failed(FromDevice):
 
 
 class Exchange:
-    """Of one job in `folder`; `pids` gives the processes whose memory counts. `known` are the file's tensors as the host
-    knows them, inputs and outputs, for what a runtime does not tell."""
+    """Of one job in `folder`; `peaks` tell of memory, `beside` is what the script is told beside the job."""
 
-    def __init__(self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks) -> None:
+    def __init__(
+        self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object]
+    ) -> None:
         self._job, self._folder, self._inputs, self._peaks = job, folder, inputs, peaks
+        self._beside = beside
         self._described: dict[str, Any] = {}
         self._description: Description | None = None
         self._columns: list[list[Array]] = []
@@ -114,6 +116,7 @@ class Exchange:
             "max_seconds": job.max_seconds,
             "timing_only": job.timing_only,
             "samples": len(self._inputs[0]),
+            **self._beside,
             "chunk": max(1, CHUNK_BYTES // max(1, one)),
         }
         return json.dumps(told).encode()

@@ -21,6 +21,7 @@ from edgerig.devices.web.memory import Peaks
 from edgerig.devices.web.packages import modules_of
 from edgerig.devices.web.place import Place
 from edgerig.devices.web.server import Site, serving
+from edgerig.devices.web.tflite_tensors import entry_of
 from edgerig.ondevice import lifeline
 from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
@@ -54,7 +55,7 @@ def run(kind: str, program: str, port: int, job: Job, folder: Path) -> dict[str,
     modules = modules_of(engine, lambda _: None)
     inputs = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in job.inputs]
     host = HOSTS[kind]
-    exchange = Exchange(job, folder, inputs, Peaks(host.pids, host.what))
+    exchange = Exchange(job, folder, inputs, Peaks(host.pids, host.what), _beside(engine, artifact, job))
     imports = _imports(engine, kind)
     site = Site(
         folders={"job-files": artifact.parent, "packages": modules, "js": SCRIPTS},
@@ -71,6 +72,14 @@ def run(kind: str, program: str, port: int, job: Job, folder: Path) -> dict[str,
     if exchange.raw is None:
         raise RuntimeError(f"{host.what} ended before the run did")
     return exchange.raw
+
+
+def _beside(engine: EngineSpec, artifact: Path, job: Job) -> dict[str, object]:
+    """What an engine's script must know of itself, and of a file that its runtime does not tell."""
+    told: dict[str, object] = {"version": engine.packages[0].version}
+    if artifact.suffix == ".tflite":
+        told["entry"] = entry_of(artifact, str(job.engine_options.get("signature", ""))).to_json()
+    return told
 
 
 def _imports(engine: EngineSpec, kind: str) -> dict[str, str]:

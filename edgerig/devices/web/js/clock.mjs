@@ -6,6 +6,7 @@
 
 export const STEPS = 100;
 const LOOKS = 50;
+const TRIES = 3;
 const FIRST_BURST_MS = 250; // as the runner on devices: edgerig/ondevice/timing.py
 const BURST_GROWTH = 1.1;
 const REWARMED_MS = 10;
@@ -31,12 +32,16 @@ export async function once(call) {
   return [now() - start, value];
 }
 
-// How many calls make a sample: the least power of two that lasts STEPS steps.
+// How many calls make a sample: the least power of two that lasts STEPS steps, in the shortest of some tries.
 export async function batchOf(call, stepMs) {
   for (let calls = 1; ; calls *= 2) {
-    const start = now();
-    for (let index = 0; index < calls; index += 1) await call();
-    if (now() - start >= STEPS * stepMs) return calls;
+    let least = Infinity;
+    for (let attempt = 0; attempt < TRIES && least >= STEPS * stepMs; attempt += 1) {
+      const start = now();
+      for (let index = 0; index < calls; index += 1) await call();
+      least = Math.min(least, now() - start);
+    }
+    if (least >= STEPS * stepMs) return calls;
   }
 }
 

@@ -93,6 +93,7 @@ async function load(base, job) {
 
 // What the page holds by the browser's own count; a browser may take its time for it, or have none.
 async function pageMemory() {
+  if (typeof document === 'undefined') return {};
   if (typeof performance.measureUserAgentSpecificMemory !== 'function') {
     const why = globalThis.crossOriginIsolated === false ? 'the page is not isolated' : 'there is no such function here';
     return { page_bytes: null, page_reason: why };
