@@ -16,6 +16,7 @@ from edgerig.devices.web.memory import renderers
 from edgerig.devices.web.place import Host, Place
 
 START_MS = 60_000
+SAID_LIMIT = 20_000
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -27,7 +28,7 @@ FLAGS = (
     "--enable-blink-features=ForceEagerMeasureMemory",
 )
 _PAGE = """<!doctype html>
-<meta charset="utf-8"><title>edgerig</title>
+<meta charset="utf-8"><title>edgerig</title><link rel="icon" href="data:,">
 <script type="importmap">{importmap}</script>
 <script type="application/json" id="packages">{packages}</script>
 <body><script type="module" src="js/page.mjs"></script></body>
@@ -57,6 +58,7 @@ def run(place: Place) -> None:
                 timeout=START_MS,
             )
         except Error as error:
+            print(str(error)[:SAID_LIMIT], file=sys.stderr)
             raise RuntimeError(f"{place.program} cannot be started: {_first(error)}") from error
         try:
             tab = context.pages[0] if context.pages else context.new_page()
@@ -80,8 +82,9 @@ def _close(context: object) -> None:
 
 
 def _first(error: Exception) -> str:
+    """Of the driver's words: the browser's own log follows behind them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3])[:600] if lines else type(error).__name__
+    return lines[0][:300] if lines else type(error).__name__
 
 
 HOST = Host(

@@ -61,14 +61,8 @@ def run(kind: str, program: str, port: int, job: Job, folder: Path) -> dict[str,
         folders={"job-files": artifact.parent, "packages": modules, "js": SCRIPTS},
         answers={"page.html": lambda _, __: browser.page(imports), **exchange.answers()},
     )
-    try:
-        opened = serving(site, port)
-        with opened as address:
-            host.run(Place(program, address, folder, SCRIPTS, modules, imports))
-    except OSError as error:
-        if port:
-            raise OSError(f"port {port} of this machine cannot be used: {error.strerror}") from error
-        raise
+    with serving(site, port) as address:
+        host.run(Place(program, address, folder, SCRIPTS, modules, imports))
     if exchange.raw is None:
         raise RuntimeError(f"{host.what} ended before the run did")
     return exchange.raw

@@ -48,7 +48,11 @@ def serving(site: Site, port: int) -> Iterator[str]:
         prefix = f"/{token}/"
         served = site
 
-    with ThreadingHTTPServer((LOOPBACK, port), Handler) as server:
+    try:
+        bound = ThreadingHTTPServer((LOOPBACK, port), Handler)
+    except OSError as error:
+        raise OSError(f"port {port} of {LOOPBACK} cannot be served on: {error.strerror}") from error
+    with bound as server:
         server.daemon_threads = True
         # It looks as often whether it is to end: seldom, for each look is work beside what is timed.
         thread = threading.Thread(target=server.serve_forever, args=(1.0,), daemon=True)
