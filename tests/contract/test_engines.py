@@ -33,9 +33,7 @@ WHEEL = "-wheel"
 ENGINES = {name: row for name, row in load_engines().items() if row.module}
 """Those of Python; of JavaScript's, `tests/integration/test_web.py` tells."""
 MEMBERS = (*ENGINES, *(f"{name}{WHEEL}" for name, row in ENGINES.items() if row.native))
-SETTINGS = [
-    (e.name, name, value) for e in ENGINES.values() for name, o in e.options.items() for value in o.values
-]
+SETTINGS = [(e.name, name, value) for e in ENGINES.values() for name, o in e.options.items() for value in o.values]
 WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
 BIAS = np.array([0.5, -0.25, 1.0], dtype=np.float32)
 X = np.linspace(-2, 2, 8, dtype=np.float32).reshape(1, 8)

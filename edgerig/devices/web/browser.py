@@ -39,7 +39,8 @@ def page(imports: Mapping[str, str]) -> bytes:
     """The page; a bare name that a package imports another by leads to that one's file."""
     mapped = {name: f"./packages/{name}/{file}" for name, file in imports.items()}
     return _PAGE.format(
-        importmap=escape(json.dumps({"imports": mapped}), quote=False), packages=escape(json.dumps(dict(imports)), False)
+        importmap=escape(json.dumps({"imports": mapped}), quote=False),
+        packages=escape(json.dumps(dict(imports)), False),
     ).encode()
 
 

@@ -1,5 +1,5 @@
-"""What the host answers while the script runs a job: samples in the file's own dtypes, marks between the steps, and from
-what was told the raw run.
+"""What the host answers while the script runs a job: samples in the file's own dtypes, marks between the steps, and
+from what was told the raw run.
 
 The script's words are not believed here: they are checked for what is done with them, and the raw run for all else by
 whoever reads it (`measure/raw.py`).
@@ -74,9 +74,7 @@ class _Failed(FromDevice):
 class Exchange:
     """Of one job in `folder`; `peaks` tell of memory, `beside` is what the script is told beside the job."""
 
-    def __init__(
-        self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object]
-    ) -> None:
+    def __init__(self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object]) -> None:
         self._job, self._folder, self._inputs, self._peaks = job, folder, inputs, peaks
         self._beside = beside
         self._described: dict[str, Any] = {}
@@ -134,7 +132,7 @@ class Exchange:
 
     def _samples(self, query: Mapping[str, str], _: bytes) -> bytes:
         first, count = int(query["first"]), int(query["count"])
-        if not (0 <= first and 0 < count <= len(self._inputs[0]) - first):
+        if not (first >= 0 and 0 < count <= len(self._inputs[0]) - first):
             raise ValueError(f"{count} samples from {first} on of {len(self._inputs[0])}")
         described = self._known()
         return frames.pack([sample(described, self._inputs, index) for index in range(first, first + count)])

@@ -68,10 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
     served: Site
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802  (the names http.server has)
+    def do_GET(self) -> None:
         self._respond(b"")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BODY:
             self.close_connection = True
@@ -115,5 +115,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its name in http.server)
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing: what went wrong is in the raw run."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from edgerig.devices.web.runner import main  # noqa: E402
+from edgerig.devices.web.runner import main
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -1,10 +1,21 @@
 """Which engine runs a format where."""
 
 import pytest
+from pydantic import ValidationError
 
-from edgerig.plan import make_plan
-from edgerig.spec import SweepSpec, engine_on, kind_named, load_device, load_engines, load_formats, not_run
 from edgerig.device_kinds import KINDS
+from edgerig.plan import make_plan
+from edgerig.spec import (
+    EngineSpec,
+    OptionValue,
+    SweepSpec,
+    engine_on,
+    kind_named,
+    load_device,
+    load_engines,
+    load_formats,
+    not_run,
+)
 
 
 def test_a_device_without_a_table_of_its_own_has_the_formats_engines() -> None:
@@ -29,7 +40,10 @@ def test_a_format_that_a_browser_does_not_run_is_told_by_the_plan() -> None:
 
 
 def test_the_options_are_those_of_the_engine_there() -> None:
-    engine = {"ort_web": {"graph_optimization_level": ("basic",)}, "onnxruntime": {"intra_op_spinning": (False,)}}
+    engine: dict[str, dict[str, tuple[OptionValue, ...]]] = {
+        "ort_web": {"graph_optimization_level": ("basic",)},
+        "onnxruntime": {"intra_op_spinning": (False,)},
+    }
     sweep = SweepSpec(
         models=("digits_cnn",), formats=("onnx",), recipes=("fp32",), devices=("browser", "local"), engine=engine
     )
@@ -41,9 +55,5 @@ def test_the_options_are_those_of_the_engine_there() -> None:
 
 @pytest.mark.parametrize("rows", [{}, {"module": "a:B", "script": "a.mjs"}])
 def test_an_engine_is_of_one_language(rows: dict[str, str]) -> None:
-    from pydantic import ValidationError
-
-    from edgerig.spec import EngineSpec
-
-    with pytest.raises(ValidationError, match="a \"module\" of Python or a \"script\" of JavaScript"):
-        EngineSpec(name="e", runtime="E", **rows)
+    with pytest.raises(ValidationError, match='a "module" of Python or a "script" of JavaScript'):
+        EngineSpec.model_validate({"name": "e", "runtime": "E", **rows})

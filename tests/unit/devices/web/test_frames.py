@@ -2,15 +2,17 @@
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edgerig.devices.web.frames import pack, unpack
 
 
 def test_samples_come_back_as_they_went() -> None:
-    samples = [
+    samples: list[list[npt.NDArray[Any]]] = [
         [np.arange(6, dtype=np.float32).reshape(1, 2, 3), np.array([True, False, True])],
         [np.array(7, np.int64), np.zeros((2, 0), np.float16), np.array([-1, 127], np.int8)],
         [],

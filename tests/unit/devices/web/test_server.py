@@ -38,7 +38,9 @@ def test_what_answers_gets_parameters_and_body(address: str) -> None:
         assert answer.read() == b"3 there"
 
 
-@pytest.mark.parametrize("path", ["files/../hidden", "files/%2e%2e/hidden", "files//etc/passwd", "hidden", "files/", ""])
+@pytest.mark.parametrize(
+    "path", ["files/../hidden", "files/%2e%2e/hidden", "files//etc/passwd", "hidden", "files/", ""]
+)
 def test_nothing_else_is_served(address: str, path: str) -> None:
     assert status(f"{address}/{path}") == 404
 
