@@ -16,10 +16,10 @@ from edgerig.devices.kinds.node import NodeDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.turns import Claim, Lease, NoLease
-from edgerig.devices.web.packages import modules_of
 from edgerig.devices.web.programs import find_browser, find_node, require_driver, version_of
 from edgerig.results import DeviceRecord
 from edgerig.spec import load_engines
+from edgerig.web.packages import modules_of
 
 START = Path(__file__).with_name("start.py")
 WORKDIR_PREFIX = "edgerig-web-"

@@ -15,7 +15,6 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import Field, ValidationError
 
-from edgerig.devices.web import frames
 from edgerig.devices.web.memory import Peaks
 from edgerig.measure.raw import RawEngine
 from edgerig.measure.untrusted import FromDevice, Nanoseconds, Text
@@ -25,6 +24,7 @@ from edgerig.ondevice.engines import Array, Description, TensorInfo
 from edgerig.ondevice.evaluate import sample, together
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.sensors import Reading, Sensors
+from edgerig.web import frames
 
 CHUNK_BYTES = 16 * 2**20
 """Of samples that are sent at once."""

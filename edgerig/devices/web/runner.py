@@ -18,7 +18,6 @@ import numpy as np
 from edgerig.devices.web import browser, nodejs
 from edgerig.devices.web.exchange import Exchange
 from edgerig.devices.web.memory import Peaks
-from edgerig.devices.web.packages import modules_of
 from edgerig.devices.web.place import Place
 from edgerig.devices.web.server import Site, serving
 from edgerig.devices.web.tflite_tensors import entry_of
@@ -26,8 +25,9 @@ from edgerig.ondevice import lifeline
 from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.spec import EngineSpec, load_engines
+from edgerig.web import SCRIPTS
+from edgerig.web.packages import modules_of
 
-SCRIPTS = Path(__file__).parent / "js"
 HOSTS = {"browser": browser.HOST, "node": nodejs.HOST}
 
 

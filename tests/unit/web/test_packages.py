@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.devices.web.packages import modules_of
 from edgerig.errors import DeviceError
 from edgerig.spec import EngineSpec, NpmPackage
+from edgerig.web.packages import modules_of
 
 
 @pytest.fixture(autouse=True)

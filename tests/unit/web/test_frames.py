@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgerig.devices.web.frames import pack, unpack
+from edgerig.web.frames import pack, unpack
 
 
 def test_samples_come_back_as_they_went() -> None:
