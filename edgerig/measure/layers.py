@@ -187,7 +187,8 @@ def layer_results(
             continue
         known = sorted(name for name in sources if name in seen)
         row = _row(len(rows), group, given, seen, [seen[name].sqnr_db for name in known], weights)
-        rows.append(row.model_copy(update={"reads": tuple(dict.fromkeys(makers[name] for name in known if name in makers))}))
+        reads = dict.fromkeys(makers[name] for name in known if name in makers)
+        rows.append(row.model_copy(update={"reads": tuple(reads)}))
         makers |= dict.fromkeys(given, row.name)
         above |= {name: _Above(frozenset((name,)), ()) for name in operator.gives}
     return tuple(rows)

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
+Array = npt.NDArray[np.float64]
+
 HERE = Path(__file__).resolve().parent
 CNN, SKEW = HERE.parent / "digits_cnn", HERE.parent / "digits_skew"
 LIFT = 512.0
@@ -28,7 +30,7 @@ PLACES = {
 WIDENED = 4
 
 
-def widened(folded: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]], lift: float) -> dict[str, npt.NDArray[np.float64]]:
+def widened(folded: list[tuple[Array, Array]], lift: float) -> dict[str, Array]:
     """The state of `model.DigitsWide` without its head."""
     weight, bias = folded[WIDENED]
     once = np.eye(weight.shape[1])[:, :, None, None]
