@@ -16,6 +16,7 @@ from edgerig import process
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
+from edgerig.ondevice.processors import EXACT_INT8
 from edgerig.process import Finished
 from edgerig.results import Battery, DeviceRecord, DeviceState, FrequencyPolicy
 
@@ -39,8 +40,6 @@ FEATURES = {
     "amx_int8": "amx_int8",
 }
 """The kernel's name in /proc/cpuinfo → ours, of the CPU features inference kernels ask for."""
-EXACT_INT8 = frozenset({"avx512_vnni", "avx_vnni"})
-"""The features of an x86 processor that multiplies unsigned by signed 8-bit numbers without saturating."""
 SATURATING_INT8 = "sse4_1"
 """The feature from which on ONNX Runtime's x86 kernels use (V)PMADDUBSW (onnxruntime/core/mlas/lib/platform.cpp)."""
 
