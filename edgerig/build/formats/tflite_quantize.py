@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,14 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from edgerig.build.calibration import Method
 from edgerig.build.formats import first_words
-from edgerig.build.formats.layer_names import FLOAT, INT16, apart_note, layer_names, meant, not_kept
 from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
+from edgerig.build.formats.tflite_layers import QUANTIZED, NamedLayers, tensor_name
 from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
 from edgerig.build.formats.tflite_ranges import Qsvs, Stream, calibrated, chosen, feed, observe
-from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, WIDE_KIND, manager, takes
+from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, manager
 from edgerig.build.source import Arrays
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.spec import RecipeSpec
-from edgerig.spec.recipe_options import ByLayer
 
 BLOCK = 8
 """Input channels XNNPACK's integer kernels with dynamic ranges take at a time (its `kr`)."""
@@ -38,8 +37,6 @@ CONVOLUTIONS = frozenset({"CONV_2D", "TRANSPOSE_CONV"})
 MOST_REFUSALS = 20
 REASONS = 6
 """Told of what is refused, at most."""
-QUANTIZED = "#quantized"
-"""Behind the name of what was an output's tensor, and is now read by a DEQUANTIZE."""
 NODE = re.compile(r"node #(\d+)|Node number (\d+) \((\w+)\)")
 """As LiteRT names an operator (subgraph.cc, ReportOpError) and XNNPACK's delegate one it could not take."""
 
@@ -54,9 +51,8 @@ def quantize_statically(
     """
     seen = observe(source, stream)
     graph = read(source)
-    asked = _asked(graph, recipe)
-    wide = _wide(graph, recipe, asked)
-    left = plan(graph, recipe, seen, copies, frozenset(asked))
+    named = NamedLayers.of(graph, recipe)
+    left = plan(graph, recipe, seen, copies, frozenset(named.floats))
     if recipe.kind in WHOLE:
         _require_whole(graph, recipe, left)
     if not _computing(graph, left, copies):
@@ -64,74 +60,9 @@ def quantize_statically(
     bits = ACTIVATION_BITS[recipe.kind]
     found = chosen(source, stream, seen, Method.of(recipe, "tflite", bits))
     ranges = calibrated(graph, found, bits, per_tensor=recipe.options.per_tensor)
-    left = _until_it_runs(source, recipe, left, ranges, stream.samples[0], out, wide)
-    made = read(out)
-    if missing := {name for operator, name in asked.items() if not _as_it_was(graph, made, operator)}:
-        raise not_kept(recipe, missing)
-    if missing := {name for operator, name in wide.items() if not _is_wide(graph, made, operator)}:
-        raise not_kept(recipe, missing, INT16)
-    layers = len(_layers(graph))
-    return left, (*apart_note(list(asked.values()), layers), *apart_note(list(wide.values()), layers, INT16))
-
-
-def _layers(graph: Any) -> dict[str, Operator]:
-    """The operators of the main subgraph by name."""
-    main = [operator for operator in walk(graph) if operator.subgraph == 0]
-    return dict(zip(layer_names(operator.name for operator in main), main, strict=True))
-
-
-def _asked(graph: Any, recipe: RecipeSpec, option: ByLayer = FLOAT) -> dict[Operator, str]:
-    """The operators that the recipe names in an option, with their names."""
-    layers = _layers(graph)
-    return {layers[name]: name for name in meant(recipe, "tflite", list(layers), option)}
-
-
-def _wide(graph: Any, recipe: RecipeSpec, floats: Collection[Operator]) -> dict[Operator, str]:
-    """As `_asked`, of those in 16 bits. Raises BuildError for one of `floats`, or that the quantizer has not."""
-    wide = _asked(graph, recipe, INT16)
-    for operator, name in wide.items():
-        if operator in floats:
-            raise BuildError(
-                f"{recipe.name}: {name} stands in both {FLOAT} and {INT16}", hint="name it in one of the two"
-            )
-        if not takes(WIDE_KIND, operator.name):
-            raise BuildError(
-                f"{recipe.name}: {INT16}: {QUANTIZER} has no form of 16 bits of {name}",
-                hint=f"name it in {FLOAT}, or not at all",
-            )
-    return wide
-
-
-def _as_it_was(graph: Any, made: Any, operator: Operator) -> bool:
-    """Is there an operator of the same kind in the file written whose tensors have the dtypes they had, for the same
-    output?"""
-    wanted = [dtype(graph, operator, i) for i in (*operator.inputs, *operator.outputs)]
-    return any(
-        [dtype(made, each, i) for i in (*each.inputs, *each.outputs)] == wanted for each in _same(graph, made, operator)
-    )
-
-
-def _is_wide(graph: Any, made: Any, operator: Operator) -> bool:
-    """Are the activations it reads and gives integers of 16 bits in the file written?"""
-    tensors = (*operator.inputs, *operator.outputs)
-    values = [i for i, tensor in enumerate(tensors) if _is_value(graph, operator, tensor)]
-    for each in _same(graph, made, operator):
-        found = [dtype(made, each, tensor) for tensor in (*each.inputs, *each.outputs)]
-        return len(found) == len(tensors) and all(found[i] == "int16" for i in values)
-    return False
-
-
-def _is_value(graph: Any, operator: Operator, tensor: int) -> bool:
-    return dtype(graph, operator, tensor) == "float32" and constant(graph, operator, tensor) is None
-
-
-def _same(graph: Any, made: Any, operator: Operator) -> Iterator[Operator]:
-    """The operators of the same kind in the file written that give the same output."""
-    name = _tensor_name(graph, operator, operator.outputs[0])
-    for each in walk(made):
-        given = (_tensor_name(made, each, i).removesuffix(QUANTIZED) for i in each.outputs)
-        if each.subgraph == 0 and each.name == operator.name and name in given:
-            yield each
+    left = _until_it_runs(source, recipe, left, ranges, stream.samples[0], out, named.wide)
+    named.check(graph, read(out), recipe)
+    return left, named.notes
 
 
 def quantize_dynamically(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:
@@ -166,9 +97,9 @@ def _until_it_runs(
     wide: Iterable[Operator] = (),
 ) -> Plan:
     graph, left = read(source), dict(left)
-    wider = [(each.name, [_tensor_name(graph, each, i) for i in each.outputs]) for each in wide]
+    wider = [(each.name, [tensor_name(graph, each, i) for i in each.outputs]) for each in wide]
     for _ in range(MOST_REFUSALS):
-        in_float = [[_tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
+        in_float = [[tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
         table = manager(recipe, in_float, wider).get_quantization_recipe()
         quantized = Quantizer(str(source), table).quantize(copy.deepcopy(ranges), enable_progress_report=False)
         quantized.export_model(str(out), overwrite=True)
@@ -210,11 +141,11 @@ def refusal(file: Path, sample: Arrays) -> str | None:
 def _named(words: str, graph: Any, made: Any) -> Operator | None:
     """The operator of the float graph that LiteRT's words on the quantized one are about."""
     operators = [operator for operator in walk(made) if operator.subgraph == 0]
-    by_output = {_tensor_name(graph, each, each.outputs[0]): each for each in walk(graph) if each.outputs}
+    by_output = {tensor_name(graph, each, each.outputs[0]): each for each in walk(graph) if each.outputs}
     for match in NODE.finditer(words):
         index = int(match[1] or match[2])
         if index < len(operators) and match[3] in (None, operators[index].name) and operators[index].outputs:
-            found = by_output.get(_tensor_name(made, operators[index], operators[index].outputs[0]))
+            found = by_output.get(tensor_name(made, operators[index], operators[index].outputs[0]))
             if found is not None:
                 return found
     return None
@@ -311,8 +242,3 @@ def _nothing(recipe: RecipeSpec, left: Plan) -> UnsupportedRecipe:
 
 def _by_name(left: Plan) -> dict[str, str]:
     return {operator.name: reason for operator, reason in left.items() if operator.name not in MOVES}
-
-
-def _tensor_name(graph: Any, operator: Operator, tensor: int) -> str:
-    name: str = graph.subgraphs[operator.subgraph].tensors[tensor].name.decode()
-    return name
