@@ -36,6 +36,7 @@ from edgerig.cli.flags import (
     Sustained,
     SweepFile,
     Threads,
+    Trust,
     overrides,
 )
 
@@ -67,6 +68,7 @@ def sweep(
     engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
+    trust: Trust = None,
     limit: Limit = None,
     sustained: Sustained = None,
     out: Out = None,
@@ -95,6 +97,7 @@ def sweep(
         engine=engine_option,
         select=select,
         options=option,
+        trust=trust,
         limit=limit,
         sustained=sustained,
         out=out,
