@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from edgerig.errors import ConfigError
 from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
-from edgerig.spec.recipe_options import AUTO, OfferedValue, RecipeOptions, refusal
+from edgerig.spec.recipe_options import AUTO, BY_LAYER, OfferedValue, RecipeOptions, refusal
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
 
@@ -29,6 +29,8 @@ class Lowering(Strict):
     "int8|uint8" is either."""
     offers: dict[str, tuple[OfferedValue, ...]] = Field(default={})
     """Option of `RecipeOptions` → the values it can have here, the first being what is done when nothing is said."""
+    lacks: dict[str, str] = Field(default={})
+    """Option of `RecipeOptions` → why the format cannot do it, where there is more to say than that."""
 
     @model_validator(mode="after")
     def _said(self) -> Self:
@@ -167,8 +169,9 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
         raise ConfigError(f"{where}: {row.like} is itself like {base.like}", hint=f'write like = "{base.like}"')
     if row.options == RecipeOptions():
         raise ConfigError(f"{where}: it is {row.like} and nothing else", hint='give it "options"')
-    if isinstance(row.options.float_layers, dict):
-        _all_known("format", row.options.float_layers, load_formats(), f"{where}: float_layers")
+    for option in BY_LAYER:
+        if isinstance(layers := getattr(row.options, option), dict):
+            _all_known("format", layers, load_formats(), f"{where}: {option}")
     if row.options.calibrates and not base.calibration:
         raise ConfigError(
             f"{where}: {row.like} takes no ranges from calibration data",
@@ -186,7 +189,7 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
 
 
 def _chosen(name: str, row: OwnRecipe, format_name: str, lowering: Lowering) -> Lowering:
-    why = lowering.unsupported or refusal(row.options, name, format_name, lowering.offers)
+    why = lowering.unsupported or refusal(row.options, name, format_name, lowering.offers, lowering.lacks)
     return Lowering(unsupported=why) if why else lowering
 
 

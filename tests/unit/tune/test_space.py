@@ -52,7 +52,7 @@ def layer(depth: int, drop: float) -> LayerResult:
 def test_windows_are_the_runs_that_lose_most() -> None:
     base = Candidate(format="onnx", recipe="int8-static-equalized")
     found = windows(base, [layer(at, drop) for at, drop in enumerate((1, 9, 0, 5, 6, 0, -3, 0))])
-    assert [options_of(each).layers_in_float("onnx") for each in found] == [
+    assert [options_of(each).layers("float_layers", "onnx") for each in found] == [
         ("op01_Conv",),
         ("op03_Conv", "op04_Conv"),
         ("op01_Conv", "op02_Conv", "op03_Conv", "op04_Conv"),
