@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from edgerig.spec.budget import Budget
     from edgerig.sweep.engine import Progress
     from edgerig.sweep.run_folder import RunFolder
+    from edgerig.tune.question import Question
+    from edgerig.tune.tuned import Tuned
+    from edgerig.tune.work import Observer as TuneObserver
 
 Place = str | os.PathLike[str]
 COMMAND = ("edgerig.sweep",)
@@ -204,6 +207,22 @@ def debug(
 
     target = debugging.of_id(cell, model) if run is None else debugging.of_run(Path(run), cell)
     return debugging.debug(target, Store(cache_root()), samples, threshold_db)
+
+
+def tune(question: Question, *, observer: TuneObserver | None = None, wait: bool = True) -> Tuned:
+    """Looks for the best variant of a model on a device under a budget, and measures it: minutes to hours.
+
+    Everything is kept in `<out>/tune-<model>-<digest>`, each trial the moment it is known; the same question goes on
+    there with what is not. Variants are chosen on a validation split (`Tuned.validation`), the test data is used once.
+    Raises ConfigError, NotInstalled, BuildError where not even the float variant's source can be prepared, DeviceBusy
+    with `wait` False, NotKept.
+    """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
+    from edgerig.tune import tuning
+    from edgerig.tune.work import Observer as Silent
+
+    return tuning.tune(question, Store(cache_root()), observer or Silent(), wait=wait)
 
 
 def rebuild(run: Place, *, observer: Observer | None = None) -> Run:

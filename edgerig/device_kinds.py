@@ -28,6 +28,8 @@ KINDS = {
     "adb": Entry("edgerig.devices.kinds.adb:KIND", "adb:SERIAL"),
     "qemu-user": Entry("edgerig.devices.kinds.qemu_user:KIND"),
     "qemu-system": Entry("edgerig.devices.kinds.qemu_system:KIND"),
+    "browser": Entry("edgerig.devices.kinds.browser:KIND"),
+    "node": Entry("edgerig.devices.kinds.node:KIND"),
     "serving": Entry("edgerig.devices.kinds.serving:KIND"),
 }
 ALIASES = {"android": "adb"}

@@ -14,6 +14,7 @@ from edgerig.spec import (
     AS_IS,
     CPU,
     Cluster,
+    Device,
     DeviceSpec,
     FormatName,
     ModelSpec,
@@ -25,6 +26,7 @@ from edgerig.spec import (
     Strict,
     SweepSpec,
     apart,
+    engine_on,
     has_no_folder,
     load_device,
     load_engines,
@@ -33,6 +35,7 @@ from edgerig.spec import (
     load_recipes,
     nearest,
     no_route,
+    not_run,
     parse,
     runs_as_it_is,
     split_entry,
@@ -174,7 +177,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for model in models.values()
         for format_name, recipe, reason in _variants(model, sweep)
         for device in devices.values()
-        for placement in _placements(device.name, format_name, sweep)
+        for placement in _placements(device, format_name, sweep)
         if _selected(
             cell := Cell(
                 model=model.shaped_name,
@@ -185,7 +188,8 @@ def make_plan(sweep: SweepSpec) -> Plan:
                 emulated=device.emulated,
                 unsupported=reason
                 or device.refuses(format_name)
-                or _no_accelerator(placement, format_name)
+                or not_run(device, format_name)
+                or _no_accelerator(placement, device, format_name)
                 or _no_framework(device, format_name),
             ),
             sweep.select,
@@ -266,9 +270,9 @@ def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str,
     ]
 
 
-def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Iterator[Placement]:
+def _placements(device: Device, format_name: FormatName, sweep: SweepSpec) -> Iterator[Placement]:
     """Each way to run the format on the device once: two that differ in nothing but what is the default are one."""
-    engine = load_engines()[load_formats()[format_name].engine]
+    engine = engine_on(device, format_name) or load_engines()[load_formats()[format_name].engine]
     axes = sweep.engine.get(engine.name, {})
     options = [engine.chosen(dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
     known: set[str] = set()
@@ -276,7 +280,7 @@ def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Itera
         sweep.threads, sweep.accelerators, sweep.holds, options
     ):
         placement = Placement(
-            device=device,
+            device=device.name,
             threads=threads,
             accelerator=accelerator,
             processors=processors,
@@ -288,10 +292,10 @@ def _placements(device: str, format_name: FormatName, sweep: SweepSpec) -> Itera
             yield placement
 
 
-def _no_accelerator(placement: Placement, format_name: FormatName) -> str:
-    """Why the format's engine cannot run there, "" when it can."""
-    engine = load_engines()[load_formats()[format_name].engine]
-    if placement.accelerator in engine.accelerators:
+def _no_accelerator(placement: Placement, device: Device, format_name: FormatName) -> str:
+    """Why the engine that runs the format there cannot run so, "" when it can, or none runs it at all."""
+    engine = engine_on(device, format_name)
+    if engine is None or placement.accelerator in engine.accelerators:
         return ""
     there = " and ".join(engine.accelerators)
     return f"{engine.runtime} as edgerig has it runs on {there}, not on {placement.accelerator}"

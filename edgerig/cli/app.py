@@ -39,6 +39,7 @@ from edgerig.cli.flags import (
     Trust,
     overrides,
 )
+from edgerig.cli.tune import tune
 
 if TYPE_CHECKING:
     from edgerig.errors import EdgerigError
@@ -234,6 +235,9 @@ def debug(
     from edgerig.cli import debug as debugging
 
     debugging.debug(first, second, debugging.Asked(model, samples, threshold, json, html))
+
+
+app.command()(tune)
 
 
 @app.command()

@@ -36,6 +36,7 @@ from edgerig.results import Artifact, DeviceRecord, TensorRecord
 from edgerig.spec import RunSettings, load_engines
 
 COMMAND_TIMEOUT_S = 60.0
+RUNNER = "runner.pyz"
 LOG_LIMIT_BYTES = 2**20
 NPY_HEADER_BYTES = 4096
 NOT_COUNTED = "guest instructions are counted by QEMU's user mode only"
@@ -71,7 +72,8 @@ def push(device: PosixDevice, job: CellJob, asked: Job, own: Path, remote: str) 
     """Everything the runner needs into the device's folder `remote`; `own` has the job as it is asked. Raises
     DeviceError."""
     with tempfile.TemporaryDirectory() as temporary:  # the store and the package keep these, a raw run need not
-        write_runner(Path(temporary) / "runner.pyz", asked.engine)
+        if device.brings_runner:
+            write_runner(Path(temporary) / RUNNER, asked.engine)
         for name, array in zip(asked.inputs, job.inputs, strict=True):
             npy.write(Path(temporary) / name, array)  # a piece at a time: it may be a view of a large file
         for local in [own / "job.json", *sorted(Path(temporary).iterdir())]:
@@ -97,7 +99,7 @@ def job_of(device: PosixDevice, job: CellJob) -> Job:
     library = {engine.native: device.executorch_library} if engine.native else {}
     return Job(
         cell=job.cell,
-        engine=engine.module,
+        engine=engine.module or engine.script,
         engine_options={**library, **placement.engine_options, **entry_options(artifact.signature)},
         artifact=artifact.file,
         sha256=artifact.sha256,
@@ -138,7 +140,8 @@ class _Running:
     def process(self, folder: str, own: Path) -> RawRun:
         """Runs the job of the device's `folder` in a process and brings its `raw.json` back to `own`."""
         transport, cell = self.device.transport, self.job.cell
-        argv = [*self.device.python, f"{self.remote}/runner.pyz", f"{folder}/job.json"]
+        runner = [f"{self.remote}/{RUNNER}"] if self.device.brings_runner else []
+        argv = [*self.device.python, *runner, f"{folder}/job.json"]
         timeout_s = self.settings.timeout_s + self.settings.sustained_s
         done = transport.run(argv, timeout_s)
         (own / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])

@@ -79,7 +79,7 @@ def _builder(need: Program) -> Finding:
 def of_runtimes(spec: Device) -> list[Finding]:
     """Those that this machine's own cells run, installed beside edgerig; a framework that is not is not amiss."""
     found = []
-    for engine in load_engines().values():
+    for engine in (engine for engine in load_engines().values() if engine.module):
         absent = extras.missing(engine.distributions)
         if absent and not engine.brought:
             continue

@@ -53,7 +53,11 @@ def evaluated(engine: Engine, inputs: list[Array], resets: Sequence[int] = ()) -
         engine.invoke()
         for column, output, info in zip(collected, engine.outputs(), description.outputs, strict=True):
             column.append(tensors.dequantize(output, info))
-    known = engine.describe().outputs  # some runtimes know their shapes only after an inference
+    return together(collected, engine.describe().outputs)  # some runtimes know their shapes only after an inference
+
+
+def together(collected: Sequence[Sequence[Array]], known: Sequence[TensorInfo]) -> Evaluated:
+    """What each output gave on N samples, a sequence of N arrays for each, as `evaluated` gives it."""
     stacked = [stack(column, info) for column, info in zip(collected, known, strict=True)]
     return Evaluated(
         [each.arrays[0] for each in stacked] + [array for each in stacked for array in each.arrays[1:]],

@@ -22,12 +22,13 @@ from edgerig.spec.device import (
     load_device,
     name_of_address,
 )
-from edgerig.spec.engine import CPU, EngineSpec, OptionValue, load_engines, on_device, written
+from edgerig.spec.engine import CPU, EngineSpec, NpmPackage, OptionValue, load_engines, on_device, written
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec
 from edgerig.spec.named import Named, named
+from edgerig.spec.placing import engine_on, not_run
 from edgerig.spec.recipe import (
     FormatSpec,
     Lowering,
@@ -83,6 +84,7 @@ __all__ = [
     "Metric",
     "ModelSpec",
     "Named",
+    "NpmPackage",
     "OptionValue",
     "OwnRecipe",
     "Program",
@@ -104,6 +106,7 @@ __all__ = [
     "TensorSpec",
     "apart",
     "asked",
+    "engine_on",
     "file_source",
     "file_state",
     "has_binary_labels",
@@ -124,6 +127,7 @@ __all__ = [
     "named",
     "nearest",
     "no_route",
+    "not_run",
     "on_device",
     "parse",
     "read_toml",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -115,6 +115,8 @@ class DeviceKind:
     shares: Literal["", "disk", "machine"] = ""
     """What it has in common with this machine: `disk`, what is written there fills ours; `machine`, that and its cells
     are timed on our processor, so that nothing else may run beside them."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Format → the engine that runs it there; {}: each format's own engine."""
     programs: tuple[Program, ...] = ()
     compiles: str = ""
     """What this host's own C++ compiler is needed for."""

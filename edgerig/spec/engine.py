@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from edgerig.plugins import remembered
 from edgerig.spec.rows import load_rows
@@ -27,12 +27,25 @@ class EngineOption(Strict):
         return any(type(value) is type(known) and value == known for known in self.values)
 
 
+class NpmPackage(Strict):
+    """A package of npm's of exactly these bytes. What the fields mean stands above the rows."""
+
+    name: str = Field(pattern=r"^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+[\w.-]*$")
+    integrity: str = Field(pattern=r"^sha512-[A-Za-z0-9+/]{86}==$")
+    files: tuple[str, ...] = Field(min_length=1)
+    main: str = ""
+    node: str = ""
+
+
 class EngineSpec(Strict):
     """An engine: an inference runtime as a device has it. What the fields mean stands above the rows."""
 
     name: str
     runtime: str
-    module: str = Field(pattern=r"^[\w.]+:\w+$")
+    module: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
+    script: str = Field(default="", pattern=r"^(\w+\.mjs)?$")
+    packages: tuple[NpmPackage, ...] = ()
     profiler: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     distributions: tuple[str, ...] = ()
     imports: str = ""
@@ -45,6 +58,12 @@ class EngineSpec(Strict):
     brought: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
+
+    @model_validator(mode="after")
+    def _one_runner(self) -> Self:
+        if bool(self.module) == bool(self.script):
+            raise ValueError('an engine has a "module" of Python or a "script" of JavaScript')
+        return self
 
     def refusal(self, option: str, value: OptionValue) -> tuple[str, str] | None:
         """Why the runtime cannot be told so, and a hint; None when it can."""

@@ -17,7 +17,7 @@ RowT = TypeVar("RowT", bound=BaseModel)
 Kind = Literal["engine", "format", "recipe", "source"]
 """A table of a file of rows, such as `[format.onnx]`; any file may have rows of each kind."""
 
-FILES: list[Path] = [PACKAGE / "build" / name for name in ("formats.toml", "recipes.toml", "sources.toml")]
+FILES: list[Path] = [PACKAGE / "build" / name for name in ("formats.toml", "web.toml", "recipes.toml", "sources.toml")]
 
 
 def load_rows(cls: type[RowT], kind: Kind) -> dict[str, RowT]:

@@ -14,7 +14,7 @@ from edgerig.build import spawn
 from edgerig.build.datasets import DECODERS
 from edgerig.build.store import Store
 from edgerig.plan import Cell, Plan, variants
-from edgerig.spec import ModelSpec, kind_of, load_engines, load_formats, load_sources
+from edgerig.spec import ModelSpec, engine_on, kind_of, load_engines, load_formats, load_sources
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ def _of_this_machine(plan: Plan, cells: tuple[Cell, ...]) -> Iterator[_Need]:
     seen: set[str] = set()
     for cell in cells:
         device = plan.devices[cell.device]
-        row = load_formats().get(cell.format)
-        if row is not None and kind_of(device).shares == "machine" and row.engine not in seen:
-            seen.add(row.engine)
-            engine = load_engines()[row.engine]
+        engine = engine_on(device, cell.format) if cell.format in load_formats() else None
+        if engine is not None and kind_of(device).shares == "machine" and engine.name not in seen:
+            seen.add(engine.name)
             yield _Need(f"to run {cell.format} on this machine", engine.distributions)

@@ -42,7 +42,7 @@ from edgerig.measure.sequences import sequences_of
 from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, ErrorRecord, Stage
-from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, kind_of
+from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, engine_on, kind_of
 from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
@@ -162,6 +162,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
             folder = store.find("artifact", artifact.key) if artifact is not None else None
             if artifact is None or folder is None:
                 return _lost_from_store(task)
+            artifact = _for_engine(artifact, task)
             _keep_host_outputs(folder, into)
             opened.execute(_job(task, artifact, folder, data, into, device))
             after = _probe(opened)
@@ -194,6 +195,12 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         raw=raw,
         attempts=attempts_of(task.run_folder / raw),
     )
+
+
+def _for_engine(artifact: Artifact, task: CellTask) -> Artifact:
+    """The artifact as the engine runs it that the cell's device has for its format."""
+    engine = engine_on(task.device, artifact.format)
+    return artifact if engine is None else artifact.model_copy(update={"engine": engine.name})
 
 
 def _job(task: CellTask, artifact: Artifact, folder: Path, data: Path, into: Path, device: DeviceRecord) -> CellJob:

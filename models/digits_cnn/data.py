@@ -33,7 +33,14 @@ def split() -> tuple[Images, Labels, Images, Labels]:
 
 
 def load() -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
-    """The test split as `inputs` (540, 1, 8, 8) and `labels` (540,), and 128 training images as `calibration`."""
-    train_images, _, test_images, test_labels = split()
+    """The test split as `inputs` (540, 1, 8, 8) and `labels` (540,); of the training images 128 as `calibration` and
+    the other 1,129 as `validation` with `validation_labels`: what variants are chosen on."""
+    train_images, train_labels, test_images, test_labels = split()
     # The split shuffles, so the first images are a random sample of the training images.
-    return {"inputs": test_images, "labels": test_labels, "calibration": train_images[:CALIBRATION_IMAGES]}
+    return {
+        "inputs": test_images,
+        "labels": test_labels,
+        "calibration": train_images[:CALIBRATION_IMAGES],
+        "validation": train_images[CALIBRATION_IMAGES:],
+        "validation_labels": train_labels[CALIBRATION_IMAGES:],
+    }

@@ -153,7 +153,7 @@ class SshTransport:
 def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
     """The device with the Python it has, checked for what a runner needs. Raises DeviceError."""
     engines = load_engines().values()
-    runtimes = [engine.imports for engine in engines]
+    runtimes = [engine.imports for engine in engines if engine.imports]
     asked = transport.run([spec.python, "-I", "-c", _ASK_PYTHON, "numpy", *runtimes], PYTHON_TIMEOUT_S)
     try:
         version, found = json.loads(asked.stdout[:4096])

@@ -42,60 +42,62 @@ def kept(path: str, subgraph: int) -> list[str]:
     Raises OSError."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
-            return list(_lines(_Table(content, _number(content, 0, "<I")), subgraph))
+            return list(_lines(Table(content, number(content, 0, "<I")), subgraph))
         except (struct.error, IndexError):
             return []
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """A table of a flatbuffer; `which` is a field's number in the schema."""
+
     content: mmap.mmap
     place: int
 
-    def field(self, number: int) -> int:
+    def field(self, which: int) -> int:
         """Where the field lies, 0 where it has its default."""
-        vtable = self.place - _number(self.content, self.place, "<i")
-        entry = 4 + 2 * number
-        offset = _number(self.content, vtable + entry, "<H") if entry < _number(self.content, vtable, "<H") else 0
+        vtable = self.place - number(self.content, self.place, "<i")
+        entry = 4 + 2 * which
+        offset = number(self.content, vtable + entry, "<H") if entry < number(self.content, vtable, "<H") else 0
         return self.place + offset if offset else 0
 
-    def value(self, number: int, kind: str) -> int:
-        place = self.field(number)
-        return _number(self.content, place, kind) if place else 0
+    def value(self, which: int, kind: str) -> int:
+        place = self.field(which)
+        return number(self.content, place, kind) if place else 0
 
-    def table(self, number: int) -> _Table | None:
-        place = self.field(number)
-        return _Table(self.content, _referred(self.content, place)) if place else None
+    def table(self, which: int) -> Table | None:
+        place = self.field(which)
+        return Table(self.content, referred(self.content, place)) if place else None
 
-    def vector(self, number: int) -> list[int]:
+    def vector(self, which: int) -> list[int]:
         """The places of its elements, four bytes each."""
-        place = self.field(number)
+        place = self.field(which)
         if not place:
             return []
-        start = _referred(self.content, place)
-        return [start + 4 + 4 * index for index in range(_number(self.content, start, "<I"))]
+        start = referred(self.content, place)
+        return [start + 4 + 4 * index for index in range(number(self.content, start, "<I"))]
 
-    def tables(self, number: int) -> list[_Table]:
-        return [_Table(self.content, _referred(self.content, place)) for place in self.vector(number)]
+    def tables(self, which: int) -> list[Table]:
+        return [Table(self.content, referred(self.content, place)) for place in self.vector(which)]
 
-    def text(self, number: int) -> bytes:
-        place = self.field(number)
+    def text(self, which: int) -> bytes:
+        place = self.field(which)
         if not place:
             return b""
-        start = _referred(self.content, place)
-        return self.content[start + 4 : start + 4 + _number(self.content, start, "<I")]
+        start = referred(self.content, place)
+        return self.content[start + 4 : start + 4 + number(self.content, start, "<I")]
 
 
-def _number(content: mmap.mmap, place: int, kind: str) -> int:
-    number: int = struct.unpack_from(kind, content, place)[0]
-    return number
+def number(content: mmap.mmap, place: int, kind: str) -> int:
+    found: int = struct.unpack_from(kind, content, place)[0]
+    return found
 
 
-def _referred(content: mmap.mmap, place: int) -> int:
-    return place + _number(content, place, "<I")
+def referred(content: mmap.mmap, place: int) -> int:
+    return place + number(content, place, "<I")
 
 
-def _lines(model: _Table, subgraph: int) -> Iterator[str]:
+def _lines(model: Table, subgraph: int) -> Iterator[str]:
     """Of the subgraph itself and of those that are no other signature's, nor give variables their first values: what
     its operators run is among them."""
     codes = [max(each.value(CODE_OF_OLD, "<b"), each.value(CODE, "<i")) for each in model.tables(OPERATOR_CODES)]
@@ -104,14 +106,14 @@ def _lines(model: _Table, subgraph: int) -> Iterator[str]:
     others |= {MAIN} - {subgraph} | set(_beginnings(graphs, codes))
     variables: set[bytes] = set()
     states: Counter[str] = Counter()
-    for graph in (each for number, each in enumerate(graphs) if number not in others):
+    for graph in (each for index, each in enumerate(graphs) if index not in others):
         tensors = graph.tables(TENSORS)
         for operator in graph.tables(OPERATORS):
             code = codes[operator.value(OPCODE, "<I")]
             options = operator.table(OPTIONS)
             if code == VAR_HANDLE:
                 variables.add(b"" if options is None else options.text(SHARED_NAME))
-            inputs = [_number(model.content, place, "<i") for place in operator.vector(INPUTS)]
+            inputs = [number(model.content, place, "<i") for place in operator.vector(INPUTS)]
             count = sum(tensors[index].value(IS_VARIABLE, "<B") for index in inputs if index >= 0)
             if count:
                 states[STATEFUL.get(code, f"operator {code}")] += count
@@ -121,7 +123,7 @@ def _lines(model: _Table, subgraph: int) -> Iterator[str]:
         yield f"{count} state tensor{'s' if count > 1 else ''} of {name}"
 
 
-def _beginnings(graphs: Sequence[_Table], codes: Sequence[int]) -> Iterator[int]:
+def _beginnings(graphs: Sequence[Table], codes: Sequence[int]) -> Iterator[int]:
     """The subgraphs that are run once, before all: they give variables their first values, all signatures' alike."""
     for graph in graphs:
         for operator in graph.tables(OPERATORS):

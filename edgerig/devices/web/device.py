@@ -1,0 +1,98 @@
+"""A browser or node of this machine as a device."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgerig.cache import temporary_folder
+from edgerig.devices.device import CellJob, Fact, PosixDevice, with_facts
+from edgerig.devices.kinds.browser import BrowserDevice
+from edgerig.devices.kinds.node import NodeDevice
+from edgerig.devices.local import LocalTransport
+from edgerig.devices.local_lease import LocalLease
+from edgerig.devices.turns import Claim, Lease, NoLease
+from edgerig.devices.web.programs import find_browser, find_node, require_driver, version_of
+from edgerig.results import DeviceRecord
+from edgerig.spec import load_engines
+from edgerig.web.packages import modules_of
+
+START = Path(__file__).with_name("start.py")
+WORKDIR_PREFIX = "edgerig-web-"
+
+
+@dataclass(frozen=True)
+class WebDevice:
+    """`posix` is this machine, on which the runner is started; `version` is what the `kind` of program says it is."""
+
+    posix: PosixDevice
+    kind: str
+    version: Fact
+    say: Callable[[str], None]
+
+    @property
+    def lease(self) -> Lease:
+        return self.posix.lease
+
+    @property
+    def left(self) -> list[str]:
+        return self.posix.left
+
+    def probe(self) -> DeviceRecord:
+        """This machine's, but for what WebAssembly has instead: its products of 8-bit numbers are exact, as its
+        instructions widen before they multiply (WebAssembly SIMD, "extended multiplication")."""
+        record = self.posix.probe().model_copy(update={"kind": self.kind, "int8_saturates": False})
+        return with_facts(record, self.facts())
+
+    def execute(self, job: CellJob) -> None:
+        from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
+
+        modules_of(load_engines()[job.artifact.engine], self.say)
+        run_on_device(self.posix, job)
+
+    def facts(self) -> dict[str, Fact]:
+        return {self.kind: self.version}
+
+
+@contextlib.contextmanager
+def open_browser(spec: BrowserDevice, claim: Claim | None = None) -> Iterator[WebDevice]:
+    """Raises DeviceError where there is no browser, or nothing to drive it."""
+    require_driver()
+    with _opened("browser", find_browser(spec.browser), spec.port, claim) as device:
+        yield device
+
+
+@contextlib.contextmanager
+def open_node(spec: NodeDevice, claim: Claim | None = None) -> Iterator[WebDevice]:
+    """Raises DeviceError where there is no node."""
+    with _opened("node", find_node(spec.node), spec.port, claim) as device:
+        yield device
+
+
+@contextlib.contextmanager
+def _opened(kind: str, program: str, port: int, claim: Claim | None) -> Iterator[WebDevice]:
+    version = version_of(program)
+    with (
+        LocalTransport() as transport,
+        temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as workdir,
+        contextlib.closing(LocalLease(claim)) if claim else contextlib.nullcontext(NoLease()) as lease,
+    ):
+        posix = PosixDevice(
+            transport=transport,
+            workdir=str(workdir),
+            python=(sys.executable, "-I", str(START), kind, program, str(port)),
+            executorch_library=None,
+            no_instructions=None,
+            lease=lease,
+            run=claim.run if claim else "",
+            brings_runner=False,
+        )
+        yield WebDevice(posix, kind, version, claim.tell if claim else _quiet)
+
+
+def _quiet(_: str) -> None:
+    """For whoever asks a device what it is: nothing is downloaded for that."""

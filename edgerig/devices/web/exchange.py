@@ -1,0 +1,237 @@
+"""What the host answers while the script runs a job: samples in the file's own dtypes, marks between the steps, and
+from what was told the raw run.
+
+The script's words are not believed here: they are checked for what is done with them, and the raw run for all else by
+whoever reads it (`measure/raw.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from edgerig.devices.web.memory import Peaks
+from edgerig.measure.raw import RawEngine
+from edgerig.measure.untrusted import FromDevice, Nanoseconds, Text
+from edgerig.ondevice import tensors
+from edgerig.ondevice.control import Controls
+from edgerig.ondevice.engines import Array, Description, TensorInfo
+from edgerig.ondevice.evaluate import sample, together
+from edgerig.ondevice.job import SCHEMA, Job
+from edgerig.ondevice.sensors import Reading, Sensors
+from edgerig.web import frames
+
+CHUNK_BYTES = 16 * 2**20
+"""Of samples that are sent at once."""
+NOT_HERE = {
+    "instructions": "guest instructions are counted by QEMU's user mode only",
+    "affinity": "the threads of a browser or of node are not asked which processors they may use",
+    "contention": "who else takes the processor is not watched from inside a script",
+    "energy": "no sensor is read beside a browser or node",
+}
+
+
+ModelT = TypeVar("ModelT", bound=FromDevice)
+
+
+class _Tensor(FromDevice):
+    name: Text
+    dtype: Annotated[str, Field(max_length=16)]
+    shape: list[Annotated[int, Field(ge=-1, le=2**31)]] = Field(max_length=16)
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class _Described(FromDevice):
+    inputs: list[_Tensor] = Field(max_length=64)
+    outputs: list[_Tensor] = Field(min_length=1, max_length=64)
+
+
+class _Done(FromDevice):
+    import_ns: Nanoseconds
+    load_ns: Nanoseconds
+    first_ns: Nanoseconds
+    step_ns: Annotated[int, Field(ge=0, le=10**9)]
+    overhead_ns: Nanoseconds
+    batch: Annotated[int, Field(ge=1, le=10**9)]
+    samples: list[Annotated[int, Field(ge=1, le=10**15)]] = Field(min_length=1, max_length=2**22)
+    page_bytes: Annotated[int, Field(gt=0, le=2**53)] | None = None
+    page_reason: Text = ""
+    isolated: bool | None = None
+    notes: list[Text] = Field(default=[], max_length=16)
+
+
+class _Failed(FromDevice):
+    type: Text
+    message: Text
+
+
+class Exchange:
+    """Of one job in `folder`; `peaks` tell of memory, `beside` is what the script is told beside the job."""
+
+    def __init__(self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object]) -> None:
+        self._job, self._folder, self._inputs, self._peaks = job, folder, inputs, peaks
+        self._beside = beside
+        self._described: dict[str, Any] = {}
+        self._description: Description | None = None
+        self._columns: list[list[Array]] = []
+        self._controls = Controls()
+        self._sensors = Sensors()
+        self._readings: list[Reading] = []
+        self.raw: dict[str, Any] | None = None
+        """What `raw.json` is to hold, once the script has ended the run."""
+
+    def answers(self) -> Mapping[str, Callable[[Mapping[str, str], bytes], bytes]]:
+        marks = {"runtime": self._peaks.at_runtime, "warm": self._peaks.at_warm, "begin": self._begin, "end": self._end}
+        return {
+            "job": lambda _, body: self._asked(),
+            "described": lambda _, body: self._take_description(body),
+            "inputs": self._samples,
+            "outputs": lambda _, body: self._take_outputs(body),
+            "done": lambda _, body: self._done(body),
+            "failed": lambda _, body: self._failed(body),
+        } | {f"mark/{name}": _marked(mark) for name, mark in marks.items()}
+
+    def _asked(self) -> bytes:
+        job = self._job
+        one = sum(array[:1].nbytes for array in self._inputs)
+        told = {
+            "script": job.engine,
+            "options": job.engine_options,
+            "artifact": job.artifact.rpartition("/")[2],
+            "beside": [name.rpartition("/")[2] for name in job.beside],
+            "threads": job.threads,
+            "shapes": job.shapes,
+            "resets": job.resets,
+            "warmup_runs": job.warmup_runs,
+            "min_runs": job.min_runs,
+            "min_seconds": job.min_seconds,
+            "max_seconds": job.max_seconds,
+            "timing_only": job.timing_only,
+            "samples": len(self._inputs[0]),
+            **self._beside,
+            "chunk": max(1, CHUNK_BYTES // max(1, one)),
+        }
+        return json.dumps(told).encode()
+
+    def _take_description(self, body: bytes) -> bytes:
+        self._described = json.loads(body)
+        found = _read(_Described, body)
+        given = self._job.shapes or [list(tensor.shape) for tensor in found.inputs]
+        batched = any(tensor.shape[:1] == [-1] for tensor in found.inputs)
+        inputs = [_info(tensor, shape, batched) for tensor, shape in zip(found.inputs, given, strict=True)]
+        outputs = [_info(tensor, tensor.shape, batched) for tensor in found.outputs]
+        self._description = Description(inputs, outputs, "", "", 0)
+        self._columns = [[] for _ in outputs]
+        return b""
+
+    def _samples(self, query: Mapping[str, str], _: bytes) -> bytes:
+        first, count = int(query["first"]), int(query["count"])
+        if not (first >= 0 and 0 < count <= len(self._inputs[0]) - first):
+            raise ValueError(f"{count} samples from {first} on of {len(self._inputs[0])}")
+        described = self._known()
+        return frames.pack([sample(described, self._inputs, index) for index in range(first, first + count)])
+
+    def _take_outputs(self, body: bytes) -> bytes:
+        for arrays in frames.unpack(body):
+            for column, array, info in zip(self._columns, arrays, self._known().outputs, strict=True):
+                if array.dtype.name != info.dtype:
+                    raise ValueError(f'output "{info.name}" is {array.dtype.name}, the runtime said {info.dtype}')
+                column.append(tensors.dequantize(array, info))
+            if len(self._columns[0]) > len(self._inputs[0]):
+                raise ValueError("more outputs than samples were sent")
+        return b""
+
+    def _known(self) -> Description:
+        if self._description is None:
+            raise ValueError("the file's tensors were not told yet")
+        return self._description
+
+    def _begin(self) -> None:
+        self._controls.measure()
+        self._readings.append(self._sensors.read())
+
+    def _end(self) -> None:
+        self._readings.append(self._sensors.read())
+        self._controls.measure()
+
+    def _failed(self, body: bytes) -> bytes:
+        found = _read(_Failed, body)
+        self.raw = {"schema": SCHEMA, "error": {"type": found.type, "message": found.message}}
+        return b""
+
+    def _done(self, body: bytes) -> bytes:
+        done = _read(_Done, body)
+        np.save(self._folder / "samples.npy", np.asarray(done.samples, np.int64))
+        outputs = self._known().outputs if self._job.timing_only else self._save_outputs()
+        engine = self._described | {
+            "inputs": [vars(tensor) for tensor in self._known().inputs],
+            "outputs": [vars(tensor) for tensor in outputs],
+            "notes": [*_clock_notes(done), *done.notes],
+        }
+        RawEngine.model_validate(engine)
+        before, after = self._readings[0], self._readings[-1]
+        self.raw = {
+            "schema": SCHEMA,
+            "cell": self._job.cell,
+            "engine": engine,
+            "runtime_import_ns": done.import_ns,
+            "load_ns": done.load_ns,
+            "first_inference_ns": done.first_ns,
+            "warmup_runs": self._job.warmup_runs,
+            "samples": len(done.samples),
+            "timer_overhead_ns": done.overhead_ns,
+            "controls": self._controls.to_json(),
+            "memory": self._peaks.told(self._job.timing_only, done.page_bytes, done.page_reason),
+            "state": {"before": before, "after": after, "reasons": self._sensors.reasons | {"during": IN_ONE}},
+            **{name: {"reason": why} for name, why in NOT_HERE.items()},
+        }
+        return b""
+
+    def _save_outputs(self) -> list[TensorInfo]:
+        found = together(self._columns, self._known().outputs)
+        for index, output in enumerate(found.arrays):
+            np.save(self._folder / f"output_{index}.npy", output)
+        return found.tensors
+
+
+IN_ONE = "the script is not interrupted to have the device's state read"
+
+
+def _marked(mark: Callable[[], None]) -> Callable[[Mapping[str, str], bytes], bytes]:
+    def answer(_: Mapping[str, str], __: bytes) -> bytes:
+        mark()
+        return b""
+
+    return answer
+
+
+def _info(tensor: _Tensor, shape: list[int], batched: bool) -> TensorInfo:
+    """A dynamic first axis is the batch's where an input has one, of length 1."""
+    held = [1, *shape[1:]] if batched and shape[:1] == [-1] else shape
+    return TensorInfo(tensor.name, tuple(held), tensor.dtype, tensor.scale, tensor.zero_point)
+
+
+def _clock_notes(done: _Done) -> list[str]:
+    notes = [f"the clock advances by steps of {done.step_ns / 1e3:g} µs"]
+    if done.batch > 1:
+        notes.append(
+            f"{done.batch} inferences are timed as one sample, which is their mean: percentiles are of such means"
+        )
+    if done.isolated is False:
+        notes.append("the page was not isolated: no threads, and a coarser clock")
+    return notes
+
+
+def _read(model: type[ModelT], body: bytes) -> ModelT:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where}: {first['msg']}") from error

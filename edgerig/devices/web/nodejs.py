@@ -1,0 +1,33 @@
+"""A script in Node.js."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import psutil
+
+from edgerig.devices.web.place import Host, Place
+from edgerig.process import signal_name
+
+
+def run(place: Place) -> None:
+    """A child in this process' own group, so that it ends with it. Raises RuntimeError."""
+    command = [
+        *(place.program, "--no-warnings", str(place.scripts / "node.mjs")),
+        *(place.address, str(place.modules), json.dumps(dict(place.imports))),
+    ]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
+    except OSError as error:
+        raise RuntimeError(f"{place.program} cannot be started: {error.strerror}") from error
+    if done.returncode != 0:
+        raise RuntimeError(f"node ended by {signal_name(done.returncode)}; the runner's log has what it said")
+
+
+def pids() -> list[int]:
+    return [child.pid for child in psutil.Process(os.getpid()).children()]
+
+
+HOST = Host(run, pids, "the node process: node, the runtime, the model, one input set")

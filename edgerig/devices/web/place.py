@@ -1,0 +1,30 @@
+"""What a script is started with, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """`program` runs the script of `scripts`, which finds its job at `address`; `folder` is the job's, `modules` has
+    the packages, of which `imports` says what is imported."""
+
+    program: str
+    address: str
+    folder: Path
+    scripts: Path
+    modules: Path
+    imports: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a script runs in. `run` returns when the script has ended, and raises RuntimeError when what it ran in ended
+    before; `pids` gives the processes whose memory counts, `what` their name in words."""
+
+    run: Callable[[Place], None]
+    pids: Callable[[], Iterable[int]]
+    what: str

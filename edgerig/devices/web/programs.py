@@ -1,0 +1,55 @@
+"""The browser and node of this machine: where they are, and what they call themselves."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Sequence
+
+from edgerig import extras, process
+from edgerig.errors import DeviceError
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ASK_TIMEOUT_S = 30.0
+DRIVER = "playwright"
+
+
+def find_browser(named: str) -> str:
+    """Raises DeviceError."""
+    found = _found((named,) if named else BROWSERS)
+    if found:
+        return found
+    if named:
+        raise DeviceError(f"{named}: no such program", hint='correct "browser" in the device file, or leave it out')
+    raise DeviceError(
+        f"no browser is found: {', '.join(BROWSERS)}",
+        hint='sudo apt-get install chromium, or name one: browser = "/path/of/it" in the device file',
+    )
+
+
+def find_node(named: str) -> str:
+    """Raises DeviceError."""
+    found = _found((named,))
+    if not found:
+        raise DeviceError(f"{named}: no such program", hint="sudo apt-get install nodejs, or correct the device file")
+    return found
+
+
+def require_driver() -> None:
+    """Raises DeviceError where the package that drives the browser is missing."""
+    if importlib.util.find_spec(DRIVER) is None:
+        raise DeviceError(f"{DRIVER}, which drives the browser, is not installed", hint=extras.install([DRIVER]))
+
+
+def version_of(program: str) -> tuple[str | None, str]:
+    """Its own words, or why there are none."""
+    try:
+        done = process.run([program, "--version"], timeout_s=ASK_TIMEOUT_S)
+    except OSError as error:
+        return None, f"it cannot be started: {error.strerror}"
+    said = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    return (said[-1][:200], "") if said and done.returncode == 0 else (None, "it does not tell its version")
+
+
+def _found(names: Sequence[str]) -> str:
+    return next((path for name in names if (path := shutil.which(name))), "")

@@ -1,0 +1,30 @@
+"""Which engine runs a format on a device: the format's own, unless the kind of device names another."""
+
+from __future__ import annotations
+
+from edgerig.device_kinds import KINDS, plugins
+from edgerig.spec.device import Device, kind_named, kind_of
+from edgerig.spec.engine import EngineSpec, load_engines
+from edgerig.spec.recipe import load_formats
+from edgerig.spec.toml import FormatName
+
+
+def engine_on(device: Device, format_name: FormatName) -> EngineSpec | None:
+    """None where the device runs no such format (`not_run`). Raises ConfigError for a kind that is not installed."""
+    runs, engines = kind_of(device).runs, load_engines()
+    if runs:
+        return engines.get(runs.get(format_name, ""))
+    own = engines[load_formats()[format_name].engine]
+    return own if own.module else None
+
+
+def not_run(device: Device, format_name: FormatName) -> str:
+    """Why the device does not run the format, "" where it does."""
+    if engine_on(device, format_name) is not None:
+        return ""
+    runs = kind_of(device).runs
+    if runs:
+        return f"a device of the kind {device.kind} runs {' and '.join(runs)}, not {format_name}"
+    own = load_engines()[load_formats()[format_name].engine]
+    there = [name for name in (*KINDS, *plugins()) if format_name in kind_named(name).runs]
+    return f"{own.runtime} is JavaScript: it runs on devices of the kinds {' and '.join(there)}, not on {device.kind}"
