@@ -21,21 +21,20 @@ QUICK = RunSettings(min_seconds=0.05, min_runs=20, warmup_runs=2, repeats=1, att
 
 
 def wanted_sweep(devices: Sequence[str] = (), *, quick: bool = False, out: Path | None = None) -> SweepSpec:
-    """What a study measures: both networks from both frameworks, in every format there is here, the large one at several
-    sizes. `quick`: the small network alone, timed shortly."""
+    """What a study measures: both networks from both frameworks, in every format there is here, the large one at
+    several sizes. `quick`: the small network alone, timed shortly. Without `devices` it is this machine."""
     known = load_formats()
     formats = tuple(name for name in (*RUNTIMES, *OF_TORCH, *OF_TENSORFLOW) if name in known)
-    chosen = {"devices": tuple(devices)} if devices else {}
     return SweepSpec(
         models=("digits_cnn",) if quick else ("digits_cnn", "mobilenet_v2"),
         sources=SOURCES,
         formats=formats,
         recipes=RECIPES,
+        devices=tuple(devices) or ("local",),
         shapes=({},) if quick else ({}, *({"image": shape} for side in SIDES for shape in _shapes(side))),
         select=tuple(_selected()),
         run=QUICK if quick else RunSettings(),
         out=Path("reports") if out is None else out,
-        **chosen,
     )
 
 

@@ -109,7 +109,10 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
         return "open", "; ".join(dict.fromkeys(each.why for each in told if each.why))
     if unknown:
         side = "as claimed" if kept else "the other way"
-        return "depends", f"{side} in {len(kept) or len(broken)} of {len(told)} comparisons, told neither way in the rest"
+        return (
+            "depends",
+            f"{side} in {len(kept) or len(broken)} of {len(told)} comparisons, told neither way in the rest",
+        )
     return ("supported", "") if kept else ("contradicted", "")
 
 

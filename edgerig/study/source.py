@@ -5,7 +5,9 @@ from __future__ import annotations
 from edgerig.study.finding import Cited
 
 SURVEY = "Ba Alawi 2025"
-TITLE = "A Comparative Survey of PyTorch vs TensorFlow for Deep Learning: Usability, Performance, and Deployment Trade-offs"
+TITLE = (
+    "A Comparative Survey of PyTorch vs TensorFlow for Deep Learning: Usability, Performance, and Deployment Trade-offs"
+)
 ADDRESS = "https://arxiv.org/abs/2508.04035"
 
 _NOVAC = "Novac et al., Sensors 22(22), 2022, 8872, as works that cite it report it"

@@ -33,7 +33,7 @@ def create() -> keras.Model:
 
 
 def _stages(network: nn.Module) -> Iterator[tuple[list[nn.Module], bool]]:
-    """The layers of each block, and whether they are added to what goes into it; those outside of blocks go together."""
+    """The layers of each block, and whether they are added to what goes into it; those outside of blocks together."""
     outside: list[nn.Module] = []
     for layer in network.features:
         if isinstance(layer, InvertedResidual):

@@ -14,9 +14,7 @@ from edgerig.study.source import SURVEY
 def judge(seen: Sequence[Seen]) -> Judged:
     """Every float cell that went into ONNX, or came out of an ONNX file into another format."""
     found = [
-        _arrived(each)
-        for each in seen
-        if each.cell.recipe == "fp32" and "onnx" in (each.cell.source, each.cell.format)
+        _arrived(each) for each in seen if each.cell.recipe == "fp32" and "onnx" in (each.cell.source, each.cell.format)
     ]
     return Judged(tuple(found), tuple(filter(None, (not_run(seen, source, "onnx") for source in ("torch", "keras")))))
 
@@ -46,7 +44,7 @@ CLAIM = Claim(
     key="onnx-bridge",
     says="ONNX carries a network from either framework into another runtime",
     source=f"{SURVEY}, on ONNX and interoperability",
-    tested="Every float32 cell that was exported to ONNX, or built from an ONNX file: it runs, and its outputs are those "
-    f"of its source to a relative error of {FLOAT_ERROR:g}",
+    tested="Every float32 cell that was exported to ONNX, or built from an ONNX file: it runs, and its outputs are "
+    f"those of its source to a relative error of {FLOAT_ERROR:g}",
     judge=judge,
 )

@@ -17,7 +17,7 @@ QUARTER = 0.3
 
 
 def size(seen: Sequence[Seen]) -> Judged:
-    found = {}
+    found: dict[tuple[str, ...], Evidence] = {}
     for base, small in _twins(seen):
         before, after = base.cell.size_bytes, small.cell.size_bytes
         if before and after is not None:
@@ -67,6 +67,7 @@ SPEED = Claim(
     key="int8-speed",
     says="Quantized to 8 bits a model infers faster",
     source=f"{SURVEY}, on quantization for mobile deployment",
-    tested=f"The median latency of {INT8} against that of fp32, of the same network through the same route, placed alike",
+    tested=f"The median latency of {INT8} against that of fp32, of the same network through the same route, placed "
+    "alike",
     judge=speed,
 )

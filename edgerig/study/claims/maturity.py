@@ -70,7 +70,8 @@ def _on(route: Route, here: Sequence[Seen]) -> list[Seen]:
 
 def _share(cells: Sequence[Seen]) -> tuple[float, tuple[float, float]]:
     """With Wilson's interval: the networks and recipes stand for others."""
-    return share(sum(each.ran for each in cells), len(cells))
+    part, interval = share(sum(each.ran for each in cells), len(cells))
+    return part, (0.0, 1.0) if interval is None else interval
 
 
 def _counted(cells: Sequence[Seen]) -> str:

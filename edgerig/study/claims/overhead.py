@@ -44,7 +44,7 @@ CLAIM = Claim(
     key="overhead",
     says="A runtime made for inference is faster than the framework the network was written in",
     source=f"{SURVEY}, on deployment (TensorFlow Lite, ONNX, mobile runtimes)",
-    tested="The same network, once run by its framework in each of its ways, once by LiteRT, ExecuTorch and ONNX Runtime, "
-    "in float32 on as many threads; the memory of the whole process stands beside it",
+    tested="The same network, once run by its framework in each of its ways, once by LiteRT, ExecuTorch and ONNX "
+    "Runtime, in float32 on as many threads; the memory of the whole process stands beside it",
     judge=judge,
 )

@@ -39,8 +39,8 @@ CLAIM = Claim(
     key="small-inputs",
     says="For inference PyTorch takes less time than TensorFlow, with small inputs too",
     source=f"{SURVEY}, inference performance; Novac et al. 2022",
-    tested="The same network with the same weights from both frameworks, one sample, images of 8, 28, 64 and 224 pixels "
-    "a side: each mode of PyTorch against TensorFlow's of that kind, and each one's own runtime for devices",
+    tested="The same network with the same weights from both frameworks, one sample, images of 8, 28, 64 and 224 "
+    "pixels a side: each mode of PyTorch against TensorFlow's of that kind, and each one's own runtime for devices",
     judge=judge,
     cited=INFERENCE,
 )
