@@ -16,13 +16,13 @@ CELL_HEADER = ("#", "run", "cell", "status", "figures", "verdict")
 METHOD = (
     (
         "a verdict",
-        "supported: every comparison came out as claimed. Contradicted: every one the other way. Depends: both came out, "
-        "or some are not told apart. Open: none is told apart. Not testable here: no cell can tell, and why",
+        "supported: every comparison came out as claimed. Contradicted: every one the other way. Depends: both came "
+        "out, or some are not told apart. Open: none is told apart. Not testable here: no cell can tell, and why",
     ),
     (
         "told apart",
-        "as for every recommendation: medians whose 95 % intervals overlap, or that are within 2 %, are as fast; one that "
-        "is contended, throttled or too short is compared with none",
+        "as for every recommendation: medians whose 95 % intervals overlap, or that are within 2 %, are as fast; one "
+        "that is contended, throttled or too short is compared with none",
     ),
     ("[a, b]", "behind a ratio: its 95 % interval, from the intervals of both medians"),
     ("emulated devices", "their times are ranked nowhere; what they compute and how large it is counts"),

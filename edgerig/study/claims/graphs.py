@@ -36,6 +36,7 @@ CLAIM = Claim(
     says="A static or compiled graph infers faster than dynamic, eager execution",
     source=f"{SURVEY}, on programming models and on compiler optimizations (XLA, JIT)",
     tested="Eager execution against every graph the same framework makes of the same network: TorchScript, "
-    "torch.compile and AOTInductor; tf.function as a SavedModel, and XLA. The steady state, without the time it takes to compile",
+    "torch.compile and AOTInductor; tf.function as a SavedModel, and XLA. The steady state, without the "
+    "time it takes to compile",
     judge=judge,
 )

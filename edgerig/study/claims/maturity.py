@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from edgerig.compare.evidence import paired_accuracy
 from edgerig.figures import numbers
-from edgerig.measure.metrics import share
 from edgerig.study.cells import RUNTIMES
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
 from edgerig.study.routes import Route, load_routes
@@ -14,36 +14,66 @@ from edgerig.study.seen import Seen
 from edgerig.study.source import SURVEY
 
 FRAMEWORKS = {"torch": "PyTorch", "keras": "TensorFlow"}
+NAMED = 6
+"""Cells that do not work, named one by one; all of them are in the list of cells."""
 
 
 def judge(seen: Sequence[Seen]) -> Judged:
-    """Per run and device: the share of TensorFlow's cells that work against PyTorch's, then every route by itself."""
-    asked = [each for each in seen if each.cell.source in FRAMEWORKS and each.cell.format in RUNTIMES]
+    """Per run and device: of what both frameworks were asked for, how much of either works; then every route by
+    itself. What was never tried, for its device was gone, says nothing."""
+    asked = [
+        each
+        for each in seen
+        if each.cell.source in FRAMEWORKS and each.cell.format in RUNTIMES and each.cell.status != "skipped"
+    ]
     found: list[Evidence] = []
     for run, device in dict.fromkeys((each.run, each.cell.device) for each in asked):
         here = [each for each in asked if (each.run, each.cell.device) == (run, device)]
-        both = {source: [each for each in here if each.cell.source == source] for source in FRAMEWORKS}
-        if all(both.values()):
-            found.append(_against(device, both["torch"], both["keras"]))
+        both = {source: {_wanted(each): each for each in here if each.cell.source == source} for source in FRAMEWORKS}
+        shared = [wanted for wanted in both["torch"] if wanted in both["keras"]]
+        if shared:
+            found.append(_against(device, *([both[source][wanted] for wanted in shared] for source in FRAMEWORKS)))
         found += [_route(device, route, here) for route in load_routes() if _on(route, here)]
-    missing = [f"no cell from {name}" for source, name in FRAMEWORKS.items() if not any(
-        each.cell.source == source for each in asked)]  # fmt: skip
+    missing = [
+        f"no cell from {name}"
+        for source, name in FRAMEWORKS.items()
+        if not any(each.cell.source == source for each in asked)
+    ]
     return Judged(tuple(found), tuple(missing))
 
 
+def _wanted(seen: Seen) -> tuple[object, ...]:
+    """What was asked for, whichever framework it is to come from."""
+    return (*seen.what, seen.cell.format, seen.cell.recipe, *seen.place)
+
+
 def _against(device: str, torch: Sequence[Seen], tensorflow: Sequence[Seen]) -> Evidence:
-    (ours, (low, high)), (theirs, (their_low, their_high)) = _share(tensorflow), _share(torch)
-    apart = low > their_high or high < their_low
+    """The same is asked of both, one by one: so it is a paired comparison, as that of two variants' right answers."""
+    base, new = (tuple(i for i, each in enumerate(cells) if not each.ran) for cells in (torch, tensorflow))
+    found = paired_accuracy(base, new, len(torch))
+    apart = found.low > 0 or found.high < 0
     return Evidence(
         {"device": device, "route": "all to LiteRT, ExecuTorch and ONNX Runtime"},
-        (
-            Figure(tensorflow[0], f"TensorFlow {_counted(tensorflow)}", f"{low:.0%} to {high:.0%}"),
-            Figure(torch[0], f"PyTorch {_counted(torch)}", f"{their_low:.0%} to {their_high:.0%}"),
+        tuple(
+            figure
+            for name, cells in zip(FRAMEWORKS.values(), (torch, tensorflow), strict=True)
+            for figure in _works(name, cells)
         ),
-        f"{ours:.0%} against {theirs:.0%} of the cells work",
-        ours > theirs if apart else None,
-        "" if apart else "of other networks it may be either: the 95 % intervals of the two shares overlap",
+        f"{100 * found.effect:+.3g} points for TensorFlow [{100 * found.low:+.3g}, {100 * found.high:+.3g}]",
+        found.effect > 0 if apart else None,
+        "" if apart else "of other networks it may be either: the 95 % interval of the difference reaches across zero",
     )
+
+
+def _works(name: str, cells: Sequence[Seen]) -> list[Figure]:
+    """How many work, and those that do not."""
+    broken = [each for each in cells if not each.ran]
+    count = Figure((broken or cells)[0], f"{name} {len(cells) - len(broken)} of {len(cells)}")
+    return [count, *(Figure(each, f"{each.cell.format} {each.cell.recipe}: {_how(each)}") for each in broken[:NAMED])]
+
+
+def _how(seen: Seen) -> str:
+    return "computes something else" if seen.cell.status == "ok" else seen.cell.status
 
 
 def _route(device: str, route: Route, here: Sequence[Seen]) -> Evidence:
@@ -52,7 +82,7 @@ def _route(device: str, route: Route, here: Sequence[Seen]) -> Evidence:
     seconds = [each.cell.build.seconds for each in cells if each.cell.build and each.cell.build.seconds is not None]
     took = f"{numbers.significant(median(seconds), 2)} s a build" if seconds else "not built"
     broken = [each for each in cells if not each.ran]
-    figures = tuple(Figure(each, f"{each.cell.recipe} {each.cell.status}") for each in broken) or (
+    figures = tuple(Figure(each, f"{each.network} {each.cell.recipe}: {_how(each)}") for each in broken[:NAMED]) or (
         Figure(cells[0], f"{numbers.counted(len(cells), 'cell')}, all of them"),
     )
     return Evidence(
@@ -66,12 +96,6 @@ def _route(device: str, route: Route, here: Sequence[Seen]) -> Evidence:
 
 def _on(route: Route, here: Sequence[Seen]) -> list[Seen]:
     return [each for each in here if (each.cell.source, each.cell.format) == (route.source, route.format)]
-
-
-def _share(cells: Sequence[Seen]) -> tuple[float, tuple[float, float]]:
-    """With Wilson's interval: the networks and recipes stand for others."""
-    part, interval = share(sum(each.ran for each in cells), len(cells))
-    return part, (0.0, 1.0) if interval is None else interval
 
 
 def _counted(cells: Sequence[Seen]) -> str:
