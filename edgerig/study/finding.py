@@ -108,7 +108,7 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
     if not kept and not broken:
         return "open", "; ".join(dict.fromkeys(each.why for each in told if each.why))
     if unknown:
-        side = "as claimed" if kept else "the other way"
+        side = "as claimed" if kept else "against it"
         return (
             "depends",
             f"{side} in {len(kept) or len(broken)} of {len(told)} comparisons, told neither way in the rest",
@@ -121,8 +121,8 @@ def _separated(kept: Sequence[Evidence], broken: Sequence[Evidence], unknown: in
     for axis in dict.fromkeys(name for each in (*kept, *broken) for name in each.axes):
         ours, theirs = ([each.axes.get(axis, "") for each in group] for group in (kept, broken))
         if not set(ours) & set(theirs):
-            return f"on the {axis}: as claimed with {_listed(ours)}, the other way with {_listed(theirs)}"
-    counts = f"as claimed in {len(kept)} comparisons, the other way in {len(broken)}"
+            return f"on the {axis}: as claimed with {_listed(ours)}, against it with {_listed(theirs)}"
+    counts = f"as claimed in {len(kept)} comparisons, against it in {len(broken)}"
     return counts + (f", told neither way in {unknown}" if unknown else "") + "; no one axis says which"
 
 

@@ -47,8 +47,8 @@ def _untold(cell: CellResult) -> str:
     """Why its median is compared with none, "" where it is."""
     label = latency_label(cell)
     if not kind_of(label).timed:
-        return f"{cell.id} is {label or 'without a verdict'}: its median is not known well enough to be compared"
-    return "" if median_interval(cell) else f"{cell.id} has no interval of its median"
+        return f"{label or 'no verdict'}: the median of one is not known well enough to be compared"
+    return "" if median_interval(cell) else "the median of one has no interval"
 
 
 def _p50(cell: CellResult) -> float:

@@ -16,7 +16,7 @@ CELL_HEADER = ("#", "run", "cell", "status", "figures", "verdict")
 METHOD = (
     (
         "a verdict",
-        "supported: every comparison came out as claimed. Contradicted: every one the other way. Depends: both came "
+        "supported: every comparison came out as claimed. Contradicted: every one against it. Depends: both came "
         "out, or some are not told apart. Open: none is told apart. Not testable here: no cell can tell, and why",
     ),
     (
@@ -92,25 +92,25 @@ def _figure(figure: Figure) -> str:
 def _as_claimed(evidence: Evidence) -> str:
     if evidence.holds is None:
         return f"not told: {evidence.why}" if evidence.why else "not told"
-    return "yes" if evidence.holds else "no, the other way"
+    return "yes" if evidence.holds else "no"
 
 
 def said(finding: Finding) -> str:
     """The verdict in a line: `"depends: on the network: …"`."""
     told = sum(each.judges for each in finding.evidence)
-    everywhere = {"supported": "in all of {}", "contradicted": "the other way in all of {}"}.get(finding.outcome, "")
+    everywhere = {"supported": "in all of {}", "contradicted": "in all of {}"}.get(finding.outcome, "")
     on = everywhere.format(numbers.counted(told, "comparison")) if everywhere else finding.on
     return f"{WORDS[finding.outcome]}: {on}" if on else WORDS[finding.outcome]
 
 
 def counts(finding: Finding) -> str:
-    """`"8 comparisons: 5 as claimed, 2 the other way, 1 not told"`."""
+    """`"8 comparisons: 5 as claimed, 2 against it, 1 not told"`."""
     told = [each.holds for each in finding.evidence if each.judges]
     parts = [f"{told.count(value)} {words}" for value, words in _WAYS if told.count(value)]
     return f"{numbers.counted(len(told), 'comparison')}: {', '.join(parts)}" if told else "none"
 
 
-_WAYS = ((True, "as claimed"), (False, "the other way"), (None, "not told"))
+_WAYS = ((True, "as claimed"), (False, "against it"), (None, "not told"))
 
 
 def cells(study: Study) -> list[tuple[str, ...]]:

@@ -71,8 +71,18 @@ def cell(
 def latency(p50_ms: float, half: float) -> Latency:
     low, high = p50_ms * (1 - half), p50_ms * (1 + half)
     interval = MedianInterval(low_ms=low, high_ms=high, half_width=half, within=half, blocks=50, processes=5)
-    times = dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", "mean_ms", "min_ms", "max_ms"), p50_ms)
-    return Latency(**times, std_ms=0.0, samples=100, warmup_runs=1, interval=interval)
+    return Latency(
+        p50_ms=p50_ms,
+        p90_ms=p50_ms,
+        p99_ms=p50_ms,
+        mean_ms=p50_ms,
+        std_ms=0.0,
+        min_ms=p50_ms,
+        max_ms=p50_ms,
+        samples=100,
+        warmup_runs=1,
+        interval=interval,
+    )
 
 
 def broken(like: CellResult, status: str = "failed", message: str = "the converter gave up") -> CellResult:
