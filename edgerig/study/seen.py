@@ -23,11 +23,15 @@ class Seen:
         return self.cell.model.partition("+")[0]
 
     @property
+    def side(self) -> int:
+        """The longest axis of the shapes it was given, else of the network's own; 0 where nothing says it."""
+        axes = (length for shape in self.cell.shapes.values() for length in shape)
+        return max(axes, default=OWN_SIDES.get(self.network, 0))
+
+    @property
     def input(self) -> str:
-        """The size of the input: the longest axis of the shapes it was given, or the network's own as far as known."""
-        axes = [length for shape in self.cell.shapes.values() for length in shape]
-        side = max(axes, default=OWN_SIDES.get(self.network, 0))
-        return str(side) if side else "its own"
+        """The size of its input in words."""
+        return str(self.side) if self.side else "its own"
 
     @property
     def place(self) -> tuple[str, str, int, str]:
@@ -44,9 +48,15 @@ class Seen:
 
 
 def seen(runs: Sequence[Results]) -> tuple[Seen, ...]:
-    """Every cell of every run, each run once, in the order of reports."""
+    """Every cell of every run, each run once: in the order of reports, but that the same network's are together, the
+    smallest input first."""
     distinct = {run.run.id: run for run in runs}
-    return tuple(Seen(run.run.id, cell) for run in distinct.values() for cell in order.ordered(run))
+    return tuple(
+        each
+        for run in distinct.values()
+        for cells in order.by_device(run).values()
+        for each in sorted((Seen(run.run.id, cell) for cell in cells), key=lambda one: (one.network, one.side))
+    )
 
 
 def pairs(base: Iterable[Seen], other: Iterable[Seen]) -> Iterator[tuple[Seen, Seen]]:
