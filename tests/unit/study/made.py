@@ -59,6 +59,8 @@ def cell(
         emulated=emulated,
         status="ok",
         size_bytes=size,
+        load_ms=2.0,
+        first_inference_ms=3 * p50_ms,
         latency=latency(p50_ms, half),
         memory=Memory(peak_rss_bytes=int(2e8), includes="all"),
         accuracy=Accuracy(reason="random weights"),

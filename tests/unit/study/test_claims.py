@@ -59,6 +59,14 @@ def test_graphs(compiled: float, graph: float, outcome: str) -> None:
         assert finding.on.startswith("on the framework: as claimed with PyTorch")
 
 
+def test_what_a_graph_takes_until_its_first_answer_stands_beside_it() -> None:
+    finding = found("graphs", run(cell("torch", "torch_eager", 1.0), cell("torch", "torchscript", 6.0)))
+    judged, beside = finding.evidence
+    assert (judged.judges, beside.judges) == (True, False)
+    assert [figure.text for figure in beside.figures] == ["5.00 ms to the first answer", "20.0 ms to the first answer"]
+    assert beside.found == "4.00× the time"
+
+
 def test_a_contended_median_is_compared_with_none() -> None:
     cells = [cell("torch", "torch_eager", 9.0, label="contended"), cell("torch", "torchscript", 1.0)]
     finding = found("graphs", run(*cells))
