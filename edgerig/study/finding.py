@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgerig.figures.numbers import counted
 from edgerig.study.seen import Seen
 
 Outcome = Literal["supported", "contradicted", "depends", "open", "not testable"]
@@ -122,7 +123,7 @@ def _separated(kept: Sequence[Evidence], broken: Sequence[Evidence], unknown: in
         ours, theirs = ([each.axes.get(axis, "") for each in group] for group in (kept, broken))
         if not set(ours) & set(theirs):
             return f"on the {axis}: as claimed with {_listed(ours)}, against it with {_listed(theirs)}"
-    counts = f"as claimed in {len(kept)} comparisons, against it in {len(broken)}"
+    counts = f"as claimed in {counted(len(kept), 'comparison')}, against it in {len(broken)}"
     return counts + (f", told neither way in {unknown}" if unknown else "") + "; no one axis says which"
 
 

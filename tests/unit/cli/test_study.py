@@ -46,7 +46,7 @@ def test_several_runs_are_one_study_in_the_folder_asked_for(one: Path, two: Path
     (two / "index.html").write_text("its report")
     done = CliRunner().invoke(app, ["study", str(one / "results.json"), str(two), "--out", str(tmp_path / "to")])
     assert done.exit_code == 0, done.output
-    assert "depends: as claimed in 1 comparisons, against it in 1" in done.output
+    assert "depends: as claimed in 1 comparison, against it in 1" in done.output
     assert 'href="../two/index.html"' in (tmp_path / "to" / "study.html").read_text(encoding="utf-8")
     assert not (one / "study.html").exists()
 
