@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgerig.figures import every, numbers
-from edgerig.study.cells import OF_TENSORFLOW, OF_TORCH
+from edgerig.study.cells import FRAMEWORKS
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
 from edgerig.study.judge import faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
 
-FRAMEWORKS = (("PyTorch", "torch", OF_TORCH), ("TensorFlow", "keras", OF_TENSORFLOW))
 UNTIL_ANSWER = ("load", "compile", "first_inference")
 """Figures that add up to it, once the runtime is imported."""
 

@@ -7,13 +7,13 @@ from statistics import median
 
 from edgerig.compare.evidence import paired_accuracy
 from edgerig.figures import numbers
-from edgerig.study.cells import RUNTIMES
+from edgerig.study.cells import FRAMEWORKS, RUNTIMES
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
 from edgerig.study.routes import Route, load_routes
 from edgerig.study.seen import Seen
 from edgerig.study.source import SURVEY
 
-FRAMEWORKS = {"torch": "PyTorch", "keras": "TensorFlow"}
+NAMES = {source: name for name, source, _ in FRAMEWORKS}
 NAMED = 6
 """Cells that do not work, named one by one; all of them are in the list of cells."""
 
@@ -24,19 +24,19 @@ def judge(seen: Sequence[Seen]) -> Judged:
     asked = [
         each
         for each in seen
-        if each.cell.source in FRAMEWORKS and each.cell.format in RUNTIMES and each.cell.status != "skipped"
+        if each.cell.source in NAMES and each.cell.format in RUNTIMES and each.cell.status != "skipped"
     ]
     found: list[Evidence] = []
     for run, device in dict.fromkeys((each.run, each.cell.device) for each in asked):
         here = [each for each in asked if (each.run, each.cell.device) == (run, device)]
-        both = {source: {_wanted(each): each for each in here if each.cell.source == source} for source in FRAMEWORKS}
+        both = {source: {_wanted(each): each for each in here if each.cell.source == source} for source in NAMES}
         shared = [wanted for wanted in both["torch"] if wanted in both["keras"]]
         if shared:
-            found.append(_against(device, *([both[source][wanted] for wanted in shared] for source in FRAMEWORKS)))
+            found.append(_against(device, *([both[source][wanted] for wanted in shared] for source in NAMES)))
         found += [_route(device, route, here) for route in load_routes() if _on(route, here)]
     missing = [
         f"no cell from {name}"
-        for source, name in FRAMEWORKS.items()
+        for source, name in NAMES.items()
         if not any(each.cell.source == source for each in asked)
     ]
     return Judged(tuple(found), tuple(missing))
@@ -56,7 +56,7 @@ def _against(device: str, torch: Sequence[Seen], tensorflow: Sequence[Seen]) -> 
         {"device": device, "route": "all to LiteRT, ExecuTorch and ONNX Runtime"},
         tuple(
             figure
-            for name, cells in zip(FRAMEWORKS.values(), (torch, tensorflow), strict=True)
+            for name, cells in zip(NAMES.values(), (torch, tensorflow), strict=True)
             for figure in _works(name, cells)
         ),
         f"{100 * found.effect:+.3g} points for TensorFlow [{100 * found.low:+.3g}, {100 * found.high:+.3g}]",

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgerig.figures import numbers
-from edgerig.study.cells import OF_TENSORFLOW, OF_TORCH, RUNTIMES
+from edgerig.study.cells import FRAMEWORKS, RUNTIMES
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
 from edgerig.study.judge import faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
-
-FRAMEWORKS = (("PyTorch", "torch", OF_TORCH), ("TensorFlow", "keras", OF_TENSORFLOW))
 
 
 def judge(seen: Sequence[Seen]) -> Judged:
