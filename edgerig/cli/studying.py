@@ -77,4 +77,7 @@ def _tell(found: Study) -> None:
     for finding in found.findings:
         say(finding.claim.says)
         say(f"  {view.said(finding)}")
+        say(f"  tested: {finding.claim.tested}")
         say(f"  evidence: {view.counts(finding)}")
+        for line in finding.missing:
+            say(f"  wanted and not there: {line}")
