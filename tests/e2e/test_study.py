@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from e2e.commands import QUICK, Edgerig, Ended
@@ -47,3 +48,18 @@ def test_a_study_rests_on_the_cells_of_its_run(swept: Ended) -> None:
             place = listed.index(name) + 1
             assert f"[{cell['size_bytes'] / 1e3:.3g} kB](#cell-{place})" in text
     assert 'href="index.html"' in (swept.run / "study.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2400)
+def test_without_a_run_it_measures_what_the_claims_need(tmp_path: Path) -> None:
+    edgerig = Edgerig(tmp_path)
+    done = edgerig("study", "--quick", timeout=2300)
+    assert done.code == 0, done.err
+    assert {cell["status"] for name, cell in done.cells.items() if "-fp32@" in name} == {"ok"}
+    small = [line for line in done.out.splitlines() if line.strip().startswith("evidence: ")][0]
+    assert "comparison" in small
+    first = (done.run / "study.md").read_bytes()
+    again = edgerig("study", "--resume", str(done.run))
+    assert again.code == 0, again.err
+    assert (done.run / "study.md").read_bytes() == first
