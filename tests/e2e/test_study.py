@@ -57,7 +57,7 @@ def test_without_a_run_it_measures_what_the_claims_need(tmp_path: Path) -> None:
     done = edgerig("study", "--quick", timeout=2300)
     assert done.code == 0, done.err
     assert {cell["status"] for name, cell in done.cells.items() if "-fp32@" in name} == {"ok"}
-    small = [line for line in done.out.splitlines() if line.strip().startswith("evidence: ")][0]
+    small = next(line for line in done.out.splitlines() if line.strip().startswith("evidence: "))
     assert "comparison" in small
     first = (done.run / "study.md").read_bytes()
     again = edgerig("study", "--resume", str(done.run))
