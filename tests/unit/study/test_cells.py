@@ -28,6 +28,11 @@ def test_the_large_network_comes_at_every_size_in_each_twins_own_layout(side: in
     assert theirs == {f"mobilenet_v2+image=1x{side}x{side}x3"}
 
 
+def test_no_model_is_planned_that_no_cell_is_of() -> None:
+    """A size goes with a network and a layout: the product has others."""
+    assert set(make_plan(wanted_sweep()).models) == {cell.model_id for cell in PLANNED}
+
+
 def test_a_framework_runs_what_was_authored_in_it_in_float() -> None:
     for cell in PLANNED:
         if cell.format in (*OF_TORCH, *OF_TENSORFLOW):
