@@ -28,6 +28,7 @@ KINDS = {
     "adb": Entry("edgerig.devices.kinds.adb:KIND", "adb:SERIAL"),
     "qemu-user": Entry("edgerig.devices.kinds.qemu_user:KIND"),
     "qemu-system": Entry("edgerig.devices.kinds.qemu_system:KIND"),
+    "serving": Entry("edgerig.devices.kinds.serving:KIND"),
 }
 ALIASES = {"android": "adb"}
 """Other words an address may begin with."""

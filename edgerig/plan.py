@@ -34,6 +34,7 @@ from edgerig.spec import (
     nearest,
     no_route,
     parse,
+    runs_as_it_is,
     split_entry,
     written,
     written_shape,
@@ -141,7 +142,11 @@ def unsupported_reason(
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone; `recipes` are
     more than those of edgerig's own."""
     if recipe == AS_IS:
-        return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        return (
+            ""
+            if source == format_name and runs_as_it_is(source)
+            else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        )
     known = load_recipes() if recipes is None else recipes
     return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
 
@@ -179,7 +184,10 @@ def make_plan(sweep: SweepSpec) -> Plan:
                 recipe=recipe,
                 **placement.model_dump(),
                 emulated=device.emulated,
-                unsupported=reason or _no_accelerator(placement, format_name),
+                unsupported=reason
+                or device.refuses(format_name)
+                or _no_accelerator(placement, format_name)
+                or _no_framework(device, format_name),
             ),
             sweep.select,
         )
@@ -202,7 +210,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric)
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric, trust=sweep.trust)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
@@ -294,6 +302,17 @@ def _no_accelerator(placement: Placement, format_name: FormatName) -> str:
         return ""
     there = " and ".join(engine.accelerators)
     return f"{engine.runtime} as edgerig has it runs on {there}, not on {placement.accelerator}"
+
+
+def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
+    """Why the device has not what the format's engine is made of, "" when it may have."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    if engine.brought or device.has_frameworks:
+        return ""
+    return (
+        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
+        'runs on this machine, and over SSH with runtime = "system" where it is installed'
+    )
 
 
 def _selected(cell: Cell, globs: tuple[str, ...]) -> bool:

@@ -37,6 +37,7 @@ from edgerig.cli.flags import (
     Sustained,
     SweepFile,
     Threads,
+    Trust,
     overrides,
 )
 
@@ -68,6 +69,7 @@ def sweep(
     engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
+    trust: Trust = None,
     limit: Limit = None,
     sustained: Sustained = None,
     out: Out = None,
@@ -96,6 +98,7 @@ def sweep(
         engine=engine_option,
         select=select,
         options=option,
+        trust=trust,
         limit=limit,
         sustained=sustained,
         out=out,

@@ -113,6 +113,7 @@ class PosixDevice:
     `left` are job folders that could not be removed when their jobs ended: before the next job they are. `lease` gives
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
     `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
+    `modules` are those of the engines' (`EngineSpec.imports`) that its Python has; None: all that was brought.
     `notes` is the folder there that outlives a sweep, for what the next one must know (`conditioning`); "": `workdir`.
     """
 
@@ -129,6 +130,7 @@ class PosixDevice:
     run: str = ""
     runtime: Runtime | None = None
     notes: str = ""
+    modules: frozenset[str] | None = None
 
     def probe(self) -> DeviceRecord:
         record = self.transport.probe()

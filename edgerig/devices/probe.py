@@ -7,6 +7,7 @@ is missing is None, and `state.reasons` says why.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
 from edgerig.ondevice.processors import EXACT_INT8
 from edgerig.process import Finished
+from edgerig.processor_list import numbers
 from edgerig.results import Battery, DeviceRecord, DeviceState, FrequencyPolicy
 
 TIMEOUT_S = 30.0
@@ -289,9 +291,7 @@ def _cpu(said: Mapping[str, list[str]]) -> str | None:
 def _cores(said: Mapping[str, list[str]]) -> int | None:
     """Cores online: the kernel's list ("0-3,6"), else the count of processors."""
     for text in said.get("online", ()):
-        ranges = re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*", text)
-        if ranges:
-            ends = [part.partition("-") for part in text.split(",")]
-            return sum(int(last or first) - int(first) + 1 for first, _, last in ends) or None
+        with contextlib.suppress(ValueError):
+            return len(numbers(text))
     count = _count(said["processors"][0]) if said.get("processors") else None
     return count or None

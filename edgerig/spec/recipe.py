@@ -107,6 +107,13 @@ class FormatSpec(Strict):
     worth its start; elsewhere they share a conversion that takes most of the time."""
     recipes: dict[str, Lowering] = Field(default={})
     """Recipe → what it means here, for the recipes whose own rows do not say."""
+    no_recipe: str = ""
+    """Why it has no other recipes, where there is more to say than that."""
+    as_is: bool = True
+    """Is a file of it run as it is? False: there is no such file but those built here, or it is a source's."""
+    runs_code: str = ""
+    """Why opening a file of it runs code that is in it: one that was not built here is opened when that is asked for.
+    "": it does not."""
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:
@@ -185,13 +192,14 @@ def _chosen(name: str, row: OwnRecipe, format_name: str, lowering: Lowering) -> 
 
 def _lowerings(recipe: RecipeSpec) -> dict[FormatName, Lowering]:
     return {
-        name: recipe.formats.get(name) or row.recipes.get(recipe.name) or _not_available(recipe.name, name)
+        name: recipe.formats.get(name) or row.recipes.get(recipe.name) or _not_available(recipe.name, row)
         for name, row in load_formats().items()
     }
 
 
-def _not_available(recipe: str, format_name: str) -> Lowering:
-    return Lowering(unsupported=f"nothing builds {recipe} in the format {format_name}: neither row says how")
+def _not_available(recipe: str, row: FormatSpec) -> Lowering:
+    why = row.no_recipe or "neither row says how"
+    return Lowering(unsupported=f"nothing builds {recipe} in the format {row.name}: {why}")
 
 
 def _all_known(what: str, named: Mapping[str, object], known: Mapping[str, object], where: str) -> None:
