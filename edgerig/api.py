@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edgerig.results.layers import LayerReport
     from edgerig.spec import SweepBudget, SweepSpec
     from edgerig.spec.budget import Budget
+    from edgerig.study import Study
     from edgerig.sweep.engine import Progress
     from edgerig.sweep.run_folder import RunFolder
     from edgerig.tune.question import Question
@@ -292,6 +293,25 @@ def gate(
         raise NothingSelected(f"{new}: no cell matches select {' '.join(select)}", hint="see results.csv for ids")
     found = None if baseline is None else compare(_chosen(observe(Path(baseline)), select), run, rules.minimums)
     return Gated(judge_run(run, found, rules), found, run.started)
+
+
+def study_plan(devices: Sequence[str] = (), *, quick: bool = False, out: Place = "reports") -> Plan:
+    """What a study of TensorFlow and PyTorch measures: a fixed list of cells on `devices` (none: this machine), to be
+    given to `sweep`. `quick` has the small network alone, timed shortly. Raises ConfigError for an unknown device."""
+    from edgerig.plan import make_plan
+    from edgerig.study.cells import wanted_sweep
+
+    return make_plan(wanted_sweep(devices, quick=quick, out=Path(out)))
+
+
+def study(runs: Sequence[Results]) -> Study:
+    """A survey's claims held against the cells of these runs: a finding for each, with its evidence and a verdict.
+
+    Raises ConfigError without any run.
+    """
+    from edgerig.study import study as concluded
+
+    return concluded(runs)
 
 
 def _folder(what: Plan | Place, command: Sequence[str], store: Store) -> RunFolder:

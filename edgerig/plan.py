@@ -164,7 +164,8 @@ def no_operator(model: ModelSpec, format_name: FormatName) -> str:
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
-    """Resolves every name and lays out the cells. Raises ConfigError or NothingSelected."""
+    """Resolves every name and lays out the cells; a model that none of them is of is left out. Raises ConfigError or
+    NothingSelected."""
     models = _models(sweep)
     devices: dict[str, DeviceSpec] = {}
     for name in sweep.devices:
@@ -199,7 +200,13 @@ def make_plan(sweep: SweepSpec) -> Plan:
         raise NothingSelected(
             f"no cell matches select = {list(sweep.select)}", hint='"edgerig plan" without --select lists every id'
         )
-    return Plan(sweep=sweep, models=models, devices=devices, cells=cells)
+    used = {cell.model_id for cell in cells}
+    return Plan(
+        sweep=sweep,
+        models={name: model for name, model in models.items() if name in used},
+        devices=devices,
+        cells=cells,
+    )
 
 
 def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:

@@ -30,6 +30,7 @@ from edgerig.cli.flags import (
     Recipe,
     Run,
     RunOrCell,
+    Runs,
     Select,
     ShapeOption,
     Source,
@@ -284,6 +285,26 @@ def gate(
     from edgerig.cli import gating
 
     gating.gate_run(new, baseline, budget, select or ["*"], out)
+
+
+@app.command()
+def study(
+    runs: Runs = None,
+    device: Device = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The small network alone, timed shortly: it shows how, and settles little.")
+    ] = False,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Finish this run of a study's.")] = None,
+    out: Into = None,
+) -> None:
+    """TensorFlow or PyTorch: hold a survey's claims against measured cells; writes study.html and study.md.
+
+    Without a run it measures what the claims need; with runs it concludes from these alone. A cell that fails is a
+    finding, and no error.
+    """
+    from edgerig.cli import studying
+
+    studying.study(studying.Asked(tuple(runs or ()), tuple(device or ()), quick, resume, out))
 
 
 @app.command("clean")

@@ -77,6 +77,10 @@ def newest(path: Path | None) -> Path | None:
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
 Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
+Runs = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[RUN]...", help=_RUN, autocompletion=completion.runs, show_default=False),
+]
 CellOrRun = Annotated[
     str,
     typer.Argument(
