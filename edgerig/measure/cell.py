@@ -153,7 +153,7 @@ def measured(ran: CellRun) -> Measured:
         size_bytes=artifact.size_bytes,
         runtime_import_ms=_milliseconds(again.runtime_import_ns),
         load_ms=_milliseconds(None if again.load_ns is None else again.load_ns - (again.engine.compile_ns or 0)),
-        compile_ms=_milliseconds(again.engine.compile_ns),
+        compile_ms=_milliseconds(raw.run.engine.compile_ns),  # of the first process: later ones find what it compiled
         first_inference_ms=again.first_inference_ns / 1e6,
         latency=latency,
         memory=Memory(**run.memory.model_dump()),

@@ -102,7 +102,7 @@ def _refuse_code(name: str, models: Mapping[Source, ModelSpec]) -> None:
         if model.ready and row is not None and row.runs_code:
             raise ConfigError(
                 f"{name}: {row.runs_code}",
-                hint="where you trust who made it: --trust, or trust = true in the sweep's file",
+                hint="where you trust who made it: edgerig sweep --trust, or trust = true in the sweep's file",
             )
 
 

@@ -49,6 +49,6 @@ def load() -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
 
 
 def load_calibrated_faintly() -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
-    """As `load`, with calibration images a quarter as dark as those that are evaluated (model `digits_narrow`)."""
+    """As `load`, with calibration images of half the ink of those that are evaluated (model `digits_narrow`)."""
     data = load()
     return data | {"calibration": data["calibration"] * np.float32(WEAK_LIGHT)}
