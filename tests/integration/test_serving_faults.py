@@ -226,6 +226,22 @@ def test_a_connection_the_server_closed_while_it_was_idle_costs_nothing(tmp_path
     assert concluded(raw).loads[0].failed == 0
 
 
+@pytest.mark.parametrize("part", [b"Content-Le", b"\r\n", b'Content-Length: 30\r\n\r\n{"outputs": [[1.0'])
+def test_an_answer_that_breaks_off_is_none_and_is_not_asked_for_again(tmp_path: Path, part: bytes) -> None:
+    asked: list[int] = []
+
+    def breaks_off(request: BaseHTTPRequestHandler, number: int) -> None:
+        asked.append(number)
+        if number < 9:
+            return half_plus_two(request, number)
+        request.wfile.write(b"HTTP/1.1 200 OK\r\n" + part)
+        return request.connection.shutdown(socket.SHUT_RDWR)
+
+    with answering(breaks_off) as url, pytest.raises(RunError, match="broke off: IncompleteRead"):
+        run(url, tmp_path)
+    assert len(asked) == 9
+
+
 @pytest.mark.parametrize("status", [400, 404, 501])
 def test_a_kserve_server_without_tritons_statistics(tmp_path: Path, status: int) -> None:
     """The protocol has none; which status says so is each server's own choice (OpenVINO Model Server: 400)."""

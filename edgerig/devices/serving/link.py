@@ -177,13 +177,16 @@ class Link:
             self._socket = None
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
-        """Raises RunError for one too long."""
+        """Raises RunError for one too long, IncompleteRead for one that ends early, which `read1` takes for its end."""
         found = bytearray()
         while chunk := response.read1(CHUNK_BYTES):
             found += chunk
             if len(found) > self._limit_bytes:
                 self._close()
                 raise RunError(f"{self._url} answers with more than {self._limit_bytes:,} bytes")
+        of_no_length = response.length is None and not response.chunked  # it lasts until the connection's end
+        if response.length or (of_no_length and not found):
+            raise http.client.IncompleteRead(bytes(found), response.length)
         response.close()  # `read1` leaves one that is read to its end open (Python 3.11), and the next would not come
         return bytes(found)
 
