@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -113,6 +115,7 @@ def trickles(request: BaseHTTPRequestHandler, _: int) -> None:
     request.send_response(200)
     request.send_header("Content-Length", "1000000")
     request.end_headers()
+    request.close_connection = True  # whoever has waited so long sees an end, no deadline
     for _ in range(40):
         request.wfile.write(b" ")
         request.wfile.flush()
@@ -122,6 +125,7 @@ def trickles(request: BaseHTTPRequestHandler, _: int) -> None:
 def headers_without_end(request: BaseHTTPRequestHandler, _: int) -> None:
     """A byte of a header every moment, and never the answer."""
     request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    request.close_connection = True
     for _ in range(40):
         request.wfile.write(b"a")
         request.wfile.flush()
@@ -131,6 +135,7 @@ def headers_without_end(request: BaseHTTPRequestHandler, _: int) -> None:
 def continues(request: BaseHTTPRequestHandler, _: int) -> None:
     """ "Go on" for ever, which is no answer either."""
     end = time.monotonic() + 4
+    request.close_connection = True
     while time.monotonic() < end:
         request.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         time.sleep(0.01)
@@ -226,8 +231,28 @@ def test_a_connection_the_server_closed_while_it_was_idle_costs_nothing(tmp_path
     assert concluded(raw).loads[0].failed == 0
 
 
-@pytest.mark.parametrize("part", [b"Content-Le", b"\r\n", b'Content-Length: 30\r\n\r\n{"outputs": [[1.0'])
-def test_an_answer_that_breaks_off_is_none_and_is_not_asked_for_again(tmp_path: Path, part: bytes) -> None:
+def ends(request: BaseHTTPRequestHandler) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def resets(request: BaseHTTPRequestHandler) -> None:
+    time.sleep(0.2)  # what was sent has been read by then: a reset discards the rest
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(request.connection.detach())  # the stream's own hold on it would keep it open
+
+
+@pytest.mark.parametrize(
+    ("part", "how", "why"),
+    [
+        (b"Content-Le", ends, "broke off: IncompleteRead"),
+        (b"\r\n", ends, "broke off: IncompleteRead"),
+        (b'Content-Length: 30\r\n\r\n{"outputs": [[1.0', ends, "broke off: IncompleteRead"),
+        (b"Content-Le", resets, "broke off: ConnectionResetError"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_none_and_is_not_asked_for_again(
+    tmp_path: Path, part: bytes, how: Callable[[BaseHTTPRequestHandler], None], why: str
+) -> None:
     asked: list[int] = []
 
     def breaks_off(request: BaseHTTPRequestHandler, number: int) -> None:
@@ -235,9 +260,9 @@ def test_an_answer_that_breaks_off_is_none_and_is_not_asked_for_again(tmp_path: 
         if number < 9:
             return half_plus_two(request, number)
         request.wfile.write(b"HTTP/1.1 200 OK\r\n" + part)
-        return request.connection.shutdown(socket.SHUT_RDWR)
+        return how(request)
 
-    with answering(breaks_off) as url, pytest.raises(RunError, match="broke off: IncompleteRead"):
+    with answering(breaks_off) as url, pytest.raises(RunError, match=why):
         run(url, tmp_path)
     assert len(asked) == 9
 
