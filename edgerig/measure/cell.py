@@ -117,7 +117,7 @@ class Measured:
     runtime_import_ms: float | None
     load_ms: float | None
     compile_ms: float | None
-    first_inference_ms: float
+    first_inference_ms: float | None
     latency: Latency
     memory: Memory
     accuracy: Accuracy
@@ -154,7 +154,7 @@ def measured(ran: CellRun) -> Measured:
         runtime_import_ms=_milliseconds(again.runtime_import_ns),
         load_ms=_milliseconds(None if again.load_ns is None else again.load_ns - (again.engine.compile_ns or 0)),
         compile_ms=_milliseconds(raw.run.engine.compile_ns),  # of the first process: later ones find what it compiled
-        first_inference_ms=again.first_inference_ns / 1e6,
+        first_inference_ms=_milliseconds(again.first_inference_ns),
         latency=latency,
         memory=Memory(**run.memory.model_dump()),
         accuracy=_accuracy(ran, metrics),

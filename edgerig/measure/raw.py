@@ -163,7 +163,7 @@ class RawRun(FromDevice):
     engine: RawEngine
     runtime_import_ns: Nanoseconds | None
     load_ns: Nanoseconds | None
-    first_inference_ns: Nanoseconds
+    first_inference_ns: Nanoseconds | None
     warmup_runs: int = Field(ge=0, le=10**9)
     samples: int = Field(ge=1, le=SAMPLES_LIMIT_BYTES // 8)
     timer_overhead_ns: Nanoseconds

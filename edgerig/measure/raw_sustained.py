@@ -32,6 +32,9 @@ class RawWindow(FromDevice):
 
 
 class RawSustained(FromDevice):
+    """`reason`: why there are no windows, of what cannot be kept at work."""
+
     windows: list[RawWindow] = Field(default=[], max_length=MAX_WINDOWS)
     cpus: int = Field(default=1, ge=1, le=65536)
     reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=40)
+    reason: Text = ""

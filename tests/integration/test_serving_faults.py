@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,11 +18,13 @@ import numpy as np
 import pytest
 import served
 
+from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.kinds.serving import ServingDevice
 from edgerig.errors import DeviceError, EdgerigError, RunError, RunTimeout, UnparsableOutput, Unreachable
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.served import served as concluded
+from edgerig.measure.sustained import sustained
 
 pytestmark = pytest.mark.integration
 Answer = Callable[[BaseHTTPRequestHandler, int], None]
@@ -46,6 +51,10 @@ def answering(answer: Answer) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer is two writes: the second is not to wait for a delayed ACK
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def do_POST(self) -> None:
             with lock:
@@ -68,11 +77,12 @@ def answering(answer: Answer) -> Iterator[str]:
             thread.join()
 
 
-def run(url: str, folder: Path, **keys: object) -> Raw:
-    few = {"load_requests": 40, "load_seconds": 2.0, "warmup_seconds": 0.0, "request_timeout_s": 1.0}
+def run(url: str, folder: Path, settings: Mapping[str, float] | None = None, **keys: object) -> Raw:
+    few = {"load_requests": 40, "load_seconds": 30.0, "warmup_seconds": 0.0, "request_timeout_s": 30.0}
     names = {"name": "d", "kind": "serving", "server": "tfserving", "model": "half_plus_two", "url": url}
     with open_device(ServingDevice.model_validate({**few, **names, **keys})) as device:
-        device.execute(served.job(folder / "none", folder / "raw"))
+        job = served.job(folder / "none", folder / "raw")
+        device.execute(replace(job, settings=job.settings.model_copy(update=settings or {})))
     return read_raw(folder / "raw", served.CELL)
 
 
@@ -81,7 +91,11 @@ def test_a_tensorflow_server_gives_a_whole_cell(tmp_path: Path) -> None:
         raw = run(url, tmp_path, concurrency=(1, 3))
     np.testing.assert_allclose(raw.outputs[0], served.X / 2 + 2, rtol=1e-6)
     found = concluded(raw)
-    assert (found.timed, raw.run.load_ns, raw.run.runtime_import_ns) == ("round trip", None, None)
+    assert found.timed == "round trip"
+    assert (raw.run.load_ns, raw.run.runtime_import_ns, raw.run.first_inference_ns) == (None, None, None)
+    assert "another machine's" in raw.run.controls.reason
+    assert not raw.run.controls.clock_ns
+    assert "does not see into" in sustained(raw.sustained, asked=True).reason
     assert "does not tell" in found.reason
     np.testing.assert_array_equal(raw.samples_ns, raw.round_trips_ns)
     assert [(load.concurrency, load.requests, load.failed) for load in found.loads] == [(1, 40, 0), (3, 40, 0)]
@@ -101,10 +115,30 @@ def trickles(request: BaseHTTPRequestHandler, _: int) -> None:
     request.send_response(200)
     request.send_header("Content-Length", "1000000")
     request.end_headers()
+    request.close_connection = True  # whoever has waited so long sees an end, no deadline
     for _ in range(40):
         request.wfile.write(b" ")
         request.wfile.flush()
         time.sleep(0.1)
+
+
+def headers_without_end(request: BaseHTTPRequestHandler, _: int) -> None:
+    """A byte of a header every moment, and never the answer."""
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    request.close_connection = True
+    for _ in range(40):
+        request.wfile.write(b"a")
+        request.wfile.flush()
+        time.sleep(0.1)
+
+
+def continues(request: BaseHTTPRequestHandler, _: int) -> None:
+    """ "Go on" for ever, which is no answer either."""
+    end = time.monotonic() + 4
+    request.close_connection = True
+    while time.monotonic() < end:
+        request.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(0.01)
 
 
 def another_model(request: BaseHTTPRequestHandler, _: int) -> None:
@@ -119,21 +153,135 @@ def dies(request: BaseHTTPRequestHandler, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "why"),
+    ("answer", "error", "why", "request_timeout_s"),
     [
-        (refuses, RunError, "answered 500: .*the model exploded"),
-        (never, RunTimeout, "did not answer within 1 s"),
-        (trickles, RunTimeout, "did not answer within 1 s"),
-        (another_model, UnparsableOutput, r"came as \(1, 2\)"),
-        (dies, RunError, "broke off"),
+        (refuses, RunError, "answered 500: .*the model exploded", 30.0),
+        (never, RunTimeout, "did not answer within 1 s", 1.0),
+        (trickles, RunTimeout, "did not answer within 1 s", 1.0),
+        (headers_without_end, RunTimeout, "did not answer within 1 s", 1.0),
+        (continues, RunTimeout, "did not answer within 1 s", 1.0),
+        (another_model, UnparsableOutput, r"came as \(1, 2\)", 30.0),
+        (dies, RunError, "broke off", 30.0),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_a_faulty_server_is_the_cells_reason(
-    tmp_path: Path, answer: Answer, error: type[EdgerigError], why: str
+    tmp_path: Path, answer: Answer, error: type[EdgerigError], why: str, request_timeout_s: float
 ) -> None:
     with answering(answer) as url, pytest.raises(error, match=why):
+        run(url, tmp_path, request_timeout_s=request_timeout_s)
+
+
+def silent_from_the_tenth(request: BaseHTTPRequestHandler, number: int) -> None:
+    if number < 10:
+        half_plus_two(request, number)
+    else:
+        time.sleep(6)
+
+
+def test_a_cell_ends_at_its_own_deadline_whatever_a_request_may_take(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with answering(silent_from_the_tenth) as url, pytest.raises(RunTimeout, match="deadline of 1 s"):
+        run(url, tmp_path, {"timeout_s": 1.0})
+    assert time.monotonic() - begin < 5
+
+
+def test_a_cell_ends_at_its_deadline_under_load_too(tmp_path: Path) -> None:
+    def silent_under_load(request: BaseHTTPRequestHandler, number: int) -> None:
+        if number <= 3 + 20 + 5:
+            half_plus_two(request, number)
+        else:
+            time.sleep(6)
+
+    with answering(silent_under_load) as url, pytest.raises(RunTimeout, match="deadline of 2 s"):
+        run(url, tmp_path, {"timeout_s": 2.0}, concurrency=(3,))
+
+
+def test_a_sweep_that_is_stopped_waits_for_no_answer(tmp_path: Path) -> None:
+    scope, silent = process.Scope(), threading.Event()
+
+    def told(request: BaseHTTPRequestHandler, number: int) -> None:
+        if number >= 10:
+            silent.set()
+        silent_from_the_tenth(request, number)
+
+    def stop() -> None:
+        silent.wait(30)
+        scope.stop()
+
+    stops = threading.Thread(target=stop)
+    stops.start()
+    begin = time.monotonic()
+    with answering(told) as url, scope.entered(), pytest.raises(process.Stopped):
         run(url, tmp_path)
+    stops.join()
+    assert time.monotonic() - begin < 5
+
+
+def test_a_connection_the_server_closed_while_it_was_idle_costs_nothing(tmp_path: Path) -> None:
+    """As Java's and Python's servers do after some seconds: the link that was timed idles while others load."""
+
+    def closes(request: BaseHTTPRequestHandler, number: int) -> None:
+        half_plus_two(request, number)
+        request.close_connection = number % 5 == 0  # unannounced
+
+    with answering(closes) as url:
+        raw = run(url, tmp_path, concurrency=(1,))
+    np.testing.assert_allclose(raw.outputs[0], served.X / 2 + 2, rtol=1e-6)
+    assert concluded(raw).loads[0].failed == 0
+
+
+def ends(request: BaseHTTPRequestHandler) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def resets(request: BaseHTTPRequestHandler) -> None:
+    time.sleep(0.2)  # what was sent has been read by then: a reset discards the rest
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(request.connection.detach())  # the stream's own hold on it would keep it open
+
+
+@pytest.mark.parametrize(
+    ("part", "how", "why"),
+    [
+        (b"Content-Le", ends, "broke off: IncompleteRead"),
+        (b"\r\n", ends, "broke off: IncompleteRead"),
+        (b'Content-Length: 30\r\n\r\n{"outputs": [[1.0', ends, "broke off: IncompleteRead"),
+        (b"Content-Le", resets, "broke off: ConnectionResetError"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_none_and_is_not_asked_for_again(
+    tmp_path: Path, part: bytes, how: Callable[[BaseHTTPRequestHandler], None], why: str
+) -> None:
+    asked: list[int] = []
+
+    def breaks_off(request: BaseHTTPRequestHandler, number: int) -> None:
+        asked.append(number)
+        if number < 9:
+            return half_plus_two(request, number)
+        request.wfile.write(b"HTTP/1.1 200 OK\r\n" + part)
+        return how(request)
+
+    with answering(breaks_off) as url, pytest.raises(RunError, match=why):
+        run(url, tmp_path)
+    assert len(asked) == 9
+
+
+@pytest.mark.parametrize("status", [400, 404, 501])
+def test_a_kserve_server_without_tritons_statistics(tmp_path: Path, status: int) -> None:
+    """The protocol has none; which status says so is each server's own choice (OpenVINO Model Server: 400)."""
+
+    def answer(request: BaseHTTPRequestHandler, _: int) -> None:
+        if request.path.endswith("/stats"):
+            return say(request, status, b'{"error": "Invalid request URL"}')
+        asked = json.loads(request.rfile.read(int(request.headers["Content-Length"])))["inputs"][0]
+        output = {**asked, "name": "y", "data": [value / 2 + 2 for value in asked["data"]]}
+        return say(request, 200, json.dumps({"outputs": [output]}).encode())
+
+    with answering(answer) as url:
+        raw = run(url, tmp_path, server="kserve", concurrency=())
+    assert concluded(raw).timed == "round trip"
+    assert "does not tell" in concluded(raw).reason
 
 
 def test_nobody_at_the_address(tmp_path: Path) -> None:

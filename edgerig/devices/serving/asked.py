@@ -10,8 +10,6 @@ from edgerig.devices.serving.protocol import Dialect, Told
 from edgerig.errors import RunError
 from edgerig.ondevice.engines import Array, Description, Shapes
 
-NOT_FOR_US = (401, 403, 404, 405)
-"""Statuses (RFC 9110) of a server that keeps no statistics, or keeps them to itself."""
 COUNTED_WITHIN_S = 2.0
 """How long a server may take to count a request it has answered."""
 
@@ -51,7 +49,9 @@ class AskedModel:
         if question is None:
             return None
         reply = self._statistics.ask(question)
-        return None if reply.status in NOT_FOR_US else self._dialect.told(good(reply, question.path))
+        if 400 <= reply.status < 500 or reply.status == 501:
+            return None  # it has none, keeps them to itself, or does not know the question: servers differ in which
+        return self._dialect.told(good(reply, question.path))
 
     def told_after(self, before: Told) -> int:
         """Nanoseconds the one request after `before` took the server. Raises RunError where it counts none in time, or

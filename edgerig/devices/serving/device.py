@@ -18,6 +18,7 @@ from edgerig.devices.kinds.serving import ServingDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.runner import write_runner
 from edgerig.devices.serving.asked import AskedModel
+from edgerig.devices.serving.cut import Cut
 from edgerig.devices.serving.link import Link, Question
 from edgerig.devices.serving.record import Asked, measure
 from edgerig.devices.serving.servers import SERVERS
@@ -35,6 +36,7 @@ from edgerig.toolenv import ToolEnvironment, tool_environment
 TOKEN = "EDGERIG_SERVING_TOKEN"  # noqa: S105  (a variable's name)
 """The variable that has the token of a server at an address, where it wants one."""
 ANSWER_BYTES = 2**28
+STATISTICS_BYTES = 2**24
 HEALTH_POLL_S = 0.02
 OURS = "model"
 """What servers of ours call theirs: it is part of their sockets' paths, which are short."""
@@ -82,19 +84,24 @@ class ServingHost:
         DeviceError, RunError; nothing of a server of ours is left either way."""
         _possible(job)
         job.into.mkdir(parents=True, exist_ok=True)
+        cut, timeout_s = Cut(), job.settings.timeout_s
         if self.spec.url is not None:
-            with self._there(job) as server:
+            with self._there(job, cut) as server, cut.at(timeout_s, job.cell):
                 measure(server, job, self.spec)
             return
-        with folder_of_its_own() as folder, self._started(job, folder) as server:
+        with (
+            folder_of_its_own() as folder,
+            self._started(job, folder, cut) as server,
+            cut.at(timeout_s, job.cell),  # what starts and loads has a deadline of its own
+        ):
             measure(server, job, self.spec)
 
     @contextlib.contextmanager
-    def _there(self, job: CellJob) -> Iterator[Asked]:
+    def _there(self, job: CellJob, cut: Cut) -> Iterator[Asked]:
         """A server at an address, with the model loaded by whoever started it."""
         spec, name = self.spec, self.spec.model or model_name(job)
         dialect = SERVERS[spec.server].there(spec, name, os.environ.get(TOKEN, ""))
-        open_link = functools.partial(Link, spec.url or "", spec.request_timeout_s, ANSWER_BYTES)
+        open_link = functools.partial(Link, spec.url or "", spec.request_timeout_s, ANSWER_BYTES, cut)
         description = Description(
             inputs=[_info(each) for each in job.artifact.inputs],
             outputs=[_info(each) for each in job.artifact.outputs],
@@ -105,12 +112,12 @@ class ServingHost:
             notes=["served by whoever started the server: its threads, and that it is this file, are not told"],
         )
         with open_link() as link, contextlib.ExitStack() as stack:
-            metrics = spec.metrics_url and stack.enter_context(Link(spec.metrics_url, spec.request_timeout_s, 2**24))
-            model = AskedModel(link, dialect, description, metrics or None)
+            metrics = _statistics(spec.metrics_url, spec, cut, stack)
+            model = AskedModel(link, dialect, description, metrics)
             yield Asked(spec.server, model, open_link, lambda _: None)
 
     @contextlib.contextmanager
-    def _started(self, job: CellJob, folder: Path) -> Iterator[Asked]:
+    def _started(self, job: CellJob, folder: Path, cut: Cut) -> Iterator[Asked]:
         """A server of ours with the job's file, once it has loaded it and answers with a prediction."""
         spec, starts = self.spec, SERVERS[self.spec.server].starts
         if self.tools is None or starts is None:
@@ -122,10 +129,9 @@ class ServingHost:
         deadline = time.monotonic() + spec.start_timeout_s
         with running(command, folder, job.into / LOG) as server:
             loaded = server.loaded(deadline)
-            open_link = functools.partial(Link, server.url, spec.request_timeout_s, ANSWER_BYTES)
-            elsewhere = starts.statistics_url(taken)
+            open_link = functools.partial(Link, server.url, spec.request_timeout_s, ANSWER_BYTES, cut)
             with open_link() as link, contextlib.ExitStack() as stack:
-                statistics = stack.enter_context(Link(elsewhere, spec.request_timeout_s, 2**24)) if elsewhere else None
+                statistics = _statistics(starts.statistics_url(taken), spec, cut, stack)
                 description = _described(loaded.engine, command.name)
                 model = AskedModel(link, starts.dialect(folder, order), description, statistics)
                 yield Asked(
@@ -137,6 +143,10 @@ class ServingHost:
                     loaded.load_ns,
                     functools.partial(_until_healthy, model, server, deadline),
                 )
+
+
+def _statistics(url: str | None, spec: ServingDevice, cut: Cut, stack: contextlib.ExitStack) -> Link | None:
+    return stack.enter_context(Link(url, spec.request_timeout_s, STATISTICS_BYTES, cut)) if url else None
 
 
 def _until_healthy(model: AskedModel, server: Running, deadline: float) -> None:

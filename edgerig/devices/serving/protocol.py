@@ -16,6 +16,7 @@ import numpy as np
 from edgerig.devices.serving.link import Question, Reply
 from edgerig.errors import RunError, UnparsableOutput
 from edgerig.ondevice.engines import Array, TensorInfo
+from edgerig.ondevice.served.v2 import as_said
 
 Named = Sequence[tuple[str, Array]]
 
@@ -59,7 +60,8 @@ def matched(found: Sequence[tuple[str, Array]], wanted: Sequence[TensorInfo]) ->
 
 
 def fitted(array: Array, tensor: TensorInfo) -> Array:
-    """The array in the tensor's dtype and shape, where that is its. Raises UnparsableOutput."""
+    """The array in the tensor's dtype and shape, where that is its: rounded to real numbers, else value by value.
+    Raises UnparsableOutput."""
     fits = array.ndim == len(tensor.shape) and all(
         want in (-1, got) for got, want in zip(array.shape, tensor.shape, strict=True)
     )
@@ -68,7 +70,13 @@ def fitted(array: Array, tensor: TensorInfo) -> Array:
             f'output "{tensor.name}" came as {array.shape} of {array.dtype.name}, the file has {tensor.shape}',
             hint="does the server serve another model under this name?",
         )
-    return np.ascontiguousarray(array, dtype=np.dtype(tensor.dtype)).reshape(array.shape)
+    cast = as_said(array, np.dtype(tensor.dtype))
+    if cast is None:
+        raise UnparsableOutput(
+            f'output "{tensor.name}" came as {array.dtype.name}, with values that are none of {tensor.dtype}',
+            hint="does the server answer with real numbers where the file has quantized ones?",
+        )
+    return np.ascontiguousarray(cast).reshape(array.shape)
 
 
 def json_of(reply: Reply) -> object:

@@ -26,6 +26,7 @@ from edgerig.ondevice.job import SCHEMA, write_json
 ELSEWHERE = "the model runs in the server's process, which the runner does not see into"
 ENDS_WITHIN_S = 1.0
 """How long after its links a server that dies is gone."""
+ANOTHERS = "a server at an address may be another machine's: how fast this one was says nothing of it"
 UNTOLD = "the server does not tell what a request took it: the latency is the round trip"
 
 
@@ -60,15 +61,17 @@ def _measure(server: Asked, job: CellJob, spec: ServingDevice) -> None:
     first_ns = timing.once(server.await_health or model.invoke)
     model.outputs()  # an answer that is none ends the cell before anything is timed
     warmed = _warm_up(model, settings.warmup_runs, spec.warmup_seconds)
-    controls = Controls()
-    controls.measure()
+    controls = Controls() if spec.url is None else None
+    if controls is not None:
+        controls.measure()
     trips, own = one_after_the_other(
         model,
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
         max_seconds=settings.max_seconds,
     )
-    controls.measure()
+    if controls is not None:
+        controls.measure()
     loads = [
         under_load(server.open_link, model.question, number, spec.load_requests, spec.load_seconds)
         for number in spec.concurrency
@@ -82,14 +85,14 @@ def _measure(server: Asked, job: CellJob, spec: ServingDevice) -> None:
         "engine": {**model.describe().to_json(), "outputs": [asdict(tensor) for tensor in found.tensors]},
         "runtime_import_ns": server.runtime_import_ns,
         "load_ns": server.load_ns,
-        "first_inference_ns": first_ns,
+        "first_inference_ns": first_ns if spec.url is None else None,  # of a server that was there: one of many
         "warmup_runs": warmed,
         "samples": len(trips),
         "timer_overhead_ns": timing.overhead(),
-        "controls": controls.to_json(),
+        "controls": {"reason": ANOTHERS} if controls is None else controls.to_json(),
         **{
             name: {"reason": ELSEWHERE}
-            for name in ("memory", "instructions", "affinity", "state", "energy", "contention")
+            for name in ("memory", "instructions", "affinity", "state", "energy", "contention", "sustained")
         },
         "served": {
             "server": server.name,

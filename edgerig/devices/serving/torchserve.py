@@ -7,6 +7,7 @@ TorchServe's own default handler: a sample as a JSON array without the batch's a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,7 +67,10 @@ class TorchServe:
                 hint="start TorchServe with metrics_mode=prometheus, or leave metrics_url out of the device file",
             )
         try:
-            return sum(map(float, found))  # none: the model was not asked yet
+            total = sum(map(float, found))  # none: the model was not asked yet
+            if not math.isfinite(total):
+                raise ValueError
+            return total
         except ValueError as error:
             raise UnparsableOutput(f"the server's ts_inference_{name} is no number: {found[0][:40]}") from error
 

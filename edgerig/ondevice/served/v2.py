@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgerig.ondevice.engines import Array
+from edgerig.ondevice.tensors import exactly
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The HTTP header that says how many bytes of a body are JSON; without it all are."""
@@ -86,7 +87,7 @@ def _read(key: str, body: bytes, json_bytes: int | None) -> dict[str, Array]:
         at = length
         for tensor in listed:
             found[str(tensor["name"])], at = _tensor(tensor, body, at)
-    except (KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError(f"no KServe v2 body: {type(error).__name__}: {error}"[:300]) from error
     if at != len(body):
         raise ValueError(f"{len(body) - at} bytes more than its tensors have")
@@ -103,10 +104,23 @@ def _tensor(told: Any, body: bytes, at: int) -> tuple[Array, int]:
     dtype = np.dtype(DATATYPES[told["datatype"]])
     size = (told.get("parameters") or {}).get("binary_data_size")
     if size is None:
-        flat = np.asarray(told["data"]).reshape(-1).astype(dtype)
+        flat = as_said(np.asarray(told["data"]).reshape(-1), dtype)
+        if flat is None:
+            raise ValueError(f"values that are none of {told['datatype']}")
         if flat.size != math.prod(shape):
             raise ValueError(f"{flat.size} values for the shape {shape}")
         return flat.reshape(shape), at
     if size != math.prod(shape) * dtype.itemsize or at + size > len(body):
         raise ValueError(f"{str(size)[:20]} bytes for the shape {shape} of {dtype.name}")
     return np.frombuffer(body, dtype.newbyteorder("<"), math.prod(shape), at).reshape(shape).astype(dtype), at + size
+
+
+def as_said(values: Array, dtype: np.dtype[Any]) -> Array | None:
+    """Numbers that came as text in their `dtype`: rounded where it is of real numbers; None where it is of integers or
+    bools and would change one, and for what are no numbers."""
+    if values.dtype.kind not in "biuf":
+        return None
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):  # too large for it: an infinity, as where it was computed
+            return values.astype(dtype)
+    return exactly(values, dtype)

@@ -62,6 +62,12 @@ def told(tensor: str) -> bytes:
         (told('"shape": [2], "datatype": "FP32", "parameters": {"binary_data_size": 8}'), b"1234", "8 bytes"),
         (told('"shape": [2], "datatype": "FP32", "parameters": {"binary_data_size": 4}'), b"1234", "4 bytes"),
         (told('"shape": [1], "datatype": "FP32", "data": [1]'), b"more", "4 bytes more"),
+        (told('"shape": [1], "datatype": "FP32", "parameters": [1], "data": [1]'), b"", "AttributeError"),
+        (told('"shape": [2], "datatype": "UINT8", "data": [0.93, 300.2]'), b"", "none of UINT8"),
+        (told('"shape": [2], "datatype": "UINT8", "data": [0, 300]'), b"", "none of UINT8"),
+        (told('"shape": [1], "datatype": "BOOL", "data": [2]'), b"", "none of BOOL"),
+        (told('"shape": [1], "datatype": "INT64", "data": [18446744073709551616]'), b"", "none of INT64"),
+        (told('"shape": [1], "datatype": "FP32", "data": ["1.5"]'), b"", "none of FP32"),
     ],
 )
 def test_a_body_that_is_none_of_the_protocol_is_refused(head: bytes, behind: bytes, why: str) -> None:
@@ -111,6 +117,25 @@ def test_an_answer_that_is_not_the_models_is_refused_with_why(server: Dialect, a
         server.outputs(reply(answer), [Y])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [("uint8", [0.93, 3.0, 4.0]), ("uint8", [1, 2, 300]), ("int8", [1, 2, -129]), ("bool", [0, 1, 2])],
+)
+def test_a_quantized_output_answered_in_real_numbers_is_not_rounded(dtype: str, values: list[float]) -> None:
+    whole = TensorInfo("y", (1, 3), dtype)
+    with pytest.raises(UnparsableOutput, match=f"none of {dtype}"):
+        TfServing("m").outputs(reply({"outputs": [values]}), [whole])
+    real = {"name": "y", "shape": [1, 3], "datatype": "FP32", "data": values}
+    with pytest.raises(UnparsableOutput, match=f"none of {dtype}"):
+        KServe("m", binary=False, counts=True).outputs(reply({"outputs": [real]}), [whole])
+
+
+def test_whole_numbers_written_as_real_ones_are_themselves() -> None:
+    whole = TensorInfo("y", (1, 3), "int64")
+    (got,) = TfServing("m").outputs(reply({"outputs": [[1.0, -2.0, 3.0]]}), [whole])
+    assert (got.tolist(), got.dtype.name) == ([[1, -2, 3]], "int64")
+
+
 def test_what_json_cannot_say_is_refused_before_it_is_sent() -> None:
     with pytest.raises(RunError, match="cannot be sent"):
         TfServing("m").predict([("x", X * np.nan)])
@@ -141,6 +166,9 @@ ts_inference_requests_total{model_name="m",model_version="default",hostname="h",
     assert server.told(reply(counters.encode())) == Told(2, 277_989_403)
     unasked = b"# TYPE ts_inference_latency_microseconds counter\n# TYPE ts_inference_requests_total counter\n"
     assert server.told(reply(unasked)) == Told(0, 0)
+    endless = counters.replace("277989.403", "1e999").encode()
+    with pytest.raises(UnparsableOutput, match="is no number"):
+        server.told(reply(endless))
     with pytest.raises(UnparsableOutput, match="metrics have no"):
         server.told(reply(b"nothing"))
 
