@@ -22,8 +22,8 @@ def judge(seen: Sequence[Seen]) -> Judged:
         faster(
             theirs,
             ours,
-            {"mode": mode, "input": ours.input, "network": ours.network, "device": ours.cell.device,
-             "TensorFlow → PyTorch": f"{tensorflow} → {torch}"},
+            {"mode": f"{mode}: {tensorflow} → {torch}", "input": ours.input, "network": ours.network,
+             "device": ours.cell.device},
         )
         for mode, torch, tensorflow in MODES
         for theirs, ours in pairs(
