@@ -19,7 +19,8 @@
     │   ├── LoginRefused         5   it takes none of the keys and passwords there are
     │   ├── HostKeyUnknown       5   its SSH host key was never accepted
     │   ├── HostKeyMismatch      5   its SSH host key is not the one accepted; it was not spoken to
-    │   └── DeployMismatch       5   what arrived on the device is not what was sent
+    │   ├── DeployMismatch       5   what arrived on the device is not what was sent
+    │   └── NotOnDevice          5   it cannot run such a file so, known before anything is built
     ├── RunError                 6   the runner did not give a usable raw run
     │   ├── RunTimeout           6   it passed its deadline and was killed
     │   ├── RunnerCrashed        6   its process died
@@ -138,6 +139,10 @@ class HostKeyMismatch(DeviceError):
 
 
 class DeployMismatch(DeviceError):
+    pass
+
+
+class NotOnDevice(DeviceError):
     pass
 
 

@@ -85,10 +85,12 @@ class Placement(Strict):
 
 
 class Cell(Placement, Variant):
-    """variant × placement. `unsupported` is the reason known before anything runs, or ""."""
+    """variant × placement. `unsupported` is the reason known before anything runs, or ""; `by_device`: the variant can
+    be built, and this device cannot run it so."""
 
     emulated: bool
     unsupported: str = ""
+    by_device: bool = False
 
     @property
     def id(self) -> str:
@@ -180,18 +182,11 @@ def make_plan(sweep: SweepSpec) -> Plan:
         for device in devices.values()
         for placement in _placements(device, format_name, sweep)
         if _selected(
-            cell := Cell(
-                model=model.shaped_name,
-                source=model.source,
-                format=format_name,
-                recipe=recipe,
-                **placement.model_dump(),
-                emulated=device.emulated,
-                unsupported=reason
-                or device.refuses(format_name)
-                or not_run(device, format_name)
-                or _no_accelerator(placement, device, format_name)
-                or _no_framework(device, format_name),
+            cell := _cell(
+                Variant(model=model.shaped_name, source=model.source, format=format_name, recipe=recipe),
+                placement,
+                device,
+                reason,
             ),
             sweep.select,
         )
@@ -297,6 +292,28 @@ def _placements(device: Device, format_name: FormatName, sweep: SweepSpec) -> It
         if placement.place not in known:
             known.add(placement.place)
             yield placement
+
+
+def _cell(variant: Variant, placement: Placement, device: DeviceSpec, no_variant: str) -> Cell:
+    """`no_variant` is why there is nothing that could be run, or ""."""
+    refused = "" if no_variant else _refused(placement, device, variant.format)
+    return Cell(
+        **variant.model_dump(),
+        **placement.model_dump(),
+        emulated=device.emulated,
+        unsupported=no_variant or refused,
+        by_device=bool(refused),
+    )
+
+
+def _refused(placement: Placement, device: DeviceSpec, format_name: FormatName) -> str:
+    """Why the device cannot run the format so, whatever was built, "" when it may."""
+    return (
+        device.refuses(format_name)
+        or not_run(device, format_name)
+        or _no_accelerator(placement, device, format_name)
+        or _no_framework(device, format_name)
+    )
 
 
 def _no_accelerator(placement: Placement, device: Device, format_name: FormatName) -> str:

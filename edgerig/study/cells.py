@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgerig.spec import RunSettings, SweepSpec, load_formats
+from edgerig.spec import RunSettings, SweepSpec
 
 OWN_SIDES = {"digits_cnn": 8, "mobilenet_v2": 224}
 """Of the study's networks, the side of the image they take where no other shape is given."""
@@ -13,7 +13,7 @@ SIDES = (28, 64)
 """Others it is measured at."""
 RUNTIMES = ("tflite", "executorch", "onnx")
 OF_TORCH = ("torch_eager", "torchscript", "torch_compile", "aoti")
-OF_TENSORFLOW = ("keras_eager", "saved_model", "xla")
+OF_TENSORFLOW = ("keras_eager", "saved_model")
 """What the frameworks themselves run: the first as it is written, the others as a graph that was made of it."""
 FRAMEWORKS = (("PyTorch", "torch", OF_TORCH), ("TensorFlow", "keras", OF_TENSORFLOW))
 """By name: the source its networks are authored in, and what it runs itself."""
@@ -23,14 +23,12 @@ QUICK = RunSettings(min_seconds=0.05, min_runs=20, warmup_runs=2, repeats=1, att
 
 
 def wanted_sweep(devices: Sequence[str] = (), *, quick: bool = False, out: Path | None = None) -> SweepSpec:
-    """What a study measures: both networks from both frameworks, in every format there is here, the large one at
-    several sizes. `quick`: the small network alone, timed shortly. Without `devices` it is this machine."""
-    known = load_formats()
-    formats = tuple(name for name in (*RUNTIMES, *OF_TORCH, *OF_TENSORFLOW) if name in known)
+    """What a study measures: both networks from both frameworks, in every format of theirs, the large one at several
+    sizes. `quick`: the small network alone, timed shortly. Without `devices` it is this machine."""
     return SweepSpec(
         models=("digits_cnn",) if quick else ("digits_cnn", "mobilenet_v2"),
         sources=SOURCES,
-        formats=formats,
+        formats=(*RUNTIMES, *OF_TORCH, *OF_TENSORFLOW),
         recipes=RECIPES,
         devices=tuple(devices) or ("local",),
         shapes=({},) if quick else ({}, *({"image": shape} for side in SIDES for shape in _shapes(side))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,8 +21,8 @@ WORDS: dict[Outcome, str] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure in words with the cell it is of. `interval` is its 95 % interval, `doubt` what its cell's verdict says
-    against it; "" where there is none."""
+    """A figure in words with the cell it is of. `interval` is its 95 % interval, `doubt` what speaks against
+    it; "" where there is none."""
 
     cell: Seen
     text: str
@@ -118,14 +118,16 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
 
 
 def _separated(kept: Sequence[Evidence], broken: Sequence[Evidence], unknown: int) -> str:
-    """The axis whose value alone says which comparison comes out how, with its values; else the counts."""
-    for axis in dict.fromkeys(name for each in (*kept, *broken) for name in each.axes):
-        ours, theirs = ([each.axes.get(axis, "") for each in group] for group in (kept, broken))
-        if not set(ours) & set(theirs):
-            return f"on the {axis}: as claimed with {_listed(ours)}, against it with {_listed(theirs)}"
+    """Every axis whose value alone says which comparison comes out how, with its values: where there are several, no
+    comparison tells which of them it is. Else the counts."""
+    names = dict.fromkeys(name for each in (*kept, *broken) for name in each.axes)
+    if axes := [name for name in names if not _values(kept, name) & _values(broken, name)]:
+        ours, theirs = ("; ".join(", ".join(_values(group, name)) for name in axes) for group in (kept, broken))
+        return f"on the {' or the '.join(axes)}: as claimed with {ours}, against it with {theirs}"
     counts = f"as claimed in {counted(len(kept), 'comparison')}, against it in {len(broken)}"
     return counts + (f", told neither way in {unknown}" if unknown else "") + "; no one axis says which"
 
 
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
+def _values(group: Sequence[Evidence], axis: str) -> KeysView[str]:
+    """In the order of the comparisons."""
+    return dict.fromkeys(each.axes.get(axis, "") for each in group).keys()

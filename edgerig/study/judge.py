@@ -14,17 +14,34 @@ from edgerig.results import CellResult
 from edgerig.study.finding import Evidence, Figure
 from edgerig.study.seen import Seen
 
+EXPORTED = "torch_eager"
+"""PyTorch's eager execution, which is of torch.export's program: calls from Python cost more there."""
+EAGER = (
+    "PyTorch's eager execution is here that of torch.export's program, whose calls from Python cost more than the "
+    "module's own: figures of networks so small that it weighs say so"
+)
+CALLS_WEIGH = "of an exported program: in a network this small its calls weigh"
+SMALL_BYTES = 1_000_000
+"""A file of fewer is of a network like digits_cnn (0.2 MB), a third of whose time such calls were; of MobileNetV2's
+(14 MB) nothing showed."""
+
 
 def latency_figure(seen: Seen) -> Figure:
-    """Its median latency, with the 95 % interval and what its verdict says against it."""
+    """Its median latency, with the 95 % interval and what speaks against it: its verdict, or calls that weigh."""
     cell, interval = seen.cell, median_interval(seen.cell)
     label = latency_label(cell)
+    doubts = (label if label and kind_of(label).against_latency else "", CALLS_WEIGH if _calls_weigh(cell) else "")
     return Figure(
         seen,
         "p50 " + numbers.duration(cell.latency.p50_ms if cell.latency else None),
         "" if interval is None else f"{numbers.duration(interval[0])} to {numbers.duration(interval[1])}",
-        label if label and kind_of(label).against_latency else "",
+        ", ".join(filter(None, doubts)),
     )
+
+
+def _calls_weigh(cell: CellResult) -> bool:
+    """Is it an exported program of a small network?"""
+    return cell.format == EXPORTED and cell.size_bytes is not None and cell.size_bytes < SMALL_BYTES
 
 
 def faster(base: Seen, other: Seen, axes: Mapping[str, str]) -> Evidence:

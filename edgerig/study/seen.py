@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgerig.decide.rules import sound
 from edgerig.results import CellResult, Results, order, wording
+from edgerig.spec.shapes import label, written_shape
 from edgerig.study.cells import OWN_SIDES
 
 
@@ -19,8 +20,9 @@ class Seen:
 
     @property
     def network(self) -> str:
-        """The model without what its shapes are: the same for twins, whose axes stand in another order."""
-        return self.cell.model.partition("+")[0]
+        """The model without what its shapes are: the same for twins, whose axes stand in another order. Its signature
+        stays: another one computes something else."""
+        return self.cell.model.removesuffix(label(self.cell.shapes))
 
     @property
     def side(self) -> int:
@@ -30,8 +32,16 @@ class Seen:
 
     @property
     def input(self) -> str:
-        """The size of its input in words."""
-        return str(self.side) if self.side else "its own"
+        """The size of its input in words: a square image's side, else all axes, the shortest first."""
+        shapes = self._axes.values()
+        if all(shape[-2:] == (self.side, self.side) for shape in shapes):
+            return str(self.side) if self.side else "its own"
+        return ", ".join(map(written_shape, shapes))
+
+    @property
+    def _axes(self) -> dict[str, tuple[int, ...]]:
+        """Of every input whose shape is not its own the axes, sorted: twins have them in another order."""
+        return {name: tuple(sorted(shape)) for name, shape in sorted(self.cell.shapes.items())}
 
     @property
     def place(self) -> tuple[str, str, int, str]:
@@ -39,8 +49,14 @@ class Seen:
         return self.run, self.cell.device, self.cell.threads, wording.setup(self.cell)
 
     @property
-    def what(self) -> tuple[str, str]:
-        return self.network, self.input
+    def what(self) -> tuple[object, ...]:
+        """What is computed, in whichever framework it was authored: nothing ranks across a shape or a signature."""
+        return self.network, *self._axes.items()
+
+    @property
+    def by_device(self) -> bool:
+        """Did the device refuse it, or fail? That says nothing of the route."""
+        return self.cell.error is not None and self.cell.error.stage == "deploy"
 
     @property
     def ran(self) -> bool:
@@ -63,7 +79,13 @@ def pairs(base: Iterable[Seen], other: Iterable[Seen]) -> Iterator[tuple[Seen, S
     """Each of `base` with each of `other` of the same network and input, placed alike in the same run."""
     theirs = list(other)
     for ours in base:
-        yield from ((ours, each) for each in theirs if (each.place, each.what) == (ours.place, ours.what))
+        yield from ((ours, each) for each in theirs if each.place == ours.place and _same(ours, each))
+
+
+def _same(ours: Seen, other: Seen) -> bool:
+    """Axes in another order are the same input in another framework alone."""
+    in_order = ours.cell.source != other.cell.source or ours.cell.shapes == other.cell.shapes
+    return in_order and ours.what == other.what
 
 
 def of(found: Iterable[Seen], source: str, format_name: str, recipe: str = "fp32") -> list[Seen]:

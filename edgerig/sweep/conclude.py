@@ -58,7 +58,7 @@ class _Whole:
 
 def _cell(cell: Cell, whole: _Whole) -> CellResult:
     run, outcomes, order = whole.run, whole.outcomes, whole.drifted.cells.get(cell.id)
-    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported"}), "order": order}
+    known: dict[str, Any] = {"id": cell.id, **cell.model_dump(exclude={"unsupported", "by_device"}), "order": order}
     model = run.file.plan.models[cell.model_id]
     known |= {"shapes": model.shapes, "signature": model.signature, "weights": model.weights_are}
     outcome = outcomes.get(cell.id)

@@ -27,7 +27,7 @@ from edgerig.build.store import Store
 from edgerig.cache import temporary_folder
 from edgerig.ondevice import processors
 from edgerig.plan import Cell, Plan, variants
-from edgerig.results import ErrorRecord, Profile
+from edgerig.results import Profile
 from edgerig.spec import Device, FormatName, kind_of, load_formats
 from edgerig.sweep import pipeline, profiling, room
 from edgerig.sweep.pipeline import BuildTask, CellTask
@@ -162,18 +162,7 @@ class _Sweep:
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
             if cell.unsupported:
-                self._record(
-                    Outcome(
-                        cell=cell.id,
-                        status="unsupported",
-                        error=ErrorRecord(
-                            stage="build",
-                            kind="UnsupportedRecipe",
-                            message=cell.unsupported,
-                            hint=f'"edgerig formats" shows what {cell.format} can do',
-                        ),
-                    )
-                )
+                self._record(pipeline.unsupported(cell))
         wanted = [cell for cell in cells if not cell.unsupported]
         self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
         ended = [task for name, left in self.left.items() if not left for task in self._worth_a_look(name)]

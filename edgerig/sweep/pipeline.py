@@ -29,9 +29,11 @@ from edgerig.errors import (
     EdgerigError,
     InternalError,
     NotKept,
+    NotOnDevice,
     RunError,
     RunnerCrashed,
     RunTimeout,
+    UnsupportedRecipe,
     disk_refusal,
     foreseen,
     says_full,
@@ -275,6 +277,18 @@ def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceR
         raw=raw,
         error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint),
     )
+
+
+def unsupported(cell: Cell) -> Outcome:
+    """The outcome of a cell that the plan knows there is none of: for its recipe, or for the device alone."""
+    error: EdgerigError = (
+        NotOnDevice(cell.unsupported, hint=f"name another device for {cell.format}, or another format for this one")
+        if cell.by_device
+        else UnsupportedRecipe(cell.unsupported, hint=f'"edgerig formats" shows what {cell.format} can do')
+    )
+    stage: Stage = "deploy" if cell.by_device else "build"
+    record = ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint)
+    return Outcome(cell=cell.id, status="unsupported", error=record)
 
 
 def not_built(cell: Cell, failure: Failure, stage: Stage, built: BuildOutcome | None = None) -> Outcome:

@@ -72,6 +72,7 @@ def test_an_accelerator_that_an_engine_lacks_is_unsupported_with_the_reason() ->
     cells = make_plan(SweepSpec(**QUICK, accelerators=("cpu", "npu"), formats=("tflite",))).cells
     assert [cell.id.partition("@")[2] for cell in cells] == ["local/t1", "local/t1/npu"]
     assert [cell.unsupported for cell in cells] == ["", "LiteRT as edgerig has it runs on cpu, not on npu"]
+    assert [cell.by_device for cell in cells] == [False, True]
 
 
 def test_a_framework_runs_where_it_is_installed_and_is_brought_nowhere(tmp_path: Path) -> None:
@@ -87,6 +88,7 @@ def test_a_framework_runs_where_it_is_installed_and_is_brought_nowhere(tmp_path:
     assert {cell.device for cell in routed if not cell.unsupported} == {"local", "board"}
     (why,) = {cell.unsupported for cell in routed if cell.device == "bare" and cell.format == "torch_eager"}
     assert 'not brought to devices: torch_eager runs on this machine, and over SSH with runtime = "system"' in why
+    assert {cell.device for cell in cells if cell.by_device} == {"bare"}
 
 
 def test_what_frameworks_run_is_no_part_of_a_sweep_unless_named() -> None:
@@ -127,6 +129,7 @@ def test_naming_a_thing_twice_makes_no_second_cell() -> None:
 def test_an_unsupported_combination_is_planned_with_its_reason() -> None:
     cell = make_plan(SweepSpec(models=("digits_cnn",), formats=("executorch",), recipes=("int16x8",))).cells[0]
     assert cell.unsupported == unsupported_reason("torch", "executorch", "int16x8") != ""
+    assert not cell.by_device
 
 
 def test_a_format_not_built_from_a_source_says_so() -> None:

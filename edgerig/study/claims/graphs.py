@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgerig.figures import every, numbers
 from edgerig.study.cells import FRAMEWORKS
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
-from edgerig.study.judge import faster, rankable
+from edgerig.study.judge import EAGER, faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
 
@@ -51,9 +51,9 @@ def _until_answer(seen: Seen) -> float | None:
 CLAIM = Claim(
     key="graphs",
     says="A static or compiled graph infers faster than dynamic, eager execution",
-    source=f"{SURVEY}, on programming models and on compiler optimizations (XLA, JIT)",
+    source=f"{SURVEY}, on programming models and on compiler optimizations",
     tested="Eager execution against every graph the same framework makes of the same network: TorchScript, "
-    "torch.compile and AOTInductor; tf.function as a SavedModel, and XLA. The steady state, without the "
-    "time it takes to compile, which stands beside it",
+    "torch.compile and AOTInductor; tf.function as a SavedModel. The steady state, without the time it takes to "
+    f"compile, which stands beside it. {EAGER}",
     judge=judge,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from edgerig.compare.evidence import paired_accuracy
@@ -20,15 +20,18 @@ NAMED = 6
 
 def judge(seen: Sequence[Seen]) -> Judged:
     """Per run and device: of what both frameworks were asked for, how much of either works; then every route by
-    itself. What was never tried, for its device was gone, says nothing."""
+    itself. What was never tried, and what a device refused or failed at, says nothing."""
     asked = [
         each
         for each in seen
-        if each.cell.source in NAMES and each.cell.format in RUNTIMES and each.cell.status != "skipped"
+        if each.cell.source in NAMES
+        and each.cell.format in RUNTIMES
+        and each.cell.status != "skipped"
+        and not each.by_device
     ]
     found: list[Evidence] = []
     for run, device in dict.fromkeys((each.run, each.cell.device) for each in asked):
-        here = [each for each in asked if (each.run, each.cell.device) == (run, device)]
+        here = _once(each for each in asked if (each.run, each.cell.device) == (run, device))
         both = {source: {_wanted(each): each for each in here if each.cell.source == source} for source in NAMES}
         shared = [wanted for wanted in both["torch"] if wanted in both["keras"]]
         if shared:
@@ -42,9 +45,20 @@ def judge(seen: Sequence[Seen]) -> Judged:
     return Judged(tuple(found), tuple(missing))
 
 
+def _once(cells: Iterable[Seen]) -> list[Seen]:
+    """Of the cells that differ in their placement alone the first, or the first that does not work: the same file on
+    more threads is no further evidence, and works where it does in all of them."""
+    found: dict[tuple[object, ...], Seen] = {}
+    for each in cells:
+        key = (each.cell.source, *_wanted(each))
+        if found.setdefault(key, each).ran and not each.ran:
+            found[key] = each
+    return list(found.values())
+
+
 def _wanted(seen: Seen) -> tuple[object, ...]:
     """What was asked for, whichever framework it is to come from."""
-    return (*seen.what, seen.cell.format, seen.cell.recipe, *seen.place)
+    return (*seen.what, seen.cell.format, seen.cell.recipe)
 
 
 def _against(device: str, torch: Sequence[Seen], tensorflow: Sequence[Seen]) -> Evidence:
@@ -107,7 +121,8 @@ CLAIM = Claim(
     says="TensorFlow's deployment to devices is the more mature: more of it works",
     source=f"{SURVEY}, on deployment flexibility",
     tested="Of the same networks and recipes from both frameworks the share that is built, runs, and computes what its "
-    "source does, in the three runtimes for devices; a recipe that a route cannot do counts as one that does not work. "
+    "source does, in the three runtimes for devices; a recipe that a route cannot do counts as one that does not work, "
+    "what a device refused or failed at does not count, and a file counts once, however it was placed. "
     "Beside it, route by route: seconds a build takes, and lines a user writes without this tool",
     judge=judge,
 )

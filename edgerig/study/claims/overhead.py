@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgerig.figures import numbers
 from edgerig.study.cells import FRAMEWORKS, RUNTIMES
 from edgerig.study.finding import Claim, Evidence, Figure, Judged
-from edgerig.study.judge import faster, rankable
+from edgerig.study.judge import EAGER, faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
 
@@ -43,6 +43,6 @@ CLAIM = Claim(
     says="A runtime made for inference is faster than the framework the network was written in",
     source=f"{SURVEY}, on deployment (TensorFlow Lite, ONNX, mobile runtimes)",
     tested="The same network, once run by its framework in each of its ways, once by LiteRT, ExecuTorch and ONNX "
-    "Runtime, in float32 on as many threads; the memory of the whole process stands beside it",
+    f"Runtime, in float32 on as many threads; the memory of the whole process stands beside it. {EAGER}",
     judge=judge,
 )

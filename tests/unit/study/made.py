@@ -17,6 +17,7 @@ from edgerig.results import (
     Memory,
     Parity,
     Results,
+    Stage,
     Verdict,
     VerdictEvidence,
 )
@@ -39,27 +40,33 @@ def cell(
     size: int = 1_000_000,
     model: str = "mobilenet_v2",
     side: int = 0,
+    shape: tuple[int, ...] = (),
+    place: str = "t1",
     device: str = "local",
     emulated: bool = False,
     error: float | None = 1e-6,
     seconds: float = 9.0,
+    compile_ms: float | None = None,
 ) -> CellResult:
-    """One that ran, by default on a real device; `side`: of its image, where that is not the network's own."""
-    shape = (1, 3, side, side) if source == "torch" else (1, side, side, 3)
-    name = model + (f"+image={'x'.join(map(str, shape))}" if side else "")
+    """One that ran, by default on a real device; `side`: of its image, where that is not the network's own, or the
+    whole `shape`; `place`: how, as in ids."""
+    if side:
+        shape = (1, 3, side, side) if source == "torch" else (1, side, side, 3)
+    name = model + (f"+image={'x'.join(map(str, shape))}" if shape else "")
     return CellResult(
-        id=f"{name}-{source}-{format_name}-{recipe}@{device}/t1",
+        id=f"{name}-{source}-{format_name}-{recipe}@{device}/{place}",
         model=name,
         source=source,
         format=format_name,
         recipe=recipe,
-        shapes={"image": shape} if side else {},
+        shapes={"image": shape} if shape else {},
         device=device,
-        threads=1,
+        threads=int(place.partition("/")[0].removeprefix("t")),
         emulated=emulated,
         status="ok",
         size_bytes=size,
         load_ms=2.0,
+        compile_ms=compile_ms,
         first_inference_ms=3 * p50_ms,
         latency=latency(p50_ms, half),
         memory=Memory(peak_rss_bytes=int(2e8), includes="all"),
@@ -87,10 +94,12 @@ def latency(p50_ms: float, half: float) -> Latency:
     )
 
 
-def broken(like: CellResult, status: str = "failed", message: str = "the converter gave up") -> CellResult:
+def broken(
+    like: CellResult, status: str = "failed", message: str = "the converter gave up", stage: Stage = "build"
+) -> CellResult:
     """The same cell, as one that did not work."""
     kept = {"latency": None, "size_bytes": None, "verdict": None, "parity": Parity(reason="the cell did not run")}
-    error = ErrorRecord(stage="build", kind="BuildError", message=message, hint="")
+    error = ErrorRecord(stage=stage, kind="BuildError", message=message, hint="")
     return like.model_copy(update={**kept, "status": status, "error": error})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from unit.study.made import broken, cell, found, outcomes, run
 
-from edgerig.results import CellResult
+from edgerig.results import CellResult, Stage
 from edgerig.study import study
 from edgerig.study.claims import CLAIMS
 
@@ -35,6 +35,58 @@ def test_small_inputs_may_depend_on_the_input() -> None:
     assert finding.on == "on the input: as claimed with 64, 224, against it with 28"
 
 
+def test_an_outcome_that_goes_with_two_axes_names_both() -> None:
+    cells = [
+        cell("keras", "keras_eager", 1.0, model="digits_cnn"),
+        cell("torch", "torch_eager", 2.0, model="digits_cnn"),
+    ]
+    finding = found("small-inputs", run(*eager(1.0, 2.0), *cells))
+    expected = "on the input or the network: as claimed with 224; mobilenet_v2, against it with 8; digits_cnn"
+    assert (finding.outcome, finding.on) == ("depends", expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "ran"), [("small-inputs", "torch_eager"), ("overhead", "torch_eager"), ("int8-speed", "tflite")]
+)
+def test_nothing_ranks_across_a_shape_or_a_signature(key: str, ran: str) -> None:
+    """Of the same longest axis, of the same axes in another order, and of a file's two entries."""
+
+    def compared(model: str, shape: tuple[int, ...], other: str, their: tuple[int, ...]) -> int:
+        ours = cell("torch", ran, model=model, shape=shape)
+        theirs = [
+            cell("keras", "keras_eager", 3.0, model=other, shape=their),
+            cell("torch", "onnx", 3.0, model=other, shape=their),
+            cell("torch", "tflite", 3.0, recipe="int8-static", model=other, shape=their),
+        ]
+        return len([each for each in found(key, run(ours, *theirs)).evidence if each.judges])
+
+    wide, square, tall = (1, 3, 32, 128), (1, 3, 128, 128), (1, 3, 128, 32)
+    assert compared("net", wide, "net", wide) > 0
+    assert compared("net", wide, "net", square) == 0
+    assert compared("two+encode", (), "two+decode", ()) == 0
+    if key != "small-inputs":
+        assert compared("net", wide, "net", tall) == 0
+
+
+def test_twins_of_a_shape_that_is_not_square_are_compared() -> None:
+    ours = cell("torch", "torch_eager", 1.0, shape=(1, 3, 32, 128))
+    theirs = cell("keras", "keras_eager", 2.0, shape=(1, 32, 128, 3))
+    (each,) = found("small-inputs", run(ours, theirs)).evidence
+    assert (each.holds, each.axes["input"], each.axes["network"]) == (True, "1x3x32x128", "mobilenet_v2")
+
+
+@pytest.mark.parametrize("key", ["small-inputs", "graphs", "overhead"])
+def test_an_exported_programs_calls_are_told_where_they_weigh(key: str) -> None:
+    finding = found(key, run(*(cell("torch", name, size=200_000) for name in ("torch_eager", "torchscript", "onnx")),
+                             cell("keras", "keras_eager", 2.0, size=200_000)))  # fmt: skip
+    doubts = {figure.cell.cell.format: figure.doubt for each in finding.evidence for figure in each.figures
+              if each.judges}  # fmt: skip
+    assert {name for name, doubt in doubts.items() if "calls weigh" in doubt} == {"torch_eager"}
+    assert "torch.export" in finding.claim.tested
+    large = found(key, run(*eager(1.0, 2.0), cell("torch", "torchscript"), cell("torch", "onnx")))
+    assert not any(figure.doubt for each in large.evidence for figure in each.figures)
+
+
 def test_wide_intervals_are_not_told_apart_however_far_the_medians() -> None:
     finding = found("small-inputs", run(*eager(1.0, 1.5, half=0.3)))
     assert (finding.outcome, outcomes(finding)) == ("open", [None])
@@ -56,15 +108,15 @@ def test_graphs(compiled: float, graph: float, outcome: str) -> None:
     finding = found("graphs", run(*cells))
     assert finding.outcome == outcome
     if outcome == "depends":
-        assert finding.on.startswith("on the framework: as claimed with PyTorch")
+        assert finding.on.startswith("on the framework or the graph: as claimed with PyTorch; torch_compile")
 
 
 def test_what_a_graph_takes_until_its_first_answer_stands_beside_it() -> None:
-    finding = found("graphs", run(cell("torch", "torch_eager", 1.0), cell("torch", "torchscript", 6.0)))
+    finding = found("graphs", run(cell("torch", "torch_eager", 1.0), cell("torch", "torchscript", 6.0, compile_ms=30)))
     judged, beside = finding.evidence
     assert (judged.judges, beside.judges) == (True, False)
-    assert [figure.text for figure in beside.figures] == ["5.00 ms to the first answer", "20.0 ms to the first answer"]
-    assert beside.found == "4.00× the time"
+    assert [figure.text for figure in beside.figures] == ["5.00 ms to the first answer", "50.0 ms to the first answer"]
+    assert beside.found == "10.0× the time"
 
 
 def test_a_contended_median_is_compared_with_none() -> None:
@@ -156,9 +208,37 @@ def test_maturity_asks_both_for_the_same_and_leaves_out_what_was_never_tried() -
     assert [figure.text for figure in judged.figures[:2]] == ["PyTorch 1 of 1", "TensorFlow 0 of 1"]
 
 
+REFUSED = ("unsupported", "it runs on cpu, not on npu", "deploy")
+LOST = ("failed", "the link is gone", "deploy")
+
+
+@pytest.mark.parametrize("lost", [REFUSED, LOST])
+def test_what_a_device_refuses_or_loses_counts_against_nobody(lost: tuple[str, str, Stage]) -> None:
+    away = [broken(each, *lost) for each in asked("torch", 20, 20)]
+    finding = found("maturity", run(*away, *asked("keras", 20, 20)))
+    assert (finding.outcome, finding.missing) == ("not testable", ("no cell from PyTorch",))
+    assert found("onnx-bridge", run(broken(cell("torch", "onnx"), *lost))).outcome == "not testable"
+
+
+def test_a_file_counts_once_and_works_where_it_does_however_it_is_placed() -> None:
+    def placed(source: str, works: int) -> list[CellResult]:
+        made = [
+            cell(source, "tflite", model=f"net{i}", place=place) for i in range(5) for place in ("t1", "t2", "t4/big")
+        ]
+        return [each if each.model < f"net{works}" or each.threads != 2 else broken(each) for each in made]
+
+    finding = found("maturity", run(*placed("torch", 3), *placed("keras", 5)))
+    (judged,) = [each for each in finding.evidence if each.judges]
+    assert [each.text for each in judged.figures if " of " in each.text] == ["PyTorch 3 of 5", "TensorFlow 5 of 5"]
+    assert finding.outcome == "open"
+    routes = [each.found.partition(",")[0] for each in finding.evidence if not each.judges]
+    assert routes == ["3 of 5 work", "5 of 5 work"]
+
+
 @pytest.mark.parametrize(
     ("cells", "outcome"),
     [
+        ([cell("onnx", "onnx"), cell("onnx", "torch_eager")], "not testable"),
         ([cell("torch", "onnx"), cell("keras", "onnx")], "supported"),
         ([broken(cell("torch", "onnx")), broken(cell("keras", "onnx"), "unsupported")], "contradicted"),
         ([cell("torch", "onnx"), cell("keras", "onnx", error=0.2)], "depends"),

@@ -353,3 +353,15 @@ def test_a_device_that_cannot_look_into_inferences_says_so(sweep: Sweep) -> None
     sweep.wanted = sweep.wanted.model_copy(update={"run": settings})
     run = sweep("local")
     assert {cell.profile.reason for cell in conclude(run).cells} == {NO_PROFILES}
+
+
+def test_a_refusal_of_the_device_is_told_apart_from_a_recipe_that_cannot_be_built(sweep: Sweep) -> None:
+    recipes, accelerators = ("fp32", "int16x8"), ("npu",)
+    update = {"models": ("digits_cnn",), "formats": ("executorch",), "recipes": recipes, "accelerators": accelerators}
+    sweep.wanted = sweep.wanted.model_copy(update=update)
+    outcomes = sweep("local").outcomes()
+    told = {cell.split("@")[0]: (each.status, each.error.stage, each.error.kind) for cell, each in outcomes.items()}
+    assert told == {
+        "digits_cnn-torch-executorch-fp32": ("unsupported", "deploy", "NotOnDevice"),
+        "digits_cnn-torch-executorch-int16x8": ("unsupported", "build", "UnsupportedRecipe"),
+    }
