@@ -32,6 +32,9 @@ class RawWindow(FromDevice):
 
 
 class RawSustained(FromDevice):
+    """In a raw run that was not kept at work, `reason` says why no process of its cell can be."""
+
     windows: list[RawWindow] = Field(default=[], max_length=MAX_WINDOWS)
     cpus: int = Field(default=1, ge=1, le=65536)
     reasons: dict[Annotated[str, Field(max_length=40)], Text] = Field(default={}, max_length=40)
+    reason: Text = ""

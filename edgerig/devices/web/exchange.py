@@ -33,6 +33,7 @@ NOT_HERE = {
     "affinity": "the threads of a browser or of node are not asked which processors they may use",
     "contention": "who else takes the processor is not watched from inside a script",
     "energy": "no sensor is read beside a browser or node",
+    "sustained": "a script is not kept at work for minutes",
 }
 
 
