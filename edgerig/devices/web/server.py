@@ -101,9 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _is_ours(self) -> bool:
-        """Does it know the secret? Else it is answered here, and nothing more is read of it. One that does may be silent
-        for as long as a run times."""
-        if not urlsplit(self.path).path.startswith(self.prefix):
+        """Does it know the secret? Else it is answered here, and nothing more is read of it. Whoever does may be silent
+        between requests for as long as a run times."""
+        if not self.path.startswith(self.prefix):
             self._refuse(404, "")
             return False
         self.connection.settimeout(None)

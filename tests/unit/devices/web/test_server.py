@@ -14,7 +14,7 @@ from statistics import median
 import pytest
 
 from edgerig.devices.web import server
-from edgerig.devices.web.server import Site, serving
+from edgerig.devices.web.server import Answer, Site, serving
 
 
 def refuse(_: object, body: bytes) -> bytes:
@@ -30,7 +30,11 @@ def address(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "shown").mkdir()
     (tmp_path / "shown" / "a.mjs").write_text("1")
     (tmp_path / "hidden").write_text("2")
-    answers = {"hello": lambda query, body: f"{query['n']} {body.decode()}".encode(), "refuse": refuse, "full": full}
+    answers: dict[str, Answer] = {
+        "hello": lambda query, body: f"{query['n']} {body.decode()}".encode(),
+        "refuse": refuse,
+        "full": full,
+    }
     with serving(Site({"files": tmp_path / "shown"}, answers), 0) as address:
         yield address
 
