@@ -15,6 +15,7 @@ import pytest
 from e2e.commands import QUICK, Edgerig, Ended, send
 from processes import children, processes, running, wait_for
 
+from edgerig.cache import cache_root
 from edgerig.spec import load_engines
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium", "nodejs", "npm")]
@@ -122,6 +123,16 @@ def test_two_threads_are_in_force_in_an_isolated_page(edgerig: Edgerig) -> None:
     assert [(each["name"], each["threads"]) for each in engines] == [("ort_web", 2), ("litert_js", 2)]
     assert NO_COUNT in " ".join(engines[1]["notes"]), "what is given is what was asked for"
     assert all(cell["accuracy"]["value"] > 0.98 for cell in done.cells.values())
+
+
+def test_a_cache_elsewhere_is_the_runners_too(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment is bare: from that it would look below the home folder, and download anew within the cell."""
+    monkeypatch.setenv("EDGERIG_CACHE", str(cache_root()))
+    monkeypatch.setenv("HOME", str(edgerig.folder / "home"))
+    select = ("--model", "digits_cnn", "--format", "onnx", "--recipe", "fp32", "--device", "node")
+    done = edgerig("sweep", edgerig.sweep_file(f"{QUICK}limit = 16\n"), *select)
+    assert done.code == 0, done.err
+    assert not (edgerig.folder / "home" / ".cache" / "edgerig").exists()
 
 
 @pytest.mark.parametrize(("device", "victim"), [("browser", "--type=renderer"), ("node", "node.mjs")])

@@ -120,8 +120,8 @@ def test_the_runtime_is_started_before_the_file_is_loaded(tmp_path: Path) -> Non
 
 def test_the_secret_is_not_among_the_arguments(tmp_path: Path) -> None:
     """Every user of the machine reads those; the environment is its owner's."""
-    script = "import { copyFileSync } from 'node:fs'; for (const name of ['cmdline', 'environ'])"
-    script += " copyFileSync(`/proc/self/${name}`, `${process.argv[2]}/${name}`)"
+    script = "import { readFileSync, writeFileSync } from 'node:fs'; for (const name of ['cmdline', 'environ'])"
+    script += " writeFileSync(`${process.argv[2]}/${name}`, readFileSync(`/proc/self/${name}`))"
     (tmp_path / "node.mjs").write_text(script)
     nodejs.run(Place(shutil.which("node") or "", "http://127.0.0.1:1/s3cr3t", tmp_path, tmp_path, tmp_path, {}))
     assert b"s3cr3t" in (tmp_path / "environ").read_bytes()
