@@ -10,8 +10,9 @@ from edgerig.plan import unsupported_reason
 from edgerig.results.layers import LayerResult
 from edgerig.spec import FormatName, Lowering, OwnRecipe, RecipeOptions, RecipeSpec, Source, Strict, load_recipes
 from edgerig.spec.recipe_options import BY_LAYER, ByLayer
-from edgerig.tune.question import FLOAT
 
+FLOAT = "fp32"
+"""The recipe every other one is held against."""
 WIDTHS: dict[ByLayer, str] = {"float_layers": "float", "int16_layers": "int16"}
 """What a run of layers is kept in, as names of candidates say it."""
 FEWEST_SAMPLES = 8
