@@ -274,7 +274,7 @@ def read_raw(folder: Path | Confined, cell: str) -> Raw:
         host=_outputs(folder, HOST, first.run) if kept else None,
         round_trips_ns=None if first.run.served is None else _samples(folder, first.run, ROUND_TRIPS),
         again=tuple(again),
-        sustained=read_sustained(folder, cell) or first.run.sustained,
+        sustained=read_sustained(folder, cell),
     )
 
 

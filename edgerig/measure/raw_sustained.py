@@ -32,7 +32,7 @@ class RawWindow(FromDevice):
 
 
 class RawSustained(FromDevice):
-    """In a raw run that was not kept at work, `reason` says why no process of its cell can be."""
+    """`reason`: why there are no windows, of what cannot be kept at work."""
 
     windows: list[RawWindow] = Field(default=[], max_length=MAX_WINDOWS)
     cpus: int = Field(default=1, ge=1, le=65536)

@@ -26,7 +26,8 @@ def sustained(raw: RawSustained | None, *, asked: bool, threads: int = 1) -> Sus
     """Of `threads` threads of a runtime. Windows in which other processes took part count where there are too few
     others; that a device was throttled is said by the others' latency alone."""
     if raw is None or not raw.windows:
-        return Sustained(reason=((raw.reason if raw else "") or FAILED) if asked else NOT_ASKED)
+        unable = "" if raw is None else raw.reason
+        return Sustained(reason=(unable or FAILED) if asked else NOT_ASKED)
     windows = tuple(_window(each, _contended(each, raw.cpus, threads)) for each in raw.windows)
     calm = [each for each, window in zip(raw.windows, windows, strict=True) if not window.contended]
     seconds = windows[-1].at_s
