@@ -65,7 +65,8 @@ def run_on_device(device: PosixDevice, job: CellJob) -> None:
         for number in range(1, job.settings.repeats):
             run.repeat(f"repeat-{number}")
         run.attempts(job.artifact.size_bytes)
-        run.sustain()
+        if raw.sustained is None:  # else it has said why it cannot be kept at work
+            run.sustain()
 
 
 def push(device: PosixDevice, job: CellJob, asked: Job, own: Path, remote: str) -> None:

@@ -168,7 +168,7 @@ def measured(ran: CellRun) -> Measured:
         verdict=judge(_seen(ran, state, delegation, latency, timed)),
         state=state,
         affinity=affinity(again.affinity),
-        sustained=sustained(raw.sustained, asked=ran.sustained, threads=again.engine.threads),
+        sustained=sustained(raw.sustained or run.sustained, asked=ran.sustained, threads=again.engine.threads),
         served=served(raw),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),

@@ -27,8 +27,8 @@ Job (`job.json`, schema 1): paths are relative to the job's folder.
 Raw run (`raw.json`, schema 1): every duration in nanoseconds of the device's monotonic clock, `instructions` as
 `markers.count` gives them, `controls` as `control.Controls` does, before and after the timed loop, `state` as
 `main._timed` does: `{"before", "during", "after", "reasons"}` with readings of `sensors.Sensors`, or `{"reason"}`;
-`sustained`, where it was asked for, as `sustained.keep` does; `affinity` as `affinity.Affinity.to_json` does, after the
-timed loop;
+`sustained`, where it was asked for, as `sustained.keep` does, and of a runner that cannot always `{"reason"}`;
+`affinity` as `affinity.Affinity.to_json` does, after the timed loop;
 `contention` as `contention.Watch.to_json` does, or `{"reason"}`: then there is no `bursts.npy` (int64, (B, 8), whose
 columns are `contention.COLUMNS`); `energy` as `energy.Meter.to_json` does.
 `samples.npy` (int64, (S,)) holds every steady-state sample in order; `output_<i>.npy` ((N, …), of the dtype

@@ -31,7 +31,7 @@ FORMATS = {row.engine: row for row in load_formats().values()}
 WHEEL = "-wheel"
 """Behind the name of an engine that has a library of ours, for the way through its package."""
 ENGINES = {name: row for name, row in load_engines().items() if row.module}
-"""Those of Python; of JavaScript's, `tests/integration/test_web.py` tells."""
+"""Those of Python; of JavaScript's, `tests/e2e/test_web.py` tells."""
 MEMBERS = (*ENGINES, *(f"{name}{WHEEL}" for name, row in ENGINES.items() if row.native))
 SETTINGS = [(e.name, name, value) for e in ENGINES.values() for name, o in e.options.items() for value in o.values]
 WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)

@@ -15,6 +15,9 @@ import pytest
 from e2e.commands import QUICK, Edgerig, Ended, send
 from processes import children, processes, running, wait_for
 
+from edgerig.cache import cache_root
+from edgerig.spec import load_engines
+
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium", "nodejs", "npm")]
 
 DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -38,6 +41,7 @@ repeats = 1
 attempts = 1
 profile = "never"
 """
+NO_COUNT = "cannot tell its thread count"
 WORKDIR = "edgerig-web-"
 IN_THE_MIDDLE_S = 4.0
 """After which a page has loaded its runtime, and is at work for a minute."""
@@ -46,7 +50,7 @@ IN_THE_MIDDLE_S = 4.0
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     edgerig = Edgerig(tmp_path_factory.mktemp("web"))
-    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK))
+    done = edgerig("sweep", edgerig.sweep_file(f"{SWEEP}{QUICK}sustained_s = 600\n"))
     assert done.code == 0, done.err
     return done
 
@@ -71,7 +75,17 @@ def test_what_cannot_be_told_there_says_why(sweep: Ended) -> None:
     assert "by the browser's own count" in cell["memory"]["includes"]
     for what in ("energy", "cost", "affinity"):
         assert cell[what]["reason"], what
+    assert cell["sustained"]["reason"] == "a script is not kept at work for minutes", "and none was started for it"
     assert sweep.results["devices"]["browser"]["state"]["browser"].startswith(("Chromium", "Google Chrome"))
+
+
+def test_an_engine_tells_what_its_row_says(sweep: Ended) -> None:
+    engines = load_engines()
+    for cell in sweep.cells.values():
+        if cell["status"] == "ok":
+            told, tells = cell["engine"], engines[cell["engine"]["name"]].tells
+            assert ("delegation" in tells) == (told["delegated"] is not None) == (not told["delegation_reason"])
+            assert ("threads" in tells) == (NO_COUNT not in " ".join(told["notes"]))
 
 
 def test_the_clocks_step_and_its_consequence_are_said(sweep: Ended) -> None:
@@ -105,8 +119,20 @@ def test_two_threads_are_in_force_in_an_isolated_page(edgerig: Edgerig) -> None:
     select = ("--model", "digits_cnn", "--format", "onnx", "--format", "tflite", "--recipe", "fp32")
     done = edgerig("sweep", edgerig.sweep_file(QUICK), *select, "--device", "browser", "--threads", "2")
     assert done.code == 0, done.err
-    assert [cell["engine"]["threads"] for cell in done.cells.values()] == [2, 2]
+    engines = [cell["engine"] for cell in done.cells.values()]
+    assert [(each["name"], each["threads"]) for each in engines] == [("ort_web", 2), ("litert_js", 2)]
+    assert NO_COUNT in " ".join(engines[1]["notes"]), "what is given is what was asked for"
     assert all(cell["accuracy"]["value"] > 0.98 for cell in done.cells.values())
+
+
+def test_a_cache_elsewhere_is_the_runners_too(edgerig: Edgerig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment is bare: from that it would look below the home folder, and download anew within the cell."""
+    monkeypatch.setenv("EDGERIG_CACHE", str(cache_root()))
+    monkeypatch.setenv("HOME", str(edgerig.folder / "home"))
+    select = ("--model", "digits_cnn", "--format", "onnx", "--recipe", "fp32", "--device", "node")
+    done = edgerig("sweep", edgerig.sweep_file(f"{QUICK}limit = 16\n"), *select)
+    assert done.code == 0, done.err
+    assert not (edgerig.folder / "home" / ".cache" / "edgerig").exists()
 
 
 @pytest.mark.parametrize(("device", "victim"), [("browser", "--type=renderer"), ("node", "node.mjs")])

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgerig.cache import temporary_folder
@@ -51,8 +51,9 @@ class WebDevice:
     def execute(self, job: CellJob) -> None:
         from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
 
-        modules_of(load_engines()[job.artifact.engine], self.say)
-        run_on_device(self.posix, job)
+        # The child's environment is bare: it could not find our cache.
+        modules = modules_of(load_engines()[job.artifact.engine], self.say)
+        run_on_device(replace(self.posix, python=(*self.posix.python, str(modules))), job)
 
     def facts(self) -> dict[str, Fact]:
         return {self.kind: self.version}

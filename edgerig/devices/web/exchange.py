@@ -21,6 +21,7 @@ from edgerig.measure.untrusted import FromDevice, Nanoseconds, Text
 from edgerig.ondevice import tensors
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.engines import Array, Description, TensorInfo
+from edgerig.ondevice.engines.named_axes import Axes, is_open, is_single, lengths_of_names, shape_of
 from edgerig.ondevice.evaluate import sample, together
 from edgerig.ondevice.job import SCHEMA, Job
 from edgerig.ondevice.sensors import Reading, Sensors
@@ -33,6 +34,7 @@ NOT_HERE = {
     "affinity": "the threads of a browser or of node are not asked which processors they may use",
     "contention": "who else takes the processor is not watched from inside a script",
     "energy": "no sensor is read beside a browser or node",
+    "sustained": "a script is not kept at work for minutes",
 }
 
 
@@ -42,9 +44,16 @@ ModelT = TypeVar("ModelT", bound=FromDevice)
 class _Tensor(FromDevice):
     name: Text
     dtype: Annotated[str, Field(max_length=16)]
-    shape: list[Annotated[int, Field(ge=-1, le=2**31)]] = Field(max_length=16)
+    shape: list[Annotated[int, Field(ge=-1, le=2**31)] | Annotated[str, Field(max_length=200)]] = Field(max_length=16)
+    """Lengths, or an axis' name where it is open; -1: open, and without a name."""
     scale: float = 0.0
     zero_point: int = 0
+
+    def axes(self) -> Axes:
+        return [None if axis == -1 else axis for axis in self.shape]
+
+    def info(self, shape: tuple[int, ...]) -> TensorInfo:
+        return TensorInfo(self.name, shape, self.dtype, self.scale, self.zero_point)
 
 
 class _Described(FromDevice):
@@ -122,10 +131,12 @@ class Exchange:
     def _take_description(self, body: bytes) -> bytes:
         self._described = json.loads(body)
         found = _read(_Described, body)
-        given = self._job.shapes or [list(tensor.shape) for tensor in found.inputs]
-        batched = any(tensor.shape[:1] == [-1] for tensor in found.inputs)
-        inputs = [_info(tensor, shape, batched) for tensor, shape in zip(found.inputs, given, strict=True)]
-        outputs = [_info(tensor, tensor.shape, batched) for tensor in found.outputs]
+        axes = [tensor.axes() for tensor in found.inputs]
+        asked = [tuple(shape) for shape in self._job.shapes]
+        shapes = asked or [shape_of(each, {}, is_open(axes)) for each in axes]
+        known, batched = lengths_of_names(axes, shapes), is_open(axes) and is_single(asked)
+        inputs = [tensor.info(shape) for tensor, shape in zip(found.inputs, shapes, strict=True)]
+        outputs = [tensor.info(shape_of(tensor.axes(), known, batched)) for tensor in found.outputs]
         self._description = Description(inputs, outputs, "", "", 0)
         self._columns = [[] for _ in outputs]
         return b""
@@ -209,12 +220,6 @@ def _marked(mark: Callable[[], None]) -> Callable[[Mapping[str, str], bytes], by
         return b""
 
     return answer
-
-
-def _info(tensor: _Tensor, shape: list[int], batched: bool) -> TensorInfo:
-    """A dynamic first axis is the batch's where an input has one, of length 1."""
-    held = [1, *shape[1:]] if batched and shape[:1] == [-1] else shape
-    return TensorInfo(tensor.name, tuple(held), tensor.dtype, tensor.scale, tensor.zero_point)
 
 
 def _clock_notes(done: _Done) -> list[str]:

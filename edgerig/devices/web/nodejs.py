@@ -11,15 +11,20 @@ import psutil
 from edgerig.devices.web.place import Host, Place
 from edgerig.process import signal_name
 
+ADDRESS = "EDGERIG_ADDRESS"
+
 
 def run(place: Place) -> None:
-    """A child in this process' own group, so that it ends with it. Raises RuntimeError."""
+    """A child in this process' own group, so that it ends with it. It is told the address, which holds the secret, by
+    its environment: arguments are shown to every user. Raises RuntimeError."""
     command = [
         *(place.program, "--no-warnings", str(place.scripts / "node.mjs")),
-        *(place.address, str(place.modules), json.dumps(dict(place.imports))),
+        *(str(place.modules), json.dumps(dict(place.imports))),
     ]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, check=False, env={**os.environ, ADDRESS: place.address}
+        )
     except OSError as error:
         raise RuntimeError(f"{place.program} cannot be started: {error.strerror}") from error
     if done.returncode != 0:

@@ -26,17 +26,16 @@ from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.spec import EngineSpec, load_engines
 from edgerig.web import SCRIPTS
-from edgerig.web.packages import modules_of
 
 HOSTS = {"browser": browser.HOST, "node": nodejs.HOST}
 
 
 def main(arguments: Sequence[str]) -> None:
-    kind, program, port, named = arguments
+    kind, program, port, modules, named = arguments
     path = Path(named).resolve()
     lifeline.hold()
     try:
-        raw = run(kind, program, int(port), read_job(str(path)), path.parent)
+        raw = run(kind, program, int(port), Path(modules), read_job(str(path)), path.parent)
     except Exception as error:
         traceback.print_exc()
         raw = {"schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error)[:2000]}}
@@ -45,14 +44,14 @@ def main(arguments: Sequence[str]) -> None:
     os._exit(1 if "error" in raw else 0)  # a driver's own threads would be waited for
 
 
-def run(kind: str, program: str, port: int, job: Job, folder: Path) -> dict[str, Any]:
-    """The raw run. Raises OSError where the port is taken, RuntimeError where the browser or node ends before it."""
+def run(kind: str, program: str, port: int, modules: Path, job: Job, folder: Path) -> dict[str, Any]:
+    """The raw run; `modules` has the engine's packages. Raises OSError where the port is taken, RuntimeError where the
+    browser or node ends before it."""
     if job.fed:
         raise ValueError("a network whose state is fed back from its outputs is not run by a script")
     artifact = _checked(job, folder)
     Affinity(job.processors, job.cluster)  # what is started below keeps to them too
     engine = next(each for each in load_engines().values() if each.script == job.engine)
-    modules = modules_of(engine, lambda _: None)
     inputs = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in job.inputs]
     host = HOSTS[kind]
     exchange = Exchange(job, folder, inputs, Peaks(host.pids, host.what), _beside(engine, artifact, job))

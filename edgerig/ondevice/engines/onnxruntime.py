@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
+from edgerig.ondevice.engines.named_axes import is_open, is_single, lengths_of_names, shape_of
 from edgerig.ondevice.processors import multiplies_exactly
 from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
@@ -65,13 +66,14 @@ class OnnxruntimeEngine:
         self._session, self._exact = _session(path, self.session_options(threads))
         nodes = self._session.get_inputs()
         batch_axes = {node.shape[0] for node in nodes if node.shape}
-        batched = any(node.shape and not isinstance(node.shape[0], int) for node in nodes)
+        axes = [node.shape for node in nodes]
+        batched = is_open(axes)
         self._inputs = [_tensor(node, {}, batched) for node in nodes]
         if shapes:
             _check_fixed(nodes, shapes)
             self._inputs = [replace(tensor, shape=shape) for tensor, shape in zip(self._inputs, shapes, strict=True)]
-            batched = batched and all(tensor.shape[:1] in ((), (1,)) for tensor in self._inputs)
-        known = _named_lengths(nodes, self._inputs)
+            batched = batched and is_single(shapes)
+        known = lengths_of_names(axes, [tensor.shape for tensor in self._inputs])
         self._outputs = [_tensor(node, known, batched) for node in self._session.get_outputs()]
         self._binding = self._session.io_binding()
         self._input_values: dict[str, Any] = {}
@@ -186,29 +188,14 @@ def _check_fixed(nodes: list[Any], shapes: Shapes) -> None:
             raise ValueError(f'input "{node.name}" is {node.shape} in the file, {list(shape)} is given')
 
 
-def _named_lengths(nodes: list[Any], tensors: list[TensorInfo]) -> dict[str, int]:
-    """The length of each axis that the inputs name, where they agree on it. "?" is no name, but what some exporters
-    call every axis."""
-    found: dict[str, set[int]] = {}
-    for node, tensor in zip(nodes, tensors, strict=True):
-        for axis, length in zip(node.shape, tensor.shape, strict=True):
-            if isinstance(axis, str) and any(c.isalnum() for c in axis):
-                found.setdefault(axis, set()).add(length)
-    return {name: lengths.pop() for name, lengths in found.items() if len(lengths) == 1}
-
-
 def _tensor(node: Any, known: dict[str, int], batched: bool) -> TensorInfo:
-    """A tensor as the session describes it; its axes are lengths, or names or None where dynamic. `known` are the
-    lengths of names; a dynamic first axis is the batch where the file has one (`batched`).
+    """A tensor as the session describes it; its axes are lengths, or names or None where dynamic (`named_axes`).
 
     An integer tensor has no scale: in ONNX a scale belongs to the (de)quantizing operator, not to the tensor.
     """
     if node.type not in DTYPES:
         raise UnsupportedTensor(f'tensor "{node.name}": {node.type} is not supported')
-    shape = [length if isinstance(length, int) else known.get(length, -1) for length in node.shape]
-    if batched and shape and shape[0] == -1:
-        shape[0] = 1
-    return TensorInfo(name=node.name, shape=tuple(shape), dtype=DTYPES[node.type])
+    return TensorInfo(name=node.name, shape=shape_of(node.shape, known, batched), dtype=DTYPES[node.type])
 
 
 def _length_is_known(axes: list[int | str | None], batch_axes: set[int | str | None]) -> bool:

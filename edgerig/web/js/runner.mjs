@@ -5,6 +5,7 @@ import { batchOf, ns, now, once, overhead, steady, step } from './clock.mjs';
 import { pack, unpack } from './frames.mjs';
 
 const MEMORY_WAIT_MS = 20000;
+const POST_BYTES = 16 * 2 ** 20; // of outputs, after which they are handed over
 
 // `base` is the address of the job, `modules` gives what to import a package or an engine's script by.
 export async function run(base, modules) {
@@ -60,8 +61,13 @@ async function measure(job, base, modules, post) {
 async function evaluate(runtime, files, job, base, post) {
   const anew = new Set(job.resets);
   let model = await runtime.load(files, job);
+  let outputs = [];
+  let held = 0;
+  const handOver = async () => {
+    await post('outputs', pack(outputs));
+    [outputs, held] = [[], 0];
+  };
   for (let first = 0; first < job.samples; first += job.chunk) {
-    const outputs = [];
     const given = await inputs(base, first, Math.min(job.chunk, job.samples - first));
     for (const [index, sample] of given.entries()) {
       if (anew.has(first + index)) {
@@ -71,9 +77,11 @@ async function evaluate(runtime, files, job, base, post) {
       model.setInputs(sample);
       await model.invoke();
       outputs.push(await model.outputs());
+      held += outputs.at(-1).reduce((sum, { data }) => sum + data.byteLength, 0);
+      if (held >= POST_BYTES) await handOver();
     }
-    await post('outputs', pack(outputs));
   }
+  await handOver();
   return model;
 }
 

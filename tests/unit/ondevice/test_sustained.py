@@ -170,3 +170,10 @@ def test_the_firmwares_word_counts_from_when_it_said_so() -> None:
 )
 def test_without_it_the_reason_is_said(asked: bool, said: str) -> None:
     assert said in sustained(None, asked=asked).reason
+
+
+def test_what_cannot_be_kept_at_work_says_why() -> None:
+    unable = RawSustained(reason="a script is not kept at work")
+    assert sustained(unable, asked=True).reason == "a script is not kept at work"
+    assert "was not asked for" in sustained(unable, asked=False).reason
+    assert "failed" in sustained(None, asked=True).reason
