@@ -170,7 +170,7 @@ def _engines() -> list[Path]:
 
 def _engine(format_spec: FormatSpec) -> str:
     """Where the code of the format's engine is."""
-    return load_engines()[format_spec.engine].module
+    return load_engines()[format_spec.engine].opens
 
 
 def _elsewhere(*code: str) -> dict[str, dict[str, str]]:

@@ -1,0 +1,84 @@
+"""Graph models for TensorFlow.js, by its own converter in an environment of its own: it pins an older TensorFlow.
+
+A model is `model.json` with shards of weights beside it, kept in one archive that is not compressed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from edgerig import process
+from edgerig.build.builder import Built
+from edgerig.build.formats import converting, first_words
+from edgerig.build.routes import find_route
+from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.tfjs_tool import converter
+from edgerig.errors import BuildError, UnsupportedRecipe
+from edgerig.spec import Layout, RecipeSpec
+from edgerig.web.archive import MAIN, pack
+
+FLAGS = {"fp32": (), "fp16": ("--quantize_float16=*",), "int8-weight": ("--quantize_uint8=*",)}
+"""Recipe → what the converter is told."""
+DEADLINE_S = 900.0
+SIGNATURE = "serving_default"
+
+
+class TfjsBuilder:
+    def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
+        self._model, self._work = model, work
+        self._saved: Path | None = None
+        self._layout: Layout = "any"
+
+    def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
+        """See `FormatBuilder.build`."""
+        if recipe.kind not in FLAGS:
+            raise UnsupportedRecipe(f"TensorFlow.js' converter knows no {recipe.name}", hint="choose another format")
+        if self._saved is None:
+            with converting(f'saving model "{self._model.spec.name}" for TensorFlow.js'):
+                self._layout = find_route(self._model.spec.source, "tfjs")(self._model, self._work / "saved")
+            self._saved = self._work / "saved"
+        made = self._work / recipe.name
+        shutil.rmtree(made, ignore_errors=True)
+        _convert(self._saved, made, FLAGS[recipe.kind])
+        pack(made, out)
+        return Built(out, self._layout, _constants(made / MAIN))
+
+
+def _convert(saved: Path, made: Path, flags: tuple[str, ...]) -> None:
+    """Raises BuildError with the converter's own words where it refuses the model."""
+    python = converter(print).python
+    command = [
+        *(str(python), "-I", "-m", "tensorflowjs.converters.converter"),
+        *("--input_format=tf_saved_model", "--output_format=tfjs_graph_model", f"--signature_name={SIGNATURE}"),
+        *("--saved_model_tags=serve", *flags, str(saved), str(made)),
+    ]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = process.run(command, timeout_s=DEADLINE_S, env={**kept, "CUDA_VISIBLE_DEVICES": ""})
+    said = (done.stdout + done.stderr).decode("utf-8", "replace")
+    print(said)
+    if done.returncode != 0 or done.timed_out or not (made / MAIN).is_file():
+        why = f"not within {DEADLINE_S:g} s" if done.timed_out else _refusal(said)
+        raise BuildError(f"TensorFlow.js' converter refuses the model: {why}", hint="the build's log has its own words")
+
+
+def _refusal(said: str) -> str:
+    """The line of an exception, or of operators without a kernel in TensorFlow.js."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line or "Unsupported Ops" in line]
+    return first_words(ValueError((telling or lines or ["it said nothing"])[-1]))
+
+
+def _constants(model: Path) -> dict[str, int]:
+    """Bytes of weights by the dtype they are stored in."""
+    found: Counter[str] = Counter()
+    for group in json.loads(model.read_text(encoding="utf-8"))["weightsManifest"]:
+        for weight in group["weights"]:
+            dtype = weight.get("quantization", weight)["dtype"]
+            found[dtype] += int(np.prod(weight["shape"], dtype=np.int64)) * np.dtype(dtype).itemsize
+    return dict(found)
