@@ -8,6 +8,7 @@ from edgerig.build.toolenv import ToolEnvironment, tool_environment
 
 NAME = "tensorflowjs"
 PACKAGES = """
+setuptools==65.5.0 wheel==0.45.1
 absl-py==2.5.1 aiofiles==25.1.0 astunparse==1.6.3 certifi==2026.10.19.post1 charset-normalizer==3.5.3 etils==1.15.0
 flatbuffers==25.12.19 flax==0.12.8 fsspec==2026.9.0 gast==0.7.0 google-pasta==0.2.0 grpcio==1.85.3 h5py==3.16.0
 humanize==4.17.0 idna==3.20 importlib_resources==7.1.0 jax==0.10.2 jaxlib==0.10.2 keras==3.15.1 libclang==18.1.1
