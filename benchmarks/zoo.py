@@ -189,7 +189,7 @@ def _row(cell: CellResult, run: Path, states: Sequence[str]) -> Row:
         cell.size_bytes,
         cell.parity.relative_error,
         bare,
-        "" if bare.startswith("same") else "another output than the runtime alone gives",
+        "" if bare.startswith("same") else f"not the output that the runtime alone gives: {bare}",
     )
 
 
@@ -200,7 +200,8 @@ def _against_bare(cell: CellResult, run: Path, states: Sequence[str]) -> str:
     prepared = json.loads((run / "data" / f"{cell.model}-{cell.source}" / "prepared.json").read_text())
     data = cache_root() / "data" / prepared["data_key"]
     inputs = sorted(data.glob("input_*.npy"), key=lambda path: int(path.stem.partition("_")[2]))
-    command = [sys.executable, str(HERE / "bare_runtime.py"), *states, str(artifact), str(raw), *map(str, inputs)]
+    # -P: the folder of a script is searched before the standard library, and this one has a profile.py.
+    command = [sys.executable, "-P", str(HERE / "bare_runtime.py"), *states, str(artifact), str(raw), *map(str, inputs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return f"the bare script failed: {done.stderr.strip().splitlines()[-1][:200]}"

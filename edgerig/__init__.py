@@ -5,8 +5,9 @@
     for decision in edgerig.decide(run.results):
         print(decision.model, decision.device, decision.why)
 
-`plan`, `sweep`, `read`, `decide`, `compare` and `gate` are what the command line does, as functions (`edgerig/api.py`);
-docs/api.md tells more. Importing edgerig imports nothing else until one of the names below is asked for.
+`plan`, `sweep`, `profile`, `read`, `decide`, `compare` and `gate` are what the command line does, as functions
+(`edgerig/api.py`); docs/api.md tells more. Importing edgerig imports nothing else until one of the names below is asked
+for.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgerig.api import Gated as Gated
     from edgerig.api import Observer as Observer
+    from edgerig.api import Profiled as Profiled
     from edgerig.api import Run as Run
     from edgerig.api import compare as compare
     from edgerig.api import decide as decide
     from edgerig.api import gate as gate
     from edgerig.api import plan as plan
+    from edgerig.api import profile as profile
     from edgerig.api import read as read
     from edgerig.api import sweep as sweep
     from edgerig.compare.comparison import Comparison as Comparison
@@ -42,7 +45,8 @@ __version__ = "0.1.0"
 
 _API = "edgerig.api"
 _FACE = {
-    **dict.fromkeys(("plan", "sweep", "read", "decide", "compare", "gate", "Gated", "Observer", "Run"), _API),
+    **dict.fromkeys(("plan", "sweep", "profile", "read", "decide", "compare", "gate"), _API),
+    **dict.fromkeys(("Gated", "Observer", "Profiled", "Run"), _API),
     "Comparison": "edgerig.compare.comparison",
     "GateResult": "edgerig.compare.gate",
     "Decision": "edgerig.decide.decision",

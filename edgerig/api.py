@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from edgerig.results.layers import LayerReport
     from edgerig.spec import SweepBudget, SweepSpec
     from edgerig.spec.budget import Budget
+    from edgerig.study import Study
     from edgerig.sweep.engine import Progress
     from edgerig.sweep.run_folder import RunFolder
+    from edgerig.tune.question import Question
+    from edgerig.tune.tuned import Tuned
+    from edgerig.tune.work import Observer as TuneObserver
 
 Place = str | os.PathLike[str]
 COMMAND = ("edgerig.sweep",)
@@ -206,6 +210,22 @@ def debug(
     return debugging.debug(target, Store(cache_root()), samples, threshold_db)
 
 
+def tune(question: Question, *, observer: TuneObserver | None = None, wait: bool = True) -> Tuned:
+    """Looks for the best variant of a model on a device under a budget, and measures it: minutes to hours.
+
+    Everything is kept in `<out>/tune-<model>-<digest>`, each trial the moment it is known; the same question goes on
+    there with what is not. Variants are chosen on a validation split (`Tuned.validation`), the test data is used once.
+    Raises ConfigError, NotInstalled, BuildError where not even the float variant's source can be prepared, DeviceBusy
+    with `wait` False, NotKept.
+    """
+    from edgerig.build.store import Store
+    from edgerig.cache import cache_root
+    from edgerig.tune import tuning
+    from edgerig.tune.work import Observer as Silent
+
+    return tuning.tune(question, Store(cache_root()), observer or Silent(), wait=wait)
+
+
 def rebuild(run: Place, *, observer: Observer | None = None) -> Run:
     """Recomputes a run's results from its raw runs and writes its reports anew; runs nothing. Raises ResultsError."""
     from edgerig.report.run import write_all
@@ -273,6 +293,25 @@ def gate(
         raise NothingSelected(f"{new}: no cell matches select {' '.join(select)}", hint="see results.csv for ids")
     found = None if baseline is None else compare(_chosen(observe(Path(baseline)), select), run, rules.minimums)
     return Gated(judge_run(run, found, rules), found, run.started)
+
+
+def study_plan(devices: Sequence[str] = (), *, quick: bool = False, out: Place = "reports") -> Plan:
+    """What a study of TensorFlow and PyTorch measures: a fixed list of cells on `devices` (none: this machine), to be
+    given to `sweep`. `quick` has the small network alone, timed shortly. Raises ConfigError for an unknown device."""
+    from edgerig.plan import make_plan
+    from edgerig.study.cells import wanted_sweep
+
+    return make_plan(wanted_sweep(devices, quick=quick, out=Path(out)))
+
+
+def study(runs: Sequence[Results]) -> Study:
+    """A survey's claims held against the cells of these runs: a finding for each, with its evidence and a verdict.
+
+    Raises ConfigError without any run.
+    """
+    from edgerig.study import study as concluded
+
+    return concluded(runs)
 
 
 def _folder(what: Plan | Place, command: Sequence[str], store: Store) -> RunFolder:

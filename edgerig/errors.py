@@ -3,6 +3,7 @@
     EdgerigError                 1   a run that finished with failed cells, or anything unclassified
     ├── ConfigError              2   a TOML file, a flag or a name is wrong
     │   ├── DatasetError         2   the evaluation data cannot be used
+    │   │   └── NoValidation     2   it has no validation split of its own
     │   ├── NotKept              2   this machine's disk is full, or the run's folder is gone: it ends a sweep
     │   ├── NotInstalled         2   a package is missing that an extra of edgerig brings
     │   └── ResultsError         2   a run's folder or results file cannot be read
@@ -69,6 +70,10 @@ class ConfigError(EdgerigError):
 
 
 class DatasetError(ConfigError):
+    pass
+
+
+class NoValidation(DatasetError):
     pass
 
 

@@ -37,6 +37,7 @@ from edgerig.spec import (
     no_route,
     not_run,
     parse,
+    runs_as_it_is,
     split_entry,
     written,
     written_shape,
@@ -144,7 +145,11 @@ def unsupported_reason(
     """Why `format_name` cannot build `recipe` from `source`, or "" when it can. From the tables alone; `recipes` are
     more than those of edgerig's own."""
     if recipe == AS_IS:
-        return "" if source == format_name else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        return (
+            ""
+            if source == format_name and runs_as_it_is(source)
+            else f"only a {load_formats()[format_name].suffix} file can be run as it is"
+        )
     known = load_recipes() if recipes is None else recipes
     return no_route(source, format_name) or known[recipe].formats[format_name].unsupported
 
@@ -159,7 +164,8 @@ def no_operator(model: ModelSpec, format_name: FormatName) -> str:
 
 
 def make_plan(sweep: SweepSpec) -> Plan:
-    """Resolves every name and lays out the cells. Raises ConfigError or NothingSelected."""
+    """Resolves every name and lays out the cells; a model that none of them is of is left out. Raises ConfigError or
+    NothingSelected."""
     models = _models(sweep)
     devices: dict[str, DeviceSpec] = {}
     for name in sweep.devices:
@@ -181,7 +187,11 @@ def make_plan(sweep: SweepSpec) -> Plan:
                 recipe=recipe,
                 **placement.model_dump(),
                 emulated=device.emulated,
-                unsupported=reason or not_run(device, format_name) or _no_accelerator(placement, device, format_name),
+                unsupported=reason
+                or device.refuses(format_name)
+                or not_run(device, format_name)
+                or _no_accelerator(placement, device, format_name)
+                or _no_framework(device, format_name),
             ),
             sweep.select,
         )
@@ -190,7 +200,13 @@ def make_plan(sweep: SweepSpec) -> Plan:
         raise NothingSelected(
             f"no cell matches select = {list(sweep.select)}", hint='"edgerig plan" without --select lists every id'
         )
-    return Plan(sweep=sweep, models=models, devices=devices, cells=cells)
+    used = {cell.model_id for cell in cells}
+    return Plan(
+        sweep=sweep,
+        models={name: model for name, model in models.items() if name in used},
+        devices=devices,
+        cells=cells,
+    )
 
 
 def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
@@ -198,7 +214,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
     models: dict[str, ModelSpec] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
-        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric)
+        offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric, trust=sweep.trust)
         chosen = [offered[source] for source in sweep.sources if source in offered]
         if sweep.sources and not chosen:
             raise ConfigError(
@@ -290,6 +306,17 @@ def _no_accelerator(placement: Placement, device: Device, format_name: FormatNam
         return ""
     there = " and ".join(engine.accelerators)
     return f"{engine.runtime} as edgerig has it runs on {there}, not on {placement.accelerator}"
+
+
+def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
+    """Why the device has not what the format's engine is made of, "" when it may have."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    if engine.brought or device.has_frameworks:
+        return ""
+    return (
+        f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
+        'runs on this machine, and over SSH with runtime = "system" where it is installed'
+    )
 
 
 def _selected(cell: Cell, globs: tuple[str, ...]) -> bool:

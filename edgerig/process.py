@@ -25,7 +25,7 @@ OUTPUT_LIMIT_BYTES = 64 * 2**20
 AFTER_END_S = 2.0
 """How long an ended child's pipes are read on: one of its descendants, in a session of its own, may hold them open."""
 
-SECRETS = ("EDGERIG_SSH_PASSWORD",)
+SECRETS = ("EDGERIG_SSH_PASSWORD", "EDGERIG_SERVING_TOKEN")
 """Variables of ours that no child has any use for: models, datasets and metrics run the user's or somebody's code."""
 
 

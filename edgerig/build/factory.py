@@ -102,7 +102,9 @@ def _importable(folder: Path) -> Iterator[None]:
 def _lies_beside(name: str, module: ModuleType, folder: Path) -> bool:
     """Was `module` found in `folder` itself, or in a package directly in it? (An installation deeper down was not.)"""
     top = name.partition(".")[0]
-    places = [Path(place) for place in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if place]
+    # What the module itself was given: `torch.classes` makes up whatever attribute it is asked for.
+    known = vars(module)
+    places = [Path(place) for place in (known.get("__file__"), *known.get("__path__", ())) if place]
     return any(place == folder / f"{top}.py" or place.is_relative_to(folder / top) for place in places)
 
 

@@ -30,14 +30,17 @@ from edgerig.cli.flags import (
     Recipe,
     Run,
     RunOrCell,
+    Runs,
     Select,
     ShapeOption,
     Source,
     Sustained,
     SweepFile,
     Threads,
+    Trust,
     overrides,
 )
+from edgerig.cli.tune import tune
 
 if TYPE_CHECKING:
     from edgerig.errors import EdgerigError
@@ -67,6 +70,7 @@ def sweep(
     engine_option: EngineOption = None,
     select: Select = None,
     option: Option = None,
+    trust: Trust = None,
     limit: Limit = None,
     sustained: Sustained = None,
     out: Out = None,
@@ -95,6 +99,7 @@ def sweep(
         engine=engine_option,
         select=select,
         options=option,
+        trust=trust,
         limit=limit,
         sustained=sustained,
         out=out,
@@ -233,6 +238,9 @@ def debug(
     debugging.debug(first, second, debugging.Asked(model, samples, threshold, json, html))
 
 
+app.command()(tune)
+
+
 @app.command()
 def formats() -> None:
     """Show for each format, recipe and source whether it is supported, and why not."""
@@ -277,6 +285,26 @@ def gate(
     from edgerig.cli import gating
 
     gating.gate_run(new, baseline, budget, select or ["*"], out)
+
+
+@app.command()
+def study(
+    runs: Runs = None,
+    device: Device = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The small network alone, timed shortly: it shows how, and settles little.")
+    ] = False,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Finish this run of a study's.")] = None,
+    out: Into = None,
+) -> None:
+    """TensorFlow or PyTorch: hold a survey's claims against measured cells; writes study.html and study.md.
+
+    Without a run it measures what the claims need; with runs it concludes from these alone. A cell that fails is a
+    finding, and no error.
+    """
+    from edgerig.cli import studying
+
+    studying.study(studying.Asked(tuple(runs or ()), tuple(device or ()), quick, resume, out))
 
 
 @app.command("clean")

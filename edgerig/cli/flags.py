@@ -54,6 +54,9 @@ Sustained = Annotated[
 ]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only cells whose id matches one of these globs.")]
 Option = Annotated[list[str] | None, typer.Option("--option", help="FORMAT.KEY=VALUE, as executorch.backend=portable.")]
+Trust = Annotated[
+    bool | None, typer.Option("--trust", help="Also files that run code when they are opened, as TorchScript's do.")
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="Evaluate only the first N samples.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder that gets <run-id>/.", show_default="reports")]
 
@@ -74,6 +77,10 @@ def newest(path: Path | None) -> Path | None:
 
 _RUN = "A run's folder or results.json; of a folder of runs, the newest."
 Run = Annotated[Path, typer.Argument(help=_RUN, autocompletion=completion.runs, callback=newest)]
+Runs = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[RUN]...", help=_RUN, autocompletion=completion.runs, show_default=False),
+]
 CellOrRun = Annotated[
     str,
     typer.Argument(
@@ -158,7 +165,8 @@ def _parts(pair: str, flag: str, form: str, example: str) -> tuple[str, str, str
 
 def _processors(text: str) -> list[int]:
     """Numbers and ranges as `taskset --cpu-list` takes them (taskset(1)), [] for "all". Raises ConfigError."""
-    from edgerig.spec.cpus import ALL, numbers  # imports pydantic
+    from edgerig.processor_list import numbers
+    from edgerig.spec.cpus import ALL  # imports pydantic
 
     try:
         return [] if text == ALL else numbers(text)

@@ -36,7 +36,9 @@ def formats() -> None:
         for source in spec.load_sources():
             if reason := spec.no_route(source, form.name):
                 shown.add_row(form.name, source, "any", "no", escape(reason))
-        shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is")
+        if form.as_is:
+            code = " with --trust, for opening it runs what is in it" if form.runs_code else ""
+            shown.add_row(form.name, form.name, spec.AS_IS, "yes", f"a ready {form.suffix} file, run as it is{code}")
     print_table(shown)
     options = table("engine", "option", "values, the default first", "what it says")
     for engine in spec.load_engines().values():

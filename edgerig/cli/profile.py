@@ -19,6 +19,8 @@ from edgerig.sweep.run_folder import RunFolder
 
 NO_PROFILE = 1
 """Exit code when one of the cells has no profile."""
+RATES, COUNTED_RATES = ("GMAC/s", "GB/s"), ("MACs each", "bytes each")
+"""What an operator does a second, or with each instruction."""
 REPORTS = "reports"
 """Where sweeps put their runs unless they are told otherwise."""
 
@@ -69,13 +71,25 @@ def _print(cell: CellResult) -> None:
         say(f"{cell.id}: no profile: {found.reason}")
         return
     say(f"{cell.id}: {_summary(found)}")
-    shown = table("#", found.unit, "share", "kind", "operator", "runner", "partition", "layer")
+    shown = table(
+        "#",
+        found.unit,
+        "share",
+        *(RATES if found.unit == "ns" else COUNTED_RATES),
+        "kind",
+        "operator",
+        "runner",
+        "partition",
+        "layer",
+    )
     left = {each.index for each in found.fallbacks}
     for operator in sorted(found.operators, key=lambda each: -each.value):
         shown.add_row(*_row(operator, found, fallback=operator.index in left))
-    outside = found.outside or 0.0
     of = max(found.whole or 0.0, found.sum or 0.0)
-    shown.add_row("", _value(outside, found), numbers.percent(outside / of if of else 0.0), "", OUTSIDE, "", "", "")
+    for name, value in found.uncovered or ((OUTSIDE, 0.0),):
+        shown.add_row(
+            "", _value(value, found), numbers.percent(value / of if of else 0.0), "", "", "", name, "", "", ""
+        )
     print_table(shown)
     for note in (found.method, *found.notes):
         say(f"  {note}")
@@ -100,12 +114,22 @@ def _row(operator: OperatorProfile, found: Profile, *, fallback: bool) -> tuple[
         str(operator.index),
         _value(operator.value, found),
         numbers.percent(operator.share),
+        *(_rate(each, found) for each in (operator.rate, operator.traffic)),
         operator.kind,
         quoted(operator.name) + calls,
         runner,
         "" if operator.partition is None else str(operator.partition),
-        quoted(operator.layer.rpartition("/")[2]),
+        quoted(_layer(operator.layer)),
     )
+
+
+def _layer(name: str) -> str:
+    """Of the first of several that were fused, the last two modules."""
+    return "/".join(name.partition(";")[0].split("/")[-2:])
+
+
+def _rate(value: float | None, found: Profile) -> str:
+    return "" if value is None or found.shares_only else numbers.significant(value)
 
 
 def _value(value: float, found: Profile) -> str:

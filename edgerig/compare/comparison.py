@@ -272,6 +272,9 @@ def _latency(figure: Figure, change: Change, pair: _Pair, minimum: float) -> Met
     old, new = was.latency, now.latency
     if old is None or new is None:
         return _absent(key, old.p50_ms if old else None, new.p50_ms if new else None, minimum, now)
+    if old.timed != new.timed:
+        reason = "the server told what a request took it in one run alone: a round trip is no latency of a server's"
+        return MetricChange(metric=key, label="not compared", minimum=minimum, reason=reason)
     size = _size(now)
     changed = _changed(key, old.p50_ms, new.p50_ms, latency_ratio(old, new, machine, size), minimum)
     if machine is not None and machine.corrected:

@@ -43,6 +43,8 @@ class LatencySnapshot(Value):
     p99_ms: Milliseconds
     process_p50_ms: tuple[Milliseconds, ...] = Field(min_length=1, max_length=100)
     half_width: Annotated[float, Field(ge=0, le=WIDEST)] | None = None
+    timed: Literal["server", "round trip"] | None = None
+    """Of a served model, what it is of (`results.Served`)."""
     control_ms: Milliseconds | None = None
     core_control_ms: Milliseconds | None = None
     beside_ms: Milliseconds | None = None
@@ -208,6 +210,7 @@ def _latency(cell: CellResult, raw: Raw | None) -> LatencySnapshot | None:
         p99_ms=found.p99_ms,
         process_p50_ms=found.process_p50_ms or (found.p50_ms,),
         half_width=_recorded_width(cell) if interval is None else min(interval.within, WIDEST),
+        timed=cell.served.timed or None,
         control_ms=found.control_ms,
         core_control_ms=_median(found.controls.core_ms),
         beside_ms=_median(found.controls.beside_ms),

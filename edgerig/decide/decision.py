@@ -162,7 +162,7 @@ def _best(kept: Sequence[CellResult], basis: Basis) -> tuple[CellResult, list[Ce
     """The best of `kept`, and all that its basis does not tell apart from the first."""
     cost = _COSTS[basis]
     lowest = min(kept, key=lambda cell: (cost(cell), cell.id))
-    tied = [cell for cell in kept if _same(lowest, cell, basis)]
+    tied = [cell for cell in kept if same(lowest, cell, basis)]
     known = _measured if basis == "latency" else lambda cell: 0
     return min(tied, key=lambda cell: (known(cell), cell.size_bytes or 0, cost(cell), cell.id)), tied
 
@@ -180,8 +180,8 @@ def _measured(cell: CellResult) -> int:
     return kind_of(doubts.latency_label(cell)).rank
 
 
-def _same(one: CellResult, other: CellResult, basis: Basis) -> bool:
-    """Whether the basis does not tell the two apart."""
+def same(one: CellResult, other: CellResult, basis: Basis) -> bool:
+    """Whether the basis does not tell the two apart; neither lacks what it goes by."""
     cost = _COSTS[basis]
     lower, upper = sorted((one, other), key=cost)
     if basis == "size":
@@ -221,7 +221,7 @@ def _gain(plain: Decision, pick: CellResult, baseline: CellResult | None, basis:
         return f": {wording.described(pick)}."
     if baseline.id == pick.id:
         return f": {wording.described(pick)}; no quantized one is better."
-    gain = tradeoff(baseline, pick, basis, same=_same(baseline, pick, basis))
+    gain = tradeoff(baseline, pick, basis, same=same(baseline, pick, basis))
     return f"; against the best fp32, {plain.name(baseline)}: {gain}."
 
 

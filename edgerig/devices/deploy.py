@@ -87,6 +87,11 @@ def job_of(device: PosixDevice, job: CellJob) -> Job:
     """What the runner is told of the job. Raises RunError when nothing of the device's can run it."""
     artifact, placement, share = job.artifact, job.placement, job.settings.share()
     engine = load_engines()[artifact.engine]
+    if device.modules is not None and engine.imports and engine.imports not in device.modules:
+        raise RunError(
+            f"{job.cell}: {device.python[0]} on the device has no {engine.imports}, which {engine.runtime} is",
+            hint=f"on the device: {device.python[0]} -m pip install {' '.join(engine.distributions)}",
+        )
     if engine.native and device.executorch_library is None and device.library_remedy:
         raise RunError(
             f"{job.cell}: nothing on the device can run it: {device.library_reason}", hint=device.library_remedy
@@ -254,8 +259,8 @@ def _end(device: PosixDevice, remote: str) -> None:
     device.left.remove(remote)
 
 
-def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
-    """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
+def check_tensors(raw: RawRun, artifact: Artifact) -> None:
+    """Raises UnparsableOutput unless the outputs are, on the device, what the file's were where it was built."""
     found, built = raw.engine.outputs, artifact.outputs
     for what, there, here in (
         ("shapes", [_lengths(t) for t in found], [_lengths(t) for t in built]),
@@ -267,6 +272,11 @@ def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, sa
                 f"{raw.cell}: on the device the file's outputs have {what} {there}, here {here}"[:1000],
                 hint="is the runner on the device the one that was pushed?",
             )
+
+
+def _fetch(device: PosixDevice, remote: str, raw: RawRun, artifact: Artifact, samples: int, into: Path) -> None:
+    """Brings the raw run's arrays back and checks it: how large outputs may be, the file says and not the device."""
+    check_tensors(raw, artifact)
     _fetch_timing(device, remote, raw, into)
     for index, tensor in enumerate(artifact.outputs):
         one = outside_dtype(tensor.dtype, tensor.scale).itemsize * math.prod(of_sample(tensor.shape))

@@ -114,6 +114,7 @@ class PosixDevice:
     the turns in which alone a job may be at work there; `run` is whose jobs these are, "" for no run's.
     `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
     `brings_runner`: False where `python` is followed by a runner of the device's own, given the job alone.
+    `modules` are those of the engines' (`EngineSpec.imports`) that its Python has; None: all that was brought.
     `notes` is the folder there that outlives a sweep, for what the next one must know (`conditioning`); "": `workdir`.
     """
 
@@ -131,6 +132,7 @@ class PosixDevice:
     runtime: Runtime | None = None
     notes: str = ""
     brings_runner: bool = True
+    modules: frozenset[str] | None = None
 
     def probe(self) -> DeviceRecord:
         record = self.transport.probe()

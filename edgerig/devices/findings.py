@@ -77,10 +77,12 @@ def _builder(need: Program) -> Finding:
 
 
 def of_runtimes(spec: Device) -> list[Finding]:
-    """Those that this machine's own cells run, installed beside edgerig."""
+    """Those that this machine's own cells run, installed beside edgerig; a framework that is not is not amiss."""
     found = []
     for engine in (engine for engine in load_engines().values() if engine.module):
         absent = extras.missing(engine.distributions)
+        if absent and not engine.brought:
+            continue
         fix = extras.install(absent) if absent else ""
         found.append(Finding(f"{engine.runtime}: cells of this machine", not absent, fix))
     return found

@@ -12,6 +12,7 @@ from edgerig.devices.brought import chosen
 from edgerig.devices.bundle import Bundle, cached
 from edgerig.devices.bundle.provision import is_provisioned
 from edgerig.devices.bundle.wheel_set import WheelSet
+from edgerig.devices.bundle.wheels import wanted
 from edgerig.devices.device import COUNTED, Fact, PosixDevice, Runtime, with_facts
 from edgerig.devices.lease import holder_of
 from edgerig.devices.transport import RemoteTransport, Transport
@@ -109,7 +110,7 @@ def _of_bundle(found: Bundle | WheelSet | None, why: str) -> Facts:
 
 def _versions(found: Bundle | WheelSet | None, why: str) -> Facts:
     held = {wheel["name"]: wheel["version"] for wheel in found.manifest["wheels"]} if found else {}
-    return {name: (held.get(name), why or "not in the bundle") for name in on_device()}
+    return {name: (held.get(name), why or "not in the bundle") for name in wanted()}
 
 
 def _state_with(record: DeviceRecord, more: Mapping[str, object]) -> DeviceRecord:

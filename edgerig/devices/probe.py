@@ -7,6 +7,7 @@ is missing is None, and `state.reasons` says why.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,9 @@ from edgerig import process
 from edgerig.devices.transport import Transport
 from edgerig.errors import DeviceError
 from edgerig.measure.throttling import words
+from edgerig.ondevice.processors import EXACT_INT8
 from edgerig.process import Finished
+from edgerig.processor_list import numbers
 from edgerig.results import Battery, DeviceRecord, DeviceState, FrequencyPolicy
 
 TIMEOUT_S = 30.0
@@ -39,8 +42,6 @@ FEATURES = {
     "amx_int8": "amx_int8",
 }
 """The kernel's name in /proc/cpuinfo → ours, of the CPU features inference kernels ask for."""
-EXACT_INT8 = frozenset({"avx512_vnni", "avx_vnni"})
-"""The features of an x86 processor that multiplies unsigned by signed 8-bit numbers without saturating."""
 SATURATING_INT8 = "sse4_1"
 """The feature from which on ONNX Runtime's x86 kernels use (V)PMADDUBSW (onnxruntime/core/mlas/lib/platform.cpp)."""
 
@@ -290,9 +291,7 @@ def _cpu(said: Mapping[str, list[str]]) -> str | None:
 def _cores(said: Mapping[str, list[str]]) -> int | None:
     """Cores online: the kernel's list ("0-3,6"), else the count of processors."""
     for text in said.get("online", ()):
-        ranges = re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*", text)
-        if ranges:
-            ends = [part.partition("-") for part in text.split(",")]
-            return sum(int(last or first) - int(first) + 1 for first, _, last in ends) or None
+        with contextlib.suppress(ValueError):
+            return len(numbers(text))
     count = _count(said["processors"][0]) if said.get("processors") else None
     return count or None

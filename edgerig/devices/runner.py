@@ -13,11 +13,14 @@ from edgerig.spec import PACKAGE
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MAIN = "from edgerig.ondevice.main import main\nmain()\n"
 
+LEAVES = ("__init__.py", "processor_list.py", "protobuf.py")
+"""What `ondevice` needs of edgerig beside itself."""
+
 
 def write_runner(path: Path, engine: str) -> None:
     """Writes the archive that runs the `engine` ("package.module:Class") to `path`; equal code gives equal bytes.
     Raises ConfigError where there is no such package."""
-    ours = [PACKAGE / "__init__.py", PACKAGE / "protobuf.py", *sorted((PACKAGE / "ondevice").rglob("*.py"))]
+    ours = [*(PACKAGE / name for name in LEAVES), *sorted((PACKAGE / "ondevice").rglob("*.py"))]
     files = {source.relative_to(PACKAGE.parent).as_posix(): source for source in ours}
     try:
         files |= code_elsewhere(engine)

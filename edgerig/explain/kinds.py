@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from edgerig.explain.reason import amount
 from edgerig.results import Profile
-from edgerig.results.profile import OUTSIDE
 
 TOLD = 0.1
 """What is less of the whole difference is not named."""
@@ -28,13 +27,11 @@ class Change:
 
 
 def by_kind(profile: Profile) -> dict[str, float]:
-    """Kind → values together, what lies outside of operators with them; in the profile's unit."""
+    """Kind → values together, what no operator covers with them; in the profile's unit."""
     found: dict[str, float] = {}
     for each in profile.operators:
         found[each.kind] = found.get(each.kind, 0.0) + each.value
-    if profile.outside is not None:
-        found[OUTSIDE] = profile.outside
-    return found
+    return found | dict(profile.uncovered)
 
 
 def changes(ours: Profile, theirs: Profile) -> list[Change]:

@@ -21,9 +21,10 @@ from edgerig.figures.latency import LATENCY, P90, P99
 from edgerig.figures.memory import MEMORY
 from edgerig.figures.metric import OF
 from edgerig.figures.parity import AGREEMENT, DISAGREEMENT, PARITY
+from edgerig.figures.served import ROUND_TRIP, SERVED
 from edgerig.figures.size import SIZE
 from edgerig.figures.stages import POSTPROCESS, PREPROCESS
-from edgerig.figures.start import FIRST, IMPORT, LOAD
+from edgerig.figures.start import COMPILE, FIRST, IMPORT, LOAD
 from edgerig.figures.sustained import SUSTAINED
 from edgerig.plugins import added, remembered
 
@@ -34,11 +35,14 @@ FIGURES: tuple[Figure, ...] = (
     SIZE,
     IMPORT,
     LOAD,
+    COMPILE,
     FIRST,
     LATENCY,
     P90,
     P99,
     SUSTAINED,
+    ROUND_TRIP,
+    SERVED,
     PREPROCESS,
     POSTPROCESS,
     MEMORY,

@@ -1,4 +1,5 @@
-"""What it takes until the first answer: the runtime's import, the file's loading, the first inference."""
+"""What it takes until the first answer: the runtime's import, the file's loading, its compilation where the runtime
+compiles, the first inference."""
 
 from __future__ import annotations
 
@@ -20,4 +21,5 @@ def _once(key: str, name: str, get: Callable[[CellResult], float | None]) -> Fig
 
 IMPORT = _once("runtime_import", "import of the runtime", lambda c: c.runtime_import_ms)
 LOAD = _once("load", "loading", lambda c: c.load_ms)
+COMPILE = _once("compile", "compilation", lambda c: c.compile_ms)
 FIRST = _once("first_inference", "first inference", lambda c: c.first_inference_ms)

@@ -23,6 +23,7 @@ from edgerig.measure.metrics import Evidence, Given, Unmeasurable, array_of, cho
 from edgerig.measure.parity import parity
 from edgerig.measure.raw import Raw, RawEngine
 from edgerig.measure.sequences import Sequences, judged
+from edgerig.measure.served import served
 from edgerig.measure.sustained import sustained
 from edgerig.measure.throttling import signs
 from edgerig.measure.verdict import Seen, judge
@@ -41,6 +42,7 @@ from edgerig.results import (
     Latency,
     Memory,
     Parity,
+    Served,
     Stages,
     Sustained,
     Verdict,
@@ -112,8 +114,9 @@ class Measured:
     """What was measured of a cell, under the names `CellResult` has for it."""
 
     size_bytes: int
-    runtime_import_ms: float
-    load_ms: float
+    runtime_import_ms: float | None
+    load_ms: float | None
+    compile_ms: float | None
     first_inference_ms: float
     latency: Latency
     memory: Memory
@@ -129,6 +132,7 @@ class Measured:
     state: CellState
     affinity: Affinity
     sustained: Sustained
+    served: Served
     engine: Engine
     signature: str
 
@@ -147,8 +151,9 @@ def measured(ran: CellRun) -> Measured:
     metrics = _metrics(ran)
     return Measured(
         size_bytes=artifact.size_bytes,
-        runtime_import_ms=again.runtime_import_ns / 1e6,
-        load_ms=again.load_ns / 1e6,
+        runtime_import_ms=_milliseconds(again.runtime_import_ns),
+        load_ms=_milliseconds(None if again.load_ns is None else again.load_ns - (again.engine.compile_ns or 0)),
+        compile_ms=_milliseconds(raw.run.engine.compile_ns),  # of the first process: later ones find what it compiled
         first_inference_ms=again.first_inference_ns / 1e6,
         latency=latency,
         memory=Memory(**run.memory.model_dump()),
@@ -164,9 +169,15 @@ def measured(ran: CellRun) -> Measured:
         state=state,
         affinity=affinity(again.affinity),
         sustained=sustained(raw.sustained, asked=ran.sustained, threads=again.engine.threads),
+        served=served(raw),
         engine=_engine(ran.cell, ran.model, artifact, raw),
         signature=ran.model.signature or (run.engine.signature if ran.model.ready else ""),
     )
+
+
+def _milliseconds(nanoseconds: int | None) -> float | None:
+    """Of what happened before anybody looked: None."""
+    return None if nanoseconds is None else nanoseconds / 1e6
 
 
 def _stopped(ran: CellRun, latency: Latency) -> dict[str, object]:

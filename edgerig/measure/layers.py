@@ -72,6 +72,7 @@ class Seen:
     noise: float = 0.0
     values: int = 0
     outside: int = 0
+    clipped: float = 0.0
     low: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     high: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     alive: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -107,6 +108,7 @@ class Seen:
     def _see_range(self, x: Values, y: Values, within: Range) -> None:
         slack = within.step / 2
         self.outside += int(((x < within.least - slack) | (x > within.largest + slack)).sum())
+        self.clipped += float(((x - np.clip(x, within.least, within.largest)) ** 2).sum())
         for end in (within.least, within.largest):
             if abs(end) > slack:  # at 0 a ReLU is, no saturated value; where the twin is there too, nothing is lost
                 self.ends += ((np.abs(y - end) < slack) & (np.abs(x - end) > slack)).sum(axis=1)
@@ -114,6 +116,14 @@ class Seen:
     @property
     def sqnr_db(self) -> float | None:
         return sqnr_db(self.signal, self.noise)
+
+    @property
+    def range_sqnr_db(self) -> float | None:
+        """What the tensor's own integers leave of the twin's values: a step² / 12 of noise for each that is rounded
+        (Bennett 1948), and what lies beyond their ends."""
+        if self.range is None:
+            return None
+        return sqnr_db(self.signal, self.clipped + self.values * self.range.step**2 / 12)
 
 
 def _by_channel(values: Values, axis: int) -> npt.NDArray[np.float64]:
@@ -163,7 +173,9 @@ def layer_results(
     An operator that was not seen is computed with the one behind it, as a convolution with its ReLU: the row is named
     after the one of them that has weights, else after the last.
     """
-    rows = [_input_row(depth, name, seen[name]) for depth, name in enumerate(name for name in inputs if name in seen)]
+    fed = [name for name in inputs if name in seen]
+    rows = [_input_row(depth, name, seen[name]) for depth, name in enumerate(fed)]
+    makers = {name: row.name for name, row in zip(fed, rows, strict=True)}
     above: dict[str, _Above] = {}
     for operator in operators:
         read = [above.get(name, _Above(frozenset((name,)), ())) for name in operator.reads]
@@ -173,8 +185,11 @@ def layer_results(
         if not given:
             above |= {name: _Above(sources, group) for name in operator.gives}
             continue
-        before = [seen[name].sqnr_db for name in sources if name in seen]
-        rows.append(_row(len(rows), group, given, seen, before, weights))
+        known = sorted(name for name in sources if name in seen)
+        row = _row(len(rows), group, given, seen, [seen[name].sqnr_db for name in known], weights)
+        reads = dict.fromkeys(makers[name] for name in known if name in makers)
+        rows.append(row.model_copy(update={"reads": tuple(reads)}))
+        makers |= dict.fromkeys(given, row.name)
         above |= {name: _Above(frozenset((name,)), ()) for name in operator.gives}
     return tuple(rows)
 
@@ -188,8 +203,10 @@ class _Above:
 
 
 def _input_row(depth: int, name: str, seen: Seen) -> LayerResult:
+    """What is fed is exact, so that it drops from what 8 bits can be: where its range is another than calibration's."""
+    drop = _drop([EXACT_DB], seen.sqnr_db)
     return LayerResult(
-        depth=depth, name=name[:300], operator=INPUT, kind="other", label=name[:500], drop_db=None, **_of_tensor(seen)
+        depth=depth, name=name[:300], operator=INPUT, kind="other", label=name[:500], drop_db=drop, **_of_tensor(seen)
     )
 
 
@@ -237,6 +254,7 @@ def _of_tensor(seen: Seen) -> dict[str, Any]:
     outside, beyond = _coverage(seen)
     return {
         "sqnr_db": seen.sqnr_db,
+        "range_sqnr_db": seen.range_sqnr_db,
         "integer": seen.range is not None,
         "channels": len(seen.low),
         "dead_channels": int((~seen.alive & ~dead_in_float).sum()),

@@ -27,15 +27,21 @@ MOST_PAIRS = 10**6
 
 
 class Node(NamedTuple):
-    """Of the graph: its operator's name there, and the name of what it computes."""
+    """Of the graph: its operator's name there, the name of what it computes, its multiply-accumulates and the bytes of
+    its tensors."""
 
     name: str
     layer: str
+    macs: int | None = None
+    moved: int | None = None
 
 
-def layers(nodes: Sequence[Node], operators: Sequence[str]) -> list[str]:
-    """For each of the delegate's operators, in order, the layer it computes, "" where that is not told."""
-    none = [""] * len(operators)
+UNKNOWN = Node("", "")
+
+
+def matched(nodes: Sequence[Node], operators: Sequence[str]) -> list[Node]:
+    """For each of the delegate's operators, in order, the graph's that it computes, UNKNOWN where that is not told."""
+    none = [UNKNOWN] * len(operators)
     if len(nodes) * len(operators) > MOST_PAIRS:
         return none
     theirs, ours = [kind_of(node.name) for node in nodes], [kind_of(name) for name in operators]
@@ -48,7 +54,7 @@ def layers(nodes: Sequence[Node], operators: Sequence[str]) -> list[str]:
     if len(set(computed.values())) > 1:
         return none
     for node, operator in pairs:
-        none[operator] = nodes[node].layer
+        none[operator] = nodes[node]
     return none
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from edgerig.confined import Confined
 from edgerig.errors import UnparsableOutput, printable
 from edgerig.measure.operator_kinds import kind_of
-from edgerig.measure.operator_layers import Node, layers
+from edgerig.measure.operator_layers import UNKNOWN, Node, matched
 from edgerig.measure.untrusted import LONGEST_NS, Text
 from edgerig.npy import load_untrusted
 from edgerig.results import OperatorProfile, Profile
@@ -37,19 +37,32 @@ class _Told(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+Amount = Annotated[int | None, Field(default=None, ge=0, le=10**15)]
+
+
 class RawOperator(_Told):
     name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
     layer: Annotated[str, Field(max_length=500), AfterValidator(printable)] = ""
     runner: Literal["xnnpack", "kernel", "ort", "portable"]
     partition: int | None = Field(default=None, ge=0, le=MOST_OPERATORS)
     calls: float = Field(ge=0, le=1e9, allow_inf_nan=False)
+    macs: Amount = None
+    moved: Amount = None
 
 
-RawNode = tuple[
-    Annotated[str, Field(max_length=200), AfterValidator(printable)],
-    Annotated[str, Field(max_length=500), AfterValidator(printable)],
-]
-"""An operator of the graph, and what it computes."""
+RawNode = (
+    tuple[
+        Annotated[str, Field(max_length=200), AfterValidator(printable)],
+        Annotated[str, Field(max_length=500), AfterValidator(printable)],
+    ]
+    | tuple[
+        Annotated[str, Field(max_length=200), AfterValidator(printable)],
+        Annotated[str, Field(max_length=500), AfterValidator(printable)],
+        Amount,
+        Amount,
+    ]
+)
+"""An operator of the graph, what it computes, and its multiply-accumulates and bytes: none of an older runner."""
 
 
 class RawProfile(_Told):
@@ -62,6 +75,8 @@ class RawProfile(_Told):
     partitions: int | None = Field(default=None, ge=0, le=MOST_OPERATORS)
     floor: int = Field(default=0, ge=0, le=10**9)
     notes: list[Annotated[str, Field(max_length=500), AfterValidator(printable)]] = Field(default=[], max_length=10)
+    cache: Amount = None
+    entering: int | None = Field(default=None, ge=0, le=LONGEST_NS)
     graph: list[Annotated[list[RawNode], Field(max_length=MOST_OPERATORS)]] = Field(
         default=[], max_length=MOST_OPERATORS
     )
@@ -131,7 +146,9 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
         profiled_whole=profiled,
         sum=total,
         outside=max(whole - total, 0.0),
+        entering=None if found.entering is None else min(float(found.entering), max(whole - total, 0.0)),
         floor=found.floor,
+        cache_bytes=found.cache,
         shares_only=total > INFLATED * whole,
         runs=found.runs,
         partitions=found.partitions,
@@ -140,30 +157,32 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
                 index=index,
                 name=operator.name,
                 kind=kind_of(operator.name),
-                layer=operator.layer or layer,
+                layer=operator.layer or node.layer,
                 runner=operator.runner,
                 partition=operator.partition,
                 value=float(value),
                 spread=_spread(column, found.unit),
                 share=float(value) / of if of else 0.0,
                 calls=operator.calls,
+                macs=node.macs if operator.macs is None else operator.macs,
+                moved=node.moved if operator.moved is None else operator.moved,
             )
-            for index, (operator, layer, value, column) in enumerate(
-                zip(found.operators, _layers(found), each, values.T[BESIDE:], strict=True)
+            for index, (operator, node, value, column) in enumerate(
+                zip(found.operators, _nodes(found), each, values.T[BESIDE:], strict=True)
             )
         ),
         notes=tuple(found.notes),
     )
 
 
-def _layers(found: RawProfile) -> list[str]:
-    """Of each operator inside a delegate the layer it computes, as far as the graph of its partition tells."""
-    told = [""] * len(found.operators)
+def _nodes(found: RawProfile) -> list[Node]:
+    """Of each operator inside a delegate the graph's that it computes, as far as the graph of its partition tells."""
+    told = [UNKNOWN] * len(found.operators)
     for number, nodes in enumerate(found.graph):
         inside = [place for place, operator in enumerate(found.operators) if operator.partition == number]
-        names = layers([Node(*node) for node in nodes], [found.operators[place].name for place in inside])
-        for place, layer in zip(inside, names, strict=True):
-            told[place] = layer
+        pairs = matched([Node(*node) for node in nodes], [found.operators[place].name for place in inside])
+        for place, node in zip(inside, pairs, strict=True):
+            told[place] = node
     return told
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from edgerig.confined import Confined
 from edgerig.errors import RunError, UnparsableOutput, printable
 from edgerig.measure.raw_affinity import RawAffinity
+from edgerig.measure.raw_served import RawServed
 from edgerig.measure.raw_sustained import SUSTAINED, RawSustained
 from edgerig.measure.untrusted import LONGEST_NS, FromDevice, Nanoseconds, Text, Total
 from edgerig.npy import HOST, load_untrusted
@@ -26,6 +27,8 @@ RAW_LIMIT_BYTES = 4 * 2**20
 MAX_REPEATS = 100
 MAX_ATTEMPTS = 10
 SAMPLES_LIMIT_BYTES = 256 * 2**20
+ROUND_TRIPS = "round_trips.npy"
+"""Beside the samples of a served model: int64 (S,), what each request took from here."""
 Bytes = Annotated[int, Field(gt=0, le=2**53)]
 Operators = Annotated[int, Field(ge=0, le=10**9)]
 
@@ -43,6 +46,7 @@ class RawEngine(FromDevice):
     notes: list[Text] = Field(default=[], max_length=20)
     state: list[Text] = Field(default=[], max_length=200)
     signature: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
+    compile_ns: Nanoseconds | None = None
 
     @model_validator(mode="after")
     def _known_dtypes(self) -> Self:
@@ -157,8 +161,8 @@ class RawRun(FromDevice):
     schema_: Literal[1] = Field(alias="schema")
     cell: Text
     engine: RawEngine
-    runtime_import_ns: Nanoseconds
-    load_ns: Nanoseconds
+    runtime_import_ns: Nanoseconds | None
+    load_ns: Nanoseconds | None
     first_inference_ns: Nanoseconds
     warmup_runs: int = Field(ge=0, le=10**9)
     samples: int = Field(ge=1, le=SAMPLES_LIMIT_BYTES // 8)
@@ -171,6 +175,13 @@ class RawRun(FromDevice):
     contention: RawContention = RawContention(reason="the runner did not watch for it")
     energy: RawEnergy = RawEnergy(reason="the runner measured none")
     sustained: RawSustained | None = None
+    served: RawServed | None = None
+
+    @model_validator(mode="after")
+    def _compiled_within(self) -> Self:
+        if self.load_ns is not None and (self.engine.compile_ns or 0) > self.load_ns:
+            raise ValueError(f"{self.engine.compile_ns} ns of compilation in a load of {self.load_ns} ns")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -214,6 +225,8 @@ class Raw:
     energies: tuple[RawEnergy, ...] = ()
     """One a process, as `watched`."""
     sustained: RawSustained | None = None
+    round_trips_ns: npt.NDArray[np.int64] | None = None
+    """Of a served model, beside what the server tells; None of any other."""
     again: tuple[Raw, ...] = ()
     """Further attempts at the timing alone, without outputs, where the ones before were contended."""
 
@@ -259,6 +272,7 @@ def read_raw(folder: Path | Confined, cell: str) -> Raw:
         first,
         outputs=_outputs(folder, "output", first.run),
         host=_outputs(folder, HOST, first.run) if kept else None,
+        round_trips_ns=None if first.run.served is None else _samples(folder, first.run, ROUND_TRIPS),
         again=tuple(again),
         sustained=read_sustained(folder, cell),
     )
@@ -356,12 +370,12 @@ def _read_run(folder: Path | Confined, cell: str) -> RawRun:
         raise UnparsableOutput(f"{cell}: {folder / 'raw.json'} cannot be read: {error.strerror}") from error
 
 
-def _samples(folder: Path | Confined, run: RawRun) -> npt.NDArray[np.int64]:
-    samples = _array(folder / "samples.npy", "<i8", (run.samples,), run.cell)
+def _samples(folder: Path | Confined, run: RawRun, name: str = "samples.npy") -> npt.NDArray[np.int64]:
+    samples = _array(folder / name, "<i8", (run.samples,), run.cell)
     shortest, longest = int(samples.min()), int(samples.max())
     if shortest < 1 or longest > LONGEST_NS:
         raise UnparsableOutput(
-            f"{run.cell}: samples.npy holds durations from {shortest} to {longest} ns",
+            f"{run.cell}: {name} holds durations from {shortest} to {longest} ns",
             hint="is the device's clock too coarse to time this model by?" if shortest == 0 else "",
         )
     return samples

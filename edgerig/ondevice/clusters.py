@@ -12,11 +12,14 @@ clocks do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from edgerig.processor_list import numbers
 
 APART = 1.1
 """Speeds closer than this are alike: a server's favoured cores differ by 4 %, the clusters of a Helio G85 by 11 %."""
@@ -88,24 +91,13 @@ def _groups(speeds: dict[int, int | None]) -> list[list[int]]:
 
 def _online(root: str) -> list[int]:
     """As the kernel lists them, else every processor that has a folder."""
-    text = _text(os.path.join(root, CPUS, "online"))
-    found = sorted(_listed(text)) if text else []
-    if found:
-        return found
+    with contextlib.suppress(ValueError):
+        return sorted(numbers(_text(os.path.join(root, CPUS, "online"))))
     try:
         names = os.listdir(os.path.join(root, CPUS))
     except OSError:
         return []
     return sorted(int(match[1]) for name in names if (match := re.fullmatch(r"cpu(\d{1,4})", name)))[:MOST]
-
-
-def _listed(text: str) -> Iterable[int]:
-    """The numbers of a kernel's list, "0-3,6"; none of what is no such list."""
-    for part in text.strip().split(","):
-        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
-        if match is None:
-            return
-        yield from range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
 def _number(root: str, processor: int, name: str) -> int | None:

@@ -34,6 +34,8 @@ from edgerig.ondevice.profiles import record
 from edgerig.ondevice.sensors import Reading, Sensors
 from edgerig.ondevice.stream import Fed, streamed
 
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
+"""Where PyTorch keeps what it compiles: else in a folder of the user's, where a run finds that of the one before."""
 _TIMING_ONLY = "this process was for the timing alone"
 
 
@@ -66,7 +68,9 @@ def run(job: Job, folder: str) -> dict[str, Any]:
     affinity = Affinity(job.processors, job.cluster)
     inputs = [np.load(os.path.join(folder, name), mmap_mode="r", allow_pickle=False) for name in job.inputs]
 
+    os.environ[COMPILED] = os.path.join(folder, "compiled-apart")
     memory_found = _memory(job, artifact, inputs)
+    os.environ[COMPILED] = os.path.join(os.path.dirname(artifact), "compiled")  # the job's later processes find it
     lifeline.hold()
     meter = Meter(unwanted=job.no_state)
     meter.idle()

@@ -14,6 +14,10 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 
+EXACT_INT8 = frozenset({"avx512_vnni", "avx_vnni"})
+"""What /proc/cpuinfo calls the features with which an x86 processor multiplies unsigned by signed 8-bit numbers without
+saturating (Intel's manual, VPDPBUSD)."""
+
 
 def available(root: str = "/") -> int:
     """How many threads can run at once, at least 1: the processors of this thread's affinity, no more than its cgroups'
@@ -38,6 +42,16 @@ def keep_to(processors: Sequence[int]) -> None:
     if os.sched_getaffinity(0) != wanted:
         named, there = _listed(wanted), _listed(before)
         raise ValueError(f"processors {named} were asked for; the runner may use {there}")
+
+
+def multiplies_exactly(root: str = "/") -> bool:
+    """Has every processor of this machine one of EXACT_INT8? False where no kernel tells."""
+    try:
+        with open(os.path.join(root, "proc/cpuinfo"), encoding="ascii", errors="replace") as told:
+            flags = [line.partition(":")[2].split() for line in told if line.startswith("flags")]
+    except OSError:
+        return False
+    return bool(flags) and all(EXACT_INT8.intersection(each) for each in flags)
 
 
 def threads() -> list[int]:

@@ -37,6 +37,8 @@ from edgerig.results.run import HostInfo as HostInfo
 from edgerig.results.run import RunInfo as RunInfo
 from edgerig.results.schema import SCHEMA_MINOR as SCHEMA_MINOR
 from edgerig.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
+from edgerig.results.served import Served as Served
+from edgerig.results.served import ServedLoad as ServedLoad
 from edgerig.results.stages import HostStage as HostStage
 from edgerig.results.stages import Stages as Stages
 from edgerig.results.sustained import Sustained as Sustained
@@ -308,7 +310,8 @@ class CellResult(Value):
     weights: Literal["", "random"] = Field(default="", description='"random": the model was never trained')
     size_bytes: int | None = None
     runtime_import_ms: float | None = None
-    load_ms: float | None = None
+    load_ms: float | None = Field(default=None, description="without what was compiled in it")
+    compile_ms: float | None = Field(default=None, description="null: the runtime compiles nothing when it loads")
     first_inference_ms: float | None = None
     latency: Latency | None = None
     memory: Memory = Memory(reason="the cell did not run")
@@ -326,6 +329,7 @@ class CellResult(Value):
     state: CellState = CellState(reasons={"during": "the cell did not run"})
     affinity: Affinity = Affinity(reason="the cell did not run")
     sustained: Sustained = Sustained(reason="the cell did not run")
+    served: Served = Served(reason="the cell ran on no server")
     conditions: ConditionsRecord | None = Field(default=None, description="null: none were asked for")
     order: CellOrder | None = Field(default=None, description="null: the device's cells were run as they were planned")
     engine: Engine | None = None

@@ -27,8 +27,12 @@ class LayerResult(Value):
     label: str = Field(default="", max_length=500, description="the graph's own name of what it gives")
     fused: tuple[str, ...] = Field(default=(), description="operators the quantized variant computes with it, by name")
     sqnr_db: Decibel | None = Field(description="of what it gives; 200: nothing differs; null: it gives only zeros")
+    reads: tuple[str, ...] = Field(default=(), description="the layers whose values it reads, by name")
+    range_sqnr_db: Decibel | None = Field(
+        default=None, description="what rounding to its range and clipping at its ends leave by themselves; null: float"
+    )
     drop_db: float | None = Field(
-        description="from its worst input's SQNR, at most that of 8 bits, to its own; null: no input"
+        description="from its worst input's SQNR, at most that of 8 bits, to its own; of an input, from that of 8 bits"
     )
     weights_sqnr_db: Decibel | None = Field(default=None, description="null: it has no weights, or none that match")
     weights_steps: float | None = Field(

@@ -33,6 +33,8 @@ FALLBACKS: tuple[OperatorRunner, ...] = ("kernel", "portable")
 MOST_OPERATORS = 4096
 OUTSIDE = "outside operators"
 """What the row is called that no operator covers."""
+ENTERING = "calls of the delegate"
+"""And that of what its partitions take beside their operators, where it is told."""
 
 
 class OperatorProfile(Value):
@@ -57,6 +59,24 @@ class OperatorProfile(Value):
     )
     share: float = Field(ge=0, le=1, description="of `whole`, or of `sum` where that is more")
     calls: float = Field(ge=0, description="in one inference; more than 1 inside a loop")
+    macs: int | None = Field(
+        default=None,
+        ge=0,
+        description="multiply-accumulates of a call; null: not a convolution or product, or not told",
+    )
+    moved: int | None = Field(
+        default=None, ge=0, description="bytes of its tensors, each once: what a call moves at least; null: not told"
+    )
+
+    @property
+    def rate(self) -> float | None:
+        """Multiply-accumulates a nanosecond (10^9 a second), or an instruction."""
+        return None if not self.macs or not self.value else self.macs * self.calls / self.value
+
+    @property
+    def traffic(self) -> float | None:
+        """Bytes a nanosecond (gigabytes a second), or an instruction: at least."""
+        return None if not self.moved or not self.value else self.moved * self.calls / self.value
 
     @property
     def fallback(self) -> bool:
@@ -78,11 +98,19 @@ class Profile(Value):
     outside: float | None = Field(
         default=None, ge=0, description="`whole` less `sum`: what no operator covers, calls and the runtime's own work"
     )
+    entering: float | None = Field(
+        default=None,
+        ge=0,
+        description="of `outside`: what calling the delegate's partitions takes beside their operators; null: not told",
+    )
     floor: float = Field(
         default=0.0, ge=0, description="a value is known no finer than this: the clock's step, or what a reading adds"
     )
     shares_only: bool = Field(
         default=False, description="values are inflated by the profiling itself: `share` alone says something"
+    )
+    cache_bytes: int | None = Field(
+        default=None, ge=0, description="the largest cache the device's first processor has a share in; null: not told"
     )
     runs: int = Field(default=0, ge=0, description="profiled inferences the values are medians of")
     partitions: int | None = Field(
@@ -91,6 +119,13 @@ class Profile(Value):
     operators: tuple[OperatorProfile, ...] = Field(default=(), max_length=MOST_OPERATORS)
     notes: tuple[str, ...] = Field(default=(), description="what limits the figures, such as a clock of whole µs")
     reason: str = ""
+
+    @property
+    def uncovered(self) -> tuple[tuple[str, float], ...]:
+        """What no operator covers, by what it is called where more is known; nothing where all of it is covered."""
+        entering = self.entering or 0.0
+        rows = ((ENTERING, entering), (OUTSIDE, (self.outside or 0.0) - entering))
+        return tuple((name, value) for name, value in rows if value > 0)
 
     @property
     def fallbacks(self) -> tuple[OperatorProfile, ...]:

@@ -3,10 +3,11 @@ takes them, `"0,1"` and `"4-7"`."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field
+
+from edgerig.processor_list import numbers
 
 Cluster = Literal["", "big", "little"]
 """The clusters there are names for, as `ondevice.clusters.chosen` tells them apart on the device; "" none."""
@@ -15,18 +16,6 @@ MOST = 1024
 """As many as glibc's cpu_set_t holds (sched_setaffinity(2))."""
 Hold = tuple[Cluster, tuple[int, ...]]
 """A cluster, or processors by number; neither: all."""
-
-
-def numbers(text: str) -> list[int]:
-    """`"0-2,5"` → [0, 1, 2, 5], in the order they are given. Raises ValueError."""
-    found: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,4})(?:-(\d{1,4}))?\s*", part, re.ASCII)
-        numbered = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
-        if not numbered:
-            raise ValueError(f"{text[:80]!r} is no list of processors, such as 2,3 or 0-3")
-        found += numbered
-    return found
 
 
 def held(text: str) -> Hold:

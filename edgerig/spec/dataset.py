@@ -174,6 +174,10 @@ class DatasetSpec(Strict):
     scores. At most `calibration` samples are calibrated on (by
     default all that an npz or a factory gives, else 256). `max_gib` bounds what the decoded data may
     take on this machine's disk, in GiB.
+
+    `evaluate` says on what: the data itself; "validation", the arrays `validation` and `validation_labels` beside an
+    npz's or a factory's others; or "held-out", every fourth calibration sample, which then calibrates nothing. The
+    latter two are for choosing among variants (`edgerig tune`), so that the test data stays unseen.
     """
 
     factory: Factory | None = None
@@ -184,6 +188,7 @@ class DatasetSpec(Strict):
     labels: Labels | dict[str, Labels] = "class"
     classes: tuple[Column, ...] = ()
     calibration: PositiveInt | None = None
+    evaluate: Literal["test", "validation", "held-out"] = "test"
     max_gib: PositiveFloat = 16.0
 
     @model_validator(mode="after")

@@ -43,6 +43,15 @@ class Device(Strict):
         """The kernel's name for its architecture (`uname -m`), as far as its file tells; "" where it must be asked."""
         return ""
 
+    @property
+    def has_frameworks(self) -> bool:
+        """Do its jobs run with whatever packages are installed there? Else with what is brought, which are runtimes."""
+        return False
+
+    def refuses(self, format_name: str) -> str:
+        """Why it can run no file of the format, as far as its file tells, "" where it can."""
+        return ""
+
 
 class ForeignDevice(Device):
     """Of a kind that nothing installed here knows: all that the report of its run needs of it."""
@@ -59,6 +68,10 @@ class RemoteDevice(Device):
     def own_python(self) -> tuple[str, ...]:
         """The command of the Python there that runs the jobs with the packages it has; () where these are brought."""
         return ()
+
+    @property
+    def has_frameworks(self) -> bool:
+        return bool(self.own_python)
 
     @property
     def wheels(self) -> Literal["always", "where possible", "never"]:

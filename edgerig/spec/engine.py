@@ -56,6 +56,7 @@ class EngineSpec(Strict):
     tells: tuple[Literal["threads", "delegation", "profile"], ...] = ()
     delegate: str = ""
     saturates: bool = False
+    brought: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
 

@@ -13,12 +13,13 @@ from edgerig.spec.model import ModelSpec, TensorSpec, file_name
 from edgerig.spec.named import Named, named, unfetched
 from edgerig.spec.recipe import load_formats
 from edgerig.spec.reference import load_reference
-from edgerig.spec.source import load_sources
+from edgerig.spec.source import load_sources, runs_as_it_is
 from edgerig.spec.toml import Layout, Source, first_wins, nearest, parse, read_toml, roots
 
 _RUNS_CODE = (
     "a pickle or TorchScript file runs code when it is opened, so it is not: export the model to .pt2 "
-    "(torch.export.save), or make a folder with a factory and its state dict as weights"
+    "(torch.export.save), or make a folder with a factory and its state dict as weights; a TorchScript file that you "
+    "trust runs as it is where it is called NAME.torchscript and --trust is given"
 )
 _WEIGHTS_ALONE = (
     'it holds weights without their network: make a folder whose model.toml has a "factory" for the network, and this '
@@ -43,19 +44,27 @@ def known_models() -> dict[str, Path]:
 
 
 def load_models(
-    name: str, dataset: Path | None = None, *, quantize: bool = False, metric: tuple[str, ...] = ()
+    name: str,
+    dataset: Path | None = None,
+    *,
+    quantize: bool = False,
+    metric: tuple[str, ...] = (),
+    trust: bool = False,
 ) -> dict[Source, ModelSpec]:
     """The model `name` as authored in each of its sources, the main one first.
 
     `name` is a shipped or own model's name, a folder with a `model.toml`, a model's file, or what a library or a hub
     calls it (`spec/named.py`). `dataset` is the npz to evaluate one without a folder on, `metric` what it is evaluated
     by (none: top1). A .tflite or .onnx file is run as it is unless `quantize`, which makes it a source to build from.
-    `NAME:SIGNATURE` is the model run through that signature. Raises ConfigError.
+    `NAME:SIGNATURE` is the model run through that signature. A file that runs code when it is opened is refused unless
+    there is `trust` in it. Raises ConfigError.
     """
     if (by_name := named(name)) is not None:
         return _by_name(by_name, dataset, metric)
     name, signature = split_entry(name)
     models = _load(name, dataset, quantize, metric)
+    if not trust:
+        _refuse_code(name, models)
     if not signature:
         return models
     source, main = next(iter(models.items()))
@@ -87,6 +96,16 @@ def _load(name: str, dataset: Path | None, quantize: bool, metric: tuple[str, ..
     return _from_folder(toml)
 
 
+def _refuse_code(name: str, models: Mapping[Source, ModelSpec]) -> None:
+    for source, model in models.items():
+        row = load_formats().get(source)
+        if model.ready and row is not None and row.runs_code:
+            raise ConfigError(
+                f"{name}: {row.runs_code}",
+                hint="where you trust who made it: edgerig sweep --trust, or trust = true in the sweep's file",
+            )
+
+
 def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
     folder = toml.resolve().parent
     table = {**read_toml(toml), "reference": load_reference(folder)}
@@ -114,7 +133,7 @@ def _from_folder(toml: Path) -> dict[Source, ModelSpec]:
 def _finished(table: Mapping[str, object]) -> dict[str, bool]:
     """A file that nothing is built from is run as it is."""
     source = load_sources().get(str(table.get("source")))
-    return {"ready": True} if source is not None and source.finished and source.name in load_formats() else {}
+    return {"ready": True} if source is not None and source.finished and runs_as_it_is(source.name) else {}
 
 
 def _by_name(name: Named, dataset: Path | None, metric: tuple[str, ...]) -> dict[Source, ModelSpec]:
@@ -141,7 +160,8 @@ def file_source(path: Path) -> Source | None:
     """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
     if is_file(path / "saved_model.pb"):
         return "saved_model"
-    return _suffixes().get(path.suffix)
+    known = _suffixes()
+    return next((known[suffix] for suffix in sorted(known, key=len, reverse=True) if path.name.endswith(suffix)), None)
 
 
 def _suffixes() -> dict[str, Source]:
@@ -189,7 +209,7 @@ def _from_file(path: Path, source: Source, dataset: Path | None, quantize: bool,
         "source": source,
         "file": path.resolve(),
         "folder": path.resolve().parent,
-        "ready": source in load_formats() and (not quantize or bool(load_sources()[source].finished)),
+        "ready": runs_as_it_is(source) and (not quantize or bool(load_sources()[source].finished)),
         "dataset": None if dataset is None else {"npz": dataset.resolve(), "labels": _labels_for(metric)},
         "metric": () if dataset is None else metric or "top1",
         "no_accuracy_reason": "" if dataset is not None else "no dataset was given for this file",

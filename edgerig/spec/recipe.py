@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from edgerig.errors import ConfigError
 from edgerig.plugins import remembered
 from edgerig.spec.engine import load_engines
-from edgerig.spec.recipe_options import AUTO, OfferedValue, RecipeOptions, refusal
+from edgerig.spec.recipe_options import AUTO, BY_LAYER, OfferedValue, RecipeOptions, refusal
 from edgerig.spec.rows import load_rows
 from edgerig.spec.toml import FormatName, Source, Strict, nearest, unknown
 
@@ -29,6 +29,8 @@ class Lowering(Strict):
     "int8|uint8" is either."""
     offers: dict[str, tuple[OfferedValue, ...]] = Field(default={})
     """Option of `RecipeOptions` → the values it can have here, the first being what is done when nothing is said."""
+    lacks: dict[str, str] = Field(default={})
+    """Option of `RecipeOptions` → why the format cannot do it, where there is more to say than that."""
 
     @model_validator(mode="after")
     def _said(self) -> Self:
@@ -107,6 +109,13 @@ class FormatSpec(Strict):
     worth its start; elsewhere they share a conversion that takes most of the time."""
     recipes: dict[str, Lowering] = Field(default={})
     """Recipe → what it means here, for the recipes whose own rows do not say."""
+    no_recipe: str = ""
+    """Why it has no other recipes, where there is more to say than that."""
+    as_is: bool = True
+    """Is a file of it run as it is? False: there is no such file but those built here, or it is a source's."""
+    runs_code: str = ""
+    """Why opening a file of it runs code that is in it: one that was not built here is opened when that is asked for.
+    "": it does not."""
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:
@@ -160,8 +169,9 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
         raise ConfigError(f"{where}: {row.like} is itself like {base.like}", hint=f'write like = "{base.like}"')
     if row.options == RecipeOptions():
         raise ConfigError(f"{where}: it is {row.like} and nothing else", hint='give it "options"')
-    if isinstance(row.options.float_layers, dict):
-        _all_known("format", row.options.float_layers, load_formats(), f"{where}: float_layers")
+    for option in BY_LAYER:
+        if isinstance(layers := getattr(row.options, option), dict):
+            _all_known("format", layers, load_formats(), f"{where}: {option}")
     if row.options.calibrates and not base.calibration:
         raise ConfigError(
             f"{where}: {row.like} takes no ranges from calibration data",
@@ -179,19 +189,20 @@ def _own(name: str, row: OwnRecipe, recipes: Mapping[str, RecipeSpec]) -> Recipe
 
 
 def _chosen(name: str, row: OwnRecipe, format_name: str, lowering: Lowering) -> Lowering:
-    why = lowering.unsupported or refusal(row.options, name, format_name, lowering.offers)
+    why = lowering.unsupported or refusal(row.options, name, format_name, lowering.offers, lowering.lacks)
     return Lowering(unsupported=why) if why else lowering
 
 
 def _lowerings(recipe: RecipeSpec) -> dict[FormatName, Lowering]:
     return {
-        name: recipe.formats.get(name) or row.recipes.get(recipe.name) or _not_available(recipe.name, name)
+        name: recipe.formats.get(name) or row.recipes.get(recipe.name) or _not_available(recipe.name, row)
         for name, row in load_formats().items()
     }
 
 
-def _not_available(recipe: str, format_name: str) -> Lowering:
-    return Lowering(unsupported=f"nothing builds {recipe} in the format {format_name}: neither row says how")
+def _not_available(recipe: str, row: FormatSpec) -> Lowering:
+    why = row.no_recipe or "neither row says how"
+    return Lowering(unsupported=f"nothing builds {recipe} in the format {row.name}: {why}")
 
 
 def _all_known(what: str, named: Mapping[str, object], known: Mapping[str, object], where: str) -> None:

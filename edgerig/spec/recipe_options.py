@@ -21,6 +21,11 @@ CalibrationMethod = Literal["min-max", "moving-average", "percentile", "entropy"
 samples; what leaves a share outside on either side; the range that loses least information (Kullback-Leibler
 divergence, Migacz 2017), or that makes the least squared error."""
 AUTO = "auto"
+ByLayer = Literal["float_layers", "int16_layers"]
+BY_LAYER: tuple[ByLayer, ...] = ("float_layers", "int16_layers")
+"""Options that name layers."""
+Layers = tuple[str, ...] | dict[FormatName, tuple[str, ...]]
+"""Names and patterns of layers: for every format, or by format."""
 NAMED = "named"
 """What a format offers that takes layers' names."""
 OfferedValue = bool | str
@@ -40,6 +45,7 @@ class RecipeOptions(Strict):
 
     `float_layers`: layers that stay in float32, by the names of a build's log (`op03_CONV_2D`) or patterns of them with
     `*`, `?` and `[…]`; a list for every format, or a table of a list for each, whose graphs have names of their own.
+    `int16_layers`: layers whose activations are integers of 16 bits among those of 8, named likewise.
 
     `percentile` is the share of values, in %, within a range by that method, 99.99 unless said. `calibration_samples`
     are the first so many of the calibration data, all where it is not said.
@@ -48,7 +54,8 @@ class RecipeOptions(Strict):
     per_tensor: bool = False
     reduce_range: bool | Literal["auto"] = False
     equalize: bool = False
-    float_layers: tuple[str, ...] | dict[FormatName, tuple[str, ...]] = ()
+    float_layers: Layers = ()
+    int16_layers: Layers = ()
     calibration_method: CalibrationMethod | None = None
     percentile: float | None = Field(default=None, gt=50, le=100)
     calibration_samples: PositiveInt | None = None
@@ -69,8 +76,7 @@ class RecipeOptions(Strict):
             found["reduce_range"] = self.reduce_range
         if self.equalize:
             found["equalize"] = True
-        if self.float_layers:
-            found["float_layers"] = NAMED
+        found |= {option: NAMED for option in BY_LAYER if getattr(self, option)}
         if self.calibration_method is not None:
             found["calibration_method"] = self.calibration_method
         return found
@@ -79,16 +85,12 @@ class RecipeOptions(Strict):
     def told(self) -> dict[str, str]:
         """What is not the default, as text."""
         found = {name: str(value).lower() for name, value in self.model_dump(exclude_defaults=True).items()}
-        if isinstance(self.float_layers, tuple):
-            return found | ({"float_layers": ", ".join(self.float_layers)} if self.float_layers else {})
-        of_each = (f"{name}: {', '.join(layers)}" for name, layers in self.float_layers.items())
-        return found | {"float_layers": "; ".join(of_each)}
+        return found | {option: _listed(getattr(self, option)) for option in BY_LAYER if getattr(self, option)}
 
-    def layers_in_float(self, format_name: str) -> tuple[str, ...]:
-        """Names and patterns of the layers that stay in float in a format."""
-        if isinstance(self.float_layers, tuple):
-            return self.float_layers
-        return self.float_layers.get(format_name, ())
+    def layers(self, option: ByLayer, format_name: str) -> tuple[str, ...]:
+        """Names and patterns of the layers that an option names in a format."""
+        given: Layers = getattr(self, option)
+        return given if isinstance(given, tuple) else given.get(format_name, ())
 
     @property
     def calibrates(self) -> bool:
@@ -96,11 +98,24 @@ class RecipeOptions(Strict):
         return self.calibration_method is not None or self.calibration_samples is not None
 
 
-def refusal(options: RecipeOptions, recipe: str, format_name: str, offers: Offers) -> str:
-    """Why the format cannot do what was chosen, "" when it can."""
-    if options.float_layers and not options.layers_in_float(format_name):
-        return f"{recipe} names no float_layers of {format_name}"
+def _listed(layers: Layers) -> str:
+    if isinstance(layers, tuple):
+        return ", ".join(layers)
+    return "; ".join(f"{name}: {', '.join(listed)}" for name, listed in layers.items())
+
+
+def refusal(
+    options: RecipeOptions, recipe: str, format_name: str, offers: Offers, lacks: Mapping[str, str] | None = None
+) -> str:
+    """Why the format cannot do what was chosen, "" when it can; `lacks` has the reason of what it never can."""
+    asked = [option for option in BY_LAYER if getattr(options, option)]
+    if asked and not any(options.layers(option, format_name) for option in asked):
+        return f"{recipe} names no {' or '.join(asked)} of {format_name}"
     for option, value in options.chosen.items():
+        if option in asked and not options.layers(option, format_name):
+            continue
+        if lacks and option in lacks:
+            return f"{recipe} in {format_name} has no {option}: {lacks[option]}"
         offered = offers.get(option, ())
         if value not in offered and value != AUTO:
             there = ", ".join(map(_written, offered))

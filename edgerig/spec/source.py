@@ -40,7 +40,13 @@ class SourceSpec(Strict):
 def load_sources() -> dict[str, SourceSpec]:
     """Every source by name: those with a row, then the formats that are none there."""
     rows = load_rows(SourceSpec, "source")
-    return rows | {name: _finished(row) for name, row in load_formats().items() if name not in rows}
+    return rows | {name: _finished(row) for name, row in load_formats().items() if row.as_is and name not in rows}
+
+
+def runs_as_it_is(source: str) -> bool:
+    """Is a file of the source one of a format as well, which its engine takes as it is?"""
+    row = load_formats().get(source)
+    return row is not None and row.as_is
 
 
 def no_route(source: str, format_name: str) -> str:

@@ -131,6 +131,8 @@ class SweepSpec(Strict):
     """What the models that are files are evaluated by (none: top1); `"scores=top1"` of the output of that name."""
     sources: tuple[Source, ...] = ()
     """Sources each model is taken in, where it offers them (none: its main one)."""
+    trust: bool = False
+    """Also files whose format runs code that is in them when they are opened (TorchScript and its like)."""
     formats: tuple[FormatName, ...] = Field(default=("tflite", "executorch", "onnx"), min_length=1)
     """What is built: `edgerig formats` lists them."""
     recipes: tuple[str, ...] = Field(default=("fp32", "fp16", "int8-dynamic", "int8-static"), min_length=1)

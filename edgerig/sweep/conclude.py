@@ -28,18 +28,20 @@ from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import Outcome, RunFolder
 
 
-def conclude(run: RunFolder) -> Results:
-    """Measures every journaled raw run; a cell without one appears with its reason. Raises ResultsError."""
+def conclude(run: RunFolder, only: str | None = None) -> Results:
+    """Measures every journaled raw run, or those of one device; a cell without one appears with its reason. Raises
+    ResultsError."""
     outcomes = run.outcomes()
     plan = run.file.plan
-    cores = {name: _alone(name, run, outcomes) for name in plan.devices}
+    concluded = [name for name in plan.devices if only in (None, name)]
+    cores = {name: _alone(name, run, outcomes) for name in concluded}
     whole = _Whole(run, outcomes, cores, drifts(run))
     return Results(
         run=run.file.run,
         environment=run.file.environment,
-        devices={name: _device(name, run, outcomes) for name in plan.devices},
+        devices={name: _device(name, run, outcomes) for name in concluded},
         models={name: _model(name, run) for name in plan.models},
-        cells=tuple(_cell(cell, whole) for cell in plan.cells),
+        cells=tuple(_cell(cell, whole) for cell in plan.cells if cell.device in cores),
         drift=whole.drifted.devices,
     )
 

@@ -52,11 +52,12 @@ class ProfileTask(Strict):
 
 
 def chosen(run: RunFolder, device: str, store: Path) -> list[ProfileTask]:
-    """The device's cells that the sweep wants looked into and that are not yet, in order. Raises ResultsError."""
+    """The device's cells that the sweep wants looked into and that are not yet, in order: its own cells tell, for none
+    is held against one of another device. Raises ResultsError."""
     mode = run.file.plan.sweep.run.profile
     if mode == "never":
         return []
-    worth = None if mode == "always" else worth_profiling(conclude(run))
+    worth = None if mode == "always" else worth_profiling(conclude(run, device))
     cells = [cell for cell in run.file.plan.cells if cell.device == device and (worth is None or cell.id in worth)]
     return [task for task in tasks(run, cells, store) if not has_profile(run, task.cell)]
 

@@ -16,6 +16,8 @@ TEST_SHARE = 0.3
 CALIBRATION_IMAGES = 128
 MAX_PIXEL = 16.0
 """Pixels count the ink in a 4x4 block: 0 to 16."""
+WEAK_LIGHT = 0.5
+"""Of the ink that is seen, where a picture is faint."""
 
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -33,7 +35,20 @@ def split() -> tuple[Images, Labels, Images, Labels]:
 
 
 def load() -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
-    """The test split as `inputs` (540, 1, 8, 8) and `labels` (540,), and 128 training images as `calibration`."""
-    train_images, _, test_images, test_labels = split()
+    """The test split as `inputs` (540, 1, 8, 8) and `labels` (540,); of the training images 128 as `calibration` and
+    the other 1,129 as `validation` with `validation_labels`: what variants are chosen on."""
+    train_images, train_labels, test_images, test_labels = split()
     # The split shuffles, so the first images are a random sample of the training images.
-    return {"inputs": test_images, "labels": test_labels, "calibration": train_images[:CALIBRATION_IMAGES]}
+    return {
+        "inputs": test_images,
+        "labels": test_labels,
+        "calibration": train_images[:CALIBRATION_IMAGES],
+        "validation": train_images[CALIBRATION_IMAGES:],
+        "validation_labels": train_labels[CALIBRATION_IMAGES:],
+    }
+
+
+def load_calibrated_faintly() -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
+    """As `load`, with calibration images of half the ink of those that are evaluated (model `digits_narrow`)."""
+    data = load()
+    return data | {"calibration": data["calibration"] * np.float32(WEAK_LIGHT)}

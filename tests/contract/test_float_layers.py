@@ -1,4 +1,5 @@
-"""`float_layers`: what a recipe names stays in float, and nothing else does; each format by names of its own graph."""
+"""`float_layers` and `int16_layers`: what a recipe names stays in float, or computes in 16 bits, and nothing else does;
+each format by names of its own graph."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from builders_of import by_format
 from torch import nn
 
 from edgerig.build.builder import Built, FormatBuilder
+from edgerig.build.formats import tflite_graph
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, drawn
 from edgerig.errors import BuildError
@@ -83,8 +85,11 @@ def builders(model: SourceModel, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 def recipe(layers: object, like: str = "int8-static", **options: object) -> RecipeSpec:
-    own = OwnRecipe.model_validate({"like": like, "options": {"float_layers": layers, **options}})
-    return recipes_with({"mixed": own})["mixed"]
+    return mixed(like, float_layers=layers, **options)
+
+
+def mixed(like: str = "int8-static", **options: object) -> RecipeSpec:
+    return recipes_with({"mixed": OwnRecipe.model_validate({"like": like, "options": options})})["mixed"]
 
 
 def samples(count: int, seed: int) -> Arrays:
@@ -159,3 +164,43 @@ def test_other_calibrated_recipes_take_names_too(
 @pytest.mark.parametrize("like", ["int8-full", "int8-dynamic", "fp16"])
 def test_recipes_without_room_for_it_refuse(like: str) -> None:
     assert "no float_layers" in recipe(["op01_*"], like).formats["tflite"].unsupported
+
+
+def kinds_of_values(file: Path, name: str) -> list[str]:
+    """Dtypes of what the operators of a kind read and give, in the order they run."""
+    graph = tflite_graph.read(file)
+    found = [each for each in tflite_graph.walk(graph) if each.name == name]
+    return [f"{tflite_graph.dtype(graph, o, o.inputs[0])} {tflite_graph.dtype(graph, o, o.outputs[0])}" for o in found]
+
+
+def test_in_tflite_layers_compute_in_16_bits_among_those_of_8(
+    builders: Callable[[str], FormatBuilder], tmp_path: Path
+) -> None:
+    built = builders("tflite").build(mixed(int16_layers=["op01_*"]), samples(32, 0), tmp_path / "a.tflite")
+    assert kinds_of_values(built.file, "CONV_2D") == ["int8 int8", "int16 int16", "int8 int8"]
+    assert any(note.startswith("int16_layers: 1 of ") and note.endswith("op01_CONV_2D") for note in built.notes)
+
+
+def test_16_bits_and_float_go_together_but_not_in_one_layer(
+    builders: Callable[[str], FormatBuilder], tmp_path: Path
+) -> None:
+    both = mixed(float_layers=["op00_*"], int16_layers=["op02_*"])
+    built = builders("tflite").build(both, samples(8, 0), tmp_path / "a.tflite")
+    assert kinds_of_values(built.file, "CONV_2D") == ["float32 float32", "int8 int8", "int16 int16"]
+    with pytest.raises(BuildError, match="op02_CONV_2D stands in both float_layers and int16_layers"):
+        one = mixed(float_layers=["op02_*"], int16_layers=["op0*"])
+        builders("tflite").build(one, samples(8, 0), tmp_path / "never")
+    with pytest.raises(BuildError, match='int16_layers "op99_\\*" is no layer'):
+        builders("tflite").build(mixed(int16_layers=["op99_*"]), samples(8, 0), tmp_path / "never")
+
+
+@pytest.mark.parametrize(
+    ("format_name", "why"), [("executorch", "XNNPACK backend has no 16-bit"), ("onnx", "no 16-bit integer Conv")]
+)
+def test_runtimes_without_16_bits_refuse_them_with_the_reason(format_name: str, why: str) -> None:
+    told = mixed(int16_layers=["op01_*"]).formats[format_name].unsupported
+    assert told.startswith(f"mixed in {format_name} has no int16_layers: ")
+    assert why in told
+    apart = mixed(int16_layers={"tflite": ["op01_*"]}, float_layers={"onnx": ["op02_*"]})
+    assert apart.formats["tflite"].unsupported == apart.formats["onnx"].unsupported == ""
+    assert "names no float_layers or int16_layers of executorch" in apart.formats["executorch"].unsupported

@@ -77,6 +77,7 @@ def told_by_the_package(edgerig: Edgerig, done: Ended) -> None:
     assert done.cells["net-torch-plain-fp32@bench/t1"]["engine"]["runtime"] == "Plain"
     assert done.results["devices"]["bench"]["kind"] == "folder"
 
+    profiled_by_the_package(edgerig, done)
     beyond = edgerig("gate", str(done.run), "--budget", str(budget(edgerig, 1e12)))
     assert beyond.code == 7
     assert "limit.throughput_per_second" in beyond.err
@@ -87,6 +88,18 @@ def told_by_the_package(edgerig: Edgerig, done: Ended) -> None:
     exported = edgerig("export", str(done.run), "--to", "lines")
     assert exported.code == 0, exported.err
     assert {line.split()[0] for line in (done.run / "export" / "cells.txt").read_text().splitlines()} == CELLS
+
+
+def profiled_by_the_package(edgerig: Edgerig, done: Ended) -> None:
+    """Its operators take so little that they may be said to be more than the whole: then that is the reason."""
+    assert edgerig("profile", str(done.run), "*plain*local*").code in (0, 1)
+    found = done.cells["net-torch-plain-fp32@local/t1"]["profile"]
+    assert found["method"] == "two readings of the clock"
+    if not found["reason"]:
+        assert [(each["name"], each["kind"]) for each in found["operators"]] == [
+            ("MATMUL", "matrix product"),
+            ("ADD", "arithmetic"),
+        ]
 
 
 def budget(edgerig: Edgerig, least: float) -> Path:

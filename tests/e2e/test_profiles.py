@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from e2e.commands import QUICK, Edgerig, Ended
+from onnx import TensorProto, helper, numpy_helper
 
 pytestmark = pytest.mark.e2e
 
 SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite", "executorch", "onnx"]\nrecipes = ["fp32", "int8-static"]\n'
+MACS = 786_176
+"""Of digits_cnn by torch's own counter: `edgerig models show digits_cnn`."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,13 @@ def test_xnnpack_tells_of_its_operators(swept: Ended, form: str, recipe: str) ->
     assert found["partitions"] == 1
     assert found["sum"] == pytest.approx(sum(each["value"] for each in found["operators"]))
     assert 0.3 * found["whole"] < found["sum"] < 1.1 * found["whole"]  # the clock's unit is the whole's
+    if form == "tflite":
+        assert sum(each["macs"] or 0 for each in found["operators"]) == MACS
+        assert all(each["moved"] for each in found["operators"] if each["layer"])
+    if form == "executorch":
+        assert 0 < found["entering"] <= found["outside"]
+    else:
+        assert found["entering"] is None
 
 
 def test_what_onnxruntime_adds_to_a_small_network_is_no_profile(swept: Ended) -> None:
@@ -105,3 +117,71 @@ def test_a_processor_without_dot_products_is_told_from_one_with(edgerig: Edgerig
     assert len([each for each in done.cells.values() if each["profile"]["operators"]]) >= 2
     other = told.get("digits_cnn-torch-executorch-int8-static@qemu-rpi5/t1", {"reasons": []})
     assert "no dot products" not in [each["cause"] for each in other["reasons"]]
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended]:
+    """Runs of one network before and after somebody widened its second product and put a Softmax behind it. What ONNX
+    Runtime adds to each node is little of either."""
+    folder = tmp_path_factory.mktemp("twice")
+    return run_of(folder / "before", 512, softmax=False), run_of(folder / "after", 2048, softmax=True)
+
+
+def run_of(folder: Path, width: int, *, softmax: bool) -> Ended:
+    folder.mkdir()
+    edgerig = Edgerig(folder)
+    rng = np.random.default_rng(0)
+    shapes = {"w": (1024, 1024), "v": (1024, width)}
+    weights = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32) / 32, n) for n, s in shapes.items()]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="first"),
+             helper.make_node("MatMul", ["h", "v"], ["s" if softmax else "y"], name="second"),
+             helper.make_node("Softmax", ["s"], ["y"], name="chances")]  # fmt: skip
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, s]) for n, s in (("x", 1024), ("y", width))]
+    graph = helper.make_graph(nodes if softmax else nodes[:2], "net", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, folder / "net.onnx")
+    done = edgerig("sweep", edgerig.sweep_file('models = ["net.onnx"]\n' + QUICK.replace("never", "always")))
+    assert done.code == 0, done.err
+    return done
+
+
+def profile_of(run: Ended) -> dict[str, Any]:
+    """Whose values count: beside what else this machine may do, at the third try."""
+    for _ in range(3):
+        (cell,) = run.cells.values()
+        found: dict[str, Any] = cell["profile"]
+        if not found["reason"] and not found["shares_only"]:
+            return found
+        Edgerig(run.folder)("profile", str(run.run), "--again")
+    pytest.fail(f"operators of {found['sum']} of an inference of {found['whole']}: {found['reason']}")
+
+
+@pytest.mark.alone
+def test_a_comparison_names_the_operators_that_changed(twice: tuple[Ended, Ended]) -> None:
+    before, after = twice
+    first, second = profile_of(before), profile_of(after)
+    assert [(each["layer"], each["macs"]) for each in first["operators"]] == [("first", 2**20), ("second", 2**19)]
+    assert second["operators"][1]["macs"] == 2**21
+    told = json.loads(Edgerig(before.folder)("compare", str(before.run), str(after.run), "--json").out)
+    changed = {each["layer"]: each for cell in told["cells"] for each in cell["operators"]}
+    assert (changed["second"]["what"], changed["second"]["unit"]) == ("slower", "ns")
+    assert (changed["second"]["base"], changed["second"]["new"]) == tuple(
+        p["operators"][1]["value"] for p in (first, second)
+    )
+    assert changed["chances"]["what"] == "new"
+
+
+@pytest.mark.alone
+def test_a_runs_profile_becomes_spans_one_behind_the_other(twice: tuple[Ended, Ended]) -> None:
+    run = twice[1]
+    done = Edgerig(run.folder)("export", str(run.run), "--to", "perfetto")
+    assert done.code == 0, done.err
+    (file,) = (run.run / "export").glob("*.json")
+    spans = [each for each in json.loads(file.read_text())["traceEvents"] if each["ph"] == "X"]
+    found = profile_of(run)
+    operators = [span for span in spans if span["cat"] != "outside"]
+    assert [span["args"]["layer"] for span in operators] == ["first", "second", "chances"]
+    assert [span["dur"] for span in operators] == pytest.approx([each["value"] / 1e3 for each in found["operators"]])
+    ends = [span["ts"] + span["dur"] for span in spans]
+    assert [span["ts"] for span in spans[1:]] == pytest.approx(ends[:-1])
+    assert ends[-1] == pytest.approx(max(found["whole"], found["sum"]) / 1e3)

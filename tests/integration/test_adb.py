@@ -15,6 +15,7 @@ from adb_device import FOLDER, MIB, WORKDIR, device, fresh, linked, listing, ope
 from adbd import AdbTarget
 from ports import held_port
 from processes import wait_for
+from several_files import error_on
 
 from edgerig.devices import content_store
 from edgerig.devices.adb import AdbTransport
@@ -251,8 +252,9 @@ def test_the_probe_tells_what_android_knows(target: AdbTarget) -> None:
 # A device without Python or glibc
 
 
-def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """arm64, an Android-like userland: all three runtimes start out of what was pushed."""
+def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """arm64, an Android-like userland: all three runtimes start out of what was pushed, and a variant of several files
+    runs."""
     code = (
         "import ctypes, platform, sys, numpy, onnxruntime\n"
         "from ai_edge_litert.interpreter import Interpreter\n"
@@ -268,6 +270,7 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
             assert ready.executorch_library is not None
             done = ready.transport.run([*ready.python, "-c", code, ready.executorch_library], 180)
             assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
+            assert error_on(ready, tmp_path) < 1e-5
         with (
             slow_link.slow_link(phone.port) as link,
             posix_device.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,

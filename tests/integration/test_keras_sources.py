@@ -124,6 +124,20 @@ def test_the_digits_twins_agree() -> None:
     assert keras_model.module.count_params() == 29_738 + _moving(keras_model.module)
 
 
+def test_the_mobilenet_twins_agree_at_another_size_too() -> None:
+    side = 28
+    models = load_models(str(PACKAGE.parent / "models" / "mobilenet_v2"))
+    shapes = {"torch": (1, 3, side, side), "keras": (1, side, side, 3)}
+    ours, theirs = (
+        load_source(models[source].model_copy(update={"shapes": {"image": shape}})) for source, shape in shapes.items()
+    )
+    images = np.random.default_rng(3).standard_normal((2, 3, side, side), dtype=np.float32)
+    (expected,) = ours.infer([images])
+    (found,) = theirs.infer([images.transpose(0, 2, 3, 1).copy()])
+    assert np.abs(found - expected).max() <= 1e-4
+    assert theirs.module.count_params() == 3_504_872 + _moving(theirs.module)
+
+
 def _moving(network: Any) -> int:
     """Batch norms' statistics: parameters to Keras, buffers to torch."""
     return sum(int(np.prod(weight.shape)) for weight in network.weights if "moving" in weight.path)

@@ -4,6 +4,7 @@ of the test's own."""
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import platform
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import made_up
 import numpy as np
+import places
 import posix_device
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -258,3 +260,29 @@ def test_more_than_was_said_is_not_brought_home(tmp_path: Path) -> None:
 
 def test_an_emulators_time_is_not_asked_for(tmp_path: Path) -> None:
     assert "an emulator's time says nothing" in looked_into(tmp_path, "sound", emulated=True).reason
+
+
+@pytest.mark.needs("openssh-server", "openssh-client")
+def test_a_real_runtimes_profile_comes_home_over_ssh(tmp_path: Path) -> None:
+    """A real daemon, this machine's own Python behind it, and ONNX Runtime's own profile with the clock pushed."""
+    file, raw = tmp_path / "model.onnx", tmp_path / "raw"
+    product = helper.make_node("MatMul", ["x", "w"], ["y"], name="product")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, WIDTH]) for name in ("x", "y")]
+    graph = helper.make_graph([product], "one", ends[:1], ends[1:], [numpy_helper.from_array(WEIGHTS, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    made, content = made_up.artifact(file, "onnx"), model.SerializeToString()
+    file.write_bytes(content)
+    artifact = made.model_copy(update={"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)})
+    with places.PLACES["ssh"](tmp_path) as place:
+        device = PosixDevice(place.transport, place.folder, (sys.executable,), None)
+        inputs, settings, into = [np.ones((1, WIDTH), np.float32)], RunSettings(), raw / FOLDER
+        job = CellJob(CELL, artifact, file, inputs, made_up.PLACEMENT, settings, into, device.probe())
+        device.profile(job)
+        assert b"job-" not in place.transport.run(["ls", place.folder], 60).stdout
+    told = json.loads((raw / FOLDER / "profile.json").read_text())
+    assert "reason" not in told, told
+    assert [(each["name"], each["layer"], each["macs"]) for each in told["operators"]] == [
+        ("MatMul", "product", WIDTH**2)
+    ]
+    assert not [note for note in told["notes"] if "whole microseconds" in note]
+    assert (np.load(raw / FOLDER / "profile.npy") > 0).all()

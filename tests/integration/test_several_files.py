@@ -2,81 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import made_up
 import numpy as np
 import onnx
 import posix_device
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+import sshd
+from several_files import error_on, net, ready, run
+from ssh_device import spec_of
 
 from edgerig.build import onnx_weights
 from edgerig.build.formats.onnx import OnnxBuilder
 from edgerig.build.onnx_weights import external_files
 from edgerig.build.ready import adopt
 from edgerig.build.source import load_source
-from edgerig.devices.device import CellJob
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.errors import BuildError, RunError
 from edgerig.measure.error import relative_error
-from edgerig.measure.raw import read_raw
-from edgerig.results import Artifact
-from edgerig.spec import ModelSpec, RunSettings, load_formats, load_models, load_recipes
+from edgerig.spec import load_formats, load_models, load_recipes
 
 pytestmark = pytest.mark.integration
-CELL = "m-onnx-onnx-as-is@d/t1"
 
 
-def net(path: Path, *locations: str) -> Path:
-    """A network of matrix products, the weights of each in the file of that name beside it."""
-    rng = np.random.default_rng(0)
-    nodes, weights, last = [], [], "x"
-    for index, location in enumerate(locations):
-        value = rng.standard_normal((64, 64), dtype=np.float32) / 8
-        weights.append(numpy_helper.from_array(value, f"w{index}"))
-        nodes.append(helper.make_node("MatMul", [last, f"w{index}"], [f"y{index}"]))
-        last = f"y{index}"
-        (path.parent / location).parent.mkdir(exist_ok=True, parents=True)
-        (path.parent / location).write_bytes(weights[-1].raw_data)
-        onnx.external_data_helper.set_external_data(weights[-1], location)
-        weights[-1].ClearField("raw_data")
-    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64]) for name in ("x", last)]
-    graph = helper.make_graph(nodes, "net", tensors[:1], tensors[1:], weights)
-    path.write_bytes(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
-    )
-    return path
-
-
-def ready(path: Path) -> ModelSpec:
-    (spec,) = load_models(str(path)).values()
-    return spec
-
-
-def run(artifact: Artifact, folder: Path, into: Path) -> np.ndarray:
-    data = [np.random.default_rng(1).standard_normal((4, 64), dtype=np.float32)]
-    settings = RunSettings(repeats=2, attempts=1, min_runs=5, min_seconds=0, warmup_runs=1)
+@contextlib.contextmanager
+def local(tmp_path: Path) -> Iterator[PosixDevice]:
     with posix_device.opened(LocalDevice(name="d", kind="local")) as device:
-        file = folder / artifact.file
-        device.execute(CellJob(CELL, artifact, file, data, made_up.PLACEMENT, settings, into, device.probe()))
-    return np.asarray(read_raw(into, CELL).outputs[0])
+        yield device
 
 
-def test_a_ready_file_reaches_a_device_with_those_that_belong_to_it(tmp_path: Path) -> None:
-    """Names that would be files of the job's own there, or folders, are others there."""
-    path = net(tmp_path / "net.onnx", "first.bin", "input_0.npy", "sub/third.bin")
-    staged = tmp_path / "staged"
-    staged.mkdir()
-    artifact = adopt(ready(path), load_formats()["onnx"], "key", staged)
-    assert [file.name for file in artifact.beside] == ["first.bin", "model.onnx.1.data", "model.onnx.2.data"]
-    assert artifact.size_bytes == sum(file.stat().st_size for file in staged.iterdir())
-    data = np.random.default_rng(1).standard_normal((4, 64), dtype=np.float32)
-    weights = [np.frombuffer((path.parent / name).read_bytes(), np.float32) for name in external_files(path)]
-    expected = data
-    for weight in weights:
-        expected = expected @ weight.reshape(64, 64)
-    assert relative_error(run(artifact, staged, tmp_path / "raw"), expected) < 1e-5
+@contextlib.contextmanager
+def ssh(tmp_path: Path) -> Iterator[PosixDevice]:
+    with (
+        sshd.running(tmp_path / "sshd") as server,
+        posix_device.opened(spec_of(server, runtime="system", python=sys.executable)) as device,
+    ):
+        yield device
+
+
+@pytest.mark.parametrize("opened", [local, ssh])
+def test_a_ready_file_reaches_a_device_with_those_that_belong_to_it(
+    opened: Callable[[Path], AbstractContextManager[PosixDevice]], tmp_path: Path
+) -> None:
+    """Over adb: tests/integration/test_adb.py."""
+    with opened(tmp_path) as device:
+        assert error_on(device, tmp_path) < 1e-5
 
 
 def test_a_file_beside_it_that_is_another_one_is_noticed_on_the_device(tmp_path: Path) -> None:
@@ -84,8 +59,8 @@ def test_a_file_beside_it_that_is_another_one_is_noticed_on_the_device(tmp_path:
     staged.mkdir()
     artifact = adopt(ready(net(tmp_path / "net.onnx", "w.bin")), load_formats()["onnx"], "key", staged)
     (staged / "w.bin").write_bytes(bytes(64 * 64 * 4))
-    with pytest.raises(RunError, match=r"w\.bin has sha256"):
-        run(artifact, staged, tmp_path / "raw")
+    with local(tmp_path) as device, pytest.raises(RunError, match=r"w\.bin has sha256"):
+        run(device, artifact, staged, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(("locations", "words"), [(("../w.bin",), "outside of its folder"), (("/w.bin",), "outside")])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edgerig.build.toolenv import ToolEnvironment, tool_environment
 from edgerig.cache import cache_root
 from edgerig.errors import BuildError
+from edgerig.toolenv import ToolEnvironment, tool_environment
 
 pytestmark = pytest.mark.integration
 

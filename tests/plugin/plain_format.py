@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgerig.build.builder import Built
     from edgerig.build.source import Arrays, SourceModel
     from edgerig.ondevice.engines import Array, Description
+    from edgerig.ondevice.job import Job
+    from edgerig.ondevice.profiles import About, Event
+    from edgerig.ondevice.profiles.clock import Clock
     from edgerig.spec import RecipeSpec
 
 ENGINE = {
     "runtime": "Plain",
     "module": "plain_format:PlainEngine",
+    "profiler": "plain_format:profiler",
     "distributions": ["numpy"],
     "imports": "numpy",
     "pip": ["numpy"],
@@ -97,3 +103,45 @@ class PlainEngine:
             delegation_reason="there is nothing to delegate to",
             notes=[f"on {sorted(os.sched_getaffinity(0))}"],
         )
+
+
+def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> PlainProfiler:
+    engine = PlainEngine(**job.engine_options)
+    engine.load(artifact, job.threads)
+    engine.set_inputs([array[:1] for array in inputs])
+    return PlainProfiler(engine, clock)
+
+
+class PlainProfiler:
+    """What the engine computes in one expression, in two operators."""
+
+    def __init__(self, engine: PlainEngine, clock: Clock) -> None:
+        self.invoke = engine.invoke
+        self._engine, self._clock = engine, clock
+        self._told: list[list[Event]] = []
+
+    def look(self) -> int:
+        from edgerig.ondevice.profiles import Event, Operator
+
+        engine, names = self._engine, ("MATMUL", "ADD")
+        began = self._clock.now()
+        found = engine._given @ engine._weight.T
+        between = self._clock.now()
+        engine._found = engine._sign * (found + engine._bias)
+        ended = self._clock.now()
+        took = (between - began, ended - between)
+        self._told.append(
+            [
+                Event(Operator(name, "kernel", place), each)
+                for place, (name, each) in enumerate(zip(names, took, strict=True))
+            ]
+        )
+        return ended - began
+
+    def told(self) -> list[list[Event]]:
+        return self._told
+
+    def about(self) -> About:
+        from edgerig.ondevice.profiles import About
+
+        return About("two readings of the clock", None, 0)

@@ -10,7 +10,7 @@ import pytest
 
 import edgerig
 
-FUNCTIONS = ("plan", "sweep", "read", "decide", "compare", "gate")
+FUNCTIONS = ("plan", "sweep", "profile", "read", "decide", "compare", "gate")
 HEAVY = ("pydantic", "numpy", "typer", "distributed")
 
 

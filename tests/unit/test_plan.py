@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 
 from edgerig.errors import ConfigError, NothingSelected
 from edgerig.plan import Cell, cell_of, make_plan, sweep_of, unsupported_reason, variants
-from edgerig.spec import SweepSpec
+from edgerig.spec import SweepSpec, load_engines, load_formats, no_route
 
 
 def ids(**sweep: Any) -> list[str]:
@@ -71,6 +72,35 @@ def test_an_accelerator_that_an_engine_lacks_is_unsupported_with_the_reason() ->
     cells = make_plan(SweepSpec(**QUICK, accelerators=("cpu", "npu"), formats=("tflite",))).cells
     assert [cell.id.partition("@")[2] for cell in cells] == ["local/t1", "local/t1/npu"]
     assert [cell.unsupported for cell in cells] == ["", "LiteRT as edgerig has it runs on cpu, not on npu"]
+
+
+def test_a_framework_runs_where_it_is_installed_and_is_brought_nowhere(tmp_path: Path) -> None:
+    frameworks = tuple(name for name, row in load_formats().items() if not load_engines()[row.engine].brought)
+    assert {"torch_eager", "saved_model"} < set(frameworks)
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "board.toml").write_text('kind = "ssh"\nhost = "board"\nruntime = "system"\n')
+    (tmp_path / "devices" / "bare.toml").write_text('kind = "ssh"\nhost = "bare"\n')
+    with contextlib.chdir(tmp_path):
+        sweep = SweepSpec(**QUICK, formats=frameworks, sources=("torch", "keras"), devices=("local", "board", "bare"))
+        cells = make_plan(sweep).cells
+    routed = [cell for cell in cells if not no_route(cell.source, cell.format)]
+    assert {cell.device for cell in routed if not cell.unsupported} == {"local", "board"}
+    (why,) = {cell.unsupported for cell in routed if cell.device == "bare" and cell.format == "torch_eager"}
+    assert 'not brought to devices: torch_eager runs on this machine, and over SSH with runtime = "system"' in why
+
+
+def test_what_frameworks_run_is_no_part_of_a_sweep_unless_named() -> None:
+    assert {cell.format for cell in make_plan(SweepSpec()).cells} == {"tflite", "executorch", "onnx"}
+
+
+@pytest.mark.parametrize("name", ["net.torchscript", "net.aoti.pt2"])
+def test_a_file_that_runs_code_is_taken_when_that_is_asked_for(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ConfigError, match="opening it runs what its author") as refused:
+        ids(models=(str(tmp_path / name),))
+    assert "--trust" in refused.value.hint
+    (found,) = ids(models=(str(tmp_path / name),), trust=True)
+    assert found.endswith("-as-is@local/t1")
 
 
 def test_globs_select_by_id() -> None:

@@ -39,8 +39,8 @@ def test_the_quickstart_is_what_no_file_means() -> None:
         ('[options.executorch]\nbackend = "xnnpak"', 'unknown value "xnnpak"', 'did you mean "xnnpack"?'),
         ('[options.executorch]\nbakend = "xnnpack"', 'unknown option "executorch.bakend"', 'did you mean "backend"?'),
         ('[options.tflite]\nx = "y"', 'unknown option "tflite.x"', "known: none"),
-        ('[options.onx]\nx = "y"', 'key "options": unknown format "onx"', 'did you mean "onnx"? known: executorch, '),
-        ('sources = ["troch"]', 'unknown source "troch"', 'did you mean "torch"? known: executorch, keras, onnx, '),
+        ('[options.onx]\nx = "y"', 'key "options": unknown format "onx"', 'did you mean "onnx"? known: aoti, '),
+        ('sources = ["troch"]', 'unknown source "troch"', 'did you mean "torch"? known: aoti, '),
         ("processors = [[0, 1], [-1]]", 'key "processors.1.0"', ""),
         ("processors = [1024]", 'key "processors.0.0"', ""),
         ("processors = [true]", 'key "processors', ""),
@@ -52,7 +52,7 @@ def test_the_quickstart_is_what_no_file_means() -> None:
         ("[run]\nprecision = 0", 'key "run.precision"', ""),
         ('processors = "0-3"', 'key "processors"', ""),
         ('accelerators = ["cpus"]', 'unknown accelerator "cpus"', 'did you mean "cpu"?'),
-        ("[engine.liter]\nxnnpack = true", 'unknown engine "liter"', 'did you mean "litert"?'),
+        ("[engine.liter]\nxnnpack = true", 'unknown engine "liter"', 'did you mean "litert"'),
         ("[engine.litert]\nxnpack = true", 'unknown option "litert.xnpack"', 'did you mean "xnnpack"?'),
         ("[engine.litert]\nxnnpack = 1", 'option "litert.xnnpack": unknown value 1', "known: false, true"),
         ("[engine.litert]\nxnnpack = 0.5", 'key "engine.litert.xnnpack.0', ""),
@@ -140,7 +140,7 @@ def test_an_unknown_model_gets_the_nearest_name() -> None:
 def test_an_unknown_device_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
         spec.load_device("locale")
-    assert caught.value.hint.startswith('did you mean "local"? known: local, ')
+    assert caught.value.hint.startswith('did you mean "local"? known: browser, local, ')
 
 
 def test_the_users_own_models_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

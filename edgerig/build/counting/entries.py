@@ -9,13 +9,13 @@ from edgerig.build.card import EntryFacts
 from edgerig.build.opening import Opening, opened
 from edgerig.build.source import SourceModel
 from edgerig.ondevice.engines import TensorInfo, UnknownSignature
-from edgerig.spec import ModelSpec, load_formats
+from edgerig.spec import ModelSpec, load_formats, runs_as_it_is
 from edgerig.spec.entry import DEFAULTS
 
 
 def of_file(spec: ModelSpec) -> dict[str, EntryFacts]:
     """Of a file its own runtime reads; {} where it names none."""
-    if spec.path is None or spec.source not in DEFAULTS or spec.source not in load_formats():
+    if spec.path is None or spec.source not in DEFAULTS or not runs_as_it_is(spec.source):
         return {}
     format_spec = load_formats()[spec.source]
     try:

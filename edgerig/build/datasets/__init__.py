@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.build.datasets.dataset import Dataset, Fits
+from edgerig.build.datasets.split import ARRAYS_HINT, held_out
 from edgerig.build.store import file_digest
 from edgerig.build.versions import version
-from edgerig.errors import DatasetError
+from edgerig.errors import DatasetError, NoValidation
 from edgerig.registry import load_object
 from edgerig.spec import DatasetSpec
 
@@ -27,6 +28,8 @@ REGISTRY = {
 }
 DECODERS = {"npz": "numpy", "factory": "scikit-learn", "images": "pillow", "table": "pyarrow", "audio": "scipy"}
 """The distribution that turns each kind's files into numbers."""
+VALIDATED = ("npz", "factory")
+"""Kinds whose arrays may be of a validation split."""
 
 
 def open_dataset(
@@ -43,8 +46,10 @@ def open_dataset(
     if located is not None:
         spec = _located(spec, located)
     more = {"fetched": fetched} if spec.factory is not None else {}
+    if spec.evaluate == "validation" and spec.kind not in VALIDATED:
+        raise NoValidation(f"a dataset of the kind {spec.kind} has no validation split of its own", hint=ARRAYS_HINT)
     dataset: Dataset = load_object(REGISTRY[spec.kind])(spec, folder, fits, **more)
-    return dataset
+    return held_out(dataset, sequences=fits.answer is not None) if spec.evaluate == "held-out" else dataset
 
 
 def content(spec: DatasetSpec, located: Callable[[Path], Path]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from edgerig.build.datasets.labels import from_arrays
 from edgerig.build.datasets.naming import NPZ_HINT, array_names
 from edgerig.build.datasets.preprocessed import open_preprocessed
 from edgerig.build.datasets.sequences import open_sequences
+from edgerig.build.datasets.split import of_validation
 from edgerig.build.datasets.write import check_shape
 from edgerig.build.factory import call_factory
 from edgerig.build.source import drawn
@@ -44,15 +45,17 @@ def open_npz(spec: DatasetSpec, folder: Path, fits: Fits) -> Dataset:
     def members(names: list[str]) -> Iterator[list[NpzMember]]:
         try:
             with zipfile.ZipFile(path) as archive:
-                yield [NpzMember(archive, name) for name in names]
+                yield [NpzMember(archive, called[name]) for name in names]
         except UNREADABLE as error:
             raise DatasetError(f"{path}: not a readable npz: {error}", hint=NPZ_HINT) from error
 
     try:
         with zipfile.ZipFile(path) as archive:
-            found = [name.removesuffix(".npy") for name in archive.namelist()]
+            stored = [name.removesuffix(".npy") for name in archive.namelist()]
     except UNREADABLE as error:
         raise DatasetError(f"{path}: not a readable npz: {error}", hint=NPZ_HINT) from error
+    called = _called(spec, stored, str(path))
+    found = list(called)
 
     def whole(name: str) -> Any:
         with members([name]) as opened:
@@ -90,15 +93,17 @@ def open_factory(spec: DatasetSpec, folder: Path, fits: Fits, fetched: Path | No
             f"{where}: gave a {type(table).__name__}, not a mapping",
             hint='return {"inputs": …, "labels": …, "calibration": …}',
         )
+    keys = {str(key): key for key in table}
+    called = {name: keys[own] for name, own in _called(spec, list(keys), where).items()}
     if fits.preprocess is not None:
-        brought = {str(name): partial(table.__getitem__, name) for name in table}
+        brought = {name: partial(table.__getitem__, key) for name, key in called.items()}
         return open_preprocessed(fits.preprocess, brought, fits, spec.calibration, where, where)
     if fits.answer is not None:
-        brought = {str(name): partial(table.__getitem__, name) for name in table}
+        brought = {name: partial(table.__getitem__, key) for name, key in called.items()}
         return open_sequences(brought, fits, spec.calibration, where, where)
-    labels = from_arrays(fits.apart, list(map(str, table)), table.__getitem__, where)
+    labels = from_arrays(fits.apart, list(called), lambda name: table[called[name]], where)
     own = {one.array for one in fits.apart}
-    arrays = {str(key): np.asanyarray(value) for key, value in table.items() if str(key) not in own}
+    arrays = {name: np.asanyarray(table[key]) for name, key in called.items() if name not in own}
 
     def batches(names: list[str], labels: str | None, limit: int | None) -> Iterator[Batch]:
         count = len(arrays[names[0]]) if limit is None else min(limit, len(arrays[names[0]]))
@@ -136,6 +141,13 @@ def random_dataset(fits: Fits, seed: int) -> Dataset:
         return Split(RANDOM_SAMPLES, batches)
 
     return Dataset("random inputs", f"{RANDOM_SAMPLES} random inputs, seed {seed}", split(0), split(1), drawn=True)
+
+
+def _called(spec: DatasetSpec, found: list[str], where: str) -> dict[str, str]:
+    """What the arrays are called here → what they are called there: another split has names of its own."""
+    if spec.evaluate != "validation":
+        return {name: name for name in found}
+    return of_validation(found, where, labelled=spec.labels != "inputs")
 
 
 Shapes = Callable[[list[str]], list[tuple[tuple[int, ...], np.dtype[Any]]]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import fx
 
 from edgerig.build.formats.executorch_equalize import CONVOLUTIONS, LINEAR, named_nodes
-from edgerig.build.formats.layer_names import float_note, kept_in_float, not_kept
+from edgerig.build.formats.layer_names import apart_note, meant, not_kept
 from edgerig.build.formats.pte import Program
 from edgerig.spec import RecipeSpec
 
@@ -35,7 +35,7 @@ class FloatLayers:
     def of(cls, graph: fx.GraphModule, recipe: RecipeSpec) -> FloatLayers:
         """Those of `graph`, whose batch norms are folded. Raises BuildError for a name that is no operator's."""
         named = named_nodes(graph)
-        return cls({name: named[name] for name in kept_in_float(recipe, "executorch", list(named))}, len(named))
+        return cls({name: named[name] for name in meant(recipe, "executorch", list(named))}, len(named))
 
     @property
     def nodes(self) -> frozenset[str]:
@@ -48,7 +48,7 @@ class FloatLayers:
         """
         there = {node.name: node for node in quantized.graph.nodes}
         between = [name for name, node in self.asked.items() if _between_integers(there.get(node.name))]
-        said = float_note([name for name in self.asked if name not in between], self.layers)
+        said = apart_note([name for name in self.asked if name not in between], self.layers)
         if between:
             said += (f"float_layers: XNNPACK computes these in integers, as their neighbours: {', '.join(between)}",)
         return said

@@ -1,4 +1,5 @@
-"""What users call the operators of a format's float graph, and those a recipe keeps in float by such names.
+"""What users call the operators of a format's float graph, and those a recipe treats apart by such names: in float, or
+in 16 bits.
 
 A name is the operator's place in the graph and its kind: `op03_CONV_2D`. Each format has a graph of its own, so that a
 layer may have another name in each; a build's log lists them.
@@ -12,9 +13,13 @@ from fnmatch import fnmatchcase
 
 from edgerig.errors import BuildError
 from edgerig.spec import RecipeSpec
+from edgerig.spec.recipe_options import ByLayer
 from edgerig.spec.toml import nearest
 
-ASKED = "it is named in float_layers"
+FLOAT: ByLayer = "float_layers"
+INT16: ByLayer = "int16_layers"
+MEANS = {FLOAT: "float32", INT16: "16 bits"}
+ASKED = f"it is named in {FLOAT}"
 """Why an operator stays in float."""
 LISTED = 40
 """Names in a note, at most."""
@@ -28,35 +33,36 @@ def layer_names(kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"op{place:0{digits}}_{kind}" for place, kind in enumerate(listed))
 
 
-def kept_in_float(recipe: RecipeSpec, format_name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that the recipe's `float_layers` mean in the format, in order; the build's log gets them all.
+def meant(recipe: RecipeSpec, format_name: str, names: Sequence[str], option: ByLayer = FLOAT) -> tuple[str, ...]:
+    """Those of `names` that the recipe's `option` means in the format, in order; the build's log gets them all.
 
     Raises BuildError for a pattern that means none.
     """
-    patterns = recipe.options.layers_in_float(format_name)
+    patterns = recipe.options.layers(option, format_name)
     if patterns:
-        sys.stdout.write(f"layers of the float graph, as float_layers names them: {', '.join(names)}\n")
+        sys.stdout.write(f"layers of the float graph, as {option} names them: {', '.join(names)}\n")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise BuildError(
-                f'{recipe.name}: float_layers "{pattern}" is no layer of the {len(names)} in {format_name}',
+                f'{recipe.name}: {option} "{pattern}" is no layer of the {len(names)} in {format_name}',
                 hint=nearest(pattern.rstrip("*"), names) + "; the build's log lists them all",
             )
     return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
-def float_note(kept: Collection[str], layers: int) -> tuple[str, ...]:
-    """What is said of a file whose float layers were found in it, of so many `layers`."""
+def apart_note(kept: Collection[str], layers: int, option: ByLayer = FLOAT) -> tuple[str, ...]:
+    """What is said of a file in which the layers that `option` names were found so, of so many `layers`."""
     if not kept:
         return ()
     listed = list(kept)
     more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return (f"float_layers: {len(listed)} of {layers} layers compute in float32: {', '.join(listed[:LISTED])}{more}",)
+    told = f"{len(listed)} of {layers} layers compute in {MEANS[option]}"
+    return (f"{option}: {told}: {', '.join(listed[:LISTED])}{more}",)
 
 
-def not_kept(recipe: RecipeSpec, missing: Collection[str]) -> BuildError:
-    """Of a file in which layers that were to stay in float are none."""
+def not_kept(recipe: RecipeSpec, missing: Collection[str], option: ByLayer = FLOAT) -> BuildError:
+    """Of a file in which layers that were to be in float, or in 16 bits, are not."""
     return BuildError(
-        f"{recipe.name}: float_layers: {', '.join(sorted(missing))}: not in float32 in the built file",
+        f"{recipe.name}: {option}: {', '.join(sorted(missing))}: not in {MEANS[option]} in the built file",
         hint="please report it, with the model",
     )

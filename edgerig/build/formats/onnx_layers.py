@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from edgerig.build.formats.layer_names import float_note, kept_in_float, layer_names, not_kept
+from edgerig.build.formats.layer_names import apart_note, layer_names, meant, not_kept
 from edgerig.build.formats.onnx_graph import consumers, held, producers, weights_of
 from edgerig.spec import RecipeSpec
 
@@ -16,7 +16,7 @@ def asked(model: onnx.ModelProto, recipe: RecipeSpec) -> Asked:
     """The nodes that the recipe keeps in float. Raises BuildError for a name that is no node's."""
     nodes = list(model.graph.node)
     names = layer_names(node.op_type for node in nodes)
-    kept = set(kept_in_float(recipe, "onnx", names))
+    kept = set(meant(recipe, "onnx", names))
     return {name: node for name, node in zip(names, nodes, strict=True) if name in kept}
 
 
@@ -28,7 +28,7 @@ def notes(model: onnx.ModelProto, quantized: onnx.ModelProto, wanted: Asked) -> 
     """
     between = [name for name, node in wanted.items() if _between_integers(_same(quantized, node), quantized)]
     found = [name for name in wanted if name not in between]
-    said = float_note(found, len(model.graph.node))
+    said = apart_note(found, len(model.graph.node))
     if between:
         said += (f"float_layers: ONNX Runtime computes these in integers, as their neighbours: {', '.join(between)}",)
     return said

@@ -20,7 +20,6 @@ from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepar
 from edgerig.build.formats.tflite_graph import constants, read, write
 from edgerig.build.formats.tflite_notes import static_notes, weight_notes
 from edgerig.build.formats.tflite_quantize import (
-    named_layers,
     quantize_dynamically,
     quantize_statically,
     quantize_weights,
@@ -90,8 +89,8 @@ class TfliteBuilder:
                 equalized = start.with_name("equalized.tflite")
                 start, said = equalized, equalize(start, recipe, samples, equalized)
             stream = Stream(samples, frozenset(self._model.anew))
-            left = quantize_statically(start, recipe, stream, self._copies, out)
-            return (*static_notes(read(out), recipe.kind, left, self._copies), *named_layers(read(start), left), *said)
+            left, named = quantize_statically(start, recipe, stream, self._copies, out)
+            return (*static_notes(read(out), recipe.kind, left, self._copies), *named, *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)
         else:

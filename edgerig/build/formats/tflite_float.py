@@ -7,25 +7,23 @@ what was promised in float32, and a runtime's inputs and outputs share memory.
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgerig.build.formats.tflite_names import tell_apart
 from edgerig.build.tflite_codes import builtin, index_of
 
 RESHAPE = schema.BuiltinOperator.RESHAPE
 SHAPE = schema.BuiltinOperator.SHAPE
 LOOKUP, GATHER = schema.BuiltinOperator.EMBEDDING_LOOKUP, schema.BuiltinOperator.GATHER
-NAME_LENGTH = 200
-"""A converter names a tensor after every operator fused into its own: kilobytes, which the quantizer searches."""
 
 
 def prepare(graph: Any) -> set[str]:
     """Corrects `graph` in place. Returns the names of the tensors that copies were made into."""
     _modernise(graph)
-    _tell_apart(graph)
+    tell_apart(graph)
     copies: set[str] = set()
     main = graph.subgraphs[0]
     written = {int(i) for operator in main.operators for i in operator.outputs}
@@ -51,22 +49,6 @@ def _modernise(graph: Any) -> None:
     graph.signatureDefs = graph.signatureDefs or []
     for code in graph.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
-
-
-def _tell_apart(graph: Any) -> None:
-    """Every tensor gets a name of its own, no longer than NAME_LENGTH: the quantizer finds tensors by name alone."""
-    tensors = [tensor for subgraph in graph.subgraphs for tensor in subgraph.tensors]
-    names = [(tensor.name or b"tensor").decode(errors="replace") for tensor in tensors]
-    short = [name if len(name) <= NAME_LENGTH else name[:NAME_LENGTH] for name in names]
-    seen: Counter[str] = Counter()
-    taken = set(short)
-    for tensor, name in zip(tensors, short, strict=True):
-        seen[name] += 1
-        unique = name
-        while seen[name] > 1 and unique in taken:
-            unique, seen[name] = f"{name}#{seen[name]}", seen[name] + 1
-        taken.add(unique)
-        tensor.name = unique.encode()
 
 
 def gather_tables(graph: Any) -> None:

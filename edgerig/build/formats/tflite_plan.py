@@ -105,7 +105,7 @@ def _reason(
         return "it is inside a loop or a branch, where no ranges are known"
     if not floats:
         return ALONE
-    if not takes(recipe, operator.name):
+    if not takes(recipe.kind, operator.name):
         return f"{QUANTIZER} has no {recipe.kind} form of it"
     for index in floats:
         if index in seen and not seen[index].finite:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from edgerig.build.calibration import Method
 from edgerig.build.formats import first_words
-from edgerig.build.formats.layer_names import ASKED, float_note, kept_in_float, layer_names, not_kept
 from edgerig.build.formats.tflite_graph import Operator, constant, constants, dtype, read, walk, write
+from edgerig.build.formats.tflite_layers import QUANTIZED, NamedLayers, tensor_name
 from edgerig.build.formats.tflite_plan import MOVES, Plan, plan
 from edgerig.build.formats.tflite_ranges import Qsvs, Stream, calibrated, chosen, feed, observe
 from edgerig.build.formats.tflite_recipes import ACTIVATION_BITS, QUANTIZER, WHOLE, manager
@@ -40,16 +41,18 @@ NODE = re.compile(r"node #(\d+)|Node number (\d+) \((\w+)\)")
 """As LiteRT names an operator (subgraph.cc, ReportOpError) and XNNPACK's delegate one it could not take."""
 
 
-def quantize_statically(source: Path, recipe: RecipeSpec, stream: Stream, copies: set[str], out: Path) -> Plan:
-    """Writes `source` quantized to `out`; returns what is left in float. Raises UnsupportedRecipe when that is all, or
-    when there is any and the recipe has no room for it.
+def quantize_statically(
+    source: Path, recipe: RecipeSpec, stream: Stream, copies: set[str], out: Path
+) -> tuple[Plan, tuple[str, ...]]:
+    """Writes `source` quantized to `out`; returns what is left in float, and the notes on what the recipe names. Raises
+    UnsupportedRecipe when all is left, or when any is and the recipe has no room for it.
 
     `stream` is the calibration data in the file's layout; `copies` as `tflite_float.prepare` gives.
     """
     seen = observe(source, stream)
     graph = read(source)
-    asked = _asked(graph, recipe)
-    left = plan(graph, recipe, seen, copies, frozenset(asked))
+    named = NamedLayers.of(graph, recipe)
+    left = plan(graph, recipe, seen, copies, frozenset(named.floats))
     if recipe.kind in WHOLE:
         _require_whole(graph, recipe, left)
     if not _computing(graph, left, copies):
@@ -57,41 +60,9 @@ def quantize_statically(source: Path, recipe: RecipeSpec, stream: Stream, copies
     bits = ACTIVATION_BITS[recipe.kind]
     found = chosen(source, stream, seen, Method.of(recipe, "tflite", bits))
     ranges = calibrated(graph, found, bits, per_tensor=recipe.options.per_tensor)
-    left = _until_it_runs(source, recipe, left, ranges, stream.samples[0], out)
-    made = read(out)
-    if missing := {name for operator, name in asked.items() if not _as_it_was(graph, made, operator)}:
-        raise not_kept(recipe, missing)
-    return left
-
-
-def named_layers(graph: Any, left: Plan) -> tuple[str, ...]:
-    """The note on what was left in float because the recipe names it."""
-    main = [operator for operator in walk(graph) if operator.subgraph == 0]
-    names = layer_names(operator.name for operator in main)
-    kept = [name for operator, name in zip(main, names, strict=True) if left.get(operator) == ASKED]
-    return float_note(kept, len(main))
-
-
-def _asked(graph: Any, recipe: RecipeSpec) -> dict[Operator, str]:
-    """The operators that the recipe keeps in float by name, with their names."""
-    main = [operator for operator in walk(graph) if operator.subgraph == 0]
-    names = layer_names(operator.name for operator in main)
-    kept = set(kept_in_float(recipe, "tflite", names))
-    return {operator: name for operator, name in zip(main, names, strict=True) if name in kept}
-
-
-def _as_it_was(graph: Any, made: Any, operator: Operator) -> bool:
-    """Is there an operator of the same kind in the file written whose tensors have the dtypes they had, for the same
-    output?"""
-    name = _tensor_name(graph, operator, operator.outputs[0])
-    wanted = [dtype(graph, operator, i) for i in (*operator.inputs, *operator.outputs)]
-    return any(
-        [dtype(made, each, i) for i in (*each.inputs, *each.outputs)] == wanted
-        for each in walk(made)
-        if each.subgraph == 0
-        and each.name == operator.name
-        and name in (_tensor_name(made, each, i) for i in each.outputs)
-    )
+    left = _until_it_runs(source, recipe, left, ranges, stream.samples[0], out, named.wide)
+    named.check(graph, read(out), recipe)
+    return left, named.notes
 
 
 def quantize_dynamically(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path) -> Plan:
@@ -117,12 +88,19 @@ def quantize_weights(source: Path, recipe: RecipeSpec, sample: Arrays, out: Path
 
 
 def _until_it_runs(
-    source: Path, recipe: RecipeSpec, left: Plan, ranges: Qsvs | None, sample: Arrays, out: Path
+    source: Path,
+    recipe: RecipeSpec,
+    left: Plan,
+    ranges: Qsvs | None,
+    sample: Arrays,
+    out: Path,
+    wide: Iterable[Operator] = (),
 ) -> Plan:
     graph, left = read(source), dict(left)
+    wider = [(each.name, [tensor_name(graph, each, i) for i in each.outputs]) for each in wide]
     for _ in range(MOST_REFUSALS):
-        in_float = [[_tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
-        table = manager(recipe, in_float).get_quantization_recipe()
+        in_float = [[tensor_name(graph, each, i) for i in each.outputs] for each in left if each.outputs]
+        table = manager(recipe, in_float, wider).get_quantization_recipe()
         quantized = Quantizer(str(source), table).quantize(copy.deepcopy(ranges), enable_progress_report=False)
         quantized.export_model(str(out), overwrite=True)
         made = read(out)
@@ -163,11 +141,11 @@ def refusal(file: Path, sample: Arrays) -> str | None:
 def _named(words: str, graph: Any, made: Any) -> Operator | None:
     """The operator of the float graph that LiteRT's words on the quantized one are about."""
     operators = [operator for operator in walk(made) if operator.subgraph == 0]
-    by_output = {_tensor_name(graph, each, each.outputs[0]): each for each in walk(graph) if each.outputs}
+    by_output = {tensor_name(graph, each, each.outputs[0]): each for each in walk(graph) if each.outputs}
     for match in NODE.finditer(words):
         index = int(match[1] or match[2])
         if index < len(operators) and match[3] in (None, operators[index].name) and operators[index].outputs:
-            found = by_output.get(_tensor_name(made, operators[index], operators[index].outputs[0]))
+            found = by_output.get(tensor_name(made, operators[index], operators[index].outputs[0]))
             if found is not None:
                 return found
     return None
@@ -196,7 +174,7 @@ def _keep_output_names(graph: Any, made: Any) -> None:
         name = before.tensors[old].name
         for tensor in after.tensors:
             if tensor.name == name and tensor is not after.tensors[new]:
-                tensor.name = name + b"#quantized"
+                tensor.name = name + QUANTIZED.encode()
         after.tensors[new].name = name
 
 
@@ -264,8 +242,3 @@ def _nothing(recipe: RecipeSpec, left: Plan) -> UnsupportedRecipe:
 
 def _by_name(left: Plan) -> dict[str, str]:
     return {operator.name: reason for operator, reason in left.items() if operator.name not in MOVES}
-
-
-def _tensor_name(graph: Any, operator: Operator, tensor: int) -> str:
-    name: str = graph.subgraphs[operator.subgraph].tensors[tensor].name.decode()
-    return name

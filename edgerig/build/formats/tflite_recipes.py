@@ -16,6 +16,10 @@ from edgerig.build.formats.tflite_graph import OPERATORS
 from edgerig.spec import RecipeSpec
 
 ALL_LAYERS = ".*"
+WIDE = 16
+"""Bits of the activations of layers that `int16_layers` names."""
+WIDE_KIND = "int16x8"
+"""The recipe all of whose activations are so."""
 LONGEST_SCOPE = 10_000
 """Where the quantizer cuts one off (tfl_flatbuffer_utils.get_op_scope)."""
 ALL_OPERATORS = qtyping.TFLOperationName.ALL_SUPPORTED
@@ -31,17 +35,26 @@ DYNAMIC = tuple(
 slower than in float (154 against 34 µs). Those that look up a row compute nothing: a smaller table costs no time."""
 
 
-def manager(recipe: RecipeSpec, in_float: Iterable[Sequence[str]] = ()) -> RecipeManager:
+def manager(
+    recipe: RecipeSpec, in_float: Iterable[Sequence[str]] = (), wide: Iterable[tuple[str, Sequence[str]]] = ()
+) -> RecipeManager:
     """The recipe for the quantizer, which leaves some operators as they are: `in_float` has the names of the tensors
-    each of them writes, all of them, in order.
-
-    Those are what the quantizer calls an operator's scope. A name has semicolons in it: only a whole scope will do.
+    each of them writes, all of them, in order; `wide`, behind the operator's own name, those of operators whose
+    activations are of 16 bits: the quantizer puts a QUANTIZE between them and those of 8.
     """
-    made = RECIPES[recipe.kind](granularity(recipe))
+    made, weights = RECIPES[recipe.kind](granularity(recipe)), granularity(recipe)
+    for operator, names in wide:
+        single = operator == "BATCH_MATMUL"
+        given = qtyping.QuantGranularity.TENSORWISE if single else weights
+        made.add_static_config(_scope(names), NAMES[operator], WIDE, 8, given)
     for names in in_float:
-        scope = "".join(f"{name};" for name in names)[:LONGEST_SCOPE]
-        made.add_quantization_config(f"^{re.escape(scope)}$", ALL_OPERATORS, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        made.add_quantization_config(_scope(names), ALL_OPERATORS, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return made
+
+
+def _scope(names: Sequence[str]) -> str:
+    """What the quantizer knows an operator by. A name has semicolons in it: only a whole scope will do."""
+    return f"^{re.escape(''.join(f'{name};' for name in names)[:LONGEST_SCOPE])}$"
 
 
 def granularity(recipe: RecipeSpec) -> qtyping.QuantGranularity:
@@ -49,12 +62,12 @@ def granularity(recipe: RecipeSpec) -> qtyping.QuantGranularity:
     return qtyping.QuantGranularity.TENSORWISE if recipe.options.per_tensor else qtyping.QuantGranularity.CHANNELWISE
 
 
-def takes(recipe: RecipeSpec, operator: str) -> bool:
+def takes(kind: str, operator: str) -> bool:
     """Does the quantizer have the operator (the schema's name) in this recipe?"""
     name = NAMES.get(operator)
     if name is None:
         return False
-    key, _ = RECIPES[recipe.kind](granularity(recipe)).get_quantization_configs(name, "any;")
+    key, _ = RECIPES[kind](qtyping.QuantGranularity.CHANNELWISE).get_quantization_configs(name, "any;")
     return bool(key != AlgorithmName.NO_QUANTIZE)
 
 

@@ -190,6 +190,11 @@ def _refuse_pickles(path: Path) -> None:
             configs = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise BuildError(f"{path}: not a whole .pt2 archive: {error}", hint=hint) from error
+    if any("/aotinductor/" in name for name in names):
+        raise BuildError(
+            f"{path}: an AOTInductor package, machine code that would run when it is opened",
+            hint="bring the network itself; where you trust who made the package, call it …aoti.pt2 and give --trust",
+        )
     entries = [entry for config in configs for entry in config.get("config", {}).values()]
     if not any(name.endswith("archive_format") for name in names):
         raise BuildError(f"{path}: not a .pt2 archive, or one of a torch before 2.8", hint=hint)

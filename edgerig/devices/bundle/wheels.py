@@ -50,8 +50,9 @@ class Wheel:
 
 
 def wanted() -> tuple[str, ...]:
-    """The distributions a bundle holds: numpy and the engines' own, last those a library is compiled against."""
-    engines = load_engines().values()
+    """The distributions a bundle holds: numpy and those of the engines that are brought, last those that a library is
+    compiled against."""
+    engines = [engine for engine in load_engines().values() if engine.brought]
     ordered: list[EngineSpec] = [*(e for e in engines if not e.native), *(e for e in engines if e.native)]
     return tuple(dict.fromkeys(("numpy", *(name for engine in ordered for name in engine.distributions))))
 

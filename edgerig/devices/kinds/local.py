@@ -15,6 +15,10 @@ class LocalDevice(Device):
     def arch(self) -> str:
         return platform.machine()
 
+    @property
+    def has_frameworks(self) -> bool:
+        return True
+
 
 KIND = DeviceKind(
     spec=LocalDevice,

@@ -11,13 +11,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import os
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -32,7 +29,8 @@ from edgerig.devices.bundle import bundle
 from edgerig.devices.device import PosixDevice
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 from edgerig.devices.kinds.ssh import SshDevice
-from edgerig.devices.qemu import initrd, leash
+from edgerig.devices.leashed import free_ports, let_go, on_a_leash
+from edgerig.devices.qemu import initrd
 from edgerig.devices.qemu.vm_image import SYSTEM_PATH, VmImage, bundle_disk, tool, vm_image
 from edgerig.devices.ssh import SshTransport
 from edgerig.devices.turns import Claim
@@ -51,7 +49,6 @@ KERNEL_ARGUMENTS = "console=ttyAMA0 loglevel=5 panic=-1"
 PORT_TRIES = 5
 PORT_TAKEN = b"Could not set up host forwarding rule"
 GREETING_TIMEOUT_S = 1.0
-END_TIMEOUT_S = 20.0
 LOG_TAIL_BYTES = 3000
 
 
@@ -96,10 +93,10 @@ def machine(spec: QemuSystemDevice, image: VmImage, disks: Sequence[Path] = ()) 
         _write_initrd(image, login, folder / "initrd")
         deadline = time.monotonic() + spec.boot_timeout_s
         for _ in range(PORT_TRIES):
-            port = _free_port()
+            (port,) = free_ports(1)
             with _running(_command(spec, image, disks, folder, port), folder) as qemu:
                 try:
-                    with process.ended_by_stop(functools.partial(_let_go, qemu), refuse=True):
+                    with process.ended_by_stop(functools.partial(let_go, qemu), refuse=True):
                         _await_sshd(spec, image, qemu, folder, port, deadline)
                 except _PortTaken:
                     continue
@@ -206,36 +203,10 @@ def _folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`command` on a leash: killed on leaving, when its standard input is closed, and whenever this process ends."""
-    try:
-        with (folder / "qemu.log").open("wb") as log:
-            leashed = subprocess.Popen(
-                [sys.executable, "-I", leash.__file__, str(folder), *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # TMPDIR: what the guest writes goes to files that disappear with the folder.
-                env={"PATH": SYSTEM_PATH, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"},
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise DeviceError(
-            f"{QEMU} cannot be started: {error.strerror}", hint="is this machine out of memory?"
-        ) from error
-    try:
+    # TMPDIR: what the guest writes goes to files that disappear with the folder.
+    environment = {"PATH": SYSTEM_PATH, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
+    with on_a_leash(QEMU, command, folder, folder / "qemu.log", environment) as leashed:
         yield leashed
-    finally:
-        _let_go(leashed)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            leashed.wait(END_TIMEOUT_S)
-        with contextlib.suppress(ProcessLookupError):  # all gone, as it should be
-            os.killpg(leashed.pid, signal.SIGKILL)
-        leashed.wait()
-
-
-def _let_go(leashed: subprocess.Popen[bytes]) -> None:
-    """Has the leash kill its command. Killing the leash itself would leave the command."""
-    if leashed.stdin is not None:
-        leashed.stdin.close()
 
 
 def _await_sshd(
@@ -271,13 +242,6 @@ def _greets(port: int, timeout_s: float) -> bool:
             return link.recv(4) == b"SSH-"
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind((LOOPBACK, 0))
-        port: int = chosen.getsockname()[1]
-        return port
 
 
 def _ending(returncode: int) -> str:

@@ -184,6 +184,7 @@ def with_own_python(spec: SshDevice, transport: Transport) -> PosixDevice:
         executorch_library=None,
         library_reason=SYSTEM_LIBRARY_REASON,
         runtime=Runtime("system"),
+        modules=frozenset(found),
     )
 
 

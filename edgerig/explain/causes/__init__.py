@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgerig.explain.causes import borders, depthwise, halves, kernels, overhead, partitions, processor, threads
+from edgerig.explain.causes import borders, depthwise, halves, kernels, memory, overhead, partitions, processor, threads
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Kind, Reason
 
@@ -31,6 +31,7 @@ CAUSES = (
     Cause(processor.no_dot_products, frozenset({"slower", "little gained"})),
     Cause(depthwise.bound, _LONGER),
     Cause(halves.in_float, frozenset({"slower", "not faster"})),
+    Cause(memory.bound, _LONGER),
     Cause(overhead.too_small, _LONGER | {"threads"}),
 )
 

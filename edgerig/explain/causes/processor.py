@@ -21,7 +21,7 @@ def no_dot_products(evidence: Evidence) -> Reason | None:
     wanted, features = DOT_PRODUCTS.get(_machine(device.arch)), device.state.features
     if not in_integers(cell) or wanted is None or features is None or set(features) & set(wanted):
         return None
-    name, lacking = device.cpu or "this processor", " or ".join(wanted[:2])
+    name, lacking = _written(device.cpu or "this processor"), " or ".join(wanted[:2])
     text = f"{name} has no instructions for dot products of 8-bit numbers ({lacking})"
     share = None
     if evidence.profile.operators:
@@ -36,6 +36,11 @@ def no_dot_products(evidence: Evidence) -> Reason | None:
     faster = longer is not None and longer > 1
     attempt = "fp32 is the faster on this processor: ship int8 for its size alone" if faster else _ATTEMPT
     return Reason("no dot products", text, attempt, share)
+
+
+def _written(name: str) -> str:
+    """QEMU's names as their makers write them: `Cortex-A72`."""
+    return name.title() if name.islower() and "-" in name else name
 
 
 def _machine(arch: str | None) -> str:

@@ -41,7 +41,8 @@ class Description:
     the runtime cannot tell); `undelegated` names the others, at most 20; `threads` is the count in force; `state` says
     what the file remembers from one inference to the next, as far as the runtime tells. `signature` is the entry of the
     file that is run (a signature of a TFLite file, a method of an ExecuTorch program), "" where it has no names for
-    them; `signatures` are all it has.
+    them; `signatures` are all it has. `compile_ns` is what of the load went into compiling the model for this
+    processor, None where nothing is compiled.
     """
 
     inputs: list[TensorInfo]
@@ -57,6 +58,7 @@ class Description:
     state: list[str] = field(default_factory=list)
     signature: str = ""
     signatures: list[str] = field(default_factory=list)
+    compile_ns: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

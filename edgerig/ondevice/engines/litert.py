@@ -31,6 +31,16 @@ class Node(NamedTuple):
     outputs: tuple[int, ...]
 
 
+class Layer(NamedTuple):
+    """An operator as the graph has it: `layer` names what it computes, and of its tensors there are the shapes and the
+    bytes of a number."""
+
+    name: str
+    layer: str
+    inputs: tuple[tuple[tuple[int, ...], int], ...]
+    outputs: tuple[tuple[tuple[int, ...], int], ...]
+
+
 class LitertEngine:
     """A `.tflite` file. `invoke` is the interpreter's compiled Invoke itself, bound when the file is loaded.
 
@@ -84,10 +94,28 @@ class LitertEngine:
         """What the file's input tensors hold now, by the names the entry has for them."""
         return {str(details["name"]): self._entry.get(details["index"]) for details in self._input_details}
 
-    def layers(self) -> list[tuple[str, str]]:
-        """Of each operator of the main subgraph what it is and the name of its first output, "" where it has none."""
+    def layers(self) -> list[Layer]:
+        """Of each operator of the main subgraph what it is, the name of its first output ("" where it has none), and
+        its tensors as memory was given for them."""
         name = self._interpreter._interpreter.TensorName
-        return [(node.name, str(name(node.outputs[0], MAIN)) if node.outputs else "") for node in self._operators]
+        return [
+            Layer(
+                node.name,
+                str(name(node.outputs[0], MAIN)) if node.outputs else "",
+                tuple(self._sized(index) for index in node.inputs if index >= 0),
+                tuple(self._sized(index) for index in node.outputs),
+            )
+            for node in self._operators
+        ]
+
+    def _sized(self, index: int) -> tuple[tuple[int, ...], int]:
+        """Its shape and the bytes of a number; one of a type numpy does not have is told as of no known length."""
+        wrapper = self._interpreter._interpreter
+        try:
+            shape, item = wrapper.TensorSize(index, MAIN), np.dtype(wrapper.TensorType(index, MAIN)).itemsize
+        except (TypeError, ValueError):
+            return (-1,), 0
+        return tuple(map(int, shape)), item
 
     def partitions(self) -> list[list[int]]:
         """Of each part of the main subgraph that a delegate took its operators, in the order in which they run."""

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edgerig.ondevice.engines import Array, Description, Shapes, TensorInfo, UnsupportedTensor, contiguous
+from edgerig.ondevice.processors import multiplies_exactly
 from edgerig.ondevice.state_tensors import fed_back
 from edgerig.ondevice.tensors import check_inputs
 
@@ -159,9 +160,12 @@ def _session(path: str, options: Any) -> tuple[Any, bool]:
     """The file, loaded, and whether with exact products: those of unsigned by signed 8-bit numbers saturate by default
     on x86-64 without VNNI.
 
-    No other processor is changed by the option (onnxruntime_session_options_config_keys.h,
-    kOrtSessionOptionsAvx2PrecisionMode). A file whose operators share 8-bit weights cannot be loaded so.
+    It is asked for there alone (onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode): it
+    makes weights unsigned wherever a processor has other kernels for those, and with VNNI these are slower by half and
+    no more exact. Arm's kernels are not changed by it. A file whose operators share 8-bit weights cannot be loaded so.
     """
+    if multiplies_exactly():
+        return _loaded(path, options), True
     options.add_session_config_entry(PRECISE, "1")
     try:
         return _loaded(path, options), True

@@ -134,21 +134,23 @@ Buffer make_buffer(size_t nbytes) {
   return buffer;
 }
 
-enum EventKind : uint32_t { kKernel = 0, kDelegated = 1 };
+enum EventKind : uint32_t { kKernel = 0, kDelegated = 1, kPartition = 2 };
 
-// One operator's call. A kernel's time is the tracer's clock's, a delegated operator's what its delegate tells.
+// A call of an operator, or of a delegate's partition. A delegated operator's time is what its delegate tells, any
+// other's the tracer's clock's.
 struct Traced {
   std::string name;
   EventKind kind;
-  int32_t call;         // of a delegated operator: the run of a partition it is in, counted from 0
-  int64_t instruction;  // of a kernel: its place in the method, by chain and instruction
+  int32_t call;         // of a partition and of what is in it: which run of one it is, counted from 0
+  int64_t instruction;  // of a kernel and of a partition: its place in the method, by chain and instruction
   uint64_t ticks;
 };
 
 using Clock = uint64_t (*)();
 
 // Keeps what the runtime tells of an execution while `recording`. Of scopes around scopes the innermost, which begin
-// with "native_call_", are kernels; a delegate logs its operators when it has run.
+// with "native_call_", are kernels; a delegate logs its operators when it has run. What it takes to log them, from the
+// first to the last, is no part of its partition's time: without a tracer nothing is logged.
 class OperatorTracer final : public EventTracer {
  public:
   explicit OperatorTracer(Clock now) : now_(now) {}
@@ -171,26 +173,31 @@ class OperatorTracer final : public EventTracer {
       return entry;
     }
     if (std::strncmp(name, kNativeCall, sizeof kNativeCall - 1) == 0) {
-      const int64_t place = (static_cast<int64_t>(chain_id_) << 32) | debug_handle_;
       entry.event_id = static_cast<int64_t>(events_.size());
-      events_.push_back(Traced{name, kKernel, 0, place, 0});
+      events_.push_back(Traced{name, kKernel, 0, here(), 0});
     } else if (std::strcmp(name, "DELEGATE_CALL") == 0) {
-      ++calls_;
+      entry.event_id = static_cast<int64_t>(events_.size());
+      events_.push_back(Traced{name, kPartition, ++calls_, here(), 0});
+      first_log_ = last_log_ = 0;
     }
     entry.start_time = now_();
     return entry;
   }
 
   void end_profiling(EventTracerEntry entry) override {
-    if (recording_ && entry.event_id >= 0 && static_cast<size_t>(entry.event_id) < events_.size()) {
-      events_[static_cast<size_t>(entry.event_id)].ticks = now_() - entry.start_time;
+    if (!recording_ || entry.event_id < 0 || static_cast<size_t>(entry.event_id) >= events_.size()) {
+      return;
     }
+    Traced& event = events_[static_cast<size_t>(entry.event_id)];
+    event.ticks = now_() - entry.start_time - (event.kind == kPartition ? last_log_ - first_log_ : 0);
   }
 
   void log_profiling_delegate(const char* name, DelegateDebugIntId id, et_timestamp_t start, et_timestamp_t end,
                               const void*, size_t) override {
     if (recording_) {
+      first_log_ = first_log_ == 0 ? now_() : first_log_;
       events_.push_back(Traced{name == nullptr ? std::to_string(id) : name, kDelegated, calls_, 0, end - start});
+      last_log_ = now_();
     }
   }
 
@@ -236,9 +243,15 @@ class OperatorTracer final : public EventTracer {
 
  private:
   static constexpr char kNativeCall[] = "native_call_";
+
+  int64_t here() const {
+    return (static_cast<int64_t>(chain_id_) << 32) | debug_handle_;
+  }
+
   Clock now_;
   bool recording_ = false;
   int32_t calls_ = -1;
+  uint64_t first_log_ = 0, last_log_ = 0;  // of the partition that ran last; 0: it has logged nothing
   std::vector<Traced> events_;
 };
 

@@ -8,13 +8,14 @@ takes the runs. Raises NoProfile where it cannot be had, which says why.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from edgerig.ondevice.engines import Array
 from edgerig.ondevice.job import Job
 from edgerig.ondevice.profiles.clock import Clock
+from edgerig.ondevice.profiles.work import UNKNOWN, Work
 
 Runner = Literal["xnnpack", "kernel", "ort", "portable"]
 
@@ -34,6 +35,14 @@ class Operator(NamedTuple):
     partition: int | None = None
 
 
+class Node(NamedTuple):
+    """An operator of the file's graph: its name there, that of what it computes, and what it has to do."""
+
+    name: str
+    layer: str
+    work: Work = UNKNOWN
+
+
 class Event(NamedTuple):
     """One call of an operator, in the clock's unit."""
 
@@ -45,15 +54,18 @@ class Event(NamedTuple):
 class About:
     """How a profile was taken, the partitions the delegate took (None: there is no delegate), the least that can be
     told apart or is added to an operator, in the clock's unit, and what else to know. `graph` has for each partition,
-    where it is known, the graph's operators in it: their names there and those of what they compute."""
+    where it is known, the graph's operators in it; `works` what those outside of partitions have to do."""
 
     method: str
     partitions: int | None
     floor: int
     notes: tuple[str, ...] = ()
-    graph: tuple[tuple[tuple[str, str], ...], ...] = ()
+    graph: tuple[tuple[Node, ...], ...] = ()
+    works: Mapping[Operator, Work] = field(default_factory=dict)
     cost: int = 0
     """What reading the clock adds to each call of an operator, and is taken off it."""
+    entering: int | None = None
+    """What an inference's calls of the delegate take beside its operators, in the clock's unit (None: not told)."""
 
 
 class Profiler(Protocol):

@@ -1,6 +1,8 @@
 """ExecuTorch's operators, by an event tracer in the C++ runner (`native/executorch_runner.cc`).
 
-Kernels are timed around their calls; XNNPACK tells its operators' times itself, after each run of a partition.
+Kernels are timed around their calls, and so are the partitions of XNNPACK, which tells its operators' times itself
+after each run of one. Of a partition's time its operators are the smaller part where it is small: at each call the
+delegate propagates the inputs' shapes through all of it and gives its operators their addresses anew.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from edgerig.ondevice import engines
 from edgerig.ondevice.engines import Array
@@ -21,15 +24,16 @@ from edgerig.ondevice.stream import Fed, streamed
 XNNPACK = "libexecutorch_backend_xnnpack"
 METHOD = "an event tracer in edgerig's runner, and XNNPACK's own profiler"
 ALWAYS_ON = "XNNPACK's profiling is always on in ExecuTorch's wheel: the whole has it too"
-KERNEL = 0
+KERNEL, PARTITION = 0, 2
 NUMBER = re.compile(r" #\d+$")
 """What ExecuTorch puts behind an operator of XNNPACK's: which of that name it is."""
 KERNEL_CALL = "native_call_"
 
 
 class TracedEvent(ctypes.Structure):
-    """`TracedEvent` of executorch_runner.cc: `call` counts the runs of a delegate's partition, from 0; `ticks` are the
-    tracer's clock's, of a delegate's operator those it tells."""
+    """`TracedEvent` of executorch_runner.cc: `call` counts the runs of partitions, from 0; `instruction` is the place
+    in the method of a kernel and of a partition; `ticks` are the tracer's clock's, of a delegate's operator those it
+    tells."""
 
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -80,6 +84,8 @@ class ExecutorchProfiler:
         self._clock = clock
         self._slow = slow
         self._told: list[list[Event]] = []
+        self._partitions: dict[int, int] = {}  # by their places in the method, in the order they were met
+        self._between: list[int] = []  # of each inference what its partitions took beside their operators
         library = runner.library
         library.edgerig_et_event_count.restype = ctypes.c_size_t
         library.edgerig_et_event_count.argtypes = [ctypes.c_void_p]
@@ -88,6 +94,7 @@ class ExecutorchProfiler:
 
     def look(self) -> int:
         library, address = self._runner.library, self._runner.address
+        self._traced()  # unrecorded: the other program has left the caches cold for this one
         library.edgerig_et_record(address, 1)
         whole = self._clock.span(self._traced)
         library.edgerig_et_record(address, 0)
@@ -95,27 +102,33 @@ class ExecutorchProfiler:
         return whole
 
     def _events(self) -> Iterator[Event]:
+        """A partition is told of before its operators. In a loop it is the same one in every turn."""
         library, address = self._runner.library, self._runner.address
         event = TracedEvent()
-        place, call = 0, -1
+        place = partition = between = 0
         for index in range(library.edgerig_et_event_count(address)):
             library.edgerig_et_event(address, index, ctypes.byref(event))
             name = event.name.decode(errors="replace")
+            if event.kind == PARTITION:
+                place, partition = 0, self._partitions.setdefault(event.instruction, len(self._partitions))
+                between += event.ticks
+                continue
             if event.kind == KERNEL:
                 yield Event(Operator(name.removeprefix(KERNEL_CALL), "portable", event.instruction), event.ticks)
                 continue
-            place = place + 1 if event.call == call else 0
-            call = event.call
             # A delegate's ticks are nanoseconds, made of whole microseconds.
             value = event.ticks if self._slow else event.ticks // MICROSECOND
-            yield Event(Operator(NUMBER.sub("", name), "xnnpack", place, partition=call), value)
+            between -= value
+            yield Event(Operator(NUMBER.sub("", name), "xnnpack", place, partition=partition), value)
+            place += 1
+        self._between.append(max(between, 0))
 
     def told(self) -> list[list[Event]]:
         return self._told
 
     def about(self) -> About:
-        partitions = {event.operator.partition for events in self._told for event in events}
         cost = 0 if self._slow else self._clock.cost()
         floor = MICROSECOND if self._slow else cost
         notes = tuple(note for note in (self._slow, ALWAYS_ON) if note)
-        return About(METHOD, len(partitions - {None}), floor, notes, cost=cost)
+        entering = int(median(self._between)) if self._partitions else None
+        return About(METHOD, len(self._partitions), floor, notes, cost=cost, entering=entering)

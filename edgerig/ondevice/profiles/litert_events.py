@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from edgerig.ondevice.profiles import Event, Operator
+from edgerig.ondevice.profiles import Event, Node, Operator
 from edgerig.ondevice.profiles.litert_library import ProfiledEvent
+from edgerig.ondevice.profiles.work import Work
 
 PLAIN, KERNEL, DELEGATED = 1, 2, 8
 """Types of events: whatever has a name, a kernel of LiteRT's own, and an operator inside a delegate
@@ -23,10 +24,9 @@ BODIES = "what {} takes beside its body is outside operators: most of it is the 
 
 
 class Graph(NamedTuple):
-    """Of each operator of the graph its name there and that of what it computes; and those in each of the delegate's
-    partitions."""
+    """Its operators, and those in each of the delegate's partitions."""
 
-    operators: list[tuple[str, str]]
+    operators: list[Node]
     partitions: list[list[int]]
 
 
@@ -38,6 +38,7 @@ class Reader:
         self._unit = unit
         self._partitions: dict[tuple[int, int], int] = {}  # by subgraph and place in it, in the order they were met
         self._with_bodies: dict[str, None] = {}
+        self.works: dict[Operator, Work] = {}
 
     def __call__(self, events: Sequence[ProfiledEvent]) -> list[Event]:
         """`events` of one inference, in the order in which they began."""
@@ -57,8 +58,11 @@ class Reader:
                 if index in spanning:
                     self._with_bodies[name], value = None, 0
                 known = subgraph == 0 and place < len(self._graph.operators)
-                layer = self._graph.operators[place][1] if known else ""
-                yield Event(Operator(name, "kernel", place + (subgraph << 32), layer), value)
+                layer = self._graph.operators[place].layer if known else ""
+                operator = Operator(name, "kernel", place + (subgraph << 32), layer)
+                if known:
+                    self.works[operator] = self._graph.operators[place].work
+                yield Event(operator, value)
             elif event.type == DELEGATED:
                 number = passed[subgraph] = max(passed.get(subgraph, -1) + (place == 0), 0)
                 partition = self._partitions.setdefault((subgraph, number), len(self._partitions))
@@ -74,7 +78,7 @@ class Reader:
         return BODIES.format(", ".join(self._with_bodies)) if self._with_bodies else ""
 
     @property
-    def graph(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def graph(self) -> tuple[tuple[Node, ...], ...]:
         """The graph's operators in each partition; none for one in a body, as of other subgraphs nothing is known."""
         known = self._graph.partitions
         if sum(subgraph == 0 for subgraph, _ in self._partitions) != len(known):

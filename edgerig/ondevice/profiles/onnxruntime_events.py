@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from edgerig.ondevice.profiles import Event, Operator
+from edgerig.ondevice.profiles.onnxruntime_work import node_work
+from edgerig.ondevice.profiles.work import Work
 
 KERNEL = "_kernel_time"
 WHOLE = "model_run"
@@ -18,9 +20,15 @@ SUFFIX = re.compile(r"(_token_\d+|_nchwc)+$")
 """What ONNX Runtime puts behind the name of a node that it made of one of the file's."""
 
 
-def read(entries: Sequence[dict[str, Any]], weights: dict[str, tuple[int, ...]], unit: int) -> list[list[Event]]:
+def read(
+    entries: Sequence[dict[str, Any]],
+    weights: dict[str, tuple[int, ...]],
+    unit: int,
+    works: dict[Operator, Work] | None = None,
+) -> list[list[Event]]:
     """`entries` as they were written, of a session whose nodes run one after the other. `unit`: how many of the clock's
-    units their own is; `weights` are the file's shapes, by its nodes' names."""
+    units their own is; `weights` are the file's shapes, by its nodes' names. What each operator has to do is added to
+    `works`."""
     runs: list[list[Event]] = []
     nodes: list[Ran] = []
     for entry in entries:
@@ -28,9 +36,10 @@ def read(entries: Sequence[dict[str, Any]], weights: dict[str, tuple[int, ...]],
         if entry.get("cat") == "Node" and name.endswith(KERNEL):
             args, layer = entry.get("args", {}), name.removesuffix(KERNEL)
             operator = Operator(_word(args, layer, weights), "ort", int(args.get("node_index", 0)), layer)
-            _ended(nodes, Ran(operator, int(entry.get("ts", 0)), int(entry.get("dur", 0)), []))
+            todo = node_work(args, weights.get(SUFFIX.sub("", layer), ()))
+            _ended(nodes, Ran(operator, int(entry.get("ts", 0)), int(entry.get("dur", 0)), [], todo))
         elif name == WHOLE:
-            runs.append(list(_events(nodes, unit)))
+            runs.append(list(_events(nodes, unit, {} if works is None else works)))
             nodes = []
     return runs
 
@@ -42,6 +51,7 @@ class Ran(NamedTuple):
     begun: int
     took: int
     inside: list[Ran]
+    work: Work
 
 
 def _ended(nodes: list[Ran], node: Ran) -> None:
@@ -54,13 +64,14 @@ def _ended(nodes: list[Ran], node: Ran) -> None:
     nodes[place:] = [node]
 
 
-def _events(nodes: Sequence[Ran], unit: int, body: int = 0) -> Iterator[Event]:
+def _events(nodes: Sequence[Ran], unit: int, works: dict[Operator, Work], body: int = 0) -> Iterator[Event]:
     """In the order in which they began, without the time of their bodies. A body's nodes are counted from 0 again:
     `body` tells them from others."""
     for node in nodes:
         operator = node.operator._replace(place=node.operator.place + (body << 32))
+        works[operator] = node.work
         yield Event(operator, max(node.took - sum(each.took for each in node.inside), 0) * unit)
-        yield from _events(node.inside, unit, operator.place + 1)
+        yield from _events(node.inside, unit, works, operator.place + 1)
 
 
 def _word(args: dict[str, Any], layer: str, weights: dict[str, tuple[int, ...]]) -> str:

@@ -1,10 +1,10 @@
 """Takes a profile: some warm-up, then inferences looked into and inferences left alone by turns, so that what slows the
 machine down meanwhile slows both.
 
-Writes `profile.json`, schema 1: `{"schema", "cell", "unit", "method", "partitions", "floor", "notes", "graph":
-[[[name, layer]]], "operators": [{"name", "layer", "runner", "partition", "calls"}], "runs"}`, and beside it
-`profile.npy`, int64 (runs, 2 + operators): an inference left alone, one looked into, and each operator's share of the
-latter, in the unit. Or `{"schema", "cell", "reason"}` alone.
+Writes `profile.json`, schema 1: `{"schema", "cell", "unit", "method", "partitions", "floor", "notes", "entering",
+"cache", "graph": [[[name, layer, macs, moved]]], "operators": [{"name", "layer", "runner", "partition", "calls",
+"macs", "moved"}], "runs"}`, and beside it `profile.npy`, int64 (runs, 2 + operators): an inference left alone, one
+looked into, and each operator's share of the latter, in the unit. Or `{"schema", "cell", "reason"}` alone.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgerig.ondevice.engines import Array
 from edgerig.ondevice.job import Job, write_json
 from edgerig.ondevice.profiles import NoProfile, Operator, Profiler, clock, find
+from edgerig.ondevice.profiles.work import UNKNOWN, largest_cache
 
 SCHEMA = 1
 FILE, VALUES = "profile.json", "profile.npy"
@@ -30,6 +31,7 @@ MOST_RUNS, FEWEST_RUNS, SECONDS = 200, 5, 4.0
 COUNTED_RUNS = 5
 """Where instructions are counted: they hardly differ, and an emulator is slow."""
 MOST_OPERATORS = 4096
+SEVERAL = "an operator takes as long as the last of its threads; what others than the calling one waited is in it"
 
 
 def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> None:
@@ -42,7 +44,7 @@ def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> Non
         own = os.path.join(folder, job.clock) if job.clock else ""
         ticks = clock.make(own, job.no_clock, count=counted)
         profiler = find(job.profiler)(job, artifact, inputs, ticks)
-        told |= _taken(profiler, ticks, folder)
+        told |= _taken(profiler, ticks, folder, job.threads)
     except (NoProfile, clock.NotCounted) as none:
         told["reason"] = str(none)
     except Exception as error:
@@ -51,9 +53,11 @@ def record(job: Job, artifact: str, inputs: Sequence[Array], folder: str) -> Non
     write_json(os.path.join(folder, FILE), told)
 
 
-def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any]:
-    wholes, looked = _runs(profiler, ticks)
-    runs = profiler.told()[-len(looked) :]
+def _taken(profiler: Profiler, ticks: clock.Clock, folder: str, threads: int) -> dict[str, Any]:
+    taken = _runs(profiler, ticks)
+    all_runs = profiler.told()[-len(taken) :]
+    calm = undisturbed([run.waited for run in taken])
+    runs = [all_runs[place] for place in calm]
     places: dict[Operator, int] = {}
     calls: Counter[Operator] = Counter(event.operator for events in runs for event in events)
     for operator in calls:
@@ -63,7 +67,7 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
     if len(places) > MOST_OPERATORS:
         raise NoProfile(f"it has {len(places)} operators, at most {MOST_OPERATORS} are told")
     table = np.zeros((len(runs), 2 + len(places)), np.int64)
-    table[:, 0], table[:, 1] = wholes, looked
+    table[:, 0], table[:, 1] = ([taken[place][side] for place in calm] for side in (0, 1))
     about = profiler.about()
     for row, events in zip(table, runs, strict=True):
         for event in events:
@@ -74,8 +78,10 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
         "method": about.method,
         "partitions": about.partitions,
         "floor": about.floor,
-        "notes": list(about.notes),
-        "graph": [[[name[:200], layer[:500]] for name, layer in part] for part in about.graph],
+        "notes": [*about.notes, *([SEVERAL] if threads > 1 else [])],
+        "entering": about.entering,
+        "cache": largest_cache(),
+        "graph": [[[each.name[:200], each.layer[:500], *each.work] for each in part] for part in about.graph],
         "runs": len(runs),
         "operators": [
             {
@@ -84,16 +90,30 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str) -> dict[str, Any
                 "runner": each.runner,
                 "partition": each.partition,
                 "calls": calls[each] / len(runs),
+                **about.works.get(each, UNKNOWN)._asdict(),
             }
             for each in places
         ],
     }
 
 
-def _runs(profiler: Profiler, ticks: clock.Clock) -> tuple[list[int], list[int]]:
-    """Of each run the whole of an inference left alone, and of one looked into."""
-    wholes: list[int] = []
-    looked: list[int] = []
+class Run(NamedTuple):
+    """The whole of an inference left alone and of one looked into, and what the calling thread waited for a processor
+    in the latter: it is taken off its whole, but of its operators nobody knows which has it."""
+
+    whole: int
+    looked: int
+    waited: int
+
+
+def undisturbed(waited: Sequence[int]) -> list[int]:
+    """The places of the runs that did not wait, in order; of too few those that waited least."""
+    order = sorted(range(len(waited)), key=lambda place: waited[place])
+    return sorted(order[: max(FEWEST_RUNS, sum(not each for each in waited))])
+
+
+def _runs(profiler: Profiler, ticks: clock.Clock) -> list[Run]:
+    found: list[Run] = []
     most = COUNTED_RUNS if ticks.unit == "instructions" else MOST_RUNS
     enabled = gc.isenabled()
     gc.disable()
@@ -102,11 +122,13 @@ def _runs(profiler: Profiler, ticks: clock.Clock) -> tuple[list[int], list[int]]
             profiler.look()
             profiler.invoke()
         began = time.monotonic()
-        while len(looked) < most and (len(looked) < FEWEST_RUNS or time.monotonic() - began < SECONDS):
-            looked.append(profiler.look())
+        while len(found) < most and (len(found) < FEWEST_RUNS or time.monotonic() - began < SECONDS):
+            waited = ticks.waited()
+            looked = profiler.look()
+            waited = ticks.waited() - waited
             profiler.invoke()  # what looking into it left in the caches is not the next one's
-            wholes.append(ticks.span(profiler.invoke))
+            found.append(Run(ticks.span(profiler.invoke), looked, waited))
     finally:
         if enabled:
             gc.enable()
-    return wholes, looked
+    return found

@@ -15,7 +15,6 @@ from edgerig.confined import Confined
 from edgerig.report.exports import Export, figures
 from edgerig.report.files import replace_file
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
-from edgerig.results.profile import OUTSIDE
 
 THREAD = 1
 INSTRUCTIONS = "one nanosecond stands for one instruction"
@@ -45,8 +44,9 @@ def _events(process: int, cell: CellResult) -> Iterator[dict[str, Any]]:
         length = _length(operator, found)
         yield _span(process, operator.name, operator.kind, begun, length, _facts(operator))
         begun += length
-    if found.outside:
-        yield _span(process, OUTSIDE, "outside", begun, found.outside, {})
+    for name, length in found.uncovered:
+        yield _span(process, name, "outside", begun, length, {})
+        begun += length
 
 
 def _length(operator: OperatorProfile, found: Profile) -> float:

@@ -16,7 +16,8 @@ def payload(results: Results) -> dict[str, Any]:
 
 
 def sustained(cells: Sequence[CellResult]) -> dict[int, dict[str, Any]]:
-    """Place of a cell → its windows as (seconds, p50 in ms, °C, MHz, millijoules); null is what was not told."""
+    """Place of a cell → its windows as (seconds, p50 in ms, °C, MHz, millijoules, 1 where it is contended); null is
+    what was not told."""
     return {
         place: {"said": kept_up(cell.sustained), "windows": _windows(cell.sustained)}
         for place, cell in enumerate(cells)
@@ -32,6 +33,7 @@ def _windows(found: Sustained) -> list[list[float | None]]:
             each.temperature_c,
             None if each.frequency_khz is None else each.frequency_khz / 1000,
             each.millijoules,
+            int(each.contended),
         ]
         for each in found.windows
     ]

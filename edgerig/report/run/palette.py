@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 
 from edgerig.results.order import FORMATS, RECIPES
-from edgerig.results.profile import OUTSIDE
+from edgerig.results.profile import ENTERING, OUTSIDE
 
 PALETTE = (
     "#999999",
@@ -23,7 +23,10 @@ PALETTE = (
 )
 """Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive; as
 `order.RECIPES`."""
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star")
+SYMBOLS = (
+    *("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star"),
+    *("pentagon", "hexagram", "x", "triangle-left", "triangle-right", "hourglass", "bowtie", "hexagon", "octagon"),
+)
 """Plotly's names; as `order.FORMATS`."""
 DTYPES = ("float32", "float16", "int8", "int4", "int32", "uint8", "int16", "int64")
 """Of constants, in the order of `PALETTE`."""
@@ -56,7 +59,7 @@ def dtype_colour(dtype: str) -> str:
 
 
 def kind_colour(kind: str) -> str:
-    return "#bbbbbb" if kind == OUTSIDE else _of(kind, KINDS, PALETTE)
+    return "#bbbbbb" if kind == OUTSIDE else "#888888" if kind == ENTERING else _of(kind, KINDS, PALETTE)
 
 
 def _of(name: str, known: Sequence[str], values: Sequence[str]) -> str:

@@ -7,11 +7,25 @@ from typing import Any
 
 from edgerig.report.run import palette
 from edgerig.results import CellResult, Profile
-from edgerig.results.profile import OUTSIDE
 
 MOST = 60
 """Cells whose operators stand on the page; results.json has all."""
-HEADER = ("#", "operator", "what it does", "layer", "run by", "partition", "value", "share", "spread", "calls")
+HEADER = (
+    "#",
+    "operator",
+    "what it does",
+    "layer",
+    "run by",
+    "partition",
+    "value",
+    "share",
+    "spread",
+    "calls",
+    "MACs",
+    "bytes",
+    "MACs per",
+)
+"""`MACs per`: nanosecond, which is 10^9 a second, or instruction."""
 RUNNERS = {
     "xnnpack": "XNNPACK",
     "kernel": "the runtime's own kernel",
@@ -50,8 +64,7 @@ def _bars(profile: Profile, kinds: dict[str, int]) -> list[float]:
     for each in profile.operators:
         key = (each.kind, each in left)
         together[key] = together.get(key, 0.0) + each.value
-    if profile.outside:
-        together[OUTSIDE, False] = profile.outside
+    together |= {(name, False): value for name, value in profile.uncovered}
     return [
         number
         for (kind, fallback), value in together.items()
@@ -70,7 +83,7 @@ def _facts(profile: Profile) -> dict[str, Any]:
 
 
 def _operators(profile: Profile) -> list[list[str | float | None]]:
-    """The last row is what no operator covers."""
+    """The last rows are what no operator covers."""
     left = set(profile.fallbacks)
     rows: list[list[str | float | None]] = [
         [
@@ -84,11 +97,14 @@ def _operators(profile: Profile) -> list[list[str | float | None]]:
             float(f"{100 * each.share:.3g}"),
             None if profile.shares_only else _scaled(each.spread, profile),
             each.calls,
+            each.macs,
+            each.moved,
+            None if profile.shares_only or each.rate is None else float(f"{each.rate:.3g}"),
         ]
         for each in profile.operators
     ]
-    if profile.outside is not None and profile.whole and not profile.shares_only:
-        share = float(f"{100 * profile.outside / profile.whole:.3g}")
-        outside = _scaled(profile.outside, profile)
-        rows.append([len(rows), OUTSIDE, "", "", "", None, outside, share, None, None])
+    if profile.whole and not profile.shares_only:
+        for name, value in profile.uncovered:
+            share = float(f"{100 * value / profile.whole:.3g}")
+            rows.append([len(rows), name, "", "", "", None, _scaled(value, profile), share, *[None] * 5])
     return rows

@@ -61,6 +61,17 @@ def test_packages_and_imports_inside_the_function_work_and_are_forgotten(tmp_pat
     assert not [name for name in sys.modules if "_for_test" in name]
 
 
+def test_a_module_that_makes_up_its_attributes_is_no_neighbour(tmp_path: Path) -> None:
+    """As `torch.classes` does, which a Keras twin that takes its weights from torch brings in."""
+    odd = "import sys, types\nclass Odd(types.ModuleType):\n    def __getattr__(self, name):\n        return object()\n"
+    odd += "sys.modules['odd_for_test'] = Odd('odd_for_test')\ndef create():\n    return 1\n"
+    write(tmp_path, "model.py", odd)
+    try:
+        assert call_factory(tmp_path, "model.py:create") == 1
+    finally:
+        sys.modules.pop("odd_for_test", None)
+
+
 def test_an_installation_inside_the_folder_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A virtual environment beside the model: a second copy of a framework would not know the first one's classes."""
     write(tmp_path, "venv/site/installed_for_test.py", "class Kind: pass\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgerig.build.formats.layer_names import LISTED, float_note, kept_in_float, layer_names, not_kept
+from edgerig.build.formats.layer_names import LISTED, apart_note, layer_names, meant, not_kept
 from edgerig.errors import BuildError, ConfigError
 from edgerig.spec import OwnRecipe, RecipeSpec, recipes_with
 
@@ -25,7 +25,7 @@ def test_names_have_as_many_digits_as_the_last_one_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patterns", "meant"),
+    ("patterns", "expected"),
     [
         (["op02_Conv"], ("op02_Conv",)),
         (["*_Conv"], ("op00_Conv", "op02_Conv")),
@@ -34,37 +34,37 @@ def test_names_have_as_many_digits_as_the_last_one_needs() -> None:
         ({"tflite": ["nothing"], "onnx": ["op01_?elu"]}, ("op01_Relu",)),
     ],
 )
-def test_patterns_mean_layers_in_their_order(patterns: object, meant: tuple[str, ...]) -> None:
-    assert kept_in_float(recipe(patterns), "onnx", NAMES) == meant
+def test_patterns_mean_layers_in_their_order(patterns: object, expected: tuple[str, ...]) -> None:
+    assert meant(recipe(patterns), "onnx", NAMES) == expected
 
 
 @pytest.mark.parametrize(("pattern", "near"), [("op0_Conv", "op00_Conv"), ("op02_conv", "op02_Conv"), ("op02*x", "")])
 def test_one_that_means_none_is_an_error_beside_near_names(pattern: str, near: str) -> None:
     with pytest.raises(BuildError) as caught:
-        kept_in_float(recipe([pattern]), "onnx", NAMES)
+        meant(recipe([pattern]), "onnx", NAMES)
     assert f'float_layers "{pattern}" is no layer of the 4 in onnx' in caught.value.message
     assert near in caught.value.hint
 
 
 def test_case_counts() -> None:
     with pytest.raises(BuildError):
-        kept_in_float(recipe(["OP00_CONV"]), "onnx", NAMES)
+        meant(recipe(["OP00_CONV"]), "onnx", NAMES)
 
 
 def test_the_log_lists_all_names_where_some_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    kept_in_float(recipe(["op00_*"]), "onnx", NAMES)
+    meant(recipe(["op00_*"]), "onnx", NAMES)
     assert ", ".join(NAMES) in capsys.readouterr().out
 
 
 def test_a_recipe_that_names_none_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert kept_in_float(recipes_with({})["int8-static"], "onnx", NAMES) == ()
+    assert meant(recipes_with({})["int8-static"], "onnx", NAMES) == ()
     assert capsys.readouterr().out == ""
-    assert float_note((), 4) == ()
+    assert apart_note((), 4) == ()
 
 
 def test_a_note_counts_and_lists() -> None:
-    assert float_note(["a", "b"], 9) == ("float_layers: 2 of 9 layers compute in float32: a, b",)
-    assert float_note(["a"] * (LISTED + 3), 99)[0].endswith("and 3 more")
+    assert apart_note(["a", "b"], 9) == ("float_layers: 2 of 9 layers compute in float32: a, b",)
+    assert apart_note(["a"] * (LISTED + 3), 99)[0].endswith("and 3 more")
     assert "a, b: not in float32" in not_kept(recipe(["*"]), {"b", "a"}).message
 
 

@@ -10,7 +10,17 @@ import pytest
 from edgerig.devices.bundle import wheels
 from edgerig.errors import ConfigError
 from edgerig.plan import unsupported_reason
-from edgerig.spec import file_source, load_engines, load_formats, load_recipes, load_sources, no_route, on_device, rows
+from edgerig.spec import (
+    PACKAGE,
+    file_source,
+    load_engines,
+    load_formats,
+    load_recipes,
+    load_sources,
+    no_route,
+    on_device,
+    rows,
+)
 from edgerig.sweep.environment import tools
 
 READERS = (load_engines, load_formats, load_recipes, load_sources)
@@ -75,6 +85,27 @@ def test_a_new_format_and_engine_are_known_everywhere(more: Path) -> None:
     assert wheels.wanted()[-2:] == ("plain-runtime", "executorch")
     assert "plain/docs/*" in wheels.useless()
     assert {"plain-converter", "plain-runtime"} < set(tools())
+
+
+def test_a_framework_s_format_is_named_by_its_row_and_its_modules_alone() -> None:
+    names = {name for name, row in load_formats().items() if not load_engines()[row.engine].brought}
+    names -= rows_of_sources()
+    assert {"torch_eager", "torchscript", "torch_compile", "aoti", "keras_eager"} <= names
+    # The survey's claims are of these frameworks by their names; a kind of device says which formats it is given.
+    elsewhere = {"study", "kinds"}
+    files = [path for path in PACKAGE.rglob("*.py") if not elsewhere & set(path.relative_to(PACKAGE).parts)]
+    found = {
+        (name, path.stem)
+        for path in files
+        for name in names
+        if f'"{name}"' in path.read_text(encoding="utf-8") and path.stem != name
+    }
+    assert not found
+
+
+def rows_of_sources() -> set[str]:
+    """The sources that have a row of their own: a format may be called as one."""
+    return {name for name, row in load_sources().items() if row.loader}
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,17 @@ def test_emulated_latency_is_never_compared_and_its_instructions_are() -> None:
     assert change(base, base, "instructions").label == "same"
 
 
+@pytest.mark.parametrize("faster", [5, 15])
+def test_what_a_server_tells_is_not_compared_with_round_trips(faster: float) -> None:
+    trips, told = (
+        timed(*[ms] * 3).model_copy(update={"timed": of}) for ms, of in ((10, "round trip"), (faster, "server"))
+    )
+    found = change(cell(latency=trips), cell(latency=told), "latency")
+    assert found.label == "not compared"
+    assert "round trip" in found.reason
+    assert change(cell(latency=trips), cell(latency=trips), "latency").label == "same"
+
+
 def test_counts_that_wander_are_inconclusive() -> None:
     base, new = cell(instructions=100_000), cell(instructions=100_700, instructions_spread=1000)
     assert change(base, new, "instructions").label == "inconclusive"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.devices import leash
 from edgerig.devices.bundle import debian
-from edgerig.devices.qemu import initrd, leash, vm_image
+from edgerig.devices.qemu import initrd, vm_image
 from edgerig.devices.qemu.initrd import Entry
 from edgerig.errors import DeviceError
 

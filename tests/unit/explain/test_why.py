@@ -6,7 +6,9 @@ import pytest
 from unit.explain.made_profiles import cell, emulated, operator, profile, run
 
 from edgerig.explain import Why, explained, gains
-from edgerig.results import BuildRecord, Delegation, Engine, Profile, Results
+from edgerig.explain.causes import memory
+from edgerig.ondevice import control
+from edgerig.results import BuildRecord, Controls, Delegation, Engine, Profile, Results
 
 CONV = operator("Convolution (NHWC, F32)", "convolution", 60)
 FLOAT = profile(100, CONV, operator("Fully Connected", "matrix product", 30))
@@ -134,6 +136,26 @@ def test_a_split_delegate_is_told_by_what_splits_it() -> None:
     assert reason.text == "the delegate has the graph in 2 pieces, split by EXP; in fp32 in 1"
 
 
+def test_what_calling_a_split_delegate_takes_is_told_where_the_runtime_tells_it() -> None:
+    first, last = operator("A", "convolution", 50), operator("B", "convolution", 50, partition=1)
+    between = operator("EXP", "activation", 60, "portable", None)
+    known = profile(200, first, between, last, partitions=2).model_copy(update={"entering": 30_000.0})
+    (why,) = explained(
+        run(
+            cell(
+                "fp32",
+                200,
+                "executorch",
+                profile=known,
+                delegation=Delegation(delegated=2, total=3, undelegated=("EXP",)),
+            )
+        )
+    )
+    (reason,) = (each for each in why.reasons if each.cause == "split")
+    assert reason.text.endswith("split by EXP; calling them takes 30.0 µs (15.0 %)")
+    assert reason.share == pytest.approx(0.45)
+
+
 def test_a_network_that_is_too_small_is_told_by_what_lies_outside_of_it() -> None:
     slow = cell("int8-static", 10, profile=profile(10, operator("Conv", "convolution", 4)))
     (reason,) = (r for r in only(run(cell("fp32", 8), slow)).reasons if r.cause == "too small")
@@ -243,3 +265,43 @@ def test_a_cell_is_held_against_the_fewest_threads_whatever_the_order() -> None:
     four, one, two = (cell("fp32", 100, threads=count) for count in (4, 1, 2))
     held = {why.cell.id: why.beside for why in explained(run(four, one, two))}
     assert held == {four.id: (one,), two.id: (one,)}
+
+
+def waiting(speed: float, *, moved: int, cache: int | None, threads: int = 1) -> list[str]:
+    """What explains a network that is no faster in halves, whose one product reads its tensors at `speed` GB/s on a
+    device whose memory one thread reads at 10."""
+    took_us = moved / speed / 1e3
+    product = operator("Fully Connected", "matrix product", took_us) | {"moved": moved, "macs": moved // 4}
+    known = profile(took_us * 1.01, product).model_copy(update={"cache_bytes": cache})
+    cells = [cell(recipe, took_us * 1.01, profile=known, threads=threads) for recipe in ("fp32", "fp16")]
+    controls = Controls(memory_ms=(memory.READ_BYTES / 10 / 1e6,))
+    timed = [each.model_copy(update={"latency": each.latency.model_copy(update={"controls": controls})})
+             for each in cells if each.latency is not None]  # fmt: skip
+    return [reason.text for reason in only(run(*timed)).reasons if reason.cause == "memory"]
+
+
+def test_a_product_that_waits_for_the_memory_is_told_with_its_figures() -> None:
+    assert waiting(9.0, moved=80_000_000, cache=32_000_000) == [
+        "memory-bound: Fully Connected (99.0 %) move 4.00 bytes a multiply-accumulate, at 90.0 % of the 10.0 GB/s that "
+        "one thread reads this device's memory at"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("speed", "moved", "cache", "threads"),
+    [
+        (9.0, 8_000_000, 32_000_000, 1),
+        (9.0, 80_000_000, None, 1),
+        (3.0, 80_000_000, 32_000_000, 1),
+        (9.0, 80_000_000, 32_000_000, 2),
+    ],
+    ids=["it stays in the caches", "they are not known", "it could read faster", "two threads may read more"],
+)
+def test_memory_binds_nothing_where_the_figures_do_not_carry_it(
+    speed: float, moved: int, cache: int | None, threads: int
+) -> None:
+    assert waiting(speed, moved=moved, cache=cache, threads=threads) == []
+
+
+def test_the_memory_that_is_read_is_the_controls() -> None:
+    assert memory.READ_BYTES == control.MEMORY_BYTES

@@ -104,3 +104,55 @@ def test_where_every_layer_loses_a_little_more_bits_are_the_way() -> None:
     found = advised(SOUND, layer(1, 19.0, 3.0), worst=None)
     assert remedies(found) == ["more-bits"]
     assert "int16x8" in found[0].text
+
+
+WRITER = layer(0, 53.0, None, range_sqnr_db=53.0)
+READER = {"sqnr": 1.0, "drop": 49.0, "weights_sqnr_db": 45.0, "range_sqnr_db": 40.0}
+
+
+def test_a_wide_activation_is_cured_at_both_of_its_ends() -> None:
+    """The noise of its writer's range is all that its reader has: in integers between them it would be made again."""
+    layers = [WRITER, layer(1, **READER, reads=(WRITER.name,))]
+    (found,) = advised(*layers)
+    assert found.layers == ("op00_CONV_2D", "op01_CONV_2D")
+    assert 'int16_layers = ["op00_CONV_2D", "op01_CONV_2D"]' in found.text
+    assert "leave 40.0 dB: it is the activation of op00_CONV_2D that is too wide" in found.evidence
+    (found,) = advice(layers, 1, 1, "int8-static", "onnx")
+    assert "float_layers" in found.text
+    assert "int16_layers" not in found.text
+
+
+def test_what_only_moves_values_is_no_end() -> None:
+    pad = layer(1, 53.0, 0.0, name="op01_PAD", kind="movement", range_sqnr_db=53.0, reads=(WRITER.name,))
+    (found,) = advised(WRITER, pad, layer(2, **READER, reads=(pad.name,)), below=2, worst=2)
+    assert found.layers == ("op00_CONV_2D", "op01_PAD", "op02_CONV_2D")
+    assert "activation of op00_CONV_2D that" in found.evidence
+
+
+def test_noise_from_further_up_is_not_the_writers_fault() -> None:
+    writer = layer(0, 23.0, None, weights_sqnr_db=44.0, range_sqnr_db=45.0, reads=("op_before",))
+    (found,) = advised(writer, layer(1, **READER, reads=(writer.name,)))
+    assert found.remedy == "more-bits"
+    assert "int16x8" in found.text
+    assert "leave 40.0 dB: the noise of the layers before it weighs more here" in found.evidence
+
+
+def test_a_range_too_wide_for_its_values_takes_its_readers_along() -> None:
+    wide = layer(1, 10.0, 30.0, weights_sqnr_db=45.0, range_sqnr_db=11.0, reads=(SOUND.name,))
+    behind = [layer(2, 9.0, 1.0, reads=(wide.name,)), layer(3, 9.0, 0.0, reads=("op02_CONV_2D",))]
+    (found,) = advised(SOUND, wide, *behind)
+    assert found.layers == ("op01_CONV_2D", "op02_CONV_2D")
+
+
+def test_damaged_weights_are_cured_where_they_are() -> None:
+    damaged = layer(1, 10.0, 30.0, weights_sqnr_db=11.0, weights_steps=0.5, range_sqnr_db=45.0, reads=(WRITER.name,))
+    (found,) = advised(WRITER, damaged, layer(2, 9.0, 1.0, reads=(damaged.name,)))
+    assert found.layers == ("op01_CONV_2D",)
+
+
+@pytest.mark.parametrize("worst", [0, None])
+def test_an_input_beyond_its_calibrated_range_is_calibrated_and_nothing_else(worst: int | None) -> None:
+    fed = layer(0, 7.6, 42.0, name="image", operator="INPUT", kind="other", range_sqnr_db=7.6, outside=0.3, beyond=1.0)
+    (found,) = advised(fed, layer(1, 7.0, 0.6, reads=("image",)), below=0, worst=worst)
+    assert found.remedy == "calibrate"
+    assert found.layers == ("image",)

@@ -107,6 +107,29 @@ def test_an_exact_input_counts_as_one_of_8_bits() -> None:
     assert layer.drop_db == pytest.approx(CEILING_DB - layer.sqnr_db)
 
 
+def test_layers_name_those_whose_values_they_read() -> None:
+    assert [each.reads for each in chain(0.01, 0.2)] == [(), ("t0",), ("op00_CONV_2D",)]
+
+
+def test_an_input_that_is_fed_wrongly_drops_from_what_8_bits_can_be() -> None:
+    rows = layer_results([], ["x", "y"], {"x": seen(0.5), "y": seen(0.0)}, {})
+    assert rows[0].drop_db == pytest.approx(CEILING_DB - rows[0].sqnr_db)
+    assert rows[1].drop_db == 0
+    assert suspect(rows, 20.0) == 0
+
+
+@pytest.mark.parametrize("beyond", [0.0, 1.0])
+def test_a_range_has_the_noise_of_its_steps_and_of_what_lies_beyond(beyond: float) -> None:
+    """As integers of it would have, rounded and clipped."""
+    x = np.random.default_rng(3).uniform(-1 - beyond, 1 + beyond, (1, 200, 50))
+    found = Seen(axis=-1, range=BYTE)
+    found.see(x, x)
+    stored = np.clip(np.round(x / BYTE.step) * BYTE.step, BYTE.least, BYTE.largest)
+    expected = sqnr_db(float((x**2).sum()), float(((x - stored) ** 2).sum()))
+    assert found.range_sqnr_db == pytest.approx(expected, abs=0.1)
+    assert Seen(axis=-1).range_sqnr_db is None
+
+
 def test_no_layer_is_suspected_over_the_threshold_nor_where_all_lose_a_little() -> None:
     assert suspect(chain(0.01, 0.02), 20.0) is None
     gradual = chain(0.05, 0.08, 0.11, 0.15, 0.2)

@@ -1,4 +1,4 @@
-from edgerig.measure.operator_layers import Node, layers
+from edgerig.measure.operator_layers import Node, matched
 
 GRAPH = [
     Node("QUANTIZE", "q"),
@@ -9,6 +9,10 @@ GRAPH = [
     Node("RESHAPE", "flat"),
     Node("FULLY_CONNECTED", "head"),
 ]
+
+
+def layers(nodes: list[Node], operators: list[str]) -> list[str]:
+    return [node.layer for node in matched(nodes, operators)]
 
 
 def test_fused_and_inserted_operators_are_passed_over() -> None:

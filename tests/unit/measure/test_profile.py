@@ -46,6 +46,28 @@ def test_medians_shares_and_what_is_outside(tmp_path: Path) -> None:
     assert not found.shares_only
 
 
+@pytest.mark.parametrize(
+    ("entering", "rows"),
+    [
+        (None, [("outside operators", 50)]),
+        (30, [("calls of the delegate", 30), ("outside operators", 20)]),
+        (70, [("calls of the delegate", 50)]),  # of another run than the median one: no more than there is
+    ],
+)
+def test_calls_of_the_delegate_are_a_part_of_what_no_operator_covers(
+    tmp_path: Path, entering: int | None, rows: list[tuple[str, int]]
+) -> None:
+    values = np.tile(np.array([100, 200, 50], np.int64), (3, 1))
+    found = read_profile(kept(tmp_path, told([operator()], 3, entering=entering), values), CELL)
+    assert found.outside == 50
+    assert list(found.uncovered) == rows
+
+
+def test_a_time_that_no_call_takes_is_not_believed(tmp_path: Path) -> None:
+    values = np.tile(np.array([100, 200, 50], np.int64), (3, 1))
+    assert "entering" in read_profile(kept(tmp_path, told([operator()], 3, entering=-1), values), CELL).reason
+
+
 @pytest.mark.parametrize(("partitions", "left"), [(1, 1), (0, 1), (None, 0)])
 def test_without_a_delegate_nothing_was_left_by_one(tmp_path: Path, partitions: int | None, left: int) -> None:
     """A delegate that took nothing (0 partitions) left everything."""

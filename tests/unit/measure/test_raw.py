@@ -58,6 +58,8 @@ def test_a_whole_raw_run_is_read(tmp_path: Path) -> None:
         ({"cell": "another"}, "'another'"),
         ({"load_ns": -5}, "load_ns"),
         ({"load_ns": "soon"}, "load_ns"),
+        ({"engine": good()["engine"] | {"compile_ns": 3}}, "3 ns of compilation in a load of 2 ns"),
+        ({"engine": good()["engine"] | {"compile_ns": -1}}, "engine.compile_ns"),
         ({"samples": 0}, "samples"),
         ({"engine": None}, "engine"),
         ({"memory": {"peak_rss_bytes": 0}}, "memory.peak_rss_bytes"),

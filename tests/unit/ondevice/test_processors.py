@@ -109,3 +109,23 @@ def test_where_the_system_tells_no_affinity_all_processors_count_and_none_can_be
     assert processors.available(str(root)) == 3
     with pytest.raises(ValueError, match="keeps nobody to some"):
         processors.keep_to([0])
+
+
+@pytest.mark.parametrize(
+    ("told", "exactly"),
+    [
+        ("flags\t\t: fpu avx2 avx512_vnni\n\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx_vnni\n", True),
+        ("flags\t\t: fpu avx2\n", False),
+        ("flags\t\t: fpu avx2 avx_vnni\n\nflags\t\t: fpu avx2\n", False),
+        ("Features\t: fp asimd asimddp\n", False),
+        (None, False),
+    ],
+)
+def test_whether_8_bit_products_are_exact_is_read_from_every_processor(
+    root: Path, told: str | None, exactly: bool
+) -> None:
+    if told is not None:
+        (root / "proc").mkdir(parents=True, exist_ok=True)
+        (root / "proc" / "cpuinfo").write_text(told)
+    assert processors.multiplies_exactly(str(root)) is exactly

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from edgerig.ondevice.profiles import Event
+from edgerig.ondevice.profiles import Event, Node
 from edgerig.ondevice.profiles.litert_events import DELEGATED, KERNEL, PLAIN, Graph, Reader
 from edgerig.ondevice.profiles.litert_library import ProfiledEvent
 from edgerig.ondevice.profiles.onnxruntime_events import read
 
-GRAPH = Graph([("FULLY_CONNECTED", "first"), ("WHILE", "again"), ("SOFTMAX", "last")], [[0], [2]])
+GRAPH = Graph([Node("FULLY_CONNECTED", "first"), Node("WHILE", "again"), Node("SOFTMAX", "last")], [[0], [2]])
 DROPPED = 32
 
 
@@ -85,7 +85,7 @@ def test_a_loops_operators_are_counted_once_and_its_passes_are_calls() -> None:
     assert [operator.layer for operator in calls if operator.name == "WHILE"] == ["again"]
     assert "what WHILE takes beside its body" in reader.note
     assert reader.partitions == 4
-    assert reader.graph == ((("FULLY_CONNECTED", "first"),), (), (), (("SOFTMAX", "last"),))
+    assert reader.graph == ((Node("FULLY_CONNECTED", "first"),), (), (), (Node("SOFTMAX", "last"),))
 
 
 def test_the_next_inference_has_the_same_operators() -> None:

@@ -52,6 +52,7 @@ def taken(folder: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Any
 
 def test_each_operator_has_a_column_and_each_run_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Made()
+    monkeypatch.setattr(clock, "_waiting", lambda: lambda: 0)  # on a machine where nothing waits for a processor
     found = taken(tmp_path, monkeypatch, lambda *_: made)
     values = np.load(tmp_path / record.VALUES)
     assert values.shape == (found["runs"], 4)
@@ -64,6 +65,25 @@ def test_each_operator_has_a_column_and_each_run_a_row(tmp_path: Path, monkeypat
     assert found["operators"][0]["calls"] == pytest.approx(1.5)
     assert (found["unit"], found["method"], found["partitions"], found["floor"]) == ("ns", "by hand", 1, 7)
     assert made.looked == found["runs"] + record.WARM_UP
+
+
+@pytest.mark.parametrize(
+    ("waited", "places"),
+    [
+        ([0] * 8, list(range(8))),
+        ([0, 9, 0, 9, 0, 0, 0, 9], [0, 2, 4, 5, 6]),
+        ([5, 4, 3, 2, 1, 0, 9, 9], [1, 2, 3, 4, 5]),
+        ([7, 7], [0, 1]),
+    ],
+)
+def test_runs_that_waited_for_a_processor_are_left_out(waited: list[int], places: list[int]) -> None:
+    """Which operator waited nobody knows: of each that is longer than a scheduler's slice the median would have it."""
+    assert record.undisturbed(waited) == places
+
+
+def test_of_several_threads_it_is_said_what_an_operator_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert taken(tmp_path, monkeypatch, lambda *_: Made())["notes"] == ["a note"]
+    assert record.SEVERAL in taken(tmp_path, monkeypatch, lambda *_: Made(), threads=2)["notes"]
 
 
 def test_a_reason_stands_in_the_place_of_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def sessions() -> set[str]:
 
 
 def test_nox_has_the_sessions_and_each_says_what_it_does() -> None:
-    assert sessions() == {"lint", "unit", "tests", "docs", "bench"}
+    assert sessions() == {"lint", "unit", "tests", "long", "docs", "bench"}
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     assert all(ast.get_docstring(each) for each in tree.body if isinstance(each, ast.FunctionDef))
 

@@ -86,7 +86,10 @@ def drifted(results: Results) -> Results:
     found = Drift(reference=results.cells[0].id, seed=1, visits=visits, spread=0.08, last_over_first=0.08, shows=True)
     window = {"inferences": 100, "p90_ms": 0.2, "temperature_c": 60.0}
     windows = tuple(
-        SustainedWindow.model_validate({**window, "at_s": 5.0 * n, "p50_ms": 0.1 * (1 + n / 100)}) for n in range(1, 20)
+        SustainedWindow.model_validate(
+            {**window, "at_s": 5.0 * n, "p50_ms": 0.1 * (1 + n / 100), "contended": n in (7, 8)}
+        )
+        for n in range(1, 20)
     )
     kept = Sustained(
         seconds=95.0, windows=windows, first_ms=0.1, last_ms=0.119, throttled_after_s=60.0, throttled_by="its clock"
@@ -126,5 +129,10 @@ def test_operators_are_listed_sorted_and_marked_in_a_browser(chrome: Any, profil
     assert "the device drifted" in page.inner_text("#drift-note")
     assert page.locator("#sustained .scatterlayer .trace").count() == 2
     assert "throttled after 60 s, by its clock" in page.inner_text("#sustained-note")
+    assert "Crosses: other processes took part." in page.inner_text("#sustained-note")
+    sizes = (
+        "document.getElementById('sustained').data.map(each => each.marker.size.flatMap((s, at) => (s ? [at] : [])))"
+    )
+    assert page.evaluate(sizes) == [[6, 7], [6, 7]]
     assert wrong == []
     page.close()

@@ -42,7 +42,7 @@ def test_a_wrong_row_is_refused_by_file_and_key(tmp_path: Path, value: object, u
 
 
 def test_a_shipped_model_has_those_that_are_known() -> None:
-    (model,) = load_models("mobilenet_v2").values()
+    model = load_models("mobilenet_v2")["torch"]
     assert [(row.device.split(" (")[0], row.recipe, row.value) for row in model.reference] == [
         ("Raspberry Pi 5", "fp32", 10.88),
         ("Raspberry Pi 5", "int8-static", 3.98),

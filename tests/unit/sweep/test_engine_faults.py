@@ -111,6 +111,24 @@ def test_a_raw_runs_samples_are_read_once_for_its_results(sweep: Sweep, monkeypa
     assert len(samples) == len(set(samples)) == 8
 
 
+def test_of_one_device_its_own_cells_alone_are_concluded(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what they have in the whole; of the other device's nothing is read."""
+    run = sweep("local", "qemu-rpi4")
+    whole = [cell for cell in conclude.conclude(run).cells if cell.device == "qemu-rpi4"]
+    read: list[str] = []
+
+    def load(path: Path, *given: Any) -> Any:
+        read.append(str(path))
+        return load_untrusted(path, *given)
+
+    monkeypatch.setattr(raw, "load_untrusted", load)
+    results = conclude.conclude(run, "qemu-rpi4")
+    assert list(results.cells) == whole
+    assert list(results.devices) == ["qemu-rpi4"]
+    assert len(whole) == 8
+    assert not [path for path in read if "@local" in path]
+
+
 def test_what_nobody_foresaw_of_a_devices_core_costs_no_cell(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     run = sweep()
     monkeypatch.setattr(conclude, "alone", raising(ZeroDivisionError("by zero"), alone, lambda *_: True))

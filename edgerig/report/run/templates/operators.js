@@ -37,7 +37,7 @@ class Operators {
 
   head(unit, any) {
     const row = element("tr");
-    const titles = this.found.header.map((title) => (title === "value" || title === "spread" ? `${title} (${unit})` : title === "share" ? "share (%)" : title));
+    const titles = this.found.header.map((title) => (title === "value" || title === "spread" ? `${title} (${unit})` : title === "share" ? "share (%)" : title === "MACs per" ? `MACs per ${unit === "µs" ? "ns" : "instruction"}` : title));
     for (const [at, title] of any ? titles.entries() : []) {
       const sorted = at === this.order.column ? (this.order.down ? "descending" : "ascending") : "none";
       const cell = element("th", "", { scope: "col", "aria-sort": sorted });

@@ -44,13 +44,15 @@ function sustained(plots, ran) {
   const dashes = { tflite: "solid", executorch: "dash", onnx: "dot" };
   const data = figures.flatMap((strip, row) => {
     return shown.map((place) => ({
-      type: "scatter", mode: "lines", name: escaped(plots.name(place)), showlegend: row === 0, yaxis: axes[row],
+      type: "scatter", mode: "lines+markers", name: escaped(plots.name(place)), showlegend: row === 0, yaxis: axes[row],
+      marker: { symbol: "x-thin-open", line: { width: 1.5 }, size: kept[place].windows.map((window) => (window[5] ? 8 : 0)) },
       x: kept[place].windows.map(([seconds]) => seconds / 60), y: kept[place].windows.map((window) => strip.value(window, place)),
       line: { color: plots.colour(place), width: 1.5, dash: dashes[plots.cells.text("format", place)] ?? "dashdot" },
       customdata: kept[place].windows.map(() => place), hoverinfo: "text",
-      hovertext: kept[place].windows.map((window) => `<b>${escaped(plots.name(place))}</b><br>${significant(window[0] / 60)} min: ${duration(window[1])}<br>${escaped(kept[place].said)}`),
+      hovertext: kept[place].windows.map((window) => `<b>${escaped(plots.name(place))}</b><br>${significant(window[0] / 60)} min: ${duration(window[1])}${window[5] ? ", other processes took part" : ""}<br>${escaped(kept[place].said)}`),
     }));
   });
-  const said = shown.slice(0, 4).map((place) => `${plots.name(place)}: ${kept[place].said}.`).join(" ");
+  const marked = shown.some((place) => kept[place].windows.some((window) => window[5])) ? " Crosses: other processes took part." : "";
+  const said = shown.slice(0, 4).map((place) => `${plots.name(place)}: ${kept[place].said}.`).join(" ") + marked;
   return { data, layout, note: said, height: 120 + 160 * figures.length };
 }

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.build.store import file_digest
 from edgerig.cache import cache_root, take_lock, temporary_folder, used
 from edgerig.errors import BuildError
 
@@ -74,7 +73,7 @@ def _key(requirements: Sequence[str]) -> str:
     for requirement in requirements:
         if requirement.endswith(_LOCAL):
             try:
-                parts.append(f"{Path(requirement).name} {file_digest(Path(requirement))}")
+                parts.append(f"{Path(requirement).name} {_digest(Path(requirement))}")
             except OSError as error:
                 raise BuildError(f"{requirement}: cannot be read: {error.strerror}") from error
         elif re.fullmatch(PINNED, requirement, re.ASCII):
@@ -82,6 +81,11 @@ def _key(requirements: Sequence[str]) -> str:
         else:
             raise BuildError(f'"{requirement}" does not name one version', hint="write it as name==version")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_whole(wanted: ToolEnvironment) -> bool:

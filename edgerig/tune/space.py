@@ -1,0 +1,140 @@
+"""What may be tried in a format: its fixed recipes, these with other options, and runs of layers left in float. Read
+from the rows of recipes: what a row offers is tried. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from edgerig.plan import unsupported_reason
+from edgerig.results.layers import LayerResult
+from edgerig.spec import FormatName, Lowering, OwnRecipe, RecipeOptions, RecipeSpec, Source, Strict, load_recipes
+from edgerig.tune.question import FLOAT
+
+FEWEST_SAMPLES = 8
+"""Of fewer, a range is chance."""
+
+
+class Candidate(Strict):
+    """A variant that may be tried; `own` is what its recipe means, None for one of edgerig's own rows."""
+
+    format: FormatName
+    recipe: str
+    own: OwnRecipe | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.format}-{self.recipe}"
+
+
+def fixed(source: Source, format_name: FormatName) -> list[Candidate]:
+    """The recipes of edgerig's own rows, in their order."""
+    return [
+        Candidate(format=format_name, recipe=name)
+        for name in load_recipes()
+        if name != FLOAT and not unsupported_reason(source, format_name, name)
+    ]
+
+
+def moves(source: Source, format_name: FormatName, samples: int) -> Iterator[Candidate]:
+    """Each recipe that offers a calibration method, with other options than a row has: those with one change first, of
+    all recipes in turn. `samples` are there to calibrate on."""
+    rows = {(row.kind, row.options.model_dump_json()) for row in load_recipes().values()}
+    of_each = [
+        [(recipe, options) for options in _options(recipe.formats[format_name], samples)]
+        for recipe in _tunable(source, format_name)
+    ]
+    for recipe, options in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*of_each))):
+        if (recipe.name, options.model_dump_json()) not in rows:
+            yield _own(format_name, recipe.name, options)
+
+
+def _tunable(source: Source, format_name: FormatName) -> list[RecipeSpec]:
+    return [
+        recipe
+        for name, recipe in load_recipes().items()
+        if not recipe.like
+        and not unsupported_reason(source, format_name, name)
+        and recipe.formats[format_name].offers.get("calibration_method")
+    ]
+
+
+def _options(row: Lowering, samples: int) -> list[RecipeOptions]:
+    """Every combination of what the row offers, in the order of how much it changes. Fewer samples are the last change
+    to be tried: a method matters more."""
+    combinations = itertools.product(_equalize(row), _methods(row), _counts(samples))
+    found = sorted(combinations, key=lambda each: (sum(map(bool, each)), each[2] is not None))
+    return [
+        RecipeOptions.model_validate(
+            {"equalize": equalize, "calibration_method": method or None, "calibration_samples": count}
+        )
+        for equalize, method, count in found
+    ]
+
+
+def _equalize(row: Lowering) -> list[bool]:
+    return [False, True] if True in row.offers.get("equalize", ()) else [False]
+
+
+def _methods(row: Lowering) -> list[str]:
+    """ "" is what the format does when nothing is said."""
+    return ["", *map(str, row.offers.get("calibration_method", ())[1:])]
+
+
+def _counts(samples: int) -> list[int | None]:
+    return [None, *(count for count in (samples // 2, samples // 4) if count >= FEWEST_SAMPLES)]
+
+
+def _own(format_name: FormatName, kind: str, options: RecipeOptions, last: str = "") -> Candidate:
+    parts = [kind, "equalized" if options.equalize else "", options.calibration_method or ""]
+    parts += [f"of{options.calibration_samples}" if options.calibration_samples else "", last]
+    own = OwnRecipe(like=kind, options=options)
+    return Candidate(format=format_name, recipe="-".join(filter(None, parts)), own=own)
+
+
+def windows_base(source: Source, format_name: FormatName, tried: Sequence[Candidate]) -> list[Candidate]:
+    """Those of `tried` (best first) whose layers may be left in float: of the first recipe in the rows that offers
+    it."""
+    offering = [
+        name
+        for name, recipe in load_recipes().items()
+        if not unsupported_reason(source, format_name, name) and recipe.formats[format_name].offers.get("float_layers")
+    ]
+    kinds = {load_recipes()[name].kind: None for name in offering}
+    first = next(iter(kinds), None)
+    return [each for each in tried if each.format == format_name and kind_of(each) == first]
+
+
+def kind_of(candidate: Candidate) -> str:
+    return candidate.own.like if candidate.own else load_recipes()[candidate.recipe].kind
+
+
+def options_of(candidate: Candidate) -> RecipeOptions:
+    return candidate.own.options if candidate.own else load_recipes()[candidate.recipe].options
+
+
+def windows(base: Candidate, layers: Sequence[LayerResult]) -> list[Candidate]:
+    """`base` with contiguous runs of its layers in float: of 1, 2, 4, … layers, up to half of them, the run each that
+    loses most decibels. `layers` as they are computed, without inputs."""
+    losses = [max(layer.drop_db or 0.0, 0.0) for layer in layers]
+    found, size = [], 1
+    while size <= len(layers) // 2:
+        start = max(range(len(layers) - size + 1), key=lambda at: sum(losses[at : at + size]))
+        run = layers[start : start + size]
+        names = tuple(name for layer in run for name in (layer.name, *layer.fused))
+        options = options_of(base).model_copy(update={"float_layers": {base.format: names}})
+        last = f"float{size}at{start}-{base.format}"
+        found.append(_own(base.format, kind_of(base), options, last))
+        size *= 2
+    return found
+
+
+def grid(source: Source, format_name: FormatName, samples: int, layers: int) -> int:
+    """How many variants a full grid of the same space has: every combination of options, with every contiguous run of
+    `layers` layers where a recipe may leave them in float."""
+    runs = 1 + layers * (layers + 1) // 2
+    found = len(fixed(source, format_name))
+    for recipe in _tunable(source, format_name):
+        row = recipe.formats[format_name]
+        found += len(_options(row, samples)) * (runs if row.offers.get("float_layers") else 1) - 1
+    return found

@@ -1,0 +1,75 @@
+"""What is tried is what the rows of recipes offer, each once."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from edgerig.results.layers import LayerResult
+from edgerig.spec import load_formats, load_recipes, recipes_with
+from edgerig.tune.space import Candidate, fixed, grid, kind_of, moves, options_of, windows, windows_base
+
+FORMATS = tuple(load_formats())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_candidate_can_be_planned_and_none_is_another_one(name: str) -> None:
+    found = [*fixed("torch", name), *moves("torch", name, 128)]
+    recipes = recipes_with({each.recipe: each.own for each in found if each.own})
+    meant = [(recipes[each.recipe].kind, recipes[each.recipe].options.model_dump_json()) for each in found]
+    assert len(set(meant)) == len(found) == len({each.recipe for each in found})
+    assert not [each.recipe for each in found if recipes[each.recipe].formats[name].unsupported]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_value_a_row_offers_is_tried(name: str) -> None:
+    found = list(moves("torch", name, 128))
+    for kind, recipe in load_recipes().items():
+        methods = recipe.formats[name].offers.get("calibration_method", ())[1:]
+        if methods and not recipe.like:
+            of_kind = [options_of(each) for each in found if kind_of(each) == kind]
+            assert set(methods) == {each.calibration_method for each in of_kind} - {None}
+            assert {64, 32} == {each.calibration_samples for each in of_kind} - {None}
+            equalized = [each for each in of_kind if each.equalize]
+            assert bool(equalized) == (True in recipe.formats[name].offers.get("equalize", ()))
+
+
+def test_one_change_is_tried_before_two() -> None:
+    changes = [
+        len(options_of(each).model_dump(exclude_defaults=True))
+        for each in itertools.islice(moves("torch", "onnx", 0), 8)
+    ]
+    assert changes == [1] * 8
+
+
+def layer(depth: int, drop: float) -> LayerResult:
+    return LayerResult(
+        depth=depth, name=f"op{depth:02}_Conv", operator="Conv", kind="convolution", sqnr_db=30.0, drop_db=drop
+    )
+
+
+def test_windows_are_the_runs_that_lose_most() -> None:
+    base = Candidate(format="onnx", recipe="int8-static-equalized")
+    found = windows(base, [layer(at, drop) for at, drop in enumerate((1, 9, 0, 5, 6, 0, -3, 0))])
+    assert [options_of(each).layers("float_layers", "onnx") for each in found] == [
+        ("op01_Conv",),
+        ("op03_Conv", "op04_Conv"),
+        ("op01_Conv", "op02_Conv", "op03_Conv", "op04_Conv"),
+    ]
+    assert all(options_of(each).equalize and kind_of(each) == "int8-static" for each in found)
+    assert len(recipes_with({each.recipe: each.own for each in found if each.own})) == len(load_recipes()) + 3
+
+
+def test_only_a_recipe_that_leaves_layers_in_float_is_looked_into() -> None:
+    tried = [Candidate(format="onnx", recipe=name) for name in ("fp16", "int8-static-equalized", "int8-static")]
+    assert [each.recipe for each in windows_base("torch", "onnx", tried)] == ["int8-static-equalized", "int8-static"]
+
+
+def test_a_grid_has_every_combination_with_every_run_of_layers() -> None:
+    none, some = grid("torch", "executorch", 128, 0), grid("torch", "executorch", 128, 4)
+    assert (
+        none == len([*fixed("torch", "executorch"), *moves("torch", "executorch", 128)]) + 1
+    )  # equalized is a row too
+    assert some > none
+    assert (some - none) % 10 == 0

@@ -1,0 +1,56 @@
+"""What is written of a winner is a sweep, wherever it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgerig.errors import ConfigError
+from edgerig.plan import make_plan
+from edgerig.spec import OwnRecipe, RecipeOptions, SweepSpec, load_sweep
+from edgerig.tune import winner
+from edgerig.tune.question import Question
+from edgerig.tune.space import Candidate
+
+OWN = Candidate(
+    format="onnx",
+    recipe="int8-static-equalized-float2at3-onnx",
+    own=OwnRecipe(
+        like="int8-static",
+        options=RecipeOptions(equalize=True, float_layers={"onnx": ("op03_Conv", "op04_Relu")}, calibration_samples=64),
+    ),
+)
+
+
+def asked(**keys: object) -> Question:
+    table = {"models": ("digits_skew",), "formats": ("onnx", "tflite"), **keys}
+    return Question(sweep=SweepSpec.model_validate(table))
+
+
+@pytest.mark.parametrize("chosen", [OWN, Candidate(format="onnx", recipe="fp16")])
+def test_the_file_is_the_sweep_of_the_winner_and_its_float_twin(tmp_path: Path, chosen: Candidate) -> None:
+    question = asked(threads=(1, 2), budget={"accuracy_drop": 0.02, "size_bytes": 70_000}, run={"repeats": 3})
+    path = winner.write(winner.sweep_of(question, chosen, 2), tmp_path)
+    read = load_sweep(path, {})
+    assert read == winner.sweep_of(question, chosen, 2)
+    assert [cell.id for cell in make_plan(read).cells] == [
+        f"digits_skew-torch-onnx-{recipe}@local/t2" for recipe in ("fp32", chosen.recipe)
+    ]
+    assert winner.command(path) == f"edgerig sweep {path}"
+
+
+def test_a_models_folder_is_named_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert winner.sweep_of(asked(models=("mine",)), OWN, 1).models == (str(tmp_path / "mine"),)
+    assert winner.sweep_of(asked(), OWN, 1).models == ("digits_skew",)
+
+
+def test_a_question_is_of_one_model_one_device_and_formats_it_can_be_built_in(tmp_path: Path) -> None:
+    assert len(asked().plan().cells) == 2
+    with pytest.raises(ConfigError, match="2 models and 1 devices"):
+        asked(models=("digits_skew", "digits_vit")).plan()
+    (tmp_path / "net.tflite").write_bytes(b"TFL3")
+    with pytest.raises(ConfigError, match="cannot be built as executorch"):
+        asked(models=(str(tmp_path / "net.tflite"),), formats=("executorch",)).plan()
