@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgerig.build.toolenv import ToolEnvironment, tool_environment
+from edgerig.toolenv import ToolEnvironment, tool_environment
 
 NAME = "tensorflowjs"
 PACKAGES = """

@@ -16,24 +16,24 @@ import numpy as np
 from edgerig import process
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, first_words
+from edgerig.build.formats.saved_model import SIGNATURE, save
 from edgerig.build.routes import find_route
-from edgerig.build.source import Arrays, SourceModel
+from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.build.tfjs_tool import converter
 from edgerig.errors import BuildError, UnsupportedRecipe
-from edgerig.spec import Layout, RecipeSpec
+from edgerig.spec import RecipeSpec
 from edgerig.web.archive import MAIN, pack
 
+FORMAT = "tfjs"
 FLAGS = {"fp32": (), "fp16": ("--quantize_float16=*",), "int8-weight": ("--quantize_uint8=*",)}
 """Recipe → what the converter is told."""
 DEADLINE_S = 900.0
-SIGNATURE = "serving_default"
 
 
 class TfjsBuilder:
     def __init__(self, model: SourceModel, options: dict[str, str], work: Path) -> None:
         self._model, self._work = model, work
         self._saved: Path | None = None
-        self._layout: Layout = "any"
 
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`."""
@@ -41,13 +41,14 @@ class TfjsBuilder:
             raise UnsupportedRecipe(f"TensorFlow.js' converter knows no {recipe.name}", hint="choose another format")
         if self._saved is None:
             with converting(f'saving model "{self._model.spec.name}" for TensorFlow.js'):
-                self._layout = find_route(self._model.spec.source, "tfjs")(self._model, self._work / "saved")
+                network = find_route(self._model.spec.source, FORMAT)(self._model)
+                save(self._model, network, self._work / "saved")
             self._saved = self._work / "saved"
         made = self._work / recipe.name
         shutil.rmtree(made, ignore_errors=True)
         _convert(self._saved, made, FLAGS[recipe.kind])
         pack(made, out)
-        return Built(out, self._layout, _constants(made / MAIN))
+        return Built(out, layout_of(self._model.spec.inputs), _constants(made / MAIN))
 
 
 def _convert(saved: Path, made: Path, flags: tuple[str, ...]) -> None:

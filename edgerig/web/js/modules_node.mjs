@@ -11,10 +11,13 @@ export const modulesOf = (folder, found) => ({
   folder: (name) => pathToFileURL(`${folder}/${name}/`).href,
   path: (name) => `${folder}/${name}/`,
   threads: false,
-  // A script that keeps what it offers in a global: it asks for node's own modules as one of node's would.
-  run: (name) => {
+  // A script of the older kind (UMD): what it offers. It asks for node's own modules, and for those in `given`.
+  run: (name, _, given = {}) => {
     const file = `${folder}/${name}/${found[name]}`;
-    const script = new Function('require', '__dirname', '__filename', readFileSync(file, 'utf8'));
-    script.call(globalThis, createRequire(file), dirname(file), file);
+    const own = createRequire(file);
+    const module = { exports: {} };
+    const script = new Function('require', 'module', 'exports', '__dirname', '__filename', readFileSync(file, 'utf8'));
+    script.call(globalThis, (wanted) => given[wanted] ?? own(wanted), module, module.exports, dirname(file), file);
+    return module.exports;
   },
 });

@@ -11,11 +11,11 @@ globalThis.finished = run(base, {
   folder,
   path: folder,
   threads: globalThis.crossOriginIsolated,
-  // A script that keeps what it offers in a global.
-  run: (name) => new Promise((resolve, reject) => {
+  // A script of the older kind (UMD): what it offers, which it keeps in a global.
+  run: (name, global) => new Promise((resolve, reject) => {
     const script = document.createElement('script');
     script.src = folder(name) + found[name];
-    script.onload = resolve;
+    script.onload = () => resolve(global.split('.').reduce((held, part) => held[part], globalThis));
     script.onerror = () => reject(new Error(`${name} does not load`));
     document.head.append(script);
   }),

@@ -6,18 +6,16 @@ import { KINDS } from '../frames.mjs';
 const DTYPES = { DT_FLOAT: 'float32', DT_INT32: 'int32', DT_BOOL: 'bool' };
 
 export async function start(job, modules) {
-  await modules.run('@tensorflow/tfjs');
-  await modules.run('@tensorflow/tfjs-backend-wasm');
-  const { tf } = globalThis;
-  const folder = `${modules.path('@tensorflow/tfjs-backend-wasm')}dist/`;
-  tf.wasm.setWasmPaths(folder);
-  if (modules.threads) tf.wasm.setThreadsCount(job.threads);
+  const tf = await modules.run('@tensorflow/tfjs', 'tf');
+  const wasm = await modules.run('@tensorflow/tfjs-backend-wasm', 'tf.wasm', { '@tensorflow/tfjs-core': tf });
+  wasm.setWasmPaths(`${modules.path('@tensorflow/tfjs-backend-wasm')}dist/`);
+  if (modules.threads) wasm.setThreadsCount(job.threads);
   if (!(await tf.setBackend('wasm'))) throw new Error('its WebAssembly backend does not start here');
   await tf.ready();
-  return { load: (files, asked) => load(tf, files, asked, modules.threads) };
+  return { load: (files, asked) => load(tf, files, asked, modules.threads ? wasm.getThreadsCount : null) };
 }
 
-async function load(tf, { main, beside }, job, threaded) {
+async function load(tf, { main, beside }, job, threads) {
   const told = JSON.parse(new TextDecoder().decode(main));
   const shards = told.weightsManifest.flatMap(({ paths }) => paths).map((path) => beside.find(({ name }) => name === path));
   const weights = new Uint8Array(shards.reduce((sum, { bytes }) => sum + bytes.length, 0));
@@ -41,9 +39,9 @@ async function load(tf, { main, beside }, job, threaded) {
       outputs: outputs.map(({ told: tensor }) => tensor),
       runtime: 'TensorFlow.js',
       version: tf.version.tfjs ?? job.version,
-      threads: threaded ? tf.wasm.getThreadsCount() : 1,
+      threads: threads ? threads() : 1,
       delegation_reason: 'its WebAssembly backend runs every operator itself: nothing is delegated',
-      notes: threaded ? [] : ['its WebAssembly backend has one thread in node'],
+      notes: threads ? [] : ['its WebAssembly backend has one thread in node'],
     }),
     setInputs: (arrays) => {
       free(Object.values(given));
