@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from edgerig import process
+from edgerig.build.beside import environment_of
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, first_words
 from edgerig.build.formats.saved_model import SIGNATURE, save
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
-from edgerig.build.tfjs_tool import converter
 from edgerig.errors import BuildError, UnsupportedRecipe
-from edgerig.spec import RecipeSpec
+from edgerig.spec import RecipeSpec, load_formats
 from edgerig.web.archive import MAIN, pack
 
 FORMAT = "tfjs"
@@ -44,26 +44,29 @@ class TfjsBuilder:
                 network = find_route(self._model.spec.source, FORMAT)(self._model)
                 save(self._model, network, self._work / "saved")
             self._saved = self._work / "saved"
-        made = self._work / recipe.name
-        shutil.rmtree(made, ignore_errors=True)
-        _convert(self._saved, made, FLAGS[recipe.kind])
-        pack(made, out)
-        return Built(out, layout_of(self._model.spec.inputs), _constants(made / MAIN))
+        folder = self._work / recipe.name
+        shutil.rmtree(folder, ignore_errors=True)
+        _convert(self._saved, folder, FLAGS[recipe.kind])
+        pack(folder, out)
+        return Built(out, layout_of(self._model.spec.inputs), _constants(folder / MAIN))
 
 
-def _convert(saved: Path, made: Path, flags: tuple[str, ...]) -> None:
+def _convert(saved: Path, out: Path, flags: tuple[str, ...]) -> None:
     """Raises BuildError with the converter's own words where it refuses the model."""
-    python = converter(print).python
+    tool = load_formats()[FORMAT].tool
+    if tool is None:
+        raise BuildError(f"the row of the format {FORMAT} names no converter", hint="reinstall edgerig")
+    python = environment_of(tool, print).python
     command = [
         *(str(python), "-I", "-m", "tensorflowjs.converters.converter"),
         *("--input_format=tf_saved_model", "--output_format=tfjs_graph_model", f"--signature_name={SIGNATURE}"),
-        *("--saved_model_tags=serve", *flags, str(saved), str(made)),
+        *("--saved_model_tags=serve", *flags, str(saved), str(out)),
     ]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = process.run(command, timeout_s=DEADLINE_S, env={**kept, "CUDA_VISIBLE_DEVICES": ""})
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     print(said)
-    if done.returncode != 0 or done.timed_out or not (made / MAIN).is_file():
+    if done.returncode != 0 or done.timed_out or not (out / MAIN).is_file():
         why = f"not within {DEADLINE_S:g} s" if done.timed_out else _refusal(said)
         raise BuildError(f"TensorFlow.js' converter refuses the model: {why}", hint="the build's log has its own words")
 
