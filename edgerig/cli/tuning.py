@@ -13,6 +13,7 @@ from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.figures import metric, numbers
 from edgerig.results import CellResult
 from edgerig.spec import load_sweep
+from edgerig.spec.toml import parse
 from edgerig.sweep.engine import CELL, Progress
 from edgerig.tune.question import Question
 from edgerig.tune.space import Candidate
@@ -33,7 +34,8 @@ class Asked:
 
 def tune(settings: Path | None, flags: Mapping[str, Any], asked: Asked) -> None:
     """`settings` is a sweep's TOML, `flags` what was given on top."""
-    question = Question(sweep=load_sweep(settings, flags), trials=asked.trials, finalists=asked.finalists)
+    counts = {"trials": asked.trials, "finalists": asked.finalists}
+    question = parse(Question, {"sweep": load_sweep(settings, flags), **counts}, "command line")
     try:
         found = api.tune(question, observer=Telling())
     except KeyboardInterrupt:

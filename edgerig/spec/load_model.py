@@ -59,17 +59,16 @@ def load_models(
     `NAME:SIGNATURE` is the model run through that signature. A file that runs code when it is opened is refused unless
     there is `trust` in it. Raises ConfigError.
     """
-    if (by_name := named(name)) is not None:
-        return _by_name(by_name, dataset, metric)
-    name, signature = split_entry(name)
-    models = _load(name, dataset, quantize, metric)
+    by_name = named(name)
+    file, signature = (name, "") if by_name is not None else split_entry(name)
+    models = _by_name(by_name, dataset, metric) if by_name is not None else _load(file, dataset, quantize, metric)
     if not trust:
-        _refuse_code(name, models)
+        _refuse_code(file, models)
     if not signature:
         return models
     source, main = next(iter(models.items()))
     if why := entry.refusal(source, signature):
-        raise ConfigError(f"{name}:{signature}: {why}", hint="leave the part behind the colon out")
+        raise ConfigError(f"{file}:{signature}: {why}", hint="leave the part behind the colon out")
     return {source: main.model_copy(update={"signature": signature})}
 
 

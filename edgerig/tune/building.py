@@ -11,8 +11,7 @@ from edgerig.build import spawn
 from edgerig.errors import NotKept, says_full
 from edgerig.tune.halving import Score, fronts
 from edgerig.tune.journal import Entry
-from edgerig.tune.question import FLOAT
-from edgerig.tune.space import Candidate
+from edgerig.tune.space import FLOAT, Candidate
 from edgerig.tune.trial import Trial, trial_of
 from edgerig.tune.work import Work
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgerig.decide.decision import Decision, compared, decide
-from edgerig.decide.limits import QUALITIES, beyond
+from edgerig.decide.limits import COSTS, QUALITIES, beyond
 from edgerig.decide.rules import Reference, sound, timed
 from edgerig.figures.metric import lost_points
 from edgerig.measure.error import FAR
 from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget
 from edgerig.tune.halving import Score, beats, cheapest, promoted
-from edgerig.tune.question import FLOAT
+from edgerig.tune.space import FLOAT
 from edgerig.tune.trial import Trial
 
 
@@ -90,7 +90,10 @@ def _without_times(
     known = [
         cell
         for cell in cells
-        if sound(cell) and not timed(cell) and violation(cell, budget, held_to, sampled=False) == 0
+        if sound(cell)
+        and not timed(cell)
+        and violation(cell, budget, held_to, sampled=False) == 0
+        and not beyond(cell, budget, COSTS, timed=False)
     ]
     if not known or budget.of("latency_p50_ms") is not None:
         return none

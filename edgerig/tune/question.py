@@ -7,9 +7,7 @@ from pydantic import Field, PositiveInt
 from edgerig.errors import ConfigError
 from edgerig.plan import Plan, make_plan
 from edgerig.spec import ModelSpec, Strict, SweepSpec, load_formats
-
-FLOAT = "fp32"
-"""The recipe every other one is held against."""
+from edgerig.tune.space import FLOAT, fixed
 
 
 class Question(Strict):
@@ -38,6 +36,11 @@ class Question(Strict):
                 raise ConfigError(
                     f"{model.id} cannot be built as {cell.format}: {cell.unsupported}",
                     hint=f"leave that format out: --format, of {', '.join(load_formats())}",
+                )
+            if not fixed(cell.source, cell.format):
+                raise ConfigError(
+                    f"{cell.format} has no recipe but {FLOAT}: there is nothing to choose",
+                    hint="name formats that quantize: edgerig formats",
                 )
         return plan
 

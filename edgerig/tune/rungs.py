@@ -19,8 +19,7 @@ from edgerig.sweep.environment import environment
 from edgerig.sweep.needs import check_installed
 from edgerig.sweep.run_folder import RunFolder
 from edgerig.tune.journal import Entry, Rung
-from edgerig.tune.question import FLOAT
-from edgerig.tune.space import Candidate
+from edgerig.tune.space import FLOAT, Candidate
 from edgerig.tune.work import Work
 
 HERE = "local"
@@ -37,6 +36,7 @@ def on_host(work: Work, candidates: Sequence[Candidate]) -> Results:
         "accelerators": ("cpu",),
         "processors": ((),),
         "cpus": (),
+        "engine": {},
         "run": QUICK,
         "order": OrderSettings(),
         "conditions": Conditions(),

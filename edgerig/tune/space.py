@@ -1,5 +1,5 @@
-"""What may be tried in a format: its fixed recipes, these with other options, and runs of layers left in float. Read
-from the rows of recipes: what a row offers is tried. Pure."""
+"""What may be tried in a format: its fixed recipes, these with other options, and runs of layers left in float or in
+16 bits. Read from the rows of recipes: what a row offers is tried. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 from edgerig.plan import unsupported_reason
 from edgerig.results.layers import LayerResult
 from edgerig.spec import FormatName, Lowering, OwnRecipe, RecipeOptions, RecipeSpec, Source, Strict, load_recipes
-from edgerig.tune.question import FLOAT
+from edgerig.spec.recipe_options import BY_LAYER, ByLayer
 
+FLOAT = "fp32"
+"""The recipe every other one is held against."""
+WIDTHS: dict[ByLayer, str] = {"float_layers": "float", "int16_layers": "int16"}
+"""What a run of layers is kept in, as names of candidates say it."""
 FEWEST_SAMPLES = 8
 """Of fewer, a range is chance."""
 
@@ -114,27 +118,33 @@ def options_of(candidate: Candidate) -> RecipeOptions:
 
 
 def windows(base: Candidate, layers: Sequence[LayerResult]) -> list[Candidate]:
-    """`base` with contiguous runs of its layers in float: of 1, 2, 4, … layers, up to half of them, the run each that
-    loses most decibels. `layers` as they are computed, without inputs."""
+    """`base` with contiguous runs of its layers in float, and in 16 bits where its recipe can: of 1, 2, 4, … layers, up
+    to half of them, the run each that loses most decibels. `layers` as they are computed, without inputs."""
     losses = [max(layer.drop_db or 0.0, 0.0) for layer in layers]
     found, size = [], 1
     while size <= len(layers) // 2:
         start = max(range(len(layers) - size + 1), key=lambda at: sum(losses[at : at + size]))
         run = layers[start : start + size]
         names = tuple(name for layer in run for name in (layer.name, *layer.fused))
-        options = options_of(base).model_copy(update={"float_layers": {base.format: names}})
-        last = f"float{size}at{start}-{base.format}"
-        found.append(_own(base.format, kind_of(base), options, last))
+        for option in _by_layer(load_recipes()[kind_of(base)].formats[base.format]):
+            options = options_of(base).model_copy(update={option: {base.format: names}})
+            last = f"{WIDTHS[option]}{size}at{start}-{base.format}"
+            found.append(_own(base.format, kind_of(base), options, last))
         size *= 2
     return found
 
 
+def _by_layer(row: Lowering) -> list[ByLayer]:
+    """The options of the row that name layers."""
+    return [option for option in BY_LAYER if row.offers.get(option)]
+
+
 def grid(source: Source, format_name: FormatName, samples: int, layers: int) -> int:
     """How many variants a full grid of the same space has: every combination of options, with every contiguous run of
-    `layers` layers where a recipe may leave them in float."""
-    runs = 1 + layers * (layers + 1) // 2
+    `layers` layers where a recipe may leave them in float or in 16 bits."""
+    runs = layers * (layers + 1) // 2
     found = len(fixed(source, format_name))
     for recipe in _tunable(source, format_name):
         row = recipe.formats[format_name]
-        found += len(_options(row, samples)) * (runs if row.offers.get("float_layers") else 1) - 1
+        found += len(_options(row, samples)) * (1 + runs * len(_by_layer(row))) - 1
     return found

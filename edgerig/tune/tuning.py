@@ -10,17 +10,19 @@ from pathlib import Path
 
 from edgerig.build import keys
 from edgerig.build.store import Store, digest
-from edgerig.plan import make_plan
+from edgerig.plan import Plan, make_plan
+from edgerig.report.files import replace_file
 from edgerig.results import CellResult, Results
-from edgerig.spec import ModelSpec, load_formats, load_recipes, load_sweep
+from edgerig.results.wording import setup
+from edgerig.spec import load_formats, load_recipes, load_sweep
 from edgerig.sweep.needs import check_installed
 from edgerig.tune import choosing, winner
 from edgerig.tune.building import front_of, try_all
 from edgerig.tune.journal import journal
 from edgerig.tune.looking import look
-from edgerig.tune.question import FLOAT, Question, model_of
+from edgerig.tune.question import Question, model_of
 from edgerig.tune.rungs import on_device, on_host, swept
-from edgerig.tune.space import Candidate, fixed, grid, moves
+from edgerig.tune.space import FLOAT, Candidate, fixed, grid, moves
 from edgerig.tune.split import calibration_samples, validation
 from edgerig.tune.trial import Trial
 from edgerig.tune.tuned import Ended, Tuned
@@ -37,7 +39,7 @@ def tune(question: Question, store: Store, observer: Observer, *, wait: bool = T
     plan = question.plan()
     check_installed(plan, plan.cells, store)
     model = model_of(plan)
-    folder = question.sweep.out / f"tune-{model.id}-{_digest(question, model)[:12]}"
+    folder = question.sweep.out / f"tune-{model.id}-{_digest(question, plan)[:12]}"
     found = validation(model, question.sweep, store, folder / "logs")
     with journal(folder) as kept:
         samples = calibration_samples(found, store)
@@ -46,18 +48,21 @@ def tune(question: Question, store: Store, observer: Observer, *, wait: bool = T
         observer.began(folder, found.words, done)
         trials = [trial for each in dict.fromkeys(question.sweep.formats) for trial in _tried(work, each)]
         tuned = _chosen(work, trials)
-    (folder / "tuned.json").write_text(tuned.model_dump_json(indent=1), encoding="utf-8")
+    replace_file(folder / "tuned.json", tuned.model_dump_json(indent=1).encode())
     return tuned
 
 
-def _digest(question: Question, model: ModelSpec) -> str:
-    """Of the question and of everything its answer follows from on this host: what a journal's trials are worth is
-    nothing when the model, its data or a converter is another."""
+def _digest(question: Question, plan: Plan) -> str:
+    """Of the question and of everything its answer follows from: what a journal is worth is nothing when the model, its
+    data, a converter or what stands in the device's file is another."""
+    model = model_of(plan)
     rows, data = load_formats(), keys.data_key(model, question.sweep.seed)
     builds = [
         keys.artifact_key(model, rows[each], load_recipes()[FLOAT], {}, data, "") for each in question.sweep.formats
     ]
-    return digest({"question": question.model_dump(mode="json", exclude={"sweep": {"out"}}), "builds": builds})
+    devices = [each.model_dump(mode="json") for each in plan.devices.values()]
+    asked = question.model_dump(mode="json", exclude={"sweep": {"out"}})
+    return digest({"question": asked, "builds": builds, "devices": devices})
 
 
 def _tried(work: Work, format_name: str) -> list[Trial]:
@@ -104,7 +109,7 @@ def _chosen(work: Work, trials: Sequence[Trial]) -> Tuned:
     if decision is None or pick is None:
         return _end(told, work, {"why_none": "nothing ran on the device" if decision is None else decision.why})
     chosen = by_name[f"{pick.format}-{pick.recipe}"]
-    path = winner.write(winner.sweep_of(question, chosen, pick.threads), work.folder)
+    path = winner.write(winner.sweep_of(question, chosen, pick), work.folder)
     on_validation = Ended(
         cell=pick, floating=_float(results, pick), why=decision.why, kept=True, cautions=decision.cautions
     )
@@ -136,8 +141,9 @@ def _tested(work: Work, path: Path, chosen: Candidate) -> Ended | None:
 
 
 def _float(results: Results, cell: CellResult) -> CellResult | None:
+    """The float twin, placed alike."""
     alike = [each for each in results.cells if each.recipe == FLOAT and each.format == cell.format]
-    return next((each for each in alike if each.threads == cell.threads), None)
+    return next((each for each in alike if (each.threads, setup(each)) == (cell.threads, setup(cell))), None)
 
 
 def _end(told: Tuned, work: Work, update: dict[str, object]) -> Tuned:

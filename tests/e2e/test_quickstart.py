@@ -73,8 +73,10 @@ def test_int8_static_is_within_a_point_of_fp32(quickstart: Ended) -> None:
 def test_every_figure_is_there_or_has_its_reason(quickstart: Ended) -> None:
     for cell in quickstart.cells.values():
         assert cell["latency"]["samples"] >= 50
-        whole = cell["latency"]["contention"]["counted"] == "all"
-        assert len(cell["latency"]["process_p50_ms"]) == 5 or not whole
+        contention = cell["latency"]["contention"]
+        # Attempts that nothing disturbed count together: five processes each.
+        undisturbed = range(5, 5 * contention["attempts"] + 1, 5)
+        assert len(cell["latency"]["process_p50_ms"]) in undisturbed or contention["counted"] != "all"
         assert cell["latency"]["control_ms"] > 0
         assert cell["latency"]["min_ms"] <= cell["latency"]["p50_ms"] <= cell["latency"]["p90_ms"]
         assert cell["load_ms"] > 0

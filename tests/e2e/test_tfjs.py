@@ -60,7 +60,7 @@ def test_every_recipe_is_as_accurate_as_its_source_in_node_and_in_a_page(sweep: 
         assert cell["accuracy"]["value"] > 0.98
         assert cell["parity"]["relative_error"] < FURTHEST[cell["recipe"]]
         assert cell["verdict"]["evidence"]["host_relative_error"] < 1e-5, "the same file, where it was built and here"
-    sizes = [ran[f"digits_cnn-keras-tfjs-{recipe}@node/t1"]["artifact"]["size_bytes"] for recipe in FURTHEST]
+    sizes = [ran[f"digits_cnn-keras-tfjs-{recipe}@node/t1"]["size_bytes"] for recipe in FURTHEST]
     assert sizes == sorted(sizes, reverse=True)
 
 

@@ -196,6 +196,18 @@ def test_an_address_of_a_file_is_that_file(served: hub.Hub, tmp_path: Path) -> N
     assert "no whole archive" in refused.stderr
 
 
+def test_a_file_that_runs_code_is_taken_from_an_address_when_that_is_asked_for(served: hub.Hub) -> None:
+    served.pages["/a/net.torchscript"] = b"not read here"
+    name = f"{served.address}/a/net.torchscript"
+    assert edgerig("models", "fetch", name).returncode == 0
+    refused = edgerig("plan", "--model", name)
+    assert refused.returncode == 2
+    assert "opening it runs what its author wrote" in refused.stderr
+    taken = edgerig("plan", "--model", name, "--trust")
+    assert taken.returncode == 0, taken.stderr
+    assert "torchscript-as-is@local/t1" in taken.stdout
+
+
 def test_a_library_that_is_not_installed_is_named(served: hub.Hub) -> None:
     done = edgerig("models", "fetch", "timm:resnet18")
     assert done.returncode == 9

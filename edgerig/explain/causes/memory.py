@@ -34,7 +34,8 @@ def bound(evidence: Evidence) -> Reason | None:
     share = sum(each.share for each in waiting)
     if share < LEAST:
         return None
-    macs, moved = sum(each.macs or 0 for each in waiting), _moved(waiting)
+    macs = sum((each.macs or 0) * each.calls for each in waiting)
+    moved = sum((each.moved or 0) * each.calls for each in waiting)
     part = numbers.percent(moved / sum(each.value for each in waiting) / speed)
     text = (
         f"memory-bound: {listed(waiting)} move {numbers.significant(moved / macs)} bytes a multiply-accumulate, at "
@@ -50,7 +51,7 @@ def reading_speed(cell: CellResult) -> float | None:
 
 
 def _stays_in_caches(profile: Profile) -> bool:
-    """Or may: where the caches' size is not told."""
+    """Or may: where the caches' size is not told. Of one call each: a second one in a loop reads the same tensors."""
     return profile.cache_bytes is None or _moved(profile.operators) <= profile.cache_bytes
 
 

@@ -35,12 +35,12 @@ def profile(whole: float, *operators: dict[str, Any], unit: str = "ns", partitio
     known = [
         OperatorProfile.model_validate(
             {
+                "calls": 1,
                 **each,
                 "index": index,
                 "value": scale * each["value"],
                 "spread": 0,
                 "share": each["value"] / whole,
-                "calls": 1,
             }
         )
         for index, each in enumerate(operators)

@@ -267,11 +267,13 @@ def test_a_cell_is_held_against_the_fewest_threads_whatever_the_order() -> None:
     assert held == {four.id: (one,), two.id: (one,)}
 
 
-def waiting(speed: float, *, moved: int, cache: int | None, threads: int = 1) -> list[str]:
+def waiting(speed: float, *, moved: int, cache: int | None, threads: int = 1, calls: int = 1) -> list[str]:
     """What explains a network that is no faster in halves, whose one product reads its tensors at `speed` GB/s on a
     device whose memory one thread reads at 10."""
     took_us = moved / speed / 1e3
-    product = operator("Fully Connected", "matrix product", took_us) | {"moved": moved, "macs": moved // 4}
+    product = operator("Fully Connected", "matrix product", took_us) | {
+        "moved": moved // calls, "macs": moved // calls // 4, "calls": calls
+    }  # fmt: skip
     known = profile(took_us * 1.01, product).model_copy(update={"cache_bytes": cache})
     cells = [cell(recipe, took_us * 1.01, profile=known, threads=threads) for recipe in ("fp32", "fp16")]
     controls = Controls(memory_ms=(memory.READ_BYTES / 10 / 1e6,))
@@ -280,8 +282,10 @@ def waiting(speed: float, *, moved: int, cache: int | None, threads: int = 1) ->
     return [reason.text for reason in only(run(*timed)).reasons if reason.cause == "memory"]
 
 
-def test_a_product_that_waits_for_the_memory_is_told_with_its_figures() -> None:
-    assert waiting(9.0, moved=80_000_000, cache=32_000_000) == [
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_product_that_waits_for_the_memory_is_told_with_its_figures(calls: int) -> None:
+    """The more so where a loop calls it again."""
+    assert waiting(9.0, moved=80_000_000, cache=32_000_000, calls=calls) == [
         "memory-bound: Fully Connected (99.0 %) move 4.00 bytes a multiply-accumulate, at 90.0 % of the 10.0 GB/s that "
         "one thread reads this device's memory at"
     ]

@@ -91,9 +91,10 @@ def test_what_was_timed_beside_others_is_chosen_by_what_is_known_of_it(results: 
     assert found is not None
     assert found.pick is not None
     assert (found.pick.id, found.state) == (run.cells[2].id, "provisional")
-    held = decided(busy, SweepBudget.model_validate({"latency_p50_ms": 99}))
-    assert held is not None
-    assert held.pick is None
+    for limit in ({"latency_p50_ms": 99}, {"peak_memory_bytes": 1}):
+        held = decided(busy, SweepBudget.model_validate(limit))
+        assert held is not None
+        assert held.pick is None, limit
 
 
 def test_the_most_that_may_be_lost_counts_where_samples_are_few(results: Results) -> None:

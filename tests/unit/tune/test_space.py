@@ -61,6 +61,17 @@ def test_windows_are_the_runs_that_lose_most() -> None:
     assert len(recipes_with({each.recipe: each.own for each in found if each.own})) == len(load_recipes()) + 3
 
 
+def test_where_a_format_has_16_bits_a_run_is_tried_in_both() -> None:
+    base = Candidate(format="tflite", recipe="int8-static")
+    found = [options_of(each) for each in windows(base, [layer(at, drop) for at, drop in enumerate((1, 9, 0, 5))])]
+    assert [(each.layers("float_layers", "tflite"), each.layers("int16_layers", "tflite")) for each in found] == [
+        (("op01_Conv",), ()),
+        ((), ("op01_Conv",)),
+        (("op00_Conv", "op01_Conv"), ()),
+        ((), ("op00_Conv", "op01_Conv")),
+    ]
+
+
 def test_only_a_recipe_that_leaves_layers_in_float_is_looked_into() -> None:
     tried = [Candidate(format="onnx", recipe=name) for name in ("fp16", "int8-static-equalized", "int8-static")]
     assert [each.recipe for each in windows_base("torch", "onnx", tried)] == ["int8-static-equalized", "int8-static"]
