@@ -72,9 +72,12 @@ def _convert(saved: Path, out: Path, flags: tuple[str, ...]) -> None:
 
 
 def _refusal(said: str) -> str:
-    """The line of an exception, or of operators without a kernel in TensorFlow.js."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if "Error" in line or "Unsupported Ops" in line]
+    """The line of an exception; the operators without a kernel in TensorFlow.js, which stand behind it."""
+    _, found, operators = said.rpartition("Unsupported Ops")
+    lines = [line.strip() for line in (operators if found else said).splitlines() if line.strip()]
+    if found:
+        return first_words(ValueError(f"it has no kernels for {' '.join(lines[1:])}"))
+    telling = [line for line in lines if "Error" in line]
     return first_words(ValueError((telling or lines or ["it said nothing"])[-1]))
 
 

@@ -94,7 +94,12 @@ def test_the_scripts_that_open_a_file_where_it_is_built_are_in_its_key_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: set[str] = set()
-    monkeypatch.setattr(keys, "file_digest", lambda path: read.add(str(path)) or "digest")
+
+    def seen(path: Path) -> str:
+        read.add(str(path))
+        return "digest"
+
+    monkeypatch.setattr(keys, "file_digest", seen)
     scripts = ("web/js/host.mjs", "web/js/engines/tfjs.mjs", "web/node_engine.py", "web/archive.py")
     for name, there in (("onnx", False), ("tfjs", True)):
         keys.artifact_key(model(folder), load_formats()[name], load_recipes()["fp32"], {}, "data", "calibration")
