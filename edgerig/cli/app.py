@@ -133,6 +133,7 @@ def plan(
     cpus: Cpus = None,
     engine_option: EngineOption = None,
     select: Select = None,
+    trust: Trust = None,
 ) -> None:
     """Print the cells a sweep would run, one id per line; unsupported ones go to stderr with their reason."""
     from edgerig.cli import listing
@@ -151,6 +152,7 @@ def plan(
         cpus=cpus,
         engine=engine_option,
         select=select,
+        trust=trust,
     )
     listing.cells(file, flags)
 

@@ -20,7 +20,7 @@ from edgerig.devices.transport import RemoteTransport
 from edgerig.errors import DeviceError, EdgerigError
 from edgerig.registry import load_object
 from edgerig.results import DeviceRecord
-from edgerig.spec import Device, RemoteDevice, kind_of
+from edgerig.spec import Device, RemoteDevice, kind_of, load_engines
 
 JOB_MB = 50
 """Of space: a model, its inputs and outputs."""
@@ -143,11 +143,14 @@ def _own_python(spec: RemoteDevice, transport: RemoteTransport) -> list[Finding]
     except DeviceError as error:
         return [Finding(error.message, False, error.hint)]
     install = f"on the device: {python} -m pip install"
+    # A framework that is not there is missed by the few who deploy one: their cells say what to install.
+    edge = {name for engine in load_engines().values() if engine.brought for name in engine.distributions}
     return [
         Finding(f"{name} {version} in {python}", True)
         if version
         else Finding(f"{name} in {python}", False, f"{install} {name}")
         for name, version in found.items()
+        if version or name in edge
     ]
 
 
