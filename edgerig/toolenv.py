@@ -51,7 +51,7 @@ def tool_environment(
 
     Raises BuildError when the list is not exact or not complete, or pip cannot install it.
     """
-    key = _key(requirements)
+    key = key_of(requirements)
     folder = cache_root() / "tools" / f"{name}-{key}"
     wanted = ToolEnvironment(name, key, folder / "bin" / "python", folder.with_name(f"{folder.name}.log"))
     try:
@@ -67,8 +67,9 @@ def tool_environment(
     return wanted
 
 
-def _key(requirements: Sequence[str]) -> str:
-    """Raises BuildError for a requirement that more than one version may meet."""
+def key_of(requirements: Sequence[str]) -> str:
+    """The key of the environment with these `requirements`, made or not. Raises BuildError for one that more than one
+    version may meet."""
     parts = [str(SCHEMA), sys.implementation.cache_tag or "", platform.machine(), os.path.realpath(sys.executable)]
     for requirement in requirements:
         if requirement.endswith(_LOCAL):

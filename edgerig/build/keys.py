@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from edgerig.build import datasets
+from edgerig.build.beside import code_of_host
 from edgerig.build.onnx_weights import beside
 from edgerig.build.store import digest, file_digest
 from edgerig.build.versions import version
 from edgerig.errors import BuildError, ConfigError
 from edgerig.registry import code_elsewhere
 from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, RecipeSpec, load_engines, load_formats, load_sources
+from edgerig.toolenv import key_of
 
 BUILD = PACKAGE / "build"
 
@@ -93,7 +95,7 @@ def artifact_key(
             "options": options,
             "data": data,
             "calibration": calibration if recipe.calibration else None,
-            "tools": {tool: version(tool) for tool in format_spec.tools},
+            "tools": {tool: version(tool) for tool in format_spec.tools} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
                 *sorted((BUILD / "formats").glob("*.py")),
@@ -102,6 +104,7 @@ def artifact_key(
                 *_sources(),
                 *SHARED,
                 *_engines(),
+                *code_of_host(format_spec),
                 BUILD / "check.py",
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
@@ -168,9 +171,16 @@ def _engines() -> list[Path]:
     return [*sorted((ondevice / "engines").glob("*.py")), ondevice / "evaluate.py", ondevice / "stream.py"]
 
 
+def _apart(format_spec: FormatSpec) -> dict[str, str]:
+    """What is used of other environments than this Python's."""
+    tool, engine = format_spec.tool, load_engines()[format_spec.engine]
+    environment = {} if tool is None else {tool.name: key_of(tool.packages)}
+    return environment | {each.name: each.integrity for each in engine.packages if engine.host}
+
+
 def _engine(format_spec: FormatSpec) -> str:
     """Where the code of the format's engine is."""
-    return load_engines()[format_spec.engine].module
+    return load_engines()[format_spec.engine].opens
 
 
 def _elsewhere(*code: str) -> dict[str, dict[str, str]]:

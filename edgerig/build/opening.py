@@ -31,7 +31,7 @@ USUAL = Opening()
 
 def opened(path: str, format_spec: FormatSpec, opening: Opening = USUAL, resets: Sequence[int] = ()) -> Engine:
     """The file, loaded, to be started anew before the samples `resets`. Raises what the runtime raises."""
-    made = engines.create(load_engines()[format_spec.engine].module, entry_options(opening.signature))
+    made = engines.create(load_engines()[format_spec.engine].opens, entry_options(opening.signature))
     engine = streamed(made, opening.fed, resets)
     engines.load(engine, path, 1, opening.shapes)
     return engine

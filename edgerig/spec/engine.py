@@ -45,6 +45,7 @@ class EngineSpec(Strict):
     runtime: str
     module: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     script: str = Field(default="", pattern=r"^(\w+\.mjs)?$")
+    host: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     packages: tuple[NpmPackage, ...] = ()
     profiler: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     distributions: tuple[str, ...] = ()
@@ -58,6 +59,11 @@ class EngineSpec(Strict):
     brought: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
+
+    @property
+    def opens(self) -> str:
+        """What opens a file where it is built."""
+        return self.module or self.host
 
     @model_validator(mode="after")
     def _one_runner(self) -> Self:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from edgerig.device_kinds import KINDS, plugins
 from edgerig.spec.device import Device, kind_named, kind_of
 from edgerig.spec.engine import EngineSpec, load_engines
@@ -24,7 +26,12 @@ def not_run(device: Device, format_name: FormatName) -> str:
         return ""
     runs = kind_of(device).runs
     if runs:
-        return f"a device of the kind {device.kind} runs {' and '.join(runs)}, not {format_name}"
+        return f"a device of the kind {device.kind} runs {_all(runs)}, not {format_name}"
     own = load_engines()[load_formats()[format_name].engine]
     there = [name for name in (*KINDS, *plugins()) if format_name in kind_named(name).runs]
-    return f"{own.runtime} is JavaScript: it runs on devices of the kinds {' and '.join(there)}, not on {device.kind}"
+    return f"{own.runtime} is JavaScript: it runs on devices of the kinds {_all(there)}, not on {device.kind}"
+
+
+def _all(names: Collection[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -86,6 +86,13 @@ class OwnRecipe(Strict):
     options: RecipeOptions = RecipeOptions()
 
 
+class ToolSpec(Strict):
+    """A converter in a Python environment of its own (`edgerig/toolenv.py`): `packages` names each with its version."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    packages: tuple[str, ...] = Field(min_length=1)
+
+
 class FormatSpec(Strict):
     """A format, a row of `build/formats.toml`: its builder (imported only in a build's process) and its engine."""
 
@@ -102,6 +109,8 @@ class FormatSpec(Strict):
     """Source → operators of its files that its route takes in no form: a file that has one is refused by the plan."""
     tools: tuple[str, ...]
     """Distributions whose version changes what is built; part of an artifact's key."""
+    tool: ToolSpec | None = None
+    """What converts, where this environment cannot have it."""
     options: dict[str, tuple[str, ...]] = Field(default={})
     """Option name → allowed values, the first being the default."""
     apart: bool = False

@@ -33,7 +33,7 @@ from edgerig.sweep import pipeline, profiling, room
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.profiling import ProfileTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
-from edgerig.sweep.sessions import WAITING, DeviceSessions
+from edgerig.sweep.sessions import TOLD, DeviceSessions
 from edgerig.sweep.timetable import Timetable
 from edgerig.sweep.workers import close_here, cluster, in_scope, profile_here, run_here, stop
 
@@ -173,7 +173,7 @@ class _Sweep:
         devices = [self.plan.devices[cell.device] for cell in (*wanted, *(task.cell for task in ended))]
         places = sorted(set(map(_place, devices)))
         with cluster(places, self.builds, self.sessions, self.scratch) as client:
-            client.subscribe_topic(WAITING, self._waits)
+            client.subscribe_topic(TOLD, self._told)
             self.client, self.pending = client, as_completed()
             try:
                 self.ended_here = [*dict.fromkeys(task.cell.device for task in ended if _here(task.device))]
@@ -364,10 +364,10 @@ class _Sweep:
     def _profiled(self, task: ProfileTask, found: Profile) -> None:
         self.listen(profile_step(task, found))
 
-    def _waits(self, event: tuple[float, dict[str, str]]) -> None:
-        """Dask's word (in a thread of its own) that a device is another sweep's for now."""
-        waiting = event[1]
-        self.listen(Progress("device", waiting["device"], "waiting", waiting["words"]))
+    def _told(self, event: tuple[float, dict[str, str]]) -> None:
+        """Dask's word (in a thread of its own) of what is waited for: another sweep's turn on a device, a download."""
+        told = event[1]
+        self.listen(Progress(told["stage"], told["subject"], "waiting", told["words"]))
 
     def _record(self, outcome: Outcome) -> None:
         if self.timetable.knows(outcome):

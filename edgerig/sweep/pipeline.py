@@ -5,6 +5,7 @@ keep the cell from being resumed."""
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from edgerig import process
 from edgerig.build import spawn
+from edgerig.build.beside import bring, needs_more
 from edgerig.build.layout import in_layout
 from edgerig.build.own_metric import take_own_metrics
 from edgerig.build.postprocess import postprocess
@@ -44,11 +46,21 @@ from edgerig.measure.sequences import sequences_of
 from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
 from edgerig.results import Artifact, BuildRecord, DeviceRecord, ErrorRecord, Stage
-from edgerig.spec import DeviceSpec, FormatName, ModelSpec, OwnRecipe, RunSettings, Strict, engine_on, kind_of
+from edgerig.spec import (
+    DeviceSpec,
+    FormatName,
+    ModelSpec,
+    OwnRecipe,
+    RunSettings,
+    Strict,
+    engine_on,
+    kind_of,
+    load_formats,
+)
 from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
 from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
-from edgerig.sweep.sessions import DeviceSessions
+from edgerig.sweep.sessions import DeviceSessions, tell
 
 TRACEBACK = "traceback.txt"
 """Of an exception nobody foresaw, beside what else is kept of its stage."""
@@ -109,6 +121,7 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
     check_there(task.run_folder)
     try:
         task.queue.mkdir(exist_ok=True)
+        _bring(task, prepared)
         outcomes = spawn.build_variants(
             task.model,
             task.format,
@@ -128,6 +141,15 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
         if built.failure is not None and says_full(built.failure.message):
             raise not_kept(task.run_folder, f"{built.recipe} could not be built: {built.failure.message}"[:1000])
     return outcomes
+
+
+def _bring(task: BuildTask, prepared: Prepared) -> None:
+    """What the builds that are left need beside this environment. Raises EdgerigError."""
+    row = load_formats().get(task.format)
+    if row is None or not needs_more(row):
+        return
+    if not spawn.all_built(task.model, task.format, task.recipes, task.options, prepared, Store(task.store), task.own):
+        bring(row, functools.partial(tell, "build", f"{task.model.id}-{task.format}"))
 
 
 def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:

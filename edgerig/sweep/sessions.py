@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from distributed import Worker
+from distributed import Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from edgerig import process
@@ -22,8 +22,8 @@ from edgerig.errors import DeviceBusy, DeviceError, Unreachable
 from edgerig.spec import Device
 
 PLUGIN = "edgerig-devices"
-WAITING = "edgerig-waiting"
-"""The topic of Dask's on which a worker says whom a device waits for: a dict of `device` and `words`."""
+TOLD = "edgerig-told"
+"""The topic of Dask's on which a worker says what takes long: a dict of `stage`, `subject` and `words`."""
 BACKOFF_S = 3.0
 """Between the first two tries to reach a device; the pauses after that are half as long again each."""
 BOOT_S = 120.0
@@ -31,6 +31,11 @@ BOOT_S = 120.0
 Pi or a phone up to a minute."""
 TIDY_S = 20.0
 """How long an interrupted cell may take to tidy up its device before the link to it is closed all the same."""
+
+
+def tell(stage: str, subject: str, words: str) -> None:
+    """Says it to whoever shows the sweep. Of a task alone, which a worker runs."""
+    get_worker().log_event(TOLD, {"stage": stage, "subject": subject, "words": words})
 
 
 @dataclass
@@ -146,7 +151,7 @@ class DeviceSessions(WorkerPlugin):  # type: ignore[misc]
 
             def tell(words: str) -> None:
                 if self._worker is not None:
-                    self._worker.log_event(WAITING, {"device": spec.name, "words": words})
+                    self._worker.log_event(TOLD, {"stage": "device", "subject": spec.name, "words": words})
 
             self._claims[spec.name] = claim(spec.name, self._run, self._token, wait=self._wait, tell=tell)
         return self._claims[spec.name]

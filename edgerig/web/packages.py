@@ -46,6 +46,12 @@ def modules_of(engine: EngineSpec, say: Callable[[str], None]) -> Path:
     return folder / "node_modules"
 
 
+def imports_of(engine: EngineSpec, *, node: bool) -> dict[str, str]:
+    """Package → the file of it that is imported."""
+    chosen = {each.name: (each.node if node else "") or each.main for each in engine.packages}
+    return {name: file for name, file in chosen.items() if file}
+
+
 def _make(engine: EngineSpec, folder: Path, say: Callable[[str], None]) -> None:
     with temporary_folder(folder.parent, f".new-{engine.name}-") as work:
         for package in engine.packages:

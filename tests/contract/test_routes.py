@@ -39,7 +39,13 @@ pytestmark = pytest.mark.contract
 SAMPLES = 16
 BROUGHT: tuple[Source, ...] = tuple(name for name, row in load_sources().items() if row.loader and name != "torch")
 PAIRS = [(source, name) for name, row in load_formats().items() for source in BROUGHT if source in row.routes]
-CELLS = [(s, f, r) for s, f in PAIRS for r in load_recipes() if not unsupported_reason(s, f, r)]
+BUILT = [(s, f, r) for s, f in PAIRS for r in load_recipes() if not unsupported_reason(s, f, r)]
+CELLS = [
+    pytest.param(*cell, marks=(pytest.mark.long, pytest.mark.needs("nodejs", "npm")))
+    if load_formats()[cell[1]].tool  # an environment of its own, and a runtime of JavaScript
+    else cell
+    for cell in BUILT
+]
 UNSUPPORTED = [(s, f) for f in load_formats() for s in load_sources() if no_route(s, f)]
 
 
@@ -126,7 +132,7 @@ def test_a_supported_cell_builds_runs_and_computes_what_its_source_computes(
     check_constants(recipe, format_name, built.constants)
 
     samples = laid_out(digits["inputs"][:SAMPLES], model)
-    engine = engines.create(load_engines()[row.engine].module, {})
+    engine = engines.create(load_engines()[row.engine].opens, {})
     engine.load(str(out), 1)
     outputs = evaluate(engine, to_layout(samples, model.spec.inputs, built.layout))
     record = check_outputs([tensor.name for tensor in model.spec.outputs], outputs, model.infer(samples))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edgerig.build.beside import bring, environment_of, needs_more
 from edgerig.cache import cache_root
 from edgerig.errors import BuildError
+from edgerig.spec import ToolSpec, load_formats
 from edgerig.toolenv import ToolEnvironment, tool_environment
 
 pytestmark = pytest.mark.integration
@@ -127,3 +129,15 @@ def test_the_environment_sees_nothing_of_this_one(tmp_path: Path, monkeypatch: p
     seen = subprocess.check_output([made.python, "-I", "-c", code], text=True, timeout=60)
     assert str(made.python.parents[1]) in seen
     assert sys.prefix not in seen
+
+
+def test_what_a_format_needs_beside_this_environment_is_made_before_its_build_and_said(tmp_path: Path) -> None:
+    tool = ToolSpec(name="tiny", packages=(wheel(tmp_path, "tinytool"),))
+    row = load_formats()["onnx"].model_copy(update={"tool": tool})
+    said: list[str] = []
+    bring(row, said.append)
+    assert [words.partition(",")[0] for words in said] == ["making the environment of tiny"]
+    assert says(environment_of(tool, said.append), "tinytool") == "1.0"
+    bring(row, said.append)
+    assert len(said) == 1
+    assert (needs_more(row), needs_more(load_formats()["onnx"])) == (True, False)

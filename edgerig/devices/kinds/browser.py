@@ -26,6 +26,6 @@ KIND = DeviceKind(
     opens="edgerig.devices.web.device:open_browser",
     asks="edgerig.devices.web.findings:of_browser",
     shares="machine",
-    runs={"onnx": "ort_web", "tflite": "litert_js"},
+    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
     programs=(Program("npm", "npm", "fetching the runtimes' packages, once"),),
 )

@@ -112,8 +112,6 @@ class Exchange:
         told = {
             "script": job.engine,
             "options": job.engine_options,
-            "artifact": job.artifact.rpartition("/")[2],
-            "beside": [name.rpartition("/")[2] for name in job.beside],
             "threads": job.threads,
             "shapes": job.shapes,
             "resets": job.resets,

@@ -26,6 +26,8 @@ from edgerig.ondevice.affinity import Affinity
 from edgerig.ondevice.job import SCHEMA, Job, read_job, write_json
 from edgerig.spec import EngineSpec, load_engines
 from edgerig.web import SCRIPTS
+from edgerig.web.archive import MAIN, SUFFIX, unpack
+from edgerig.web.packages import imports_of
 
 HOSTS = {"browser": browser.HOST, "node": nodejs.HOST}
 
@@ -49,13 +51,19 @@ def run(kind: str, program: str, port: int, modules: Path, job: Job, folder: Pat
     browser or node ends before it."""
     if job.fed:
         raise ValueError("a network whose state is fed back from its outputs is not run by a script")
-    artifact = _checked(job, folder)
+    artifact, beside = _whole(_checked(job, folder), job, folder)
     Affinity(job.processors, job.cluster)  # what is started below keeps to them too
     engine = next(each for each in load_engines().values() if each.script == job.engine)
     inputs = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in job.inputs]
     host = HOSTS[kind]
-    exchange = Exchange(job, folder, inputs, Peaks(host.pids, host.what), _beside(engine, artifact, job))
-    imports = _imports(engine, kind)
+    exchange = Exchange(
+        job,
+        folder,
+        inputs,
+        Peaks(host.pids, host.what),
+        _beside(engine, artifact, job) | {"artifact": artifact.name, "beside": beside},
+    )
+    imports = imports_of(engine, node=kind == "node")
     site = Site(
         folders={"job-files": artifact.parent, "packages": modules, "js": SCRIPTS},
         answers={"page.html": lambda _, __: browser.page(imports), **exchange.answers()},
@@ -75,10 +83,13 @@ def _beside(engine: EngineSpec, artifact: Path, job: Job) -> dict[str, object]:
     return told
 
 
-def _imports(engine: EngineSpec, kind: str) -> dict[str, str]:
-    """Package → the file of it that is imported."""
-    chosen = {each.name: (each.node if kind == "node" else "") or each.main for each in engine.packages}
-    return {name: file for name, file in chosen.items() if file}
+def _whole(artifact: Path, job: Job, folder: Path) -> tuple[Path, list[str]]:
+    """The file that is loaded, and the names of those beside it: an archive's are taken out."""
+    if artifact.suffix == SUFFIX:
+        unpacked = folder / "unpacked"
+        names = unpack(artifact, unpacked)
+        return unpacked / MAIN, names
+    return artifact, [Path(name).name for name in job.beside]
 
 
 def _checked(job: Job, folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgerig.build import keys
-from edgerig.spec import PACKAGE, ModelSpec, load_formats, load_models, load_recipes
+from edgerig.spec import PACKAGE, FormatSpec, ModelSpec, ToolSpec, load_formats, load_models, load_recipes
 
 TOML = """
 source = "torch"
@@ -76,3 +76,31 @@ def test_two_applications_share_nothing(tmp_path: Path) -> None:
         return keys.data_key(spec, 0)
 
     assert key("MobileNetV2") != key("InceptionV3")
+
+
+def test_what_another_environment_makes_or_opens_has_its_packages_in_the_key(folder: Path) -> None:
+    spec, row, recipe = model(folder), load_formats()["tfjs"], load_recipes()["fp32"]
+    assert row.tool is not None
+    other = ToolSpec(name=row.tool.name, packages=(*row.tool.packages[1:], "setuptools==65.5.1"))
+
+    def key(form: FormatSpec) -> str:
+        return keys.artifact_key(spec, form, recipe, {}, "data", "calibration")
+
+    assert key(row) == key(row.model_copy())
+    assert len({key(row), key(row.model_copy(update={"tool": other})), key(row.model_copy(update={"tool": None}))}) == 3
+
+
+def test_the_scripts_that_open_a_file_where_it_is_built_are_in_its_key_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: set[str] = set()
+
+    def seen(path: Path) -> str:
+        read.add(str(path))
+        return "digest"
+
+    monkeypatch.setattr(keys, "file_digest", seen)
+    scripts = ("web/js/host.mjs", "web/js/engines/tfjs.mjs", "web/node_engine.py", "web/archive.py")
+    for name, there in (("onnx", False), ("tfjs", True)):
+        keys.artifact_key(model(folder), load_formats()[name], load_recipes()["fp32"], {}, "data", "calibration")
+        assert all((str(PACKAGE / script) in read) is there for script in scripts)

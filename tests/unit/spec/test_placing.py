@@ -36,7 +36,7 @@ def test_a_format_that_a_browser_does_not_run_is_told_by_the_plan() -> None:
     sweep = SweepSpec(models=("digits_cnn",), formats=("onnx", "executorch"), recipes=("fp32",), devices=("browser",))
     onnx, executorch = make_plan(sweep).cells
     assert onnx.unsupported == ""
-    assert executorch.unsupported == "a device of the kind browser runs onnx and tflite, not executorch"
+    assert executorch.unsupported == "a device of the kind browser runs onnx, tflite and tfjs, not executorch"
 
 
 def test_the_options_are_those_of_the_engine_there() -> None:
