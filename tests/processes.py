@@ -22,11 +22,11 @@ def wait_for(condition: Callable[[], Found], seconds: float = 20.0) -> Found:
     return found
 
 
-def once(condition: Callable[[], object], then: Callable[[], object]) -> threading.Thread:
-    """Does `then` in a thread, which it gives, as soon as `condition` is true."""
+def once(condition: Callable[[], object], then: Callable[[], object], seconds: float = 20.0) -> threading.Thread:
+    """Does `then` in a thread, which it gives, as soon as `condition` is true; not later than after `seconds`."""
 
     def wait_and_do() -> None:
-        wait_for(condition)
+        wait_for(condition, seconds)
         then()
 
     thread = threading.Thread(target=wait_and_do)

@@ -25,6 +25,9 @@ from edgerig.measure.served import served as concluded
 pytestmark = [pytest.mark.integration, pytest.mark.needs("openjdk-17-jre-headless")]
 SHORT = {"load_requests": 50, "load_seconds": 1.0, "warmup_seconds": 0.2, "concurrency": (1, 2)}
 
+STARTS_S = 120.0
+"""As long as a device waits for its server (`start_timeout_s`): a busy machine takes that for Java and torch."""
+
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -72,7 +75,7 @@ def test_torchserve_serves_and_only_to_whoever_has_its_key(folder: Path) -> None
             link.sendall(b"POST /predictions/model HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
             refused.append(link.recv(4096))
 
-    asks = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), ask_without_a_key)
+    asks = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), ask_without_a_key, STARTS_S)
     raw = run(folder, device(), min_seconds=0.5)
     asks.join()
     check(raw)
@@ -95,7 +98,7 @@ def test_a_server_that_is_killed_while_it_is_timed(folder: Path) -> None:
     def kill() -> None:
         os.kill(java()[0], signal.SIGKILL)
 
-    kills = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), kill)
+    kills = once(lambda: list(folder.glob("edgerig-serving-*/described.json")), kill, STARTS_S)
     with pytest.raises(RunnerCrashed, match=r"TorchServe 0\.12\.0 ended with SIGKILL"):
         run(folder, device(), min_seconds=60)
     kills.join()
@@ -116,7 +119,7 @@ def test_the_server_ends_with_a_host_that_is_killed(folder: Path) -> None:
     paths = [str(Path(__file__).parent), str(Path(served.__file__).parent)]
     host = subprocess.Popen([sys.executable, "-c", HOST, str(folder), *paths])
     try:
-        wait_for(lambda: list(folder.glob("edgerig-serving-*/described.json")), 120)
+        wait_for(lambda: list(folder.glob("edgerig-serving-*/described.json")), STARTS_S)
         started = processes(f"{folder}/edgerig-serving-")
         assert len(started) >= 3  # the leash, Java, Python
         host.kill()
