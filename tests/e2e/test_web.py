@@ -83,9 +83,9 @@ def test_an_engine_tells_what_its_row_says(sweep: Ended) -> None:
     engines = load_engines()
     for cell in sweep.cells.values():
         if cell["status"] == "ok":
-            told, tells = cell["engine"], engines[cell["engine"]["name"]].tells
-            assert ("delegation" in tells) == (told["delegated"] is not None) == (not told["delegation_reason"])
-            assert ("threads" in tells) == (NO_COUNT not in " ".join(told["notes"]))
+            tells, delegation = engines[cell["engine"]["name"]].tells, cell["delegation"]
+            assert ("delegation" in tells) == (delegation["delegated"] is not None) == (not delegation["reason"])
+            assert ("threads" in tells) == (NO_COUNT not in " ".join(cell["engine"]["notes"]))
 
 
 def test_the_clocks_step_and_its_consequence_are_said(sweep: Ended) -> None:
