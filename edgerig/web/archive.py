@@ -11,14 +11,6 @@ LARGEST = 2**32
 """Bytes of all files together."""
 
 
-def pack(folder: Path, out: Path) -> None:
-    """The files of `folder`, by name and without their times, so that equal ones give equal bytes; not compressed, as a
-    server would send them."""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
-
-
 def unpack(path: Path, into: Path) -> list[str]:
     """Writes its files below `into`, made when needed, and gives their names but for MAIN. Raises ValueError for one
     that is no such archive."""

@@ -17,12 +17,12 @@ from edgerig import process
 from edgerig.build.beside import environment_of
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, first_words
-from edgerig.build.formats.saved_model import SIGNATURE, save
+from edgerig.build.formats.saved_model import SIGNATURE, pack, save
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.spec import RecipeSpec, load_formats
-from edgerig.web.archive import MAIN, pack
+from edgerig.web.archive import MAIN
 
 FORMAT = "tfjs"
 FLAGS = {"fp32": (), "fp16": ("--quantize_float16=*",), "int8-weight": ("--quantize_uint8=*",)}

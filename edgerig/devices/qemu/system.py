@@ -12,10 +12,8 @@ import contextlib
 import functools
 import io
 import shlex
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ from edgerig.devices.bundle import bundle
 from edgerig.devices.device import PosixDevice
 from edgerig.devices.kinds.qemu_system import QemuSystemDevice
 from edgerig.devices.kinds.ssh import SshDevice
-from edgerig.devices.leashed import free_ports, let_go, on_a_leash
+from edgerig.devices.leashed import free_ports, let_go, on_a_leash, private_folder
 from edgerig.devices.qemu import initrd
 from edgerig.devices.qemu.vm_image import SYSTEM_PATH, VmImage, bundle_disk, tool, vm_image
 from edgerig.devices.ssh import SshTransport
@@ -88,7 +86,7 @@ def machine(spec: QemuSystemDevice, image: VmImage, disks: Sequence[Path] = ()) 
     `disks` are ext4 images it gets read-only. Raises DeviceError, with the end of the machine's console, when it does
     not come up in time.
     """
-    with _folder() as folder:
+    with private_folder("edgerig-vm-") as folder:
         login = _Login.make()
         _write_initrd(image, login, folder / "initrd")
         deadline = time.monotonic() + spec.boot_timeout_s
@@ -188,16 +186,6 @@ def _command(spec: QemuSystemDevice, image: VmImage, disks: Sequence[Path], fold
         *drives,
         *("-netdev", forward, "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"),
     ]
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """A temporary folder only we can read. The leash removes it too, should we be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="edgerig-vm-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

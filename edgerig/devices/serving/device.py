@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgerig.devices.device import CellJob, Fact
 from edgerig.devices.kinds.serving import ServingDevice
+from edgerig.devices.leashed import private_folder
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.runner import write_runner
 from edgerig.devices.serving.asked import AskedModel
@@ -22,7 +23,7 @@ from edgerig.devices.serving.cut import Cut
 from edgerig.devices.serving.link import Link, Question
 from edgerig.devices.serving.record import Asked, measure
 from edgerig.devices.serving.servers import SERVERS
-from edgerig.devices.serving.started import LOG, Running, folder_of_its_own, ports, running
+from edgerig.devices.serving.started import LOG, Running, ports, running
 from edgerig.devices.turns import Lease
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunTimeout, Unreachable
 from edgerig.measure.raw import RawEngine
@@ -90,7 +91,7 @@ class ServingHost:
                 measure(server, job, self.spec)
             return
         with (
-            folder_of_its_own() as folder,
+            private_folder("edgerig-serving-") as folder,
             self._started(job, folder, cut) as server,
             cut.at(timeout_s, job.cell),  # what starts and loads has a deadline of its own
         ):

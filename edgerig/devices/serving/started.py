@@ -6,10 +6,8 @@ import contextlib
 import functools
 import json
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,16 +120,6 @@ def _reason(text: bytes) -> str:
         return f"{error['type']}: {error['message']}"
     except (ValueError, KeyError, TypeError):
         return text[:300].decode("utf-8", "replace")
-
-
-@contextlib.contextmanager
-def folder_of_its_own() -> Iterator[Path]:
-    """Only we can read it, for it has the server's keys. The leash removes it too, should we be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="edgerig-serving-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
