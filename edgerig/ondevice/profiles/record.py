@@ -99,7 +99,8 @@ def _taken(profiler: Profiler, ticks: clock.Clock, folder: str, threads: int) ->
 
 class Run(NamedTuple):
     """The whole of an inference left alone and of one looked into, and what the calling thread waited for a processor
-    in the latter: it is taken off its whole, but of its operators nobody knows which has it."""
+    in both. It is taken off the wholes, but nobody knows which of the operators has it, nor whether it fell between a
+    clock's two readings or beside them: such a whole may be too short."""
 
     whole: int
     looked: int
@@ -125,9 +126,9 @@ def _runs(profiler: Profiler, ticks: clock.Clock) -> list[Run]:
         while len(found) < most and (len(found) < FEWEST_RUNS or time.monotonic() - began < SECONDS):
             waited = ticks.waited()
             looked = profiler.look()
-            waited = ticks.waited() - waited
             profiler.invoke()  # what looking into it left in the caches is not the next one's
-            found.append(Run(ticks.span(profiler.invoke), looked, waited))
+            whole = ticks.span(profiler.invoke)
+            found.append(Run(whole, looked, ticks.waited() - waited))
     finally:
         if enabled:
             gc.enable()

@@ -81,6 +81,23 @@ def test_runs_that_waited_for_a_processor_are_left_out(waited: list[int], places
     assert record.undisturbed(waited) == places
 
 
+def test_a_run_whose_inference_left_alone_waited_is_left_out_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait beside the clock's readings is taken off the whole all the same: it may be nothing at all."""
+    made, total = Made(), 0
+
+    def waited() -> int:  # each third inference left alone has waited, and each counts longer than it took
+        nonlocal total
+        total += 10**9 * (made.alone % 3 == 0)
+        return total
+
+    monkeypatch.setattr(clock, "_waiting", lambda: waited)
+    found = taken(tmp_path, monkeypatch, lambda *_: made)
+    assert record.FEWEST_RUNS < found["runs"] < record.MOST_RUNS
+    assert (np.load(tmp_path / record.VALUES)[:, 0] > 0).all()
+
+
 def test_of_several_threads_it_is_said_what_an_operator_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken(tmp_path, monkeypatch, lambda *_: Made())["notes"] == ["a note"]
     assert record.SEVERAL in taken(tmp_path, monkeypatch, lambda *_: Made(), threads=2)["notes"]
