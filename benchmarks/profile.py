@@ -5,7 +5,7 @@
 Each file is looked into `rounds` times as a sweep does it, in a process of its own, and once without edgerig's clock,
 which is what the runtime's own profiler tells; for ExecuTorch and ONNX Runtime their own Python tools stand beside
 (`own_profiles.py`). Exit code 1 when the operators of an inference above 100 µs, with the calls of the delegate where
-they are told, miss more than a tenth of the whole.
+they are told, are off by more than a tenth of the whole.
 """
 
 from __future__ import annotations
