@@ -72,8 +72,7 @@ def look(rounds: int, large: bool, device: str) -> bool:
             raise EdgerigError(f"{device} looks into nothing", hint="name another device")
         folder = Path(temporary)
         place = Place(opened, Placement(device=device, threads=1), folder)
-        both = (*LARGE, "--recipe", "int8-static")
-        builds = [built for selection in [SMALL, *([both] if large else [])] for built in built_by(selection, folder)]
+        builds = [built for selection in [SMALL, *([LARGE] if large else [])] for built in built_by(selection, folder)]
         print(machine())
         sound = [_file(place, built, rounds) for built in builds]  # each is printed, whatever the one before was
         return all(sound)
