@@ -53,10 +53,13 @@ class Seen:
 
 
 def judge(seen: Seen) -> Verdict:
-    """The strongest thing to be said: the first of `FINDINGS` that has anything to say."""
-    found = ((label, says(seen)) for label, says in FINDINGS.items())
-    label, advice = next((label, advice) for label, advice in found if advice)
-    return Verdict(label=label, evidence=_evidence(seen), advice=advice)
+    """The strongest thing to be said: the first of `FINDINGS` that has anything to say. What else an application has to
+    know of the file on this device (`CAUTIONS`) is said behind it."""
+    found = {label: advice for label, says in FINDINGS.items() if (advice := says(seen))}
+    label = next(iter(found))
+    beside = [] if label in ALONE else [found[other] for other in CAUTIONS if other in found and other != label]
+    counted = "" if label in {*ALONE, "contended"} else _counted(seen)
+    return Verdict(label=label, evidence=_evidence(seen), advice="; besides, ".join([found[label], *beside]) + counted)
 
 
 def _evidence(seen: Seen) -> VerdictEvidence:
@@ -91,8 +94,8 @@ def _emulated(seen: Seen) -> str:
 
 def _contended(seen: Seen) -> str:
     """Other processes took the processor or worked beside it, it shows in the samples, and too few of them were left
-    alone (`measure/contention.py`). Before `fallback`: that one's latency is its true one, this is not. Threads that
-    are more than can run at once wait for each other: that is `fallback`'s to say."""
+    alone (`measure/contention.py`). Threads that are more than can run at once wait for each other: that is
+    `fallback`'s to say."""
     contention = seen.contention
     if contention is None or not contention.contended or seen.at_work < seen.threads:
         return ""
@@ -105,19 +108,19 @@ def _fallback(seen: Seen) -> str:
     """Operators were left off the fast backend, or another thread count is in force than was asked for."""
     if seen.threads_in_force != seen.threads:
         asked = f"{seen.threads} threads were asked for, {seen.threads_in_force} are in force"
-        return f"{asked}: do not compare with other thread counts{_counted(seen)}"
+        return f"{asked}: do not compare with other thread counts"
     if lacking := not_in_force(seen.affinity, seen.threads):
-        return f"{lacking}: do not compare with cells that had what they asked for{_counted(seen)}"
+        return f"{lacking}: do not compare with cells that had what they asked for"
     left = _undelegated(seen.delegation)
     if seen.delegation.delegated == 0 and left is None:
         off = "the fast backend is off: all operators run outside it"
-        return f"{off}, this is the cost of the fallback, not of the recipe{_counted(seen)}"
+        return f"{off}, this is the cost of the fallback, not of the recipe"
     if not left:
         return ""
     names = ", ".join(seen.delegation.undelegated) or "unnamed"
     return (
         f"{left} of {seen.delegation.total} operators run outside the fast backend ({names}): "
-        f"this is the cost of the fallback, not of the recipe{_counted(seen)}"
+        "this is the cost of the fallback, not of the recipe"
     )
 
 
@@ -125,14 +128,14 @@ def _throttled(seen: Seen) -> str:
     """The device held its processor back while the cell ran."""
     found = "; ".join(seen.throttling)
     remedy = "cool the device, feed it better or rest it between cells, then measure again"
-    return found and f"{found}: {remedy}{_counted(seen)}"
+    return found and f"{found}: {remedy}"
 
 
 def _drifting(seen: Seen) -> str:
     """What was timed changed in one direction meanwhile (`measure/drift.py`)."""
     found = "; ".join(seen.drift)
     remedy = "let the device come to rest, raise run.warmup_runs, or hold its clock (conditions), then measure again"
-    return found and f"{found}: {remedy}{_counted(seen)}"
+    return found and f"{found}: {remedy}"
 
 
 def _too_short(seen: Seen) -> str:
@@ -142,7 +145,7 @@ def _too_short(seen: Seen) -> str:
         return ""
     return (
         f"timed for {seen.seconds:.2g} s in all, with {TOO_FEW}: neither enough samples nor time to know the median "
-        f"by, raise run.min_seconds or run.max_seconds{_counted(seen)}"
+        "by, raise run.min_seconds or run.max_seconds"
     )
 
 
@@ -152,16 +155,16 @@ def _noisy(seen: Seen) -> str:
     interval = seen.interval
     quieter = "quiet the device, or raise run.repeats and run.min_seconds before ranking by it"
     if interval is None:
-        return f"too few samples to know the median by ({TOO_FEW}): {quieter}{_counted(seen)}"
+        return f"too few samples to know the median by ({TOO_FEW}): {quieter}"
     if interval.processes == 1:
         return (
             f"timed in one process, whose samples give its median to ±{interval.within:.2%}: what another one would "
-            f"give is not known, raise run.repeats before ranking by it{_counted(seen)}"
+            "give is not known, raise run.repeats before ranking by it"
         )
     if interval.half_width <= MEDIAN_TOLERANCE:
         return ""
     over = f"the median over {interval.processes} processes"
-    return f"{over} is known to ±{interval.half_width:.1%} only: {quieter}{_counted(seen)}"
+    return f"{over} is known to ±{interval.half_width:.1%} only: {quieter}"
 
 
 def _saturates(seen: Seen) -> str:
@@ -172,23 +175,28 @@ def _stable(seen: Seen) -> str:
     interval = seen.interval
     if interval is None or interval.half_width > MEDIAN_TOLERANCE:
         return ""
-    return f"the median over {interval.processes} processes is known to ±{interval.half_width:.2%}{_counted(seen)}"
+    return f"the median over {interval.processes} processes is known to ±{interval.half_width:.2%}"
 
 
 FINDINGS: dict[str, Callable[[Seen], str]] = {
     "wrong": _wrong,
     "emulated": _emulated,
     "contended": _contended,
-    "fallback": _fallback,
     "throttled": _throttled,
     "drifting": _drifting,
     "too-short": _too_short,
+    "fallback": _fallback,
     "noisy": _noisy,
     "saturates": _saturates,
     "stable": _stable,
 }
 """Label → what there is to say for it, with the advice; "" where it does not hold. The strongest first, and the last of
-them holds wherever `noisy` does not."""
+them holds wherever `noisy` does not. What makes a median that of no level stands before `fallback`, whose median is the
+file's own."""
+ALONE = ("wrong", "emulated")
+"""Beside these nothing else counts."""
+CAUTIONS = ("fallback", "saturates")
+"""What is so of the file on this device however well it was timed."""
 
 
 def _counted(seen: Seen) -> str:
