@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from edgerig.measure.layers import INPUT
+from edgerig.measure.suspect import source_of
 from edgerig.results.layers import Advice, LayerResult
 
 ROUNDED = 1.0
@@ -21,8 +21,6 @@ SPREAD = 8.0
 WINDOW = 0.5
 """Neighbours that lose so much of what the suspect does belong to what is kept in float: a contiguous run of layers
 recovers more than the same number chosen one by one, since each end of a run converts."""
-NEAR_DB = 3.0
-"""What is within a factor of two of the whole noise is where it comes from."""
 CALIBRATED = ("int8-static", "int8-static-unsigned", "int8-full", "int16x8")
 MIXED = ("int8-static", "int8-static-unsigned", "int16x8")
 """Recipes that offer float_layers (recipes.toml)."""
@@ -73,7 +71,7 @@ def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str, format_nam
     if kind in CALIBRATED:
         calibration = tuple(_calibration(layers[: worst + 1]))
         yield from calibration
-        if any(suspect.name in each.layers for each in calibration) and _source(suspect) == "range":
+        if any(suspect.name in each.layers for each in calibration) and source_of(suspect) == "range":
             return  # the layers behind it are clipped likewise, and no bits more bring that back
         yield from _equalization(layers, worst)
     if _inherited(layers, worst):
@@ -167,28 +165,17 @@ def _window(layers: Sequence[LayerResult], worst: int) -> list[LayerResult]:
     while end + 1 < len(layers) and (layers[end + 1].drop_db or 0.0) >= least:
         end += 1
     depths = {*range(begin, end + 1)}
-    if _source(layers[worst]) == "range":
+    if source_of(layers[worst]) == "range":
         depths |= _read_by(layers, worst)
-    elif _source(layers[worst]) == "reads":
+    elif source_of(layers[worst]) == "reads":
         depths |= _too_wide(layers, worst)
     return [layers[depth] for depth in sorted(depths) if layers[depth].operator != INPUT]
-
-
-def _source(layer: LayerResult) -> Literal["weights", "range", "reads"]:
-    """Where a layer's noise comes from: its weights; the range of what it gives, of which its integers leave no more;
-    or what it reads."""
-    own = layer.sqnr_db
-    if own is None or (layer.weights_sqnr_db is not None and layer.weights_sqnr_db <= own + NEAR_DB):
-        return "weights"
-    if layer.range_sqnr_db is not None and (layer.range_sqnr_db <= own + NEAR_DB or not layer.reads):
-        return "range"
-    return "reads"
 
 
 def _why(layers: Sequence[LayerResult], suspect: LayerResult) -> str:
     """In words, where the loss is not in the suspect's own weights or range."""
     known = [db for db in (suspect.weights_sqnr_db, suspect.range_sqnr_db) if db is not None]
-    if _source(suspect) != "reads" or not known:
+    if source_of(suspect) != "reads" or not known:
         return ""
     said = f"; its weights and its own range leave {min(known):.1f} dB"
     wide = [layers[depth] for depth in sorted(_too_wide(layers, suspect.depth))]
@@ -203,7 +190,7 @@ def _why(layers: Sequence[LayerResult], suspect: LayerResult) -> str:
 def _inherited(layers: Sequence[LayerResult], depth: int) -> bool:
     """Is a layer's noise that of many before it? Float for it alone brings nothing back: EfficientNet-Lite0's relative
     error stays at 0.112 with its suspect in float."""
-    return _source(layers[depth]) == "reads" and bool(_why(layers, layers[depth])) and not _too_wide(layers, depth)
+    return source_of(layers[depth]) == "reads" and bool(_why(layers, layers[depth])) and not _too_wide(layers, depth)
 
 
 def _too_wide(layers: Sequence[LayerResult], depth: int) -> set[int]:
@@ -211,7 +198,7 @@ def _too_wide(layers: Sequence[LayerResult], depth: int) -> set[int]:
     values matter there beside large ones that cancel. Empty where it is inherited from further up."""
     written = _written_by(layers, depth)
     makers = [layers[place] for place in written if layers[place].kind not in PASSING]
-    return written if makers and all(_source(each) == "range" for each in makers) else set()
+    return written if makers and all(source_of(each) == "range" for each in makers) else set()
 
 
 def _written_by(layers: Sequence[LayerResult], depth: int) -> set[int]:

@@ -28,8 +28,6 @@ CEILING_DB = 6.02 * 8 + 1.76
 better than that counts as no better, or the first integer layer of every network would drop most."""
 THRESHOLD_DB = 20.0
 """A relative error of 0.1."""
-LEAST_DROP_DB = 6.0
-"""A suspect brings at least three times the noise that its inputs have: 10 log10(4) = 6."""
 AT_THE_END = 0.01
 """A channel is called saturated from this share of its values on."""
 
@@ -282,16 +280,3 @@ def _spread(seen: Seen) -> float | None:
     widths = np.maximum(seen.high, 0.0) - np.minimum(seen.low, 0.0)
     widths = widths[np.isfinite(widths) & (widths > 0)]
     return float(widths.max() / np.median(widths)) if len(widths) > 1 else None
-
-
-def first_below(layers: Sequence[LayerResult], threshold_db: float) -> int | None:
-    """The depth of the first layer under the threshold."""
-    return next((each.depth for each in layers if each.sqnr_db is not None and each.sqnr_db < threshold_db), None)
-
-
-def suspect(layers: Sequence[LayerResult], threshold_db: float) -> int | None:
-    """The depth of the layer that loses most: under the threshold, with the largest drop of those; None where no drop
-    there is as large as LEAST_DROP_DB. SQNR accumulates, so the lowest is only the last."""
-    low = [each for each in layers if each.sqnr_db is not None and each.sqnr_db < threshold_db]
-    found = max(low, key=lambda each: each.drop_db or 0.0, default=None)
-    return None if found is None or (found.drop_db or 0.0) < LEAST_DROP_DB else found.depth

@@ -20,7 +20,8 @@ from edgerig.build.layout import to_layout
 from edgerig.build.source import SourceModel, load_source
 from edgerig.measure.error import relative_error
 from edgerig.measure.layer_advice import advice
-from edgerig.measure.layers import INPUT, THRESHOLD_DB, first_below, layer_results, suspect
+from edgerig.measure.layers import INPUT, THRESHOLD_DB, layer_results
+from edgerig.measure.suspect import first_below, suspect
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.registry import load_object

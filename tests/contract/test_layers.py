@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from builders_of import builder
-from damage import FACTOR, damage_torch, damaged_onnx, damaged_tflite
+from damage import FACTOR, MILD, damage_torch, damaged_onnx, damaged_tflite
 
 from edgerig.build.factory import call_factory
 from edgerig.build.layers import ADAPTERS
@@ -18,7 +18,8 @@ from edgerig.build.layers.twins import Job, Twins, look
 from edgerig.build.layout import to_layout
 from edgerig.build.source import Arrays, SourceModel, load_source
 from edgerig.measure.layer_advice import advice
-from edgerig.measure.layers import INPUT, THRESHOLD_DB, first_below, layer_results, suspect
+from edgerig.measure.layers import INPUT, THRESHOLD_DB, layer_results
+from edgerig.measure.suspect import first_below, suspect
 from edgerig.registry import load_object
 from edgerig.results.layers import LayerResult
 from edgerig.spec import load_models, load_recipes
@@ -31,8 +32,8 @@ LAYERS = 10
 """Of digits_cnn, with weights."""
 PLACES = (0, 3, LAYERS - 1)
 """The first, one between, the last."""
-Network = Callable[[int | None], Twins]
-"""The twins, with the layer of that place damaged."""
+Network = Callable[[int | None, float], Twins]
+"""The twins, with the layer of that place damaged by so much."""
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,8 @@ def network(
     adapter: Callable[[Job], Twins] = load_object(ADAPTERS[request.param].code)
     damaged = damaged_onnx if request.param == "onnx" else damaged_tflite
 
-    def get(place: int | None) -> Twins:
-        file = quantized if place is None else damaged(quantized, place, folder / f"damaged-{place}")
+    def get(place: int | None, by: float) -> Twins:
+        file = quantized if place is None else damaged(quantized, place, folder / f"damaged-{place}-{by}", by)
         return adapter(Job(recipe, floating, file, folder, (), lambda: source, lambda _: [data["calibration"]]))
 
     return get
@@ -74,14 +75,15 @@ def network(
 
 def _torch(source: SourceModel, calibration: Arrays) -> Network:
     ours, theirs = torch_layers.graphs(source, load_recipes()[RECIPE], calibration)
-    last: list[int] = []
+    last: list[tuple[int, float]] = []
 
-    def get(place: int | None) -> Twins:
+    def get(place: int | None, by: float) -> Twins:
         while last:
-            damage_torch(theirs, last.pop(), 1 / FACTOR)
+            before, factor = last.pop()
+            damage_torch(theirs, before, 1 / factor)
         if place is not None:
-            damage_torch(theirs, place)
-            last.append(place)
+            damage_torch(theirs, place, by)
+            last.append((place, by))
         return torch_layers.side_by_side(ours, theirs)
 
     return get
@@ -101,7 +103,7 @@ def weighted(layers: tuple[LayerResult, ...]) -> list[LayerResult]:
 def test_nothing_is_named_where_nothing_is_damaged(
     network: Network, source: SourceModel, data: dict[str, np.ndarray]
 ) -> None:
-    layers = rows(network(None), source, data)
+    layers = rows(network(None, 1.0), source, data)
     assert layers[0].operator == INPUT
     assert len(weighted(layers)) == LAYERS
     assert first_below(layers, THRESHOLD_DB) is None
@@ -115,9 +117,21 @@ def test_nothing_is_named_where_nothing_is_damaged(
 def test_the_damaged_layer_is_named(
     network: Network, source: SourceModel, data: dict[str, np.ndarray], place: int
 ) -> None:
-    layers = rows(network(place), source, data)
+    layers = rows(network(place, FACTOR), source, data)
     damaged = weighted(layers)[place]
     assert suspect(layers, THRESHOLD_DB) == first_below(layers, THRESHOLD_DB) == damaged.depth
     found = advice(layers, damaged.depth, damaged.depth, RECIPE, "tflite")
     assert [each.remedy for each in found] == ["build-again", "float-layers"]
     assert found[1].layers == (damaged.name,)
+
+
+def test_a_layer_that_ends_just_above_the_threshold_is_named(
+    network: Network, source: SourceModel, data: dict[str, np.ndarray]
+) -> None:
+    layers = rows(network(0, MILD), source, data)
+    damaged = weighted(layers)[0]
+    below = first_below(layers, THRESHOLD_DB)
+    assert (damaged.sqnr_db or 0.0) > THRESHOLD_DB
+    assert below is not None
+    assert suspect(layers, THRESHOLD_DB) == damaged.depth
+    assert damaged.name in advice(layers, below, damaged.depth, RECIPE, "tflite")[0].layers

@@ -21,7 +21,8 @@ from edgerig.build.store import Store
 from edgerig.build.streams import recorded
 from edgerig.errors import BuildError
 from edgerig.measure.layer_advice import advice
-from edgerig.measure.layers import first_below, layer_results, suspect
+from edgerig.measure.layers import layer_results
+from edgerig.measure.suspect import first_below, suspect
 from edgerig.npy import load_arrays, read_lengths
 from edgerig.registry import load_object
 from edgerig.results import Artifact

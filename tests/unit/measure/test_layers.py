@@ -11,13 +11,12 @@ from edgerig.measure.layers import (
     Range,
     Seen,
     Weights,
-    first_below,
     layer_results,
     sqnr_db,
-    suspect,
     weights_sqnr_db,
     weights_steps,
 )
+from edgerig.measure.suspect import first_below, suspect
 from edgerig.results.layers import EXACT_DB, LayerResult
 
 BYTE = Range(-1.0, 1.0, 2 / 255)
