@@ -12,7 +12,7 @@ from edgerig.figures.metric import lost_points
 from edgerig.measure.error import FAR
 from edgerig.results import CellResult, Results
 from edgerig.spec import SweepBudget
-from edgerig.tune.halving import Score, beats, cheapest, promoted
+from edgerig.tune.halving import Score, beats, promoted
 from edgerig.tune.space import FLOAT
 from edgerig.tune.trial import Trial
 
@@ -28,15 +28,33 @@ def to_host(trials: Sequence[Trial], budget: SweepBudget, count: int) -> list[st
 
 
 def to_device(results: Results, budget: SweepBudget, count: int) -> list[str]:
-    """Of what ran over all validation data: what keeps the budget there, the smallest that nothing beats first. The
+    """Of what ran over all validation data: what keeps the budget there, of it the smallest and the fastest first. The
     host's time is a hint of the device's, no more."""
+    return promoted(_on_host(results, budget), count)
+
+
+def next_to_device(results: Results, budget: SweepBudget, count: int) -> list[list[str]]:
+    """What else keeps the budget on the host, `count` at a time: for a device on which none of the first ones does."""
+    scores = _on_host(results, budget)
+    names = promoted(scores, sum(score.violation <= 0 for score in scores))
+    return [names[at : at + count] for at in range(count, len(names), count)]
+
+
+def _on_host(results: Results, budget: SweepBudget) -> list[Score]:
     scores = []
     for cells, held_to in compared(results):
         for cell in cells:
             if cell.recipe != FLOAT and sound(cell) and cell.size_bytes is not None and cell.latency is not None:
                 costs = (float(cell.size_bytes), cell.latency.p50_ms)
                 scores.append(Score(f"{cell.format}-{cell.recipe}", costs, violation(cell, budget, held_to)))
-    return cheapest(scores, count)
+    return scores
+
+
+def goes_on(results: Results, budget: SweepBudget) -> bool:
+    """Of a device on which none of a group keeps the budget: is the next one worth its time? Not where a time is asked
+    for and others worked there, so that none is known."""
+    own = [cell for cell in results.cells if cell.recipe != FLOAT and cell.status == "ok"]
+    return budget.of("latency_p50_ms") is None or any(timed(cell) for cell in own)
 
 
 def violation(cell: CellResult, budget: SweepBudget, held_to: Reference | None, *, sampled: bool = True) -> float:

@@ -46,13 +46,6 @@ def promoted(scores: Sequence[Score], count: int) -> list[str]:
     return [one.name for one in (*ranked, *_breaking(scores))][:count]
 
 
-def cheapest(scores: Sequence[Score], count: int) -> list[str]:
-    """The same where what is good enough is known: of that the cheapest first, by the first cost and then the next."""
-    keeping = [one for one in scores if one.violation <= 0]
-    ranked = [one for front in fronts(keeping) for one in sorted(front, key=lambda one: (one.costs, one.name))]
-    return [one.name for one in (*ranked, *_breaking(scores))][:count]
-
-
 def _breaking(scores: Sequence[Score]) -> list[Score]:
     """What breaks a limit, by how much."""
     return sorted((one for one in scores if one.violation > 0), key=lambda one: (one.violation, one.costs, one.name))

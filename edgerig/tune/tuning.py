@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgerig.build import keys
 from edgerig.build.store import Store, digest
+from edgerig.decide.decision import Decision
 from edgerig.plan import Plan, make_plan
 from edgerig.report.files import replace_file
 from edgerig.results import CellResult, Results
@@ -102,12 +103,11 @@ def _chosen(work: Work, trials: Sequence[Trial]) -> Tuned:
     names = choosing.to_device(results, budget, question.finalists)
     if not names:
         return _end(told, work, {"why_none": "nothing ran on the host"})
-    work.observer.went_on("device", names)
-    results = on_device(work, [by_name[name] for name in names])
-    decision = choosing.decided(results, budget)
+    groups = [names, *choosing.next_to_device(results, budget, question.finalists)]
+    results, decision, why_none = _on_device(work, [[by_name[name] for name in group] for group in groups])
     pick = None if decision is None else decision.pick
     if decision is None or pick is None:
-        return _end(told, work, {"why_none": "nothing ran on the device" if decision is None else decision.why})
+        return _end(told, work, {"why_none": why_none})
     chosen = by_name[f"{pick.format}-{pick.recipe}"]
     path = winner.write(winner.sweep_of(question, chosen, pick), work.folder)
     on_validation = Ended(
@@ -121,6 +121,22 @@ def _chosen(work: Work, trials: Sequence[Trial]) -> Tuned:
         "on_test": _tested(work, path, chosen),
     }
     return _end(told, work, update)
+
+
+def _on_device(work: Work, groups: Sequence[Sequence[Candidate]]) -> tuple[Results, Decision | None, str]:
+    """The finalists, and where none of them keeps the budget there, the next ones: the last that ran with what is
+    decided of them, and why none of any was chosen."""
+    budget, why = work.question.sweep.budget, list[str]()
+    for group in groups:
+        work.observer.went_on("device", [each.name for each in group])
+        results = on_device(work, group)
+        decision = choosing.decided(results, budget)
+        if decision is not None and decision.pick is not None:
+            break
+        why.append("nothing ran on the device" if decision is None else decision.why)
+        if not choosing.goes_on(results, budget):
+            break
+    return results, decision, " ".join(dict.fromkeys(why))
 
 
 def _tested(work: Work, path: Path, chosen: Candidate) -> Ended | None:

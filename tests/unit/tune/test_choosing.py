@@ -9,7 +9,7 @@ from unit.made_results import cells_of, changed
 from edgerig.decide.decision import compared
 from edgerig.results import Accuracy, CellResult, Parity, Results, Verdict, VerdictEvidence
 from edgerig.spec import OwnRecipe, RecipeOptions, SweepBudget
-from edgerig.tune.choosing import decided, dominance, to_device, to_host, violation
+from edgerig.tune.choosing import decided, dominance, goes_on, next_to_device, to_device, to_host, violation
 from edgerig.tune.space import Candidate
 from edgerig.tune.trial import Trial
 
@@ -121,3 +121,32 @@ def test_the_float_variant_is_never_the_winner(results: Results) -> None:
     assert found.pick is None
     assert "losing more than 1 point" in found.why
     assert decided(run.model_copy(update={"cells": run.cells[:1]}), SweepBudget()) is None
+
+
+def fast_and_large(results: Results) -> Results:
+    """fp32, then three of nearly a size and one that is larger and far faster, all as accurate."""
+    (base, some, *_) = [cell for cell in cells_of(results, 0, 0) if cell.status == "ok"]
+    assert some.latency is not None
+    made = [changed(base, accuracy=top1(0.99), size_bytes=100)]
+    for recipe, size, p50_ms in (("a", 50, 9.0), ("b", 51, 8.0), ("c", 52, 7.0), ("fast", 63, 1.0)):
+        latency = some.latency.model_copy(update={"p50_ms": p50_ms})
+        own = {"id": some.id.replace(some.recipe, recipe), "recipe": recipe, "size_bytes": size, "latency": latency}
+        made.append(changed(some, accuracy=top1(0.99), **own))
+    return results.model_copy(update={"cells": tuple(made)})
+
+
+def test_the_device_is_shown_what_is_fast_on_the_host_and_the_rest_after_it(results: Results) -> None:
+    run = fast_and_large(results)
+    names = [name.rpartition("-")[2] for name in to_device(run, SweepBudget(), 2)]
+    assert names == ["a", "fast"]
+    later = next_to_device(run, SweepBudget(), 2)
+    assert [[name.rpartition("-")[2] for name in group] for group in later] == [["c", "b"]]
+    assert next_to_device(run, SweepBudget.model_validate({"size_bytes": 50}), 1) == []
+
+
+def test_others_go_on_unless_no_time_can_be_known(results: Results) -> None:
+    run = fast_and_large(results)
+    beside = Verdict(label="contended", evidence=VerdictEvidence(), advice="time it again")
+    busy = run.model_copy(update={"cells": tuple(changed(cell, verdict=beside) for cell in run.cells)})
+    hurry = SweepBudget.model_validate({"latency_p50_ms": 0.1})
+    assert (goes_on(run, hurry), goes_on(busy, hurry), goes_on(busy, SweepBudget())) == (True, False, True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from edgerig.tune.halving import Score, cheapest, fronts, promoted
+from edgerig.tune.halving import Score, fronts, promoted
 
 
 def scores(**costs: tuple[float, ...]) -> list[Score]:
@@ -25,14 +23,13 @@ def test_the_ends_of_a_front_and_its_loneliest_go_on() -> None:
 def test_what_breaks_a_limit_stands_behind_all_that_keep_it() -> None:
     bad = [Score("much", (0.0, 0.0), 2.0), Score("little", (9.0, 9.0), 0.1)]
     assert promoted([*bad, *scores(good=(5, 5))], 3) == ["good", "little", "much"]
-    assert cheapest([*bad, *scores(good=(5, 5))], 2) == ["good", "little"]
 
 
-def test_where_it_is_good_enough_the_first_cost_decides() -> None:
-    found = cheapest(scores(small_slow=(1, 9), middle=(2, 5), large_fast=(3, 1), beaten=(2, 6)), 4)
-    assert found == ["small_slow", "middle", "large_fast", "beaten"]
+def test_few_that_go_on_are_the_ends_of_the_front_and_not_one_end_of_it() -> None:
+    """Three of a size, and one that is larger and nine times as fast."""
+    assert promoted(scores(a=(50, 9), b=(51, 8), c=(52, 7), fast=(63, 1)), 2) == ["a", "fast"]
+    assert promoted(scores(a=(50, 9), b=(51, 8), c=(52, 7), fast=(63, 1)), 3) == ["a", "fast", "c"]
 
 
-@pytest.mark.parametrize("rank", [promoted, cheapest])
-def test_of_nothing_nothing_goes_on(rank: object) -> None:
-    assert rank([], 3) == []  # type: ignore[operator]
+def test_of_nothing_nothing_goes_on() -> None:
+    assert promoted([], 3) == []
