@@ -107,7 +107,7 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             opened.profile(job)
     except (DeviceBusy, NotKept):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as `pipeline.run`
         process.check_not_stopping()
         if isinstance(error, OSError):
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error
