@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from executorch.backends.xnnpack.serialization import xnnpack_graph_schema
+from executorch.exir import EdgeProgramManager
+from executorch.exir.debug_handle_utils import DEBUG_HANDLE_KEY, FROM_NODE_KEY
+from executorch.exir.lowered_backend_module import LoweredBackendModule
 from executorch.exir.schema import DelegateCall
+from torch import fx
 
 from edgerig.build.formats.pte import XNNPACK, XNNPACK_DTYPES, Program
 from edgerig.measure.operator_layers import Node
@@ -25,11 +29,15 @@ WORDS = {
     "FullyConnected": "fully_connected",
     "BatchMatrixMultiply": "matmul",
 }
-"""XNNPACK's operators with multiply-accumulates that are counted, in the words they are counted by (`work`). Weights lie
-as TFLite's: outputs first, of a depthwise convolution last."""
+"""XNNPACK's operators whose multiply-accumulates are counted, in the words they are counted by (`work`). Weights lie as
+TFLite's: outputs first, of a depthwise convolution last."""
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "int8": 1, "qdint8": 1}
+ADDED = ("Convert", "StaticTranspose")
+"""What lowering puts between layers: it computes none."""
 NOTHING = 2**32 - 1
 """XNN_INVALID_VALUE_ID: an input that is left out."""
+_Told = tuple[tuple[int, ...], str]
+"""A tensor's shape and dtype."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -44,21 +52,40 @@ def partitions(program: Program, names: Mapping[int, str]) -> tuple[tuple[Node, 
     return tuple(tuple(_nodes(program.graphs[index], names)) for index in order)
 
 
+def layer_names(edge: EdgeProgramManager) -> dict[int, str]:
+    """By debug handle what the source called it: the path of its module and the operator, `features.0/conv2d`. Each
+    operator of a lowered graph knows those it came of, back to the first export; one that only converts is no layer."""
+    found: dict[int, str] = {}
+    for module in edge.exported_program().graph_module.children():
+        for node in module.original_module.graph.nodes if isinstance(module, LoweredBackendModule) else ():
+            if node.op == "call_function" and "quantize" not in node.name:
+                found.setdefault(node.meta.get(DEBUG_HANDLE_KEY, 0), _layer(node))
+    return found
+
+
+def _layer(node: fx.Node) -> str:
+    name, before = "", node.meta.get(FROM_NODE_KEY) or []
+    while before:
+        name, before = before[-1].name, before[-1].from_node
+    paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    return "/".join(part for part in (paths[-1] if paths else "", name) if part)
+
+
 def _nodes(graph: Mapping[str, Any], names: Mapping[int, str]) -> list[Node]:
     tensors = dict(map(_tensor, graph["xvalues"]))
     return [_node(each, tensors, names.get(each.get("debug_handle", 0), "")) for each in graph["xnodes"]]
 
 
-def _tensor(value: Mapping[str, Any]) -> tuple[int, tuple[tuple[int, ...], str]]:
+def _tensor(value: Mapping[str, Any]) -> tuple[int, _Told]:
     """A tensor's id, and its shape and dtype; flatc leaves defaults out."""
     told = value["xvalue_union"].get("tensor_value", value["xvalue_union"])
     kind = told.get("datatype", "xnn_datatype_fp32").removeprefix("xnn_datatype_")
     return told.get("id_out", 0), (tuple(told.get("dims", ())), XNNPACK_DTYPES.get(kind, kind))
 
 
-def _node(node: Mapping[str, Any], tensors: Mapping[int, tuple[tuple[int, ...], str]], layer: str) -> Node:
+def _node(node: Mapping[str, Any], tensors: Mapping[int, _Told], layer: str) -> Node:
     kind, told = node["xnode_union_type"], node["xnode_union"]
-    read, given = [], []
+    read, given = list[_Told](), list[_Told]()
     for field in _ids(kind):
         tensor = tensors.get(told.get(field, 0))
         if tensor is not None and told.get(field, 0) != NOTHING:
@@ -67,7 +94,7 @@ def _node(node: Mapping[str, Any], tensors: Mapping[int, tuple[tuple[int, ...], 
     sides = ([Tensor(shape, BYTES.get(dtype, 0)) for shape, dtype in side] for side in (read, given))
     found = work(WORDS.get(short, ""), *sides)
     known = all(dtype in BYTES for _, dtype in (*read, *given))
-    return Node(_WORD.sub(" ", short), layer, found.macs, found.moved if known else None)
+    return Node(_WORD.sub(" ", short), "" if short in ADDED else layer, found.macs, found.moved if known else None)
 
 
 def _ids(kind: str) -> list[str]:

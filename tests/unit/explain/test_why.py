@@ -201,7 +201,11 @@ def test_more_threads_than_processors() -> None:
     ("evidence", "cause", "said"),
     [
         ({"throttling": ("it fell to 60%",)}, "throttled", "held its processor back while this was timed: it fell to"),
-        ({"drift": ("5 processes got 9% slower",)}, "drifting", "changed while it was timed: 5 processes got 9% slower"),
+        (
+            {"drift": ("5 processes got 9% slower",)},
+            "drifting",
+            "changed while it was timed: 5 processes got 9% slower",
+        ),
         ({"throttling": ("it fell to 60%",), "drift": ("slower",)}, "throttled", "held its processor back"),
     ],
 )
