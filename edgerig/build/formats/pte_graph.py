@@ -32,6 +32,8 @@ WORDS = {
 """XNNPACK's operators whose multiply-accumulates are counted, in the words they are counted by (`work`). Weights lie as
 TFLite's: outputs first, of a depthwise convolution last."""
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "int8": 1, "qdint8": 1}
+CALLED = {"GlobalAvgPooling2d": "Mean"}
+"""Where XNNPACK computes it by an operator of another kind."""
 ADDED = ("Convert", "StaticTranspose")
 """What lowering puts between layers: it computes none."""
 NOTHING = 2**32 - 1
@@ -94,7 +96,12 @@ def _node(node: Mapping[str, Any], tensors: Mapping[int, _Told], layer: str) -> 
     sides = ([Tensor(shape, BYTES.get(dtype, 0)) for shape, dtype in side] for side in (read, given))
     found = work(WORDS.get(short, ""), *sides)
     known = all(dtype in BYTES for _, dtype in (*read, *given))
-    return Node(_WORD.sub(" ", short), "" if short in ADDED else layer, found.macs, found.moved if known else None)
+    return Node(
+        CALLED.get(short, _WORD.sub(" ", short)),
+        "" if short in ADDED else layer,
+        found.macs,
+        found.moved if known else None,
+    )
 
 
 def _ids(kind: str) -> list[str]:
