@@ -4,7 +4,8 @@
 
 A trial is a sweep of digits_cnn as TFLite on this machine, through the command line, into which one fault is put:
 
-    neighbour   twice as many busy processes as processors
+    neighbour   twice as many busy processes as processors; beside a made network of some milliseconds, for of shorter
+                inferences enough lie between two turns of a neighbour, and are counted
     throttle    a clock that falls in steps while it is timed, in a made /sys/devices/system/cpu
     clock       a clock that rises once while it is timed, in the same
     threads     2 threads, held to one processor
@@ -31,7 +32,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx
 import psutil
+from onnx import TensorProto, helper, numpy_helper
 from ratios import machine
 
 from edgerig.errors import EdgerigError, RunError
@@ -52,6 +56,10 @@ STEPS = 4
 QUICK = '[run]\nmin_runs = 20\nwarmup_runs = 2\nrepeats = 1\nattempts = 1\nlimit = 1\nprofile = "never"\n'
 CELL = 'models = ["digits_cnn"]\nformats = ["tflite"]\nrecipes = ["fp32"]\n'
 SHORT, LONG = (f"{CELL}{{}}{QUICK}min_seconds = {seconds}\n" for seconds in (0.3, TIMED_S))
+
+
+MADE = f'models = ["product.onnx"]\n{QUICK}min_seconds = 0.5\n'
+ROWS, WIDTH = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ def neighbours(chance: random.Random, folder: Path) -> Iterator[Injection]:
     code = "import os, sys, threading\nthreading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True)"
     argv = [sys.executable, "-c", f"{code}.start()\nwhile True: pass"]
     count = 2 * processors.available()
+    product(folder / "product.onnx")
     started = [subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True) for _ in range(count)]
     try:
         yield Injection()
@@ -95,6 +104,16 @@ def neighbours(chance: random.Random, folder: Path) -> Iterator[Injection]:
         for each in started:
             each.kill()
             each.wait()
+
+
+def product(path: Path) -> None:
+    """Some milliseconds of work on one thread, in a file."""
+    lengths = (("x", [ROWS, WIDTH]), ("y", [ROWS, WIDTH]))
+    weights = numpy_helper.from_array(np.ones((WIDTH, WIDTH), np.float32), "w")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in lengths]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "product", ends[:1], ends[1:], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 class MadeClock:
@@ -181,7 +200,7 @@ def _timing(pid: int) -> bool:
 
 PROCESSOR = max(os.sched_getaffinity(0))
 FAULTS = {
-    "neighbour": Fault(SHORT.format(""), "t1", "contended", "let nothing else run on the device", "", neighbours),
+    "neighbour": Fault(MADE, "t1", "contended", "let nothing else run on the device", "", neighbours),
     "throttle": Fault(LONG.format(""), "t1", "throttled", "the processor's frequency fell to", "", throttling),
     "clock": Fault(LONG.format(""), "t1", "drifting", "the processor's clock rose to", "", rising),
     "threads": Fault(
