@@ -42,7 +42,7 @@ from edgerig.spec.recipe import (
 from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
 from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
-from edgerig.spec.source import SourceSpec, load_sources, no_route, runs_as_it_is
+from edgerig.spec.source import SourceSpec, load_sources, no_route, runs_as_it_is, twin_with_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
     AS_IS,
@@ -138,6 +138,7 @@ __all__ = [
     "sha256_of",
     "shape_sets",
     "split_entry",
+    "twin_with_route",
     "unknown",
     "written",
     "written_shape",
