@@ -259,9 +259,7 @@ def _shaped(model: ModelSpec, shapes: Shapes) -> ModelSpec:
     return model.model_copy(update={"shapes": kept})
 
 
-def _variants(
-    model: ModelSpec, sweep: SweepSpec, offered: Collection[Source]
-) -> list[tuple[FormatName, str, str]]:
+def _variants(model: ModelSpec, sweep: SweepSpec, offered: Collection[Source]) -> list[tuple[FormatName, str, str]]:
     """(format, recipe, reason it is unsupported or "") of one model; a ready file is one variant."""
     if model.ready:
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]

@@ -60,7 +60,7 @@ def no_route(source: str, format_name: str) -> str:
 
 
 def twin_with_route(format_name: str, others: Iterable[str]) -> str:
-    """What to add to a `no_route` of a model that is also there in `others`: the first that the format is built from."""
+    """What to add to a `no_route` of a model that is there in `others` too: the first that the format is built from."""
     twin = next((source for source in others if not no_route(source, format_name)), "")
     return f"; the model's {twin} twin can be built: --source {twin}" if twin else ""
 
