@@ -111,7 +111,7 @@ def test_litert_js_has_one_thread_in_node_and_says_so(edgerig: Edgerig) -> None:
     assert done.code == 0, done.err
     (cell,) = done.cells.values()
     assert cell["engine"]["threads"] == 1
-    assert "here it has one" in " ".join(cell["engine"]["notes"])
+    assert "in node it has one" in " ".join(cell["engine"]["notes"])
 
 
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"{KWS} is absent")

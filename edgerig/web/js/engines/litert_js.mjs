@@ -4,15 +4,17 @@
 import { KINDS } from '../frames.mjs';
 
 const UNTOLD = 'LiteRT.js cannot tell its thread count: the one asked for is given';
-const ONE = 'LiteRT.js cannot tell its thread count: here it has one, for its others are workers of an isolated page';
+// Seen with node 22: "require is not defined in ES module scope", for its package says that its scripts are modules.
+const ONE = 'LiteRT.js cannot tell its thread count: in node it has one, for node loads no script of others';
 
 // The dtypes its tensors are made of from arrays of JavaScript: what else a file has is refused by name.
 export async function start(job, modules) {
   const litert = await import(modules.main('@litertjs/core'));
-  modules.asWorker?.('ModuleFactory');
-  await litert.loadLiteRt(`${modules.path('@litertjs/core')}wasm/`, { threads: modules.threads && job.threads > 1 });
-  const threads = modules.threads ? job.threads : 1;
-  return { load: (files, asked) => load(litert, files, asked, threads, modules.threads ? UNTOLD : ONE) };
+  const inNode = modules.asWorker !== undefined;
+  if (inNode) modules.asWorker('ModuleFactory');
+  const threads = inNode ? 1 : job.threads;
+  await litert.loadLiteRt(`${modules.path('@litertjs/core')}wasm/`, { threads: threads > 1 });
+  return { load: (files, asked) => load(litert, files, asked, threads, inNode ? ONE : UNTOLD) };
 }
 
 async function load(litert, { main }, job, threads, note) {
