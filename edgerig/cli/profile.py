@@ -39,6 +39,8 @@ def profile(run: Path, select: list[str], device: str | None, *, again: bool, as
         for place, each in enumerate(found):
             say("" if place else f"run {done.path}")
             _print(each)
+            if each.profile.reason and not again:
+                say(f"  to look again: edgerig profile {done.path} '{each.id}' --again")
     if any(each.profile.reason for each in found):
         sys.exit(NO_PROFILE)
 

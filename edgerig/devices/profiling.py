@@ -51,12 +51,14 @@ def _run(device: PosixDevice, asked: Job, job: CellJob, remote: str) -> None:
     done = transport.run([*device.python, f"{remote}/runner.pyz", f"{remote}/job.json"], limit_s)
     (job.into / "runner.log").write_bytes((done.stdout + done.stderr)[-LOG_LIMIT_BYTES:])
     raise_death(device, remote, asked.cell, done, limit_s, job.before)
+    part = job.into / f"{FILE}.part"  # whole, it has its name when what belongs to it is there
     try:
-        transport.pull(f"{remote}/{FILE}", job.into / FILE, JSON_LIMIT_BYTES)
+        transport.pull(f"{remote}/{FILE}", part, JSON_LIMIT_BYTES)
     except Unreachable:
         raise
     except DeviceError as missing:
         raise no_raw_run(asked.cell, done, missing) from missing
-    found = parse_profile((job.into / FILE).read_bytes(), asked.cell)
+    found = parse_profile(part.read_bytes(), asked.cell)
     if not found.reason:
         transport.pull(f"{remote}/{VALUES}", job.into / VALUES, values_limit(found))
+    part.replace(job.into / FILE)

@@ -86,6 +86,8 @@ class RawProfile(_Told):
     runs: int = Field(default=0, ge=0, le=MOST_RUNS)
     operators: list[RawOperator] = Field(default=[], max_length=MOST_OPERATORS)
     reason: Text = ""
+    passing: bool = False
+    """The device could not be reached or used: another time there may be a profile."""
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
@@ -110,6 +112,16 @@ def parse_profile(text: bytes, cell: str) -> RawProfile:
 def values_limit(found: RawProfile) -> int:
     """How large `profile.npy` may be, in bytes."""
     return found.runs * (BESIDE + len(found.operators)) * 8 + NPY_HEADER_BYTES
+
+
+def is_done(raw: Path | Confined, cell: str) -> bool:
+    """Was the cell of the raw run in the folder `raw` looked into, with a whole profile or a reason that will stay?"""
+    folder = raw / FOLDER
+    try:
+        found = parse_profile(Confined.at(folder / FILE).read_bytes(JSON_LIMIT_BYTES), cell)
+    except (UnparsableOutput, OSError):
+        return False
+    return not found.passing if found.reason else (folder / VALUES).is_file()
 
 
 def read_profile(raw: Path | Confined, cell: str) -> Profile:

@@ -24,7 +24,7 @@ from edgerig.devices.device import CellJob, Profiles
 from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
 from edgerig.explain.worth import worth_profiling
 from edgerig.measure.operator_layers import GRAPH
-from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
+from edgerig.measure.profile import FILE, FOLDER, SCHEMA, is_done, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
@@ -65,8 +65,8 @@ def chosen(run: RunFolder, device: str, store: Path) -> list[ProfileTask]:
 
 
 def has_profile(run: RunFolder, cell: Cell) -> bool:
-    """Was it looked into, with a profile or a reason for none?"""
-    return (run.folder / cell.raw / FOLDER / FILE).is_file()
+    """Was it looked into, with a profile or a reason for none that will stay?"""
+    return is_done(run.folder / cell.raw, cell.id)
 
 
 def tasks(run: RunFolder, cells: Iterable[Cell], store: Path) -> list[ProfileTask]:
@@ -106,9 +106,9 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             before = opened.probe()
             inputs = _first_sample(task)
             job = CellJob(task.cell.id, task.artifact, file, inputs, task.cell, task.settings, into, before)
+            if (known := file.with_name(GRAPH)).is_file():
+                shutil.copyfile(known, into / GRAPH)
             opened.profile(job)
-        if (known := file.with_name(GRAPH)).is_file():
-            shutil.copyfile(known, into / GRAPH)
     except (DeviceBusy, NotKept):
         raise
     except (Exception, SystemExit) as error:  # as `pipeline.run`
@@ -117,7 +117,8 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error
         if isinstance(error, DeviceError):
             sessions.drop(task.device)
-        told = {"schema": SCHEMA, "cell": task.cell.id, "reason": foreseen(error, into / TRACEBACK).message[:2000]}
+        reason, passing = foreseen(error, into / TRACEBACK).message[:2000], isinstance(error, DeviceError)
+        told = {"schema": SCHEMA, "cell": task.cell.id, "reason": reason, "passing": passing}
         (into / FILE).write_text(json.dumps(told), encoding="utf-8")
     return read_profile(Confined(task.run_folder) / task.cell.raw, task.cell.id)
 

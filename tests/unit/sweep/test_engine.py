@@ -19,6 +19,7 @@ from edgerig.build import queue, spawn
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
 from edgerig.devices.device import CellJob
+from edgerig.errors import Unreachable
 from edgerig.measure.profile import FILE, FOLDER
 from edgerig.ondevice import processors
 from edgerig.plan import make_plan
@@ -346,6 +347,40 @@ def test_the_devices_cells_are_looked_into_once_and_when_all_have_run(
     (run.path / run.file.plan.cells[0].raw / FOLDER / FILE).unlink()
     sweep("local")
     assert order == [f"profile {cells[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("left", "again"),
+    [
+        ({"runs": 1, "operators": [{"name": "Conv", "runner": "ort", "calls": 1}]}, True),  # its values never arrived
+        ({"reason": "the device could not be reached", "passing": True}, True),
+        ({"reason": "it is not built for that"}, False),
+        (None, True),
+    ],
+)
+def test_a_profile_that_was_cut_short_is_taken_again(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, left: dict[str, Any] | None, again: bool
+) -> None:
+    looked: list[str] = []
+
+    class Looking(Bench):
+        def profile(self, job: CellJob) -> None:
+            looked.append(job.cell)
+            if left is None and len(looked) == 1:
+                raise Unreachable("the link is down")
+            told = {"schema": 1, "cell": job.cell, **(left if left and len(looked) == 1 else {"reason": "made up"})}
+            (job.into / FILE).write_text(json.dumps(told))
+
+    monkeypatch.setattr(stages, "Bench", Looking)
+    settings = sweep.wanted.run.model_copy(update={"profile": "always"})
+    sweep.wanted = sweep.wanted.model_copy(update={"run": settings})
+    run = sweep("local")
+    cells = [cell.id for cell in run.file.plan.cells]
+    assert sorted(looked) == sorted(cells)
+    first = looked[0]
+    looked += ["one more"]
+    sweep("local")
+    assert looked[len(cells) + 1 :] == ([first] if again else [])
 
 
 def test_a_device_that_cannot_look_into_inferences_says_so(sweep: Sweep) -> None:
