@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -50,6 +51,8 @@ class RawOperator(_Told):
     moved: Amount = None
 
 
+MOST_NOTES, LONGEST_NOTE = 10, 500
+Note = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(printable)]
 RawNode = (
     tuple[
         Annotated[str, Field(max_length=200), AfterValidator(printable)],
@@ -79,7 +82,7 @@ class RawProfile(_Told):
     method: Annotated[str, Field(max_length=300), AfterValidator(printable)] = ""
     partitions: int | None = Field(default=None, ge=0, le=MOST_OPERATORS)
     floor: int = Field(default=0, ge=0, le=10**9)
-    notes: list[Annotated[str, Field(max_length=500), AfterValidator(printable)]] = Field(default=[], max_length=10)
+    notes: list[Note] = Field(default=[], max_length=MOST_NOTES)
     cache: Amount = None
     entering: int | None = Field(default=None, ge=0, le=LONGEST_NS)
     graph: RawGraph = []
@@ -107,6 +110,12 @@ def parse_profile(text: bytes, cell: str) -> RawProfile:
     if found.cell != cell:
         raise UnparsableOutput(f"{cell}: the profile is of {found.cell!r}", hint="two runs may have shared a folder")
     return found
+
+
+def with_note(text: bytes, cell: str, note: str) -> bytes:
+    """The `profile.json` of the cell with a note more, else as it is. Raises UnparsableOutput."""
+    notes = [*parse_profile(text, cell).notes[: MOST_NOTES - 1], note[:LONGEST_NOTE]]
+    return json.dumps({**json.loads(text), "notes": notes}).encode()
 
 
 def values_limit(found: RawProfile) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,17 @@ from edgerig.build.layout import in_layout
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store, file_digest
 from edgerig.confined import Confined
+from edgerig.devices.conditioning.hold import TooHot, held
 from edgerig.devices.device import CellJob, Profiles
 from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
 from edgerig.explain.worth import worth_profiling
 from edgerig.measure.operator_layers import GRAPH
-from edgerig.measure.profile import FILE, FOLDER, SCHEMA, is_done, read_profile
+from edgerig.measure.profile import FILE, FOLDER, SCHEMA, is_done, read_profile, with_note
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
 from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict
+from edgerig.spec.conditions import Conditions
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import RunFolder, fresh_folder, not_kept
@@ -51,6 +53,7 @@ class ProfileTask(Strict):
     seed: int
     store: Path
     run_folder: Path
+    conditions: Conditions = Conditions()
 
 
 def chosen(run: RunFolder, device: str, store: Path) -> list[ProfileTask]:
@@ -89,6 +92,7 @@ def tasks(run: RunFolder, cells: Iterable[Cell], store: Path) -> list[ProfileTas
                 seed=plan.sweep.seed,
                 store=store,
                 run_folder=run.path,
+                conditions=plan.sweep.conditions.over(plan.devices[cell.device].conditions),
             )
         )
     return found
@@ -99,8 +103,8 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
     and NotKept when this machine's disk refuses something."""
     into = fresh_folder(task.run_folder, f"{task.cell.raw}/{FOLDER}")
     try:
-        file = _file(task)
-        with sessions.turn(task.device) as opened:
+        file, wanted = _file(task), None if task.device.emulated else task.conditions
+        with sessions.turn(task.device) as opened, held(opened, wanted) as conditions:
             if not isinstance(opened, Profiles):
                 raise RunError(NO_PROFILES)
             before = opened.probe()
@@ -109,18 +113,27 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             if (known := file.with_name(GRAPH)).is_file():
                 shutil.copyfile(known, into / GRAPH)
             opened.profile(job)
+        _note(into, task.cell.id, conditions.record.reasons)
     except (DeviceBusy, NotKept):
         raise
     except (Exception, SystemExit) as error:  # as `pipeline.run`
         process.check_not_stopping()
         if isinstance(error, OSError):
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error
-        if isinstance(error, DeviceError):
+        if isinstance(error, DeviceError) and not isinstance(error, TooHot):
             sessions.drop(task.device)
         reason, passing = foreseen(error, into / TRACEBACK).message[:2000], isinstance(error, DeviceError)
         told = {"schema": SCHEMA, "cell": task.cell.id, "reason": reason, "passing": passing}
         (into / FILE).write_text(json.dumps(told), encoding="utf-8")
     return read_profile(Confined(task.run_folder) / task.cell.raw, task.cell.id)
+
+
+def _note(into: Path, cell: str, not_held: Mapping[str, str]) -> None:
+    """Of the conditions the device could not be brought into: they are those of the profile as well."""
+    if not_held:
+        told = "; ".join(f"{name}: {why}" for name, why in not_held.items())
+        noted = with_note((into / FILE).read_bytes(), cell, f"the device was not as asked: {told}")
+        Confined.at(into / FILE).replace(noted)
 
 
 def _file(task: ProfileTask) -> Path:

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 pytestmark = pytest.mark.e2e
 
 SWEEP = 'models = ["digits_cnn"]\nformats = ["tflite", "executorch", "onnx"]\nrecipes = ["fp32", "int8-static"]\n'
+CONDITIONS = '[conditions]\ngovernor = "performance"\n'
 MACS = 786_176
 """Of digits_cnn by torch's own counter: `edgerig models show digits_cnn`."""
 
@@ -22,7 +23,7 @@ MACS = 786_176
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     edgerig = Edgerig(tmp_path_factory.mktemp("profiles"))
-    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("never", "always")))
+    done = edgerig("sweep", edgerig.sweep_file(SWEEP + QUICK.replace("never", "always") + CONDITIONS))
     assert done.code == 0, done.err
     return done
 
@@ -47,6 +48,13 @@ def test_xnnpack_tells_of_its_operators(swept: Ended, form: str, recipe: str) ->
         assert 0 < found["entering"] <= found["outside"]
     else:
         assert found["entering"] is None
+
+
+def test_a_profile_is_taken_in_the_cells_conditions(swept: Ended) -> None:
+    for cell in swept.cells.values():
+        told = [note for note in cell["profile"]["notes"] if note.startswith("the device was not as asked: governor: ")]
+        held = "governor" not in cell["conditions"]["reasons"]
+        assert len(told) == (0 if held or cell["profile"]["reason"] else 1), cell["id"]
 
 
 def test_what_onnxruntime_adds_to_a_small_network_is_no_profile(swept: Ended) -> None:

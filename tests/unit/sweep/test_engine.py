@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pytest
 from unit.sweep import stages
 from unit.sweep.stages import PREPARED, Bench, Sweep, built, raw_run
@@ -18,13 +19,15 @@ from unit.sweep.stages import PREPARED, Bench, Sweep, built, raw_run
 from edgerig.build import queue, spawn
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
+from edgerig.devices.conditioning.hold import NO_SHELL
 from edgerig.devices.device import CellJob
 from edgerig.errors import Unreachable
-from edgerig.measure.profile import FILE, FOLDER
+from edgerig.measure.profile import FILE, FOLDER, VALUES
 from edgerig.ondevice import processors
 from edgerig.plan import make_plan
 from edgerig.results import Profile
 from edgerig.spec import ModelSpec, SweepSpec
+from edgerig.spec.conditions import Conditions
 from edgerig.sweep import engine, pipeline, profiling, room
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.environment import environment
@@ -381,6 +384,26 @@ def test_a_profile_that_was_cut_short_is_taken_again(
     looked += ["one more"]
     sweep("local")
     assert looked[len(cells) + 1 :] == ([first] if again else [])
+
+
+def test_a_profile_is_taken_in_the_cells_conditions_and_says_what_was_not_held(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Looking(Bench):
+        def profile(self, job: CellJob) -> None:
+            operator = {"name": "Conv", "runner": "ort", "calls": 1}
+            told = {"schema": 1, "cell": job.cell, "runs": 2, "operators": [operator], "notes": ["its own"]}
+            (job.into / FILE).write_text(json.dumps(told))
+            np.save(job.into / VALUES, np.full((2, 3), 1000, np.int64))
+
+    monkeypatch.setattr(stages, "Bench", Looking)
+    settings = sweep.wanted.run.model_copy(update={"profile": "always"})
+    sweep.wanted = sweep.wanted.model_copy(update={"run": settings, "conditions": Conditions(governor="performance")})
+    run = sweep("local")
+    for cell in conclude(run).cells:
+        assert cell.conditions is not None
+        assert cell.conditions.reasons == {"knobs": NO_SHELL}
+        assert cell.profile.notes == ("its own", f"the device was not as asked: knobs: {NO_SHELL}")
 
 
 def test_a_device_that_cannot_look_into_inferences_says_so(sweep: Sweep) -> None:
