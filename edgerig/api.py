@@ -183,7 +183,8 @@ def profile(
         wait=wait,
     )
     if not ids:
-        raise NothingSelected(f"{run}: no cell that ran matches {' '.join(select)}", hint="see results.csv for ids")
+        on = f" on {device}" if device else ""
+        raise NothingSelected(f"{run}: no cell that ran{on} matches {' '.join(select)}", hint="see results.csv for ids")
     results = conclude(folder)
     return Profiled(folder.path, results, tuple(write_all(results, folder.path)), frozenset(ids))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sys
 from pathlib import Path
 
 from edgerig import api
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
-from edgerig.errors import ResultsError
+from edgerig.errors import ConfigError, ResultsError
 from edgerig.figures import numbers
 from edgerig.plan import sweep_of
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
@@ -30,6 +31,7 @@ def profile(run: Path, select: list[str], device: str | None, *, again: bool, as
     then it is that one, of the newest run under ./reports that has it, else of a run of its own."""
     if not run.exists() and "@" in str(run):
         cell = str(run)
+        _check_alone(cell, select, device)
         run, select = _run_of(cell), [cell]
     done = api.profile(run, select=select or ["*"], device=device, again=again, observer=_Told())
     found = [each for each in done.results.cells if each.id in done.profiled]
@@ -43,6 +45,18 @@ def profile(run: Path, select: list[str], device: str | None, *, again: bool, as
                 say(f"  to look again: edgerig profile {done.path} '{each.id}' --again")
     if any(each.profile.reason for each in found):
         sys.exit(NO_PROFILE)
+
+
+def _check_alone(cell: str, select: list[str], device: str | None) -> None:
+    """Raises ConfigError for what else was asked for with a cell's id, before anything is built or run for it."""
+    own = cell.partition("@")[2].partition("/")[0]
+    if device not in (None, own):
+        raise ConfigError(f"{cell} is of {own}, not of --device {device}", hint=f"leave --device out, or name {own}")
+    if select:
+        raise ConfigError(
+            f"{' '.join(select)}: beside a cell's id no other cells can be named",
+            hint="profile one after another, or name the run's folder first",
+        )
 
 
 def _run_of(cell: str) -> Path:
@@ -85,8 +99,9 @@ def _print(cell: CellResult) -> None:
         "layer",
     )
     left = {each.index for each in found.fallbacks}
-    for operator in sorted(found.operators, key=lambda each: -each.value):
-        shown.add_row(*_row(operator, found, fallback=operator.index in left))
+    layers = _layers(found)
+    for operator, layer in sorted(zip(found.operators, layers, strict=True), key=lambda each: -each[0].value):
+        shown.add_row(*_row(operator, layer, found, fallback=operator.index in left))
     of = max(found.whole or 0.0, found.sum or 0.0)
     for name, value in found.uncovered or ((OUTSIDE, 0.0),):
         shown.add_row(
@@ -109,7 +124,7 @@ def _summary(found: Profile) -> str:
     return "; ".join(parts) + ("; the shares alone count" if found.shares_only else "")
 
 
-def _row(operator: OperatorProfile, found: Profile, *, fallback: bool) -> tuple[str, ...]:
+def _row(operator: OperatorProfile, layer: str, found: Profile, *, fallback: bool) -> tuple[str, ...]:
     runner = f"[bold yellow]{operator.runner} (fallback)[/]" if fallback else operator.runner
     calls = "" if operator.calls == 1 else f" ×{operator.calls:g}"
     return (
@@ -121,13 +136,19 @@ def _row(operator: OperatorProfile, found: Profile, *, fallback: bool) -> tuple[
         quoted(operator.name) + calls,
         runner,
         "" if operator.partition is None else str(operator.partition),
-        quoted(_layer(operator.layer)),
+        quoted(layer),
     )
 
 
-def _layer(name: str) -> str:
-    """Of the first of several that were fused, the last two modules."""
-    return "/".join(name.partition(";")[0].split("/")[-2:])
+def _layers(found: Profile) -> list[str]:
+    """Each operator's layer, of several that were fused the first, without the modules that all paths begin with: what
+    tells layers apart is left, be it in the middle."""
+    paths = [each.layer.partition(";")[0].split("/") for each in found.operators]
+    deep = [path[:-1] for path in paths if len(path) > 1]
+    common = sum(1 for _ in itertools.takewhile(lambda at: len(set(at)) == 1, zip(*deep, strict=False)))
+    short = ["/".join(path[common:]) if len(path) > 1 else path[0] for path in paths]
+    whole = ["/".join(path) for path in paths]
+    return short if len(set(short)) == len(set(whole)) else whole
 
 
 def _rate(value: float | None, found: Profile) -> str:
