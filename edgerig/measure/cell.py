@@ -48,7 +48,7 @@ from edgerig.results import (
     Verdict,
 )
 from edgerig.results.stages import HostStage
-from edgerig.spec import Asked, Metric, ModelSpec, OptionValue, asked, load_engines, load_metrics
+from edgerig.spec import Asked, Metric, ModelSpec, OptionValue, RunSettings, asked, load_engines, load_metrics
 from edgerig.spec.stream import StreamSpec
 
 NO_SOURCE = "a ready file: there is no source model to compare with"
@@ -62,7 +62,7 @@ class CellRun:
     needs them; `own_metrics` what the user's own metrics gave. `reference` are the source model's outputs and `fp32`
     the outputs of the same cell's fp32 sibling, None where there is none (`no_fp32` says why). `before` and `after` is
     the device around the run, `alone` what the run's cells on it say of its core (`measure/sharing.py`).
-    `precision` is `RunSettings.precision`; `drifted` what the device's reference cell says;
+    `settings` is how it was to be timed; `drifted` what the device's reference cell says;
     `sustained`: it was to be kept at work.
     """
 
@@ -82,7 +82,7 @@ class CellRun:
     before: DeviceRecord | None = None
     after: DeviceRecord | None = None
     alone: float | None = None
-    precision: float | None = None
+    settings: RunSettings = field(default_factory=RunSettings)
     drifted: Sequence[str] = ()
     sustained: bool = False
     sequences: Sequences | None = None
@@ -147,7 +147,7 @@ def measured(ran: CellRun) -> Measured:
     latency = summarize(timed.processes_ns, run.warmup_runs, timed.attempt.controls)
     controls = latency.controls.model_copy(update={"beside_ms": timed.core_ms})
     beside: dict[str, object] = {"contention": timed.contention, "controls": controls}
-    latency = latency.model_copy(update=beside | _stopped(ran, latency))
+    latency = latency.model_copy(update=beside | _stopped(ran, timed, latency))
     metrics = _metrics(ran)
     return Measured(
         size_bytes=artifact.size_bytes,
@@ -180,13 +180,23 @@ def _milliseconds(nanoseconds: int | None) -> float | None:
     return None if nanoseconds is None else nanoseconds / 1e6
 
 
-def _stopped(ran: CellRun, latency: Latency) -> dict[str, object]:
-    """Why no more was timed, of what was timed for its time."""
-    if ran.cell.emulated:
+def _stopped(ran: CellRun, timed: contention.Timed, latency: Latency) -> dict[str, object]:
+    """Why no more was timed, where more than one attempt was allowed: as `devices/deploy.py` decides it. Neither where
+    a further attempt failed, nor where processes are too few to tell an interval by."""
+    settings, attempts = ran.settings, (ran.raw, *ran.raw.again)
+    if ran.cell.emulated or settings.most_attempts == 1:
         return {}
-    wanted = ran.precision or MEDIAN_TOLERANCE
-    precise = latency.interval is not None and latency.interval.half_width <= wanted
-    return {"stopped": "precise" if precise else "cap", "precision": wanted}
+    wanted = settings.precision or MEDIAN_TOLERANCE
+    stopped = ""
+    if contention.settled(timed, settings.precision):
+        precise = latency.interval is not None and latency.interval.half_width <= wanted
+        stopped = "precise" if precise else ""
+    elif len(attempts) >= settings.most_attempts:
+        stopped = "cap"
+    elif settings.precision is not None:
+        seconds = sum(float(samples.sum()) for each in attempts for samples in each.processes_ns) / 1e9
+        stopped = "cap" if seconds >= settings.max_seconds else ""
+    return {"stopped": stopped, "precision": wanted}
 
 
 def _seen(ran: CellRun, state: CellState, delegation: Delegation, latency: Latency, timed: contention.Timed) -> Seen:

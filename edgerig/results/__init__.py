@@ -150,7 +150,7 @@ class Latency(Value):
     stopped: Literal["", "precise", "cap"] = Field(
         default="",
         description="why no more was timed: the median's interval is within `precision`, or as much as was allowed is "
-        "done; empty: it was not asked",
+        "done; empty: one attempt was all there was to be, processes were too few to tell, or a further one failed",
     )
     precision: float | None = Field(default=None, description="half of the interval that was asked for, relative")
 

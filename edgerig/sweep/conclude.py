@@ -119,7 +119,7 @@ def _run_of(cell: Cell, outcome: Outcome, artifact: Artifact, folder: Confined, 
         before=outcome.device,
         after=outcome.after,
         alone=whole.cores[cell.device],
-        precision=settings.precision,
+        settings=settings,
         sustained=settings.sustained_s > 0 and not cell.emulated,
         drifted=signs(drifted.cells.get(cell.id), drifted.devices, cell.device),
     )

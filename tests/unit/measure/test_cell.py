@@ -12,7 +12,7 @@ from edgerig.measure.cell import CellRun, measured
 from edgerig.measure.raw import Raw
 from edgerig.plan import make_plan
 from edgerig.results import Artifact
-from edgerig.spec import SweepSpec
+from edgerig.spec import RunSettings, SweepSpec
 
 MS = 1_000_000
 PLAN = make_plan(SweepSpec(models=("digits_cnn",), formats=("torch_compile",), recipes=("fp32",)))
@@ -50,3 +50,32 @@ def test_compilation_is_the_first_process_though_a_later_attempt_is_counted() ->
 def test_without_a_load_there_is_none() -> None:
     raw = loaded(raw_of(still()), 50, None)
     assert figures(replace(raw, run=raw.run.model_copy(update={"load_ns": None}))) == (None, None)
+
+
+WIDE, TIGHT = [0.9, 1.0, 1.1, 0.92, 1.08], [1.0, 1.001, 0.999, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "each", "attempts", "stopped"),
+    [
+        ({}, TIGHT, 1, "precise"),
+        ({}, WIDE, 3, "cap"),
+        ({}, WIDE, 2, ""),  # the third failed
+        ({}, WIDE[:2], 1, ""),  # of two processes nobody asks how they differ
+        ({"attempts": 1}, WIDE, 1, ""),
+        ({"attempts": 1}, TIGHT, 1, ""),
+        ({"precision": 0.01, "max_seconds": 1.0}, WIDE, 4, "cap"),
+        ({"precision": 0.01, "max_seconds": 100.0}, WIDE, 4, ""),
+    ],
+)
+def test_a_cap_is_said_only_where_one_was_met(
+    settings: dict[str, float], each: list[float], attempts: int, stopped: str
+) -> None:
+    one = raw_of(*(process(still_at * np.ones(300)) for still_at in each))
+    raw = replace(loaded(one, 1, None), again=(one,) * (attempts - 1))
+    ran = CellRun(
+        PLAN.cells[0], PLAN.models["digits_cnn-torch"], ARTIFACT, raw, settings=RunSettings.model_validate(settings)
+    )
+    latency = measured(ran).latency
+    assert latency.stopped == stopped
+    assert (latency.precision is None) == (settings.get("attempts") == 1)
