@@ -20,7 +20,7 @@ STEADY = Conditions(governor="performance")
 @dataclass(frozen=True)
 class Knob:
     """`what` it is; `value` now, None where it is not told; `writes` by path what is `wanted` of it, {} where nothing
-    is; `settable` whether its files let us; `advice` what to do, "" for nothing."""
+    is; `settable` whether conditions have a key for it and its files let us; `advice` what to do, "" for nothing."""
 
     name: str
     what: str
@@ -118,9 +118,9 @@ def _boost(seen: Snapshot, wanted: Conditions) -> Knob:
     if boost is None and none is None:
         return Knob("boost", what, None, advice="")
     on = boost.value == "1" if boost is not None else none is not None and none.value == "0"
-    settable = (boost or none or _NEVER).writable
-    remedy = "comes and goes with the temperature: turn it off where figures of hours are to be compared"
-    return Knob("boost", what, "on" if on else "off", settable=settable, advice=remedy if on else "")
+    off = f"0 > /{CPU}/cpufreq/boost" if boost is not None else f"1 > /{CPU}/intel_pstate/no_turbo"
+    remedy = f"comes and goes with the temperature: where figures of hours are to be compared, as root there echo {off}"
+    return Knob("boost", what, "on" if on else "off", advice=remedy if on else "")
 
 
 def _smt(seen: Snapshot, wanted: Conditions) -> Knob:
@@ -128,9 +128,11 @@ def _smt(seen: Snapshot, wanted: Conditions) -> Knob:
     what = "two threads on a core (smt/control)"
     if entry is None:
         return Knob("smt", what, None)
-    on, known = entry.value == "on", entry.value in ("on", "off")
-    remedy = "a neighbour on the same core costs a third and more: hold the runner to one thread a core (cpus)"
-    return Knob("smt", what, entry.value, settable=known and entry.writable, advice=remedy if on else "")
+    remedy = (
+        "a neighbour on the same core costs a third and more: hold the runner to one thread a core (cpus), or as root "
+        f"there echo off > /{CPU}/smt/control"
+    )
+    return Knob("smt", what, entry.value, advice=remedy if entry.value == "on" else "")
 
 
 def _temperature(seen: Snapshot, wanted: Conditions) -> Knob:
@@ -154,12 +156,6 @@ def _load(seen: Snapshot, wanted: Conditions) -> Knob:
     return Knob("load", what, str(others), advice="end what else is at work there" if others else "")
 
 
-@dataclass(frozen=True)
-class _Absent:
-    writable: bool = False
-
-
-_NEVER = _Absent()
 _KNOBS: tuple[Callable[[Snapshot, Conditions], Knob], ...] = (
     _governor,
     _frequency,

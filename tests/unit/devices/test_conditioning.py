@@ -19,7 +19,9 @@ from edgerig.devices.conditioning.knobs import NO_CPUFREQ, Knob, knobs
 from edgerig.devices.conditioning.notes import HELD, TUNED, Note
 from edgerig.devices.conditioning.snapshot import snapshot, temperature_c
 from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.serving import ServingDevice
 from edgerig.devices.local import LocalTransport
+from edgerig.devices.turns import claim
 from edgerig.errors import ConfigError, DeviceError
 from edgerig.process import Finished, Scope, Stopped
 from edgerig.spec import load_device
@@ -105,6 +107,9 @@ def test_each_knob_says_what_it_is_and_whether_it_can_be_set(tree: Tree) -> None
     assert (found["boost"].value, found["smt"].value, found["load"].value) == ("on", "on", "2")
     assert found["temperature"].value == "48.5 °C"
     assert "neighbour on the same core" in found["smt"].advice
+    assert (found["boost"].settable, found["smt"].settable) == (False, False)  # no key of [conditions] sets them
+    assert f"echo 0 > /{CPU}/cpufreq/boost" in found["boost"].advice
+    assert f"echo off > /{CPU}/smt/control" in found["smt"].advice
 
 
 def test_a_machine_without_cpufreq_says_so(tmp_path: Path) -> None:
@@ -198,6 +203,7 @@ KILLED = """\
 import os, signal, sys
 from edgerig.devices.conditioning.hold import held
 from edgerig.devices.device import PosixDevice
+from edgerig.devices.kinds.serving import ServingDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.spec.conditions import Conditions
 device = PosixDevice(LocalTransport(), sys.argv[2], ("python3",), None)
@@ -402,9 +408,16 @@ def test_looking_sets_nothing(tree: Tree, device: PosixDevice) -> None:
 
 
 def test_an_emulated_device_has_no_clock() -> None:
-    from edgerig.devices.turns import claim
-
     with pytest.raises(ConfigError, match="emulated"), tune.reached(load_device("qemu-rpi4"), claim("q", "", "t")):
+        pass
+
+
+def test_a_server_that_is_somewhere_is_not_this_machine() -> None:
+    there = ServingDevice(name="gpu", kind="serving", server="kserve", url="http://192.0.2.1:8080")
+    with (
+        pytest.raises(ConfigError, match=r"server at http://192\.0\.2\.1:8080"),
+        tune.reached(there, claim("q", "", "t")),
+    ):
         pass
 
 
