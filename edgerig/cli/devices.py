@@ -141,6 +141,8 @@ def tune(name: str, reset: bool, show: bool) -> None:
             found = tuning.looked(reached, device.conditions)
         else:
             found = tuning.tuned(reached, device.conditions)
+    if reached.here:
+        say(f"{name} runs on this machine, whose knobs these are")
     shown = table("knob", "now", "can be set", "what it is", "advice")
     for knob in found.knobs:
         shown.add_row(

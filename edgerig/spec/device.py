@@ -52,6 +52,11 @@ class Device(Strict):
         """Why it can run no file of the format, as far as its file tells, "" where it can."""
         return ""
 
+    @property
+    def elsewhere(self) -> str:
+        """Where what it times runs, of a kind that shares this machine (`DeviceKind.shares`); "": here."""
+        return ""
+
 
 class ForeignDevice(Device):
     """Of a kind that nothing installed here knows: all that the report of its run needs of it."""

@@ -29,11 +29,12 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Reached:
-    """A device in a turn of ours, and where it keeps notes."""
+    """A device in a turn of ours, and where it keeps notes. `here`: it is this machine, whatever its name."""
 
     transport: Transport
     notes: str
     root: str = ""
+    here: bool = False
 
     def note(self, name: str) -> Note:
         return Note(self.transport, self.notes, name, self.root)
@@ -41,19 +42,24 @@ class Reached:
 
 @contextlib.contextmanager
 def reached(spec: Device, claim: Claim) -> Iterator[Reached]:
-    """Raises DeviceError, and ConfigError for a device that has no clock of its own."""
+    """Raises DeviceError, and ConfigError for one that has no clock of its own, or whose machine is not reached."""
     if isinstance(spec, RemoteDevice):
         with transport_to(spec) as link, in_turn(link, spec.workdir, claim) as turn:
             yield Reached(turn.transport, spec.workdir)
     elif spec.emulated or kind_of(spec).shares != "machine":
         raise ConfigError(f"{spec.name} is emulated: it has no clock of its own", hint="tune the machine it runs on")
+    elif spec.elsewhere:
+        raise ConfigError(
+            f"{spec.name} is a server at {spec.elsewhere}: only its answers come from there, its clock cannot be set",
+            hint='describe its machine as a device of its own (kind = "ssh") and tune that',
+        )
     else:
         from edgerig.devices.local import LocalTransport, notes_folder
         from edgerig.devices.local_lease import LocalLease
 
         with LocalTransport() as here, contextlib.closing(LocalLease(claim)) as lease:
             lease.take()
-            yield Reached(here, str(notes_folder()))
+            yield Reached(here, str(notes_folder()), here=True)
 
 
 def looked(device: Reached, wanted: Conditions) -> Tuned:

@@ -54,6 +54,10 @@ class ServingDevice(Device):
         return platform.machine() if self.url is None else ""
 
     @property
+    def elsewhere(self) -> str:
+        return self.url or ""
+
+    @property
     def has_frameworks(self) -> bool:
         return True
 
