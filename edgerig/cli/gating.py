@@ -15,7 +15,7 @@ from edgerig.errors import ConfigError, GateFailed, GateInconclusive
 from edgerig.report.comparison import html as comparison_html
 from edgerig.report.comparison import markdown as comparison_markdown
 from edgerig.report.comparison import view as comparison_view
-from edgerig.report.files import replace_file
+from edgerig.report.files import check_folder, replace_file
 from edgerig.report.gate import annotations as gate_annotations
 from edgerig.report.gate import junit as gate_junit
 from edgerig.report.gate import summary as gate_summary
@@ -54,6 +54,7 @@ def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str
 def update_baseline(run: Path, file: Path) -> None:
     if file.suffix != ".toml":
         raise ConfigError(f"--file {file}: a baseline is a .toml file", hint="such as baseline.toml")
+    check_folder("--file", file)
     found = observe(run)
     replace_file(file, baseline.render(found))
     skipped = sum(cell.status == "skipped" for cell in found.cells.values())

@@ -11,6 +11,7 @@ from edgerig.errors import ConfigError
 from edgerig.history import store, words
 from edgerig.history.metrics import metrics
 from edgerig.history.trends import Trends, as_json, ask
+from edgerig.report.files import check_folder, replace_file
 
 
 def add(runs: list[Path], to: str | None) -> None:
@@ -24,12 +25,12 @@ def add(runs: list[Path], to: str | None) -> None:
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:
     if metric not in metrics():
         raise ConfigError(f"--metric {metric!r} is not known", hint=f"one of {', '.join(metrics())}")
+    check_folder("--html", page)
     found = ask(store.read(at), model, metric, cells, at)
     for warning in found.warnings:
         say(f"warning: {warning}", err=True)
     if page is not None:
         from edgerig.history.page import render
-        from edgerig.report.files import replace_file
 
         replace_file(page, render(found))
     if as_text:

@@ -64,6 +64,7 @@ def test_json_is_alone_on_stdout_and_warnings_are_not(kept: Path) -> None:
 
 
 def test_the_page_is_written_where_it_was_asked_for(kept: Path) -> None:
+    (kept / "out").mkdir()
     done = edgerig(
         kept, "history", "digits_cnn", "--html", "out/history.html", "--cell", "*onnx*", "--cell", "*tflite*"
     )
@@ -75,6 +76,10 @@ def test_the_page_is_written_where_it_was_asked_for(kept: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["history", "digits_cnn"], 2, "no such history"),
+        (["history", "digits_cnn", "--html", "no/such/page.html"], 2, "there is no folder no/such"),
+        (["history", "digits_cnn", "--html", "."], 2, "is a folder"),
+        (["debug", "digits_cnn-torch-tflite-int8-static", "--html", "no/page.html"], 2, "there is no folder no"),
+        (["baseline", "update", "nothing", "--file", "no/b.toml"], 2, "there is no folder no"),
         (["history", "digits_cnn", "--metric", "speed"], 2, "one of size_bytes, latency_p50_ms"),
         (["history", "add", "nothing"], 2, "no such file"),
         (["history", "digits_cnn", "--at", "nosuch://x"], 2, "nosuch"),
