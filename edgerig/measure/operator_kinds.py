@@ -13,7 +13,7 @@ from functools import cache
 from edgerig.results.profile import OperatorKind
 
 _WORDS: tuple[tuple[OperatorKind, str], ...] = (
-    ("conversion", r"(de)?quantize(?!d|matmul)|convert|cast|_to_copy|to_dim_order_copy"),
+    ("conversion", r"(de)?quantize(?!d|matmul|lstm)|convert|cast|_to_copy|to_dim_order_copy"),
     ("depthwise convolution", r"dwconv|depthwise"),
     ("transposed convolution", r"deconv|transpose_conv|convtranspose|conv_transpose"),
     (

@@ -21,6 +21,7 @@ from edgerig.measure.operator_kinds import kind_of
         ("MatMulIntegerToFloat", "matrix product"),
         ("DynamicQuantizeMatMul", "matrix product"),
         ("addmm.out", "matrix product"),
+        ("DynamicQuantizeLSTM", "recurrent"),
         ("DynamicQuantizeLinear", "conversion"),
         ("QuantizeLinear", "conversion"),
         ("Convert (NC, QS8)", "conversion"),
