@@ -7,7 +7,7 @@ import re
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Reason, listed
 from edgerig.figures import numbers
-from edgerig.results import OperatorProfile
+from edgerig.results import OperatorProfile, Profile
 
 LEAST = 0.1
 """Of the inference: less explains nothing."""
@@ -39,14 +39,19 @@ def conversions(evidence: Evidence) -> Reason | None:
     )
 
 
+def between_computing(profile: Profile) -> list[OperatorProfile]:
+    """What stands behind the first operator that computes and before the last: no border of the network."""
+    computing = [each.index for each in profile.operators if each.kind not in (KIND, "movement")]
+    if not computing:
+        return []
+    return [each for each in profile.operators if computing[0] < each.index < computing[-1]]
+
+
 def _pairs(evidence: Evidence) -> list[OperatorProfile]:
     """Of ONNX Runtime, with an operator that computes before and behind them."""
-    operators = evidence.profile.operators
-    computing = [each.index for each in operators if each.kind not in (KIND, "movement")]
-    if evidence.cell.format != "onnx" or not computing:
+    if evidence.cell.format != "onnx":
         return []
-    first, last = computing[0], computing[-1]
-    return [each for each in operators if first < each.index < last and _PAIRS.match(each.name)]
+    return [each for each in between_computing(evidence.profile) if _PAIRS.match(each.name)]
 
 
 def _reason(evidence: Evidence, found: list[OperatorProfile], cause: str, what: str, attempt: str) -> Reason | None:

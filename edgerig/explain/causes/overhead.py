@@ -17,9 +17,10 @@ def too_small(evidence: Evidence) -> Reason | None:
     share = profile.outside / profile.whole
     if share < MOST:
         return None
+    count = numbers.counted(len(profile.operators), "operator")
     outside, whole = amount(profile.outside, profile.unit), amount(profile.whole, profile.unit)
     text = (
-        f"{outside} of {whole} ({numbers.percent(share)}) are outside of its {len(profile.operators)} operators: "
+        f"{outside} of {whole} ({numbers.percent(share)}) are outside of its {count}: "
         "the call itself, which no recipe shortens"
     )
     return Reason("too small", text, "several samples in one call (a larger batch), or the smallest file", share)

@@ -159,7 +159,7 @@ def test_what_calling_a_split_delegate_takes_is_told_where_the_runtime_tells_it(
 def test_a_network_that_is_too_small_is_told_by_what_lies_outside_of_it() -> None:
     slow = cell("int8-static", 10, profile=profile(10, operator("Conv", "convolution", 4)))
     (reason,) = (r for r in only(run(cell("fp32", 8), slow)).reasons if r.cause == "too small")
-    assert reason.text.startswith("6.00 µs of 10.0 µs (60.0 %) are outside of its 1 operators")
+    assert reason.text.startswith("6.00 µs of 10.0 µs (60.0 %) are outside of its 1 operator: ")
 
 
 def test_halves_that_are_computed_in_float() -> None:
@@ -169,8 +169,36 @@ def test_halves_that_are_computed_in_float() -> None:
     assert found.kind == "not faster"
     assert "5.00 kB of weights are stored in 16 bits and computed with in 32" in found.reasons[0].text
     assert "50.0 % smaller" in found.reasons[0].text
+    assert "(2 operators of XNNPACK, none in float16)" in found.reasons[0].text
+    one = cell("fp16", 100, build=built, profile=profile(100, operator("Convolution (NHWC, F32)", "convolution", 90)))
+    assert "(1 operator of XNNPACK," in only(run(cell("fp32", 100, profile=FLOAT), one)).reasons[0].text
     true = cell("fp16", 100, build=built, profile=profile(100, operator("Convolution (NHWC, F16)", "convolution", 90)))
     assert "halves" not in causes(run(cell("fp32", 100, profile=FLOAT), true))
+
+
+@pytest.mark.parametrize(("format_name", "runner"), [("tflite", "kernel"), ("executorch", "portable"), ("onnx", "ort")])
+def test_of_names_without_types_nothing_is_said_of_halves(format_name: str, runner: str) -> None:
+    built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
+    told = profile(100, operator("Conv", "convolution", 60, runner, None), CONV, partitions=None)
+    results = run(
+        cell("fp32", 100, format_name, profile=told), cell("fp16", 97, format_name, build=built, profile=told)
+    )
+    assert "halves" not in causes(results)
+
+
+def test_onnx_runtimes_casts_tell_of_halves_that_are_computed_in_float() -> None:
+    built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
+    conv, cast = operator("Conv", "convolution", 45, "ort", None), operator("Cast", "conversion", 1, "ort", None)
+    plain = profile(100, conv, conv, partitions=None)
+    inside = profile(100, conv, cast, cast, conv, partitions=None)
+    borders = profile(100, cast, conv, conv, cast, partitions=None)
+    half = cell("fp16", 100, "onnx", build=built, profile=inside)
+    found = only(run(cell("fp32", 100, "onnx", profile=plain), half))
+    (said,) = (each.text for each in found.reasons if each.cause == "halves")
+    assert "at least in part: 2 Casts between the operators that compute, none in fp32" in said
+    for ours, theirs in ((borders, plain), (inside, inside), (inside, Profile())):
+        cells = cell("fp32", 100, "onnx", profile=theirs), half.model_copy(update={"profile": ours})
+        assert "halves" not in causes(run(*cells))
 
 
 def test_depthwise_convolutions_bind_a_network_they_are_most_of() -> None:
@@ -193,6 +221,7 @@ def test_more_threads_than_processors() -> None:
     two = cell("fp32", 100, threads=2, processors=(0,))
     found = only(run(cell("fp32", 100), two))
     assert found.reasons[0].text == "2 threads are more than the processors it is held to (1)"
+    assert found.reasons[0].attempt == "1 thread"
 
 
 def test_a_contended_cell_is_neither_explained_nor_held_against() -> None:
