@@ -24,6 +24,8 @@ class Evidence:
     device: DeviceRecord
     twin: CellResult | None = None
     fewer: CellResult | None = None
+    slower: bool = False
+    """Is what surprises that it takes longer than `twin`?"""
 
     @property
     def profile(self) -> Profile:
@@ -33,6 +35,11 @@ class Evidence:
     def both_profiled(self) -> bool:
         """Can the operators of the cell and of its twin be held against each other, value by value?"""
         return self.twin is not None and comparable(self.cell.profile, self.twin.profile)
+
+    def gained(self, ours: float, theirs: float, most: float = 0.0) -> bool:
+        """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that makes
+        no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
+        return ours < (1.0 if self.slower else most) * theirs
 
 
 def comparable(one: Profile, other: Profile) -> bool:

@@ -4,7 +4,7 @@ or to None. A new one is a module and its row in the list below, with the kinds 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgerig.explain.causes import borders, depthwise, halves, kernels, memory, overhead, partitions, processor, threads
 from edgerig.explain.evidence import Evidence
@@ -38,5 +38,6 @@ CAUSES = (
 
 def reasons(evidence: Evidence, kind: Kind) -> list[Reason]:
     """What explains a surprise of the kind, in the order of the list."""
-    found = (cause.find(evidence) for cause in CAUSES if kind in cause.explains)
+    asked = replace(evidence, slower=kind == "slower")
+    found = (cause.find(asked) for cause in CAUSES if kind in cause.explains)
     return [each for each in found if each is not None]

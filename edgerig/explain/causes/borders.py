@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Reason, listed
 from edgerig.figures import numbers
-from edgerig.results import OperatorProfile, Profile
+from edgerig.results import CellResult, OperatorProfile, Profile
 
 LEAST = 0.1
 """Of the inference: less explains nothing."""
@@ -21,7 +22,7 @@ def unfused(evidence: Evidence) -> Reason | None:
     computes and behind the last are the network's borders."""
     return _reason(
         evidence,
-        _pairs(evidence),
+        _pairs,
         "unfused",
         "QuantizeLinear/DequantizeLinear pairs were not fused",
         "leave the operators between them in float (`float_layers`), or int8-static-unsigned",
@@ -29,10 +30,9 @@ def unfused(evidence: Evidence) -> Reason | None:
 
 
 def conversions(evidence: Evidence) -> Reason | None:
-    pairs = {each.index for each in _pairs(evidence)}
     return _reason(
         evidence,
-        [each for each in evidence.profile.operators if each.kind == KIND and each.index not in pairs],
+        _others,
         "conversions",
         "conversions between types or layouts",
         "int8 inputs and outputs (int8-full), or fewer layers left in float between integer ones",
@@ -47,14 +47,30 @@ def between_computing(profile: Profile) -> list[OperatorProfile]:
     return [each for each in profile.operators if computing[0] < each.index < computing[-1]]
 
 
-def _pairs(evidence: Evidence) -> list[OperatorProfile]:
+def _pairs(cell: CellResult) -> list[OperatorProfile]:
     """Of ONNX Runtime, with an operator that computes before and behind them."""
-    if evidence.cell.format != "onnx":
+    if cell.format != "onnx":
         return []
-    return [each for each in between_computing(evidence.profile) if _PAIRS.match(each.name)]
+    return [each for each in between_computing(cell.profile) if _PAIRS.match(each.name)]
 
 
-def _reason(evidence: Evidence, found: list[OperatorProfile], cause: str, what: str, attempt: str) -> Reason | None:
+def _others(cell: CellResult) -> list[OperatorProfile]:
+    pairs = {each.index for each in _pairs(cell)}
+    return [each for each in cell.profile.operators if each.kind == KIND and each.index not in pairs]
+
+
+def _reason(
+    evidence: Evidence,
+    finding: Callable[[CellResult], list[OperatorProfile]],
+    cause: str,
+    what: str,
+    attempt: str,
+) -> Reason | None:
+    found = finding(evidence.cell)
+    if evidence.both_profiled and evidence.twin is not None:
+        ours, theirs = (sum(each.value for each in finding(cell)) for cell in (evidence.cell, evidence.twin))
+        if evidence.gained(ours, theirs):
+            return None
     share = sum(each.share for each in found)
     if share < LEAST:
         return None

@@ -17,6 +17,9 @@ def too_small(evidence: Evidence) -> Reason | None:
     share = profile.outside / profile.whole
     if share < MOST:
         return None
+    before = None if evidence.twin is None or not evidence.both_profiled else evidence.twin.profile.outside
+    if before is not None and evidence.gained(profile.outside, before):
+        return None
     count = numbers.counted(len(profile.operators), "operator")
     outside, whole = amount(profile.outside, profile.unit), amount(profile.whole, profile.unit)
     text = (

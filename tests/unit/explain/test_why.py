@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from unit.explain.made_profiles import cell, emulated, operator, profile, run
 
 from edgerig.explain import Why, explained, gains
 from edgerig.explain.causes import memory
 from edgerig.ondevice import control
-from edgerig.results import BuildRecord, Controls, Delegation, Engine, Profile, Results
+from edgerig.results import BuildRecord, CellResult, Controls, Delegation, Engine, Profile, Results
 
 CONV = operator("Convolution (NHWC, F32)", "convolution", 60)
 FLOAT = profile(100, CONV, operator("Fully Connected", "matrix product", 30))
@@ -207,6 +209,49 @@ def test_depthwise_convolutions_bind_a_network_they_are_most_of() -> None:
     results = run(cell("fp32", 100, profile=float_), cell("int8-static", 90, profile=int8))
     (reason,) = (r for r in only(results).reasons if r.cause == "depthwise")
     assert "(1) take 61.1 %: 60.0 µs in fp32, 55.0 µs here" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("cause", "named", "theirs", "ours"),
+    [
+        ("depthwise", operator("DW", "depthwise convolution", 0), 80, 50),
+        ("no dot products", operator("Conv", "convolution", 0), 80, 68),
+        ("conversions", operator("Convert", "conversion", 0), 80, 50),
+        ("memory", operator("FC", "matrix product", 0) | {"moved": 500_000_000, "macs": 1000}, 80, 70),
+    ],
+)
+def test_what_takes_less_than_in_float_makes_no_cell_slower(
+    cause: str, named: dict[str, Any], theirs: float, ours: float
+) -> None:
+    """But less than it could have gained is why a cell gained little."""
+    controls = Controls(memory_ms=(memory.READ_BYTES / 10 / 1e6,))
+
+    def told(recipe: str, took: float, whole: float) -> CellResult:
+        known = profile(whole, named | {"value": took}).model_copy(update={"cache_bytes": 1000})
+        made = cell(recipe, whole, profile=known)
+        assert made.latency is not None
+        return made.model_copy(update={"latency": made.latency.model_copy(update={"controls": controls})})
+
+    float_ = told("fp32", theirs, 100)
+    for took, whole, explains in ((ours, 130, False), (theirs + 1, 130, True), (ours, 95, True)):
+        results = run(float_, told("int8-static", took, whole), features=("avx2",))
+        assert (cause in causes(results)) is explains, (took, whole)
+
+
+def test_calls_that_take_less_than_in_float_make_no_cell_slower() -> None:
+    float_ = cell("fp32", 100, profile=profile(100, operator("Conv", "convolution", 40)))
+    for outside, explains in ((50, False), (70, True)):
+        known = profile(120, operator("Conv", "convolution", 120 - outside))
+        assert ("too small" in causes(run(float_, cell("int8-static", 120, profile=known)))) is explains
+
+
+def test_fp32_is_called_the_faster_only_of_products_that_are() -> None:
+    reason = next(
+        each
+        for each in only(run(cell("fp32", 100), cell("int8-static", 150), features=("avx2",))).reasons
+        if each.cause == "no dot products"
+    )
+    assert "faster" not in reason.attempt
 
 
 def test_threads_that_are_not_in_force() -> None:
