@@ -19,6 +19,7 @@ def ordered(results: Results, decided: Sequence[Decision]) -> list[Why]:
 
 
 def lines(why: Why) -> list[str]:
-    """The surprise, each reason with what to try, or that nothing explains it: a sentence each, without full stops."""
-    told = [f"{each.text}{f'. Try: {each.attempt}' if each.attempt else ''}" for each in why.reasons] or [why.open]
+    """The surprise, each reason with what to try, and what is left open: a sentence each, without full stops."""
+    told = [f"{each.text}{f'. Try: {each.attempt}' if each.attempt else ''}" for each in why.reasons]
+    told += [why.open] if why.open else []
     return [why.surprise, *(f"{line[0].upper()}{line[1:]}" for line in told)]

@@ -10,6 +10,7 @@ from unit.explain.made_profiles import cell, emulated, operator, profile, run
 from edgerig.explain import Why, explained, gains
 from edgerig.explain.causes import memory
 from edgerig.ondevice import control
+from edgerig.report.run.whys import lines
 from edgerig.results import BuildRecord, CellResult, Controls, Delegation, Engine, Profile, Results
 
 CONV = operator("Convolution (NHWC, F32)", "convolution", 60)
@@ -324,6 +325,39 @@ def test_a_profile_that_says_the_opposite_of_what_was_timed_is_no_difference() -
     assert "operators" not in [each.cause for each in found.reasons]
     slow = profile(120, operator("Convolution", "convolution", 110))
     assert gains(run(cell("fp32", 100, profile=FLOAT), cell("int8-static", 50, profile=slow))) == {}
+
+
+@pytest.mark.parametrize(
+    ("timed", "profiled", "said"),
+    [
+        (3000, 1003, "their profiles do not show it: 3.00 µs of 2.00 ms"),
+        (1100, 1500, "their profiles do not show it: 0.500 ms of 0.100 ms"),
+        (3000, 900, "their profiles do not show it: -0.100 ms of 2.00 ms"),
+        (3000, 2200, ""),
+    ],
+)
+def test_a_profile_that_differs_by_another_amount_explains_no_difference(
+    timed: float, profiled: float, said: str
+) -> None:
+    float_ = cell("fp32", 1000, profile=profile(1000, operator("Conv", "convolution", 900)))
+    slow = cell("int8-dynamic", timed, profile=profile(profiled, operator("Conv", "convolution", profiled - 100)))
+    found = only(run(float_, slow))
+    assert ("operators" in [each.cause for each in found.reasons]) is not bool(said)
+    assert said in found.open
+    assert bool(found.open) is bool(said)
+
+
+def test_what_profiles_do_not_show_is_said_beside_reasons_and_of_runtimes() -> None:
+    float_ = cell("fp32", 1000, profile=profile(1000, operator("Conv", "convolution", 900)))
+    kernels = operator("EXP", "arithmetic", 500, "kernel", None)
+    slow = cell("int8-dynamic", 3000, profile=profile(1003, operator("Conv", "convolution", 402), kernels))
+    found = only(run(float_, slow))
+    assert [each.cause for each in found.reasons] == ["fallback"]
+    assert lines(found)[-1] == "Their profiles do not show it: 3.00 µs of 2.00 ms"
+    other = cell("fp32", 3000, "onnx", profile=profile(1003, operator("C", "convolution", 9, "ort", None)))
+    assert only(run(float_, other)).open == "their profiles do not show it: 3.00 µs of 2.00 ms"
+    quick = cell("int8-static", 500, profile=profile(998, operator("Conv", "convolution", 898)))
+    assert gains(run(float_, quick)) == {}
 
 
 def test_a_delegate_that_is_off_is_no_fallback_of_some_operators() -> None:
