@@ -165,6 +165,16 @@ def test_a_network_that_is_too_small_is_told_by_what_lies_outside_of_it() -> Non
     assert reason.text.startswith("6.00 µs of 10.0 µs (60.0 %) are outside of its 1 operator: ")
 
 
+def test_calls_of_a_delegate_in_pieces_are_no_calls_of_the_network() -> None:
+    pieces = [operator("A", "convolution", 40), operator("EXP", "activation", 20, "portable", None)]
+    known = profile(200, *pieces, operator("B", "convolution", 40, partition=1), partitions=2)
+    float_ = cell("fp32", 100, "executorch", profile=FLOAT)
+    for entering, told in ((90_000.0, False), (10_000.0, True)):
+        slow = cell("int8-static", 200, "executorch", profile=known.model_copy(update={"entering": entering}))
+        found = causes(run(float_, slow))
+        assert ("split" in found, "too small" in found) == (True, told)
+
+
 def test_halves_that_are_computed_in_float() -> None:
     built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
     half = cell("fp16", 100, build=built, profile=FLOAT, size_bytes=500)
