@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgerig.decide.doubts import median_interval
 from edgerig.decide.rules import sound, timed
+from edgerig.explain.reason import Kind
 from edgerig.results import CellResult, DeviceRecord, Profile, Results
 from edgerig.spec import load_recipes
 
@@ -24,8 +25,8 @@ class Evidence:
     device: DeviceRecord
     twin: CellResult | None = None
     fewer: CellResult | None = None
-    slower: bool = False
-    """Is what surprises that it takes longer than `twin`?"""
+    kind: Kind | None = None
+    """Of the surprise that causes are asked for."""
 
     @property
     def profile(self) -> Profile:
@@ -39,7 +40,7 @@ class Evidence:
     def gained(self, ours: float, theirs: float, most: float = 0.0) -> bool:
         """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that makes
         no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
-        return ours < (1.0 if self.slower else most) * theirs
+        return ours < (1.0 if self.kind == "slower" else most) * theirs
 
 
 def comparable(one: Profile, other: Profile) -> bool:

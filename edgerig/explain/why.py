@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgerig.explain import kinds
 from edgerig.explain.causes import reasons
+from edgerig.explain.causes.kernels import undelegated
 from edgerig.explain.evidence import Evidence, comparable, cost, gathered, left, ratio, unit
 from edgerig.explain.reason import Kind, Reason, amount
 from edgerig.figures import numbers
@@ -88,8 +89,10 @@ def _kind(cell: CellResult, found: float) -> Kind | None:
 def _fallback(evidence: Evidence) -> Why | None:
     """Of a float network: what its delegate does not take. Of a quantized one `_against_float` tells."""
     cell = evidence.cell
-    if evidence.twin is not None or not cell.delegation.undelegated:
+    if evidence.twin is not None or not (cell.delegation.undelegated or undelegated(cell)):
         return None
+    if undelegated(cell):
+        return _why(evidence, "fallback", f"{wording.variant(cell)}: no delegate has any of its operators")
     of = f" of {cell.delegation.total}" if cell.delegation.total else ""
     said = f"{wording.variant(cell)}: the delegate leaves {numbers.counted(left(cell), 'operator')}{of} to the runtime"
     return _why(evidence, "fallback", said)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgerig.explain.evidence import Evidence, left
-from edgerig.explain.reason import NAMED, Reason, listed
+from edgerig.explain.reason import AGAINST_FLOAT, NAMED, Reason, listed
 from edgerig.figures import numbers
-from edgerig.results import Profile
+from edgerig.results import CellResult, Profile
 
 LEAST = 0.05
 """Of the inference: less explains nothing."""
@@ -16,15 +16,20 @@ _FLOAT = "write them with operators that XNNPACK has"
 
 
 def no_delegate(evidence: Evidence) -> Reason | None:
-    """A runtime with a delegate that took none of the graph, as it tells itself or as its profile shows."""
-    cell, profile = evidence.cell, evidence.profile
-    whose = _WHOSE.get(cell.format)
-    untaken = bool(profile.operators) and profile.partitions is None
-    if whose is None or not (untaken or cell.delegation.delegated == 0):
+    """Of a float twin that has none either it explains nothing."""
+    cell, twin = evidence.cell, evidence.twin
+    if not undelegated(cell) or (evidence.kind in AGAINST_FLOAT and twin is not None and undelegated(twin)):
         return None
+    whose = _WHOSE[cell.format]
     switched = any(name == "xnnpack" and value is False for name, value in cell.engine_options.items())
     why = "XNNPACK is switched off (xnnpack=false)" if switched else "XNNPACK took no operator"
     return Reason("no delegate", f"{why}: all of it runs on {whose}", "leave XNNPACK on" if switched else _FLOAT, 1.0)
+
+
+def undelegated(cell: CellResult) -> bool:
+    """Has a runtime with a delegate given it none of the graph, as it tells itself or as the profile shows?"""
+    untaken = bool(cell.profile.operators) and cell.profile.partitions is None
+    return cell.format in _WHOSE and (untaken or cell.delegation.delegated == 0)
 
 
 def beside_the_delegate(evidence: Evidence) -> Reason | None:

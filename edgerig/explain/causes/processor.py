@@ -32,7 +32,7 @@ def no_dot_products(evidence: Evidence) -> Reason | None:
         if evidence.gained(ours, theirs, GAINED):
             return None  # they did gain: what makes the cell slow is elsewhere
         text += f", {amount(theirs, cell.profile.unit)} in fp32 and {amount(ours, cell.profile.unit)} here"
-    faster = evidence.slower and evidence.both_profiled and not cell.emulated
+    faster = evidence.kind == "slower" and evidence.both_profiled and not cell.emulated
     attempt = "fp32 is the faster on this processor: ship int8 for its size alone" if faster else _ATTEMPT
     return Reason("no dot products", text, attempt, share)
 

@@ -192,7 +192,8 @@ def test_halves_that_are_computed_in_float() -> None:
 @pytest.mark.parametrize(("format_name", "runner"), [("tflite", "kernel"), ("executorch", "portable"), ("onnx", "ort")])
 def test_of_names_without_types_nothing_is_said_of_halves(format_name: str, runner: str) -> None:
     built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
-    told = profile(100, operator("Conv", "convolution", 60, runner, None), CONV, partitions=None)
+    pieces = None if format_name == "onnx" else 1
+    told = profile(100, operator("Conv", "convolution", 60, runner, None), CONV, partitions=pieces)
     results = run(
         cell("fp32", 100, format_name, profile=told), cell("fp16", 97, format_name, build=built, profile=told)
     )
@@ -373,10 +374,22 @@ def test_what_profiles_do_not_show_is_said_beside_reasons_and_of_runtimes() -> N
 def test_a_delegate_that_is_off_is_no_fallback_of_some_operators() -> None:
     kernels = profile(200, operator("CONV_2D", "convolution", 190, "kernel", None), partitions=None)
     off = cell("int8-static", 200, profile=kernels, engine_options={"xnnpack": False})
-    found = only(run(cell("fp32", 100, profile=kernels, engine_options={"xnnpack": False}), off))
+    found = only(run(cell("fp32", 100, profile=FLOAT), off))
     assert [each.cause for each in found.reasons][:1] == ["no delegate"]
     assert found.reasons[0].text == "XNNPACK is switched off (xnnpack=false): all of it runs on LiteRT's own kernels"
     assert "fallback" not in [each.cause for each in found.reasons]
+
+
+@pytest.mark.parametrize("told", ["by the runtime", "by the profile"])
+def test_a_delegate_that_is_off_in_float_too_explains_what_float_takes(told: str) -> None:
+    kernels = profile(200, operator("CONV_2D", "convolution", 190, "kernel", None), partitions=None)
+    off: dict[str, Any] = {"profile": kernels} if told == "by the profile" else {"delegation": Delegation(delegated=0)}
+    off["engine_options"] = {"xnnpack": False}
+    results = run(cell("fp32", 100, **off), cell("int8-static", 200, **off))
+    float_, slow = sorted(explained(results), key=lambda why: why.kind)
+    assert (float_.kind, [each.cause for each in float_.reasons]) == ("fallback", ["no delegate"])
+    assert float_.surprise == "tflite fp32: no delegate has any of its operators"
+    assert (slow.kind, "no delegate" in [each.cause for each in slow.reasons]) == ("slower", False)
 
 
 def test_a_cell_is_held_against_the_fewest_threads_whatever_the_order() -> None:
