@@ -72,6 +72,8 @@ def _against_float(evidence: Evidence) -> Why | None:
     what = "no less than fp32's" if found == 1 else f"{what} fp32's"
     said = f"{wording.variant(cell)} takes {_amount(cell)}, {what} {_amount(twin)}"
     why = _why(evidence, kind, said, (twin,))
+    if cell.profile.operators and not twin.profile.operators:
+        return replace(why, open=_said(why.open, f"fp32 has no profile to hold it against: {_unprofiled(twin)}"))
     return _with_difference(why, f"the difference, fp32 → {cell.recipe}") if found > 1 else why
 
 
@@ -120,7 +122,11 @@ def _with_difference(why: Why, named: str) -> Why:
     other = why.beside[0]
     if difference := _difference(why.cell, other):
         return replace(why, reasons=(*why.reasons, Reason("operators", f"{named}: {difference}", share=0.0)), open="")
-    return replace(why, open="; ".join(part for part in (why.open, _unseen(why.cell, other)) if part))
+    return replace(why, open=_said(why.open, _unseen(why.cell, other)))
+
+
+def _said(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _open(evidence: Evidence) -> str:

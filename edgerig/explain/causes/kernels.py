@@ -41,7 +41,7 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
     if evidence.profile.operators:
         return _profiled(evidence, whose)
     names = cell.delegation.undelegated
-    if not names or (evidence.twin is not None and left(evidence.twin) >= left(cell)):
+    if not names or _as_many_in_float(evidence):
         return None
     text = (
         f"{numbers.counted(left(cell), 'operator')} of {cell.delegation.total or 'all'} run on {whose} "
@@ -51,18 +51,26 @@ def beside_the_delegate(evidence: Evidence) -> Reason | None:
 
 
 def _profiled(evidence: Evidence, whose: str) -> Reason | None:
-    beside = evidence.profile.fallbacks
+    beside, twin = evidence.profile.fallbacks, evidence.twin
     share = sum(each.share for each in beside)
-    before = 0.0 if evidence.twin is None else _value(evidence.twin.profile)
-    if share < LEAST or (evidence.both_profiled and _value(evidence.profile) <= before * 1.05):
+    if share < LEAST:
+        return None
+    if evidence.both_profiled and twin is not None and _value(evidence.profile) <= _value(twin.profile) * 1.05:
+        return None
+    if twin is not None and not twin.profile.operators and left(twin) and _as_many_in_float(evidence):
         return None
     text = f"{numbers.counted(len(beside), 'operator')} on {whose} take {numbers.percent(share)}: {listed(beside)}"
-    if evidence.both_profiled and evidence.twin is not None:
-        in_float = sum(each.share for each in evidence.twin.profile.fallbacks)
+    if evidence.both_profiled and twin is not None:
+        in_float = sum(each.share for each in twin.profile.fallbacks)
         text += (
             f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
         )
     return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
+
+
+def _as_many_in_float(evidence: Evidence) -> bool:
+    """Does the float twin's delegate, as far as is told without a profile, leave as much to the runtime?"""
+    return evidence.twin is not None and left(evidence.twin) >= left(evidence.cell)
 
 
 def _attempt(recipe: str) -> str:

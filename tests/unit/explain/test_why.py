@@ -62,6 +62,21 @@ def test_without_a_profile_the_share_is_not_known_and_a_command_gives_it() -> No
     assert reason.share is None
 
 
+def test_a_twin_without_a_profile_is_said_to_have_none() -> None:
+    """It is not taken for one that has no fallback and one piece."""
+    pieces = [CONV, operator("EXP", "arithmetic", 90, "kernel", None)]
+    known = profile(200, *pieces, operator("B", "convolution", 20, partition=1), partitions=2)
+    left_out = Delegation(delegated=2, total=3, undelegated=("EXP",))
+    float_, slow = cell("fp32", 100), cell("int8-dynamic", 200, profile=known, delegation=left_out)
+    said = "fp32 has no profile to hold it against: it was not profiled: edgerig profile " + float_.id
+    assert (causes(run(float_, slow))[0], only(run(float_, slow)).open) == ("fallback", said)
+    alike = float_.model_copy(update={"delegation": left_out})
+    found = next(why for why in explained(run(alike, slow)) if why.kind == "slower")
+    assert ("fallback" in [each.cause for each in found.reasons], found.open) == (False, said)
+    small = cell("fp16", 97, profile=known)
+    assert only(run(float_, small)).open == said
+
+
 def test_what_nothing_explains_is_said_to_be_so() -> None:
     slow = cell("int8-dynamic", 200)
     found = only(run(cell("fp32", 100), slow))
