@@ -65,7 +65,7 @@ def _against_float(evidence: Evidence) -> Why | None:
     found = None if twin is None else ratio(cell, twin)
     if twin is None or found is None:
         return None
-    kind = _kind(cell, found)
+    kind = _kind(evidence.recipe_kind, found)
     if kind is None:
         return None
     what = f"{numbers.significant(found)} times" if found > 1 else f"{numbers.percent(found)} of"
@@ -77,15 +77,15 @@ def _against_float(evidence: Evidence) -> Why | None:
     return _with_difference(why, f"the difference, fp32 → {cell.recipe}") if found > 1 else why
 
 
-def _kind(cell: CellResult, found: float) -> Kind | None:
-    """Of a cell that takes `found` times what its float twin takes."""
+def _kind(recipe: str, found: float) -> Kind | None:
+    """Of a cell of a recipe of this kind that takes `found` times what its float twin takes."""
     if found > 1:
         return "slower"
     if found <= LITTLE:
         return None
-    if cell.recipe == "fp16":
+    if recipe == "fp16":
         return "not faster"
-    return "little gained" if cell.recipe.startswith("int8-static") else None
+    return "little gained" if recipe.startswith("int8-static") else None
 
 
 def _fallback(evidence: Evidence) -> Why | None:

@@ -16,7 +16,7 @@ _ATTEMPT = "a processor with float16 arithmetic, or fp16 for its size alone"
 def in_float(evidence: Evidence) -> Reason | None:
     """By the file's constants, and by what the runtime tells of its operators' types."""
     cell, twin = evidence.cell, evidence.twin
-    if cell.recipe != "fp16" or cell.build is None or not cell.build.constants.get("float16"):
+    if evidence.recipe_kind != "fp16" or cell.build is None or not cell.build.constants.get("float16"):
         return None
     found = _by_casts(cell, twin) if cell.format == "onnx" else _by_names(cell.profile)
     if not found:

@@ -65,7 +65,7 @@ def _profiled(evidence: Evidence, whose: str) -> Reason | None:
         text += (
             f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
         )
-    return Reason("fallback", text, _attempt(evidence.cell.recipe), share)
+    return Reason("fallback", text, _attempt(evidence.recipe_kind), share)
 
 
 def _as_many_in_float(evidence: Evidence) -> bool:

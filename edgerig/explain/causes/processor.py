@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgerig.explain.evidence import Evidence, in_integers
+from edgerig.explain.evidence import Evidence
 from edgerig.explain.kinds import by_kind
 from edgerig.explain.reason import Reason, amount
 from edgerig.figures import numbers
@@ -19,7 +19,7 @@ GAINED = 0.7
 def no_dot_products(evidence: Evidence) -> Reason | None:
     cell, device = evidence.cell, evidence.device
     wanted, features = DOT_PRODUCTS.get(_machine(device.arch)), device.state.features
-    if not in_integers(cell) or wanted is None or features is None or set(features) & set(wanted):
+    if not evidence.in_integers or wanted is None or features is None or set(features) & set(wanted):
         return None
     name, lacking = _written(device.cpu or "this processor"), " or ".join(wanted[:2])
     text = f"{name} has no instructions for dot products of 8-bit numbers ({lacking})"

@@ -360,6 +360,28 @@ def test_fp32_is_called_the_faster_where_it_was_timed_so_alone() -> None:
     assert "faster" not in reason.attempt
 
 
+@pytest.mark.parametrize("name", ["int8-static", "mine"])
+def test_a_recipe_of_the_sweeps_own_is_what_it_is_like(name: str) -> None:
+    kernels = profile(200, operator("EXP", "arithmetic", 90, "kernel", None), operator("Conv", "convolution", 100))
+    float_, slow = cell("fp32", 100, profile=FLOAT), cell(name, 200, profile=kernels)
+    found = only(with_own(run(float_, slow, features=("avx2",))))
+    assert [each.cause for each in found.reasons] == ["no dot products", "fallback", "operators"]
+    assert found.reasons[1].attempt.startswith("int8-dynamic")
+    assert only(with_own(run(float_, cell(name, 95, profile=FLOAT)))).kind == "little gained"
+
+
+def test_a_file_of_results_may_have_any_recipes() -> None:
+    slow = cell("mine", 200, profile=FLOAT)
+    for own in ("text", {"mine": 3}, {"fp32": {"like": "int8-static", "options": {"per_tensor": True}}}):
+        assert only(with_own(run(cell("fp32", 100, profile=FLOAT), slow), own)).kind == "slower"
+
+
+def with_own(results: Results, own: Any = None) -> Results:
+    """As a sweep that has a recipe of its own, `mine`."""
+    mine = {"mine": {"like": "int8-static", "options": {"float_layers": ["op03_CONV_2D"]}}} if own is None else own
+    return results.model_copy(update={"run": results.run.model_copy(update={"spec": {"recipe": mine}})})
+
+
 def test_weights_alone_in_8_bits_need_no_dot_products() -> None:
     slow = cell("int8-weight", 150, profile=FLOAT)
     assert "no dot products" not in causes(run(cell("fp32", 100, profile=FLOAT), slow, features=("avx2",)))
