@@ -49,6 +49,16 @@ class Evidence:
         lowering = None if self.recipe is None else self.recipe.formats.get(self.cell.format)
         return lowering is not None and "int8" in lowering.activations
 
+    def offers(self, recipe: str) -> bool:
+        """Is there such a recipe in the cell's format, and is the cell's not of it?"""
+        row = load_recipes().get(recipe)
+        lowering = None if row is None else row.formats.get(self.cell.format)
+        return recipe != self.recipe_kind and lowering is not None and not lowering.unsupported
+
+    def has_option(self, name: str) -> bool:
+        lowering = None if self.recipe is None else self.recipe.formats.get(self.cell.format)
+        return lowering is not None and name in lowering.offers
+
     @property
     def both_profiled(self) -> bool:
         """Can the operators of the cell and of its twin be held against each other, value by value?"""

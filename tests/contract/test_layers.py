@@ -118,6 +118,6 @@ def test_the_damaged_layer_is_named(
     layers = rows(network(place), source, data)
     damaged = weighted(layers)[place]
     assert suspect(layers, THRESHOLD_DB) == first_below(layers, THRESHOLD_DB) == damaged.depth
-    found = advice(layers, damaged.depth, damaged.depth, RECIPE, "tflite")
+    found = advice(layers, damaged.depth, damaged.depth, load_recipes()[RECIPE], "tflite")
     assert [each.remedy for each in found] == ["build-again", "float-layers"]
     assert found[1].layers == (damaged.name,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Reason, listed
@@ -13,6 +13,7 @@ from edgerig.results import CellResult, OperatorProfile, Profile
 LEAST = 0.1
 """Of the inference: less explains nothing."""
 KIND = "conversion"
+_UNSIGNED, _FULL = "int8-static-unsigned", "int8-full"
 _PAIRS = re.compile(r"(?i)^(de)?quantize_?linear")
 
 
@@ -25,7 +26,10 @@ def unfused(evidence: Evidence) -> Reason | None:
         _pairs,
         "unfused",
         "QuantizeLinear/DequantizeLinear pairs were not fused",
-        "leave the operators between them in float (`float_layers`), or int8-static-unsigned",
+        {
+            "leave the operators between them in float (`float_layers`)": evidence.has_option("float_layers"),
+            _UNSIGNED: evidence.offers(_UNSIGNED),
+        },
     )
 
 
@@ -35,7 +39,10 @@ def conversions(evidence: Evidence) -> Reason | None:
         _others,
         "conversions",
         "conversions between types or layouts",
-        "int8 inputs and outputs (int8-full), or fewer layers left in float between integer ones",
+        {
+            f"int8 inputs and outputs ({_FULL})": evidence.in_integers and evidence.offers(_FULL),
+            "fewer layers left in float between integer ones": evidence.has_option("float_layers"),
+        },
     )
 
 
@@ -64,8 +71,9 @@ def _reason(
     finding: Callable[[CellResult], list[OperatorProfile]],
     cause: str,
     what: str,
-    attempt: str,
+    attempts: Mapping[str, bool],
 ) -> Reason | None:
+    """`attempts`: what to try, and whether there is that for the cell."""
     found = finding(evidence.cell)
     if evidence.both_profiled and evidence.twin is not None:
         ours, theirs = (sum(each.value for each in finding(cell)) for cell in (evidence.cell, evidence.twin))
@@ -74,5 +82,6 @@ def _reason(
     share = sum(each.share for each in found)
     if share < LEAST:
         return None
+    attempt = ", or ".join(each for each, given in attempts.items() if given)
     count = numbers.counted(len(found), "operator")
     return Reason(cause, f"{what} ({count}) take {numbers.percent(share)}: {listed(found)}", attempt, share)

@@ -65,7 +65,7 @@ def _profiled(evidence: Evidence, whose: str) -> Reason | None:
         text += (
             f"; in fp32 they take {numbers.percent(in_float)}" if in_float else "; in fp32 the delegate takes them all"
         )
-    return Reason("fallback", text, _attempt(evidence.recipe_kind), share)
+    return Reason("fallback", text, _attempt(evidence), share)
 
 
 def _as_many_in_float(evidence: Evidence) -> bool:
@@ -73,10 +73,10 @@ def _as_many_in_float(evidence: Evidence) -> bool:
     return evidence.twin is not None and left(evidence.twin) >= left(evidence.cell)
 
 
-def _attempt(recipe: str) -> str:
-    if recipe.startswith("int8-dynamic"):
-        return _DYNAMIC
-    return _STATIC if recipe.startswith("int") else _FLOAT
+def _attempt(evidence: Evidence) -> str:
+    if not evidence.recipe_kind.startswith("int"):
+        return _FLOAT
+    return _DYNAMIC if evidence.recipe_kind == "int8-dynamic" else _STATIC
 
 
 def _value(profile: Profile) -> float:

@@ -9,6 +9,7 @@ from unit.explain.made_profiles import cell, emulated, operator, profile, run
 
 from edgerig.explain import Why, explained, gains
 from edgerig.explain.causes import memory
+from edgerig.measure.operator_kinds import kind_of
 from edgerig.ondevice import control
 from edgerig.report.run.whys import lines
 from edgerig.results import BuildRecord, CellResult, Controls, Delegation, Engine, Profile, Results
@@ -143,6 +144,31 @@ def test_conversions_at_borders_are_told_where_they_cost() -> None:
     assert "conversions" in causes(run(cell("fp32", 100), slow))
     cheap = cell("int8-static", 150, profile=profile(150, operator("Convert (F32, QS8)", "conversion", 3), CONV))
     assert "conversions" not in causes(run(cell("fp32", 100), cheap))
+
+
+@pytest.mark.parametrize(
+    ("format_name", "recipe", "conversions", "unfused"),
+    [
+        ("tflite", "int8-static", "int8 inputs and outputs (int8-full), or fewer layers left in float", ""),
+        ("tflite", "int8-full", "", ""),
+        ("tflite", "fp16", "", ""),
+        ("executorch", "int8-static", "fewer layers left in float", ""),
+        ("onnx", "int8-static", "fewer layers", "leave the operators between them in float (`float_layers`), or int8-"),
+        ("onnx", "int8-static-unsigned", "fewer layers", "leave the operators between them in float (`float_layers`)"),
+        ("onnx", "int8-dynamic", "", "int8-static-unsigned"),
+    ],
+)
+def test_nothing_is_to_be_tried_that_format_and_recipe_have_not(
+    format_name: str, recipe: str, conversions: str, unfused: str
+) -> None:
+    names = ("Cast", "Conv", "QuantizeLinear", "DequantizeLinear", "Conv")
+    made = [operator(name, kind_of(name), 30, "ort", None) for name in names]
+    slow = cell(recipe, 150, format_name, profile=profile(150, *made, partitions=None))
+    tried = {each.cause: each.attempt for each in only(run(cell("fp32", 100, format_name), slow)).reasons}
+    assert tried["conversions"].startswith(conversions)
+    assert bool(tried["conversions"]) is bool(conversions)
+    assert tried.get("unfused", "").startswith(unfused)
+    assert recipe not in " ".join(tried.get(cause, "") for cause in ("conversions", "unfused")).split()
 
 
 def test_a_split_delegate_is_told_by_what_splits_it() -> None:
