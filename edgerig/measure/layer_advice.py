@@ -79,7 +79,12 @@ def _of_suspect(
             return  # the layers behind it are clipped likewise, and no bits more bring that back
         yield from _equalization(layers, worst, recipe, format_name)
     if _inherited(layers, worst):
-        yield _more_bits(recipe, format_name, f"{_dropped(suspect)}{_why(layers, suspect)}")
+        yield _more_bits(
+            recipe,
+            format_name,
+            f"the noise of {suspect.name} is that of many layers before it",
+            f"{_dropped(suspect)}{_why(layers, suspect)}",
+        )
         return
     window = _window(layers, worst)
     if not window:
@@ -111,10 +116,10 @@ def _gradual(
         yield from _equalization(layers, below, recipe, format_name)
     first = layers[below]
     evidence = f"{first.name} is the first under the threshold with {first.sqnr_db:.1f} dB, and no layer drops by 6 dB"
-    yield _more_bits(recipe, format_name, evidence)
+    yield _more_bits(recipe, format_name, "every layer loses a little", evidence)
 
 
-def _more_bits(recipe: RecipeSpec, format_name: FormatName, evidence: str) -> Advice:
+def _more_bits(recipe: RecipeSpec, format_name: FormatName, what: str, evidence: str) -> Advice:
     ways = []
     if _has(recipe, format_name, "calibration_method"):
         others = [each for each in METHODS if each != recipe.method(format_name)]
@@ -123,7 +128,7 @@ def _more_bits(recipe: RecipeSpec, format_name: FormatName, evidence: str) -> Ad
             ways.append(f"the recipe {MORE_BITS}")
     mixed = _has(recipe, format_name, "float_layers")
     ways.append("a contiguous run of layers in float (float_layers)" if mixed else "the recipe fp16")
-    return Advice(remedy="more-bits", text=f"every layer loses a little: {', or '.join(ways)}", evidence=evidence)
+    return Advice(remedy="more-bits", text=f"{what}: {', or '.join(ways)}", evidence=evidence)
 
 
 def _dropped(suspect: LayerResult) -> str:

@@ -116,6 +116,7 @@ def test_no_method_is_advised_that_is_in_use_and_no_recipe_of_another_kind_to_eq
 def test_where_every_layer_loses_a_little_more_bits_are_the_way() -> None:
     found = advised(SOUND, layer(1, 19.0, 3.0), worst=None)
     assert remedies(found) == ["more-bits"]
+    assert found[0].text.startswith("every layer loses a little: ")
     assert "int16x8" in found[0].text
 
 
@@ -147,6 +148,7 @@ def test_noise_from_further_up_is_not_the_writers_fault() -> None:
     (found,) = advised(writer, layer(1, **READER, reads=(writer.name,)))
     assert found.remedy == "more-bits"
     assert "int16x8" in found.text
+    assert found.text.startswith("the noise of op01_CONV_2D is that of many layers before it: ")
     assert "leave 40.0 dB: the noise of the layers before it weighs more here" in found.evidence
 
 
