@@ -40,6 +40,11 @@ class Why:
     beside: tuple[CellResult, ...] = ()
     """What it is held against."""
 
+    @property
+    def times(self) -> float:
+        """What the row costs over what it is held against; 0 where that is nothing."""
+        return (ratio(self.cell, self.beside[0]) or 0.0) if self.beside else 0.0
+
 
 def explained(results: Results) -> list[Why]:
     """Every row that surprises, in the run's order."""

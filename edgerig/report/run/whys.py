@@ -13,9 +13,9 @@ SHOWN = 60
 
 
 def ordered(results: Results, decided: Sequence[Decision]) -> list[Why]:
-    """All of them."""
+    """All of them, of both the slowest against what it is held against first; of equals what something explains."""
     first = {cell.id for each in decided for cell in (each.pick, each.runner_up) if cell is not None}
-    return sorted(explained(results), key=lambda why: (why.cell.id not in first, not why.reasons))
+    return sorted(explained(results), key=lambda why: (why.cell.id not in first, -why.times, not why.reasons))
 
 
 def lines(why: Why) -> list[str]:
