@@ -119,6 +119,11 @@ def artifact_key(
     )
 
 
+def for_machine(key: str, machine: str) -> str:
+    """Of the file for another processor than this host's, beside the artifact of the `key`."""
+    return digest({"machine": machine, "of": key})
+
+
 def ready_key(spec: ModelSpec, data: str) -> str:
     """A ready file, taken as it is, with what it gives on the first samples of the data with the key `data`."""
     if spec.path is None:

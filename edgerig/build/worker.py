@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -35,6 +36,7 @@ from edgerig.build.datasets.index_bounds import told, with_ranges
 from edgerig.build.datasets.labels import BATCHED, LabelSet
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import to_layout
+from edgerig.build.machines import compiled_for
 from edgerig.build.opening import Opening, opened
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
@@ -275,20 +277,32 @@ class Session:
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
-                reduced = None
+                reduced, machines, lacking = None, {}, {}
                 _, described = self._run(staged / artifact.file, self._samples(), staged, Opening.of(artifact))
                 artifact = artifact.model_copy(update={"outputs": tensor_records(described.outputs)})
             else:
                 recipe = self._request.recipes[recipe_name]
                 reduced = self._reduced(recipe, key)
                 artifact = self._build(recipe.with_reduced(False), key, staged)
+                machines, lacking = self._elsewhere(recipe, artifact, staged)
                 seconds = time.monotonic() - begin
-            built = BuiltVariant(artifact=artifact, reduced=reduced, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+            here = {platform.machine(): artifact} if self._format.machines and recipe_name != AS_IS else {}
+            built = BuiltVariant(
+                artifact=artifact, reduced=reduced, machines=here, seconds=seconds, peak_rss_bytes=peak_rss_bytes()
+            )
             sys.stdout.flush()
             sys.stderr.flush()
             shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
-        return built
+        return built.model_copy(update={"machines": here | machines, "no_machines": lacking})
+
+    def _elsewhere(
+        self, recipe: RecipeSpec, here: Artifact, staged: Path
+    ) -> tuple[dict[str, Artifact], dict[str, Failure]]:
+        """What is compiled of the same network for the other processors that are wanted, and why there is none."""
+        if not self._request.machines:
+            return {}, {}
+        return compiled_for(self._request.machines, self.start()[1], recipe, here, staged, self._store)
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""

@@ -57,6 +57,7 @@ class EngineSpec(Strict):
     delegate: str = ""
     saturates: bool = False
     brought: bool = True
+    threaded: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
 
