@@ -98,7 +98,7 @@ def artifact_key(
             "tools": {tool: version(tool) for tool in format_spec.tools} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
-                *sorted((BUILD / "formats").glob("*.py")),
+                *sorted(path for path in (BUILD / "formats").rglob("*") if path.suffix in (".py", ".cc", ".h")),
                 *sorted((BUILD / "equalize").glob("*.py")),
                 *sorted((BUILD / "routes").rglob("*.py")),
                 *_sources(),
@@ -106,6 +106,7 @@ def artifact_key(
                 *_engines(),
                 *code_of_host(format_spec),
                 BUILD / "check.py",
+                BUILD / "machines.py",
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
             ),

@@ -17,7 +17,7 @@ from edgerig.build.formats import converting
 from edgerig.build.formats.framework import require_float
 from edgerig.build.formats.saved_model import SIGNATURE, save
 from edgerig.build.formats.tensorflow_network import as_function, constants, note
-from edgerig.build.formats.xla_library import CLASS, TARGETS, Program, Target, linked
+from edgerig.build.formats.xla_library import CLASS, TARGETS, Program, Target, TensorFlow, linked
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.cache import cache_root
@@ -57,7 +57,7 @@ class XlaBuilder:
         folder.mkdir()
         with converting("XLA's compiler"):
             program = _compiled(self._work / "saved", target, folder)
-        linked(program, target, tf.__version__, Path(tf.sysconfig.get_include()), cache_root() / "native", out)
+        linked(program, target, TensorFlow(tf.__version__, Path(tf.__file__).parent), cache_root() / "native", out)
         with out.open("ab") as file:
             file.write(self._note + TRAILER.pack(MAGIC, len(self._note)))
         return Built(out, layout_of(self._model.spec.inputs), self._constants)
@@ -76,8 +76,7 @@ def _compiled(saved: Path, target: Target, folder: Path) -> Program:
         signature_def_key=SIGNATURE,
         variables_to_feed=(),
     )
-    program = Program(folder / "program.h", [folder / f"{name}.o" for name in ("program", "metadata", "constants")])
-    function, metadata, constant_buffers = map(str, program.objects)
+    program = Program(folder / "program.h", folder / "program.o", folder / "constants.o")
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"  # XLA reads them once in a process
     _pywrap_tfcompile.Compile(
         graph=graph,
@@ -86,10 +85,10 @@ def _compiled(saved: Path, target: Target, folder: Path) -> Program:
         target_triple=target.triple,
         target_cpu=target.cpu,
         entry_point="edgerig_program",
-        out_function_object=function,
+        out_function_object=str(program.kernels),
         out_header=str(program.header),
-        out_metadata_object=metadata,
-        out_constant_buffers_object=constant_buffers,
+        out_metadata_object=str(folder / "metadata.o"),  # which no program reads
+        out_constant_buffers_object=str(program.constants),
         gen_name_to_index=True,
         gen_program_shape=False,
     )
