@@ -5,9 +5,11 @@
 #ifndef EDGERIG_XLA_COMPILED_CPU_FUNCTION_H_
 #define EDGERIG_XLA_COMPILED_CPU_FUNCTION_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/optimization.h"
 #include "tensorflow/compiler/tf2xla/encoded_buffer_allocation_info.h"
 #include "xla/backends/cpu/buffer_allocation_info.h"
 
