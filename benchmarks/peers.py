@@ -115,7 +115,5 @@ def _compile(build: Path) -> Path:
     if done.timed_out or done.returncode != 0:
         tail = done.stderr[-TAIL_BYTES:].decode(errors="replace").strip()
         ended = "its deadline" if done.timed_out else process.signal_name(done.returncode)
-        raise ConfigError(
-            f"{compiler[0]} did not compile the ExecuTorch loop ({ended}): {tail}", hint=INSTALL_HINT
-        )
+        raise ConfigError(f"{compiler[0]} did not compile the ExecuTorch loop ({ended}): {tail}", hint=INSTALL_HINT)
     return program

@@ -50,8 +50,8 @@ def compiled(
     """`source` as a shared library, or what else the flags make of it, at `stem` + a key + `suffix`, compiled if it is
     not there yet.
 
-    The compiler (None: CXX from the environment, else the first of `COMPILERS` on the path) is given `flags`, the source and `link`. Never raises for a host that
-    cannot compile: the reason is in the answer and begins with `what`.
+    The compiler (None: CXX from the environment, else the first of `COMPILERS` on the path) is given `flags`, the
+    source and `link`. Never raises for a host that cannot compile: the reason is in the answer and begins with `what`.
     """
     command = list(compiler) if compiler is not None else find_compiler(os.environ)
     if not command:
@@ -91,7 +91,7 @@ def cross_compiler(machine: str) -> str:
 
 
 def _key(source: Path, parts: Sequence[str]) -> str:
-    """Of the source and of all that decides what is made of it; the version of what it is compiled against is among the flags."""
+    """Of the source and of all that decides what is made of it; what it is compiled against is named in the flags."""
     content = hashlib.sha256(source.read_bytes()).hexdigest()
     return hashlib.sha256("\0".join([content, *parts]).encode()).hexdigest()[:16]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def artifact_key(
             "what": "artifact",
             "model": _model(spec),
             "format": format_spec.name,
+            "machine": platform.machine() if format_spec.machines else None,
             "recipe": {
                 "name": recipe.name,
                 "like": recipe.like,

@@ -109,7 +109,7 @@ class BuiltVariant(Strict):
     reduced: Artifact | None = None
     """For devices whose 8-bit products saturate, where the recipe says `reduce_range = "auto"`."""
     machines: dict[str, Artifact] = Field(default={})
-    """Of a format of machine code, by the processor that each file is for: this host's, which `artifact` is, among them.
+    """Of a format of machine code, by the processor that each file is for, this host's among them, which `artifact` is.
     In the store each of the others is an entry of its own."""
     no_machines: dict[str, Failure] = Field(default={})
     """Why there is none for others that were asked for. Not kept: what was missing may be there the next time."""

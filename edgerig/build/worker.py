@@ -274,19 +274,22 @@ class Session:
         """Builds, checks and commits one variant. Raises EdgerigError."""
         begin = time.monotonic()
         key = self._request.keys[recipe_name]
+        here, machines, lacking = dict[str, Artifact](), dict[str, Artifact](), dict[str, Failure]()
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
-                reduced, machines, lacking = None, {}, {}
+                reduced = None
                 _, described = self._run(staged / artifact.file, self._samples(), staged, Opening.of(artifact))
                 artifact = artifact.model_copy(update={"outputs": tensor_records(described.outputs)})
             else:
                 recipe = self._request.recipes[recipe_name]
                 reduced = self._reduced(recipe, key)
                 artifact = self._build(recipe.with_reduced(False), key, staged)
-                machines, lacking = self._elsewhere(recipe, artifact, staged)
+                if self._format.machines:
+                    here = {platform.machine(): artifact}
+                    wanted, builder = self._request.machines, self.start()[1]
+                    machines, lacking = compiled_for(wanted, builder, recipe, artifact, staged, self._store)
                 seconds = time.monotonic() - begin
-            here = {platform.machine(): artifact} if self._format.machines and recipe_name != AS_IS else {}
             built = BuiltVariant(
                 artifact=artifact, reduced=reduced, machines=here, seconds=seconds, peak_rss_bytes=peak_rss_bytes()
             )
@@ -295,14 +298,6 @@ class Session:
             shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
         return built.model_copy(update={"machines": here | machines, "no_machines": lacking})
-
-    def _elsewhere(
-        self, recipe: RecipeSpec, here: Artifact, staged: Path
-    ) -> tuple[dict[str, Artifact], dict[str, Failure]]:
-        """What is compiled of the same network for the other processors that are wanted, and why there is none."""
-        if not self._request.machines:
-            return {}, {}
-        return compiled_for(self._request.machines, self.start()[1], recipe, here, staged, self._store)
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""

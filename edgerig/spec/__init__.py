@@ -125,6 +125,7 @@ __all__ = [
     "load_recipes",
     "load_sources",
     "load_sweep",
+    "machines_of",
     "name_of_address",
     "named",
     "nearest",

@@ -21,7 +21,7 @@ from edgerig.build.formats.xla_library import CLASS, TARGETS, Program, Target, T
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.cache import cache_root
-from edgerig.errors import BuildError
+from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.ondevice.engines.xla import MAGIC, TRAILER, VERSION
 from edgerig.spec import RecipeSpec
 
@@ -37,6 +37,7 @@ class XlaBuilder:
     def build(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> Built:
         """See `FormatBuilder.build`."""
         require_float(recipe, FORMAT)
+        _require_fixed(self._model)
         network = find_route(self._model.spec.source, FORMAT)(self._model)
         with converting("saving the network for XLA"):
             tensors = json.loads(note(self._model, as_function(self._model)))
@@ -61,6 +62,16 @@ class XlaBuilder:
         with out.open("ab") as file:
             file.write(self._note + TRAILER.pack(MAGIC, len(self._note)))
         return Built(out, layout_of(self._model.spec.inputs), self._constants)
+
+
+def _require_fixed(model: SourceModel) -> None:
+    """Raises UnsupportedRecipe for a tensor whose length the data decides: a program's buffers are made before."""
+    for tensor in (*model.spec.inputs, *model.spec.outputs):
+        if -1 in tensor.shape:
+            raise UnsupportedRecipe(
+                f'tensor "{tensor.name}" is {list(tensor.shape)}: XLA compiles for fixed shapes, not the data\'s',
+                hint="cut off what selects by the data, or choose another format",
+            )
 
 
 def _compiled(saved: Path, target: Target, folder: Path) -> Program:

@@ -69,7 +69,15 @@ def linked(program: Program, target: Target, tensorflow: TensorFlow, cache: Path
     flags = _flags(target, tensorflow, _on_one_thread(tensorflow, cache))
     parts = list(_parts(program, command, flags, tensorflow, cache))
     line = [
-        *(*command, "-isystem", str(HERE / "calls"), *flags, "-shared", f'-DEDGERIG_XLA_HEADER="{program.header}"', str(HERE / "program.cc")),
+        *(
+            *command,
+            "-isystem",
+            str(HERE / "calls"),
+            *flags,
+            "-shared",
+            f'-DEDGERIG_XLA_HEADER="{program.header}"',
+            str(HERE / "program.cc"),
+        ),
         *map(str, (program.kernels, program.constants, *parts)),
         # The device brings a C library and nothing else; what no kernel calls is left out.
         *("-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections", "-Wl,--no-undefined", "-Wl,-s"),
@@ -78,7 +86,9 @@ def linked(program: Program, target: Target, tensorflow: TensorFlow, cache: Path
     try:
         compiler.run(line, compiler.COMPILE_DEADLINE_S)
     except compiler.CompilerError as error:
-        raise BuildError(f"XLA's program was not linked: {error}", hint="the build's log has the whole story") from error
+        raise BuildError(
+            f"XLA's program was not linked: {error}", hint="the build's log has the whole story"
+        ) from error
 
 
 def _on_one_thread(tensorflow: TensorFlow, cache: Path) -> Path:
@@ -98,6 +108,12 @@ def _on_one_thread(tensorflow: TensorFlow, cache: Path) -> Path:
     return folder
 
 
+def _stand_ins() -> str:
+    """A digest of what stands before TensorFlow's headers."""
+    texts = [path.read_bytes() for path in sorted(HERE.rglob("*.h"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
 def _compiler(target: Target) -> list[str]:
     command = compiler.compiler_for(target.machine)
     if not command:
@@ -114,7 +130,13 @@ def _flags(target: Target, tensorflow: TensorFlow, headers: Path) -> list[str]:
     on arm64 its products have four columns at a time, as TensorFlow's convolutions pack them."""
     return [
         *("-std=c++17", "-O2", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"),
-        *(f"-march={target.march}", "-w", "-DEIGEN_USE_THREADS=", "-DEIGEN_NEON_GEBP_NR=4", f'-DEDGERIG_TENSORFLOW="{tensorflow.version}"'),
+        *(
+            f"-march={target.march}",
+            "-w",
+            "-DEIGEN_USE_THREADS=",
+            "-DEIGEN_NEON_GEBP_NR=4",
+            f'-DEDGERIG_MADE_OF="{tensorflow.version} {_stand_ins()}"',
+        ),
         *("-isystem", str(headers), "-isystem", str(HERE), "-isystem", str(tensorflow.folder / "include")),
     ]
 
@@ -122,8 +144,13 @@ def _flags(target: Target, tensorflow: TensorFlow, headers: Path) -> list[str]:
 CALLS = re.compile(r"\b(EigenConv[23]D|TypedMatMul|SortInplace|GetAndUpdateState)\b(?:<(std::complex<\w+>|[\w:]+))?")
 """What of the runtime a program calls, and on which type."""
 TYPES = {
-    **{"Eigen::half": "f16", "float": "f32", "double": "f64", "int8_t": "s8", "int32_t": "s32"},
-    **{"std::complex<float>": "c64", "std::complex<double>": "c128"},
+    "Eigen::half": "f16",
+    "float": "f32",
+    "double": "f64",
+    "int8_t": "s8",
+    "int32_t": "s32",
+    "std::complex<float>": "c64",
+    "std::complex<double>": "c128",
 }
 """By which its sources are named."""
 
@@ -150,7 +177,10 @@ def _called(header: str) -> Iterator[str]:
     """The runtime's sources, by name. Raises BuildError for what this program cannot have."""
     for function, dtype in set(CALLS.findall(header)):
         if function == "GetAndUpdateState":
-            raise BuildError("the network draws random numbers", hint="give it what it draws as an input")
+            raise BuildError(
+                "the network draws random numbers, of which edgerig compiles no generator",
+                hint="give it what it draws as an input",
+            )
         if function == "SortInplace":
             yield "sort_lib"
         elif function == "TypedMatMul":

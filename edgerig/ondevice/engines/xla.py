@@ -1,5 +1,5 @@
-"""A network that XLA compiled ahead of time: a shared library with a C interface (`native/xla_program.cc`), behind whose
-last byte stands a note of its tensors. TensorFlow is neither needed nor there.
+"""A network that XLA compiled ahead of time: a shared library with a C interface, behind whose last byte stands a note
+of its tensors. TensorFlow is neither needed nor there.
 
 Opening it loads machine code into this process. A library that was cut would end the process with a signal, which the
 note's place tells before it is opened.
@@ -31,7 +31,7 @@ NOT_WHOLE = "it is no whole library of edgerig's: the note of its tensors is not
 
 
 class XlaEngine:
-    """One program with buffers of its own. It computes on the thread that calls it, whatever `threads` are asked for."""
+    """One program with buffers of its own. It computes on the thread that calls it, however many are asked for."""
 
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
         """Raises OSError for a library of another processor, ValueError and UnsupportedTensor for what is none."""
@@ -121,5 +121,5 @@ def _buffer(program: int, side: Any, place: int, tensor: TensorInfo) -> Array | 
             f'tensor "{tensor.name}" is {wanted} bytes in the note, {held.value} in the program: it was compiled with '
             "other types"
         )
-    memory = (ctypes.c_char * wanted).from_address(address)
-    return np.frombuffer(memory, dtype=dtype).reshape(tensor.shape)
+    memory: Array = np.ctypeslib.as_array((ctypes.c_uint8 * wanted).from_address(address))
+    return memory.view(dtype).reshape(tensor.shape)

@@ -11,7 +11,7 @@ namespace edgerig {
 // What follows a failed check with `<<`, which nothing evaluates further.
 class Fatal {
  public:
-  explicit Fatal(const char* condition) { std::fprintf(stderr, "XLA's runtime: not so: %s\n", condition); }
+  explicit Fatal(const char* condition) { std::fprintf(stderr, "XLA's runtime stops, which it should not: %s\n", condition); }
   ~Fatal() { std::abort(); }
   template <typename Any>
   Fatal& operator<<(const Any&) { return *this; }
@@ -28,6 +28,7 @@ class Fatal {
 #define DCHECK(condition) CHECK(true || (condition))
 #define DCHECK_EQ(one, other) DCHECK((one) == (other))
 #define DCHECK_LE(one, other) DCHECK((one) <= (other))
+#define DCHECK_LT(one, other) DCHECK((one) < (other))
 #define DCHECK_GT(one, other) DCHECK((one) > (other))
 
 #endif  // EDGERIG_XLA_CHECK_H_

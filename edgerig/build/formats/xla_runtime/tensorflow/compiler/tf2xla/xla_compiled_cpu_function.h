@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/dynamic_annotations.h"
 #include "absl/base/optimization.h"
 #include "tensorflow/compiler/tf2xla/encoded_buffer_allocation_info.h"
 #include "xla/backends/cpu/buffer_allocation_info.h"
