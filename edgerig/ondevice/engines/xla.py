@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import struct
 import weakref
 from typing import Any
@@ -27,6 +28,8 @@ TRAILER = struct.Struct("<8sQ")
 LARGEST_NOTE = 2**20
 VERSION = "version"
 """Of TensorFlow, whose XLA compiled the file: beside the tensors in the note."""
+MACHINES = {"x86_64": 62, "aarch64": 183}
+"""A processor, as its kernel calls it → its number in a library's header."""
 NOT_WHOLE = "it is no whole library of edgerig's: the note of its tensors is not at its end"
 
 
@@ -36,6 +39,7 @@ class XlaEngine:
     def load(self, path: str, threads: int, shapes: Shapes = ()) -> None:
         """Raises OSError for a library of another processor, ValueError and UnsupportedTensor for what is none."""
         self._noted = noted(path)
+        _require_here(path)
         self._inputs, self._outputs = read(self._noted)
         check_fixed(self._inputs, shapes)
         library = _library(path)
@@ -87,6 +91,19 @@ def noted(path: str) -> bytes:
             raise ValueError(NOT_WHOLE)
         file.seek(size - TRAILER.size - length)
         return file.read(length)
+
+
+def _require_here(path: str) -> None:
+    """Raises OSError for another processor's library, which the dynamic loader says is not there, and ValueError for
+    what is none. The header is that of elf(5)."""
+    with open(path, "rb") as file:
+        header = file.read(20)
+    if header[:4] != b"\x7fELF":
+        raise ValueError(NOT_WHOLE)
+    machine, here = int.from_bytes(header[18:20], "little"), platform.machine()
+    if here in MACHINES and MACHINES[here] != machine:
+        theirs = next((name for name, number in MACHINES.items() if number == machine), f"machine {machine}")
+        raise OSError(f"the library is machine code for {theirs}, and this processor is {here}")
 
 
 def version_of(note: bytes) -> str:
