@@ -5,7 +5,7 @@
 Each file is looked into `rounds` times as a sweep does it, in a process of its own, and once without edgerig's clock,
 which is what the runtime's own profiler tells; for ExecuTorch and ONNX Runtime their own Python tools stand beside
 (`own_profiles.py`). Exit code 1 when the operators of an inference above 100 µs, with the calls of the delegate where
-they are told, miss more than a tenth of the whole.
+they are told, are off by more than a tenth of the whole.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ def look(rounds: int, large: bool, device: str) -> bool:
             raise EdgerigError(f"{device} looks into nothing", hint="name another device")
         folder = Path(temporary)
         place = Place(opened, Placement(device=device, threads=1), folder)
-        both = (*LARGE, "--recipe", "int8-static")
-        builds = [built for selection in [SMALL, *([both] if large else [])] for built in built_by(selection, folder)]
+        builds = [built for selection in [SMALL, *([LARGE] if large else [])] for built in built_by(selection, folder)]
         print(machine())
         sound = [_file(place, built, rounds) for built in builds]  # each is printed, whatever the one before was
         return all(sound)
