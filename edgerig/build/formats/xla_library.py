@@ -68,21 +68,12 @@ def linked(program: Program, target: Target, tensorflow: TensorFlow, cache: Path
     command = _compiler(target)
     flags = _flags(target, tensorflow, _on_one_thread(tensorflow, cache))
     parts = list(_parts(program, command, flags, tensorflow, cache))
-    line = [
-        *(
-            *command,
-            "-isystem",
-            str(HERE / "calls"),
-            *flags,
-            "-shared",
-            f'-DEDGERIG_XLA_HEADER="{program.header}"',
-            str(HERE / "program.cc"),
-        ),
-        *map(str, (program.kernels, program.constants, *parts)),
-        # The device brings a C library and nothing else; what no kernel calls is left out.
-        *("-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections", "-Wl,--no-undefined", "-Wl,-s"),
-        *(f"-Wl,--version-script={HERE / 'exports.map'}", "-lm", "-o", str(out)),
-    ]
+    inputs = [str(path) for path in (HERE / "program.cc", program.kernels, program.constants, *parts)]
+    # The device brings a C library and nothing else; what nothing calls is left out.
+    link = ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections", "-Wl,--no-undefined", "-Wl,-s", "-lm"]
+    exports = f"-Wl,--version-script={HERE / 'exports.map'}"
+    calls = ["-isystem", str(HERE / "calls"), *flags, f'-DEDGERIG_XLA_HEADER="{program.header}"']
+    line = [*command, *calls, "-shared", *inputs, *link, exports, "-o", str(out)]
     try:
         compiler.run(line, compiler.COMPILE_DEADLINE_S)
     except compiler.CompilerError as error:
@@ -126,18 +117,24 @@ def _compiler(target: Target) -> list[str]:
 
 
 def _flags(target: Target, tensorflow: TensorFlow, headers: Path) -> list[str]:
-    """`NDEBUG` as TensorFlow's own builds have it; Eigen's threads are declared, and there are none;
-    on arm64 its products have four columns at a time, as TensorFlow's convolutions pack them."""
+    """`NDEBUG` as TensorFlow's own builds have it; Eigen's threads are declared, and none is made; on arm64 its products
+    have four columns at a time, as TensorFlow's convolutions pack them."""
+    made_of = f'-DEDGERIG_MADE_OF="{tensorflow.version} {_stand_ins()}"'
+    eigen = ["-DEIGEN_USE_THREADS=", "-DEIGEN_NEON_GEBP_NR=4"]
+    small = ["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"]
+    folders = (headers, HERE, tensorflow.folder / "include")
+    includes = [flag for folder in folders for flag in ("-isystem", str(folder))]
     return [
-        *("-std=c++17", "-O2", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"),
-        *(
-            f"-march={target.march}",
-            "-w",
-            "-DEIGEN_USE_THREADS=",
-            "-DEIGEN_NEON_GEBP_NR=4",
-            f'-DEDGERIG_MADE_OF="{tensorflow.version} {_stand_ins()}"',
-        ),
-        *("-isystem", str(headers), "-isystem", str(HERE), "-isystem", str(tensorflow.folder / "include")),
+        "-std=c++17",
+        "-O2",
+        f"-march={target.march}",
+        "-fPIC",
+        "-w",
+        "-DNDEBUG",
+        *small,
+        *eigen,
+        made_of,
+        *includes,
     ]
 
 
