@@ -46,6 +46,7 @@ def compiled(
     link: Sequence[str],
     compiler: Sequence[str] | None,
     suffix: str = ".so",
+    deadline_s: float | None = None,
 ) -> NativeLibrary:
     """`source` as a shared library, or what else the flags make of it, at `stem` + a key + `suffix`, compiled if it is
     not there yet.
@@ -61,7 +62,7 @@ def compiled(
         identity = run([*command, "--version"], VERSION_DEADLINE_S).partition("\n")[0].strip()
         library = stem.with_name(f"{stem.name}-{_key(source, [*command, identity, *flags, *link])}{suffix}")
         if not library.is_file():
-            _compile([*command, *flags, str(source), *link], library)
+            _compile([*command, *flags, str(source), *link], library, deadline_s or COMPILE_DEADLINE_S)
         used(library)
     except (CompilerError, OSError) as error:
         return NativeLibrary(None, f"{what} was not compiled: {error}", identity)
@@ -96,11 +97,11 @@ def _key(source: Path, parts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join([content, *parts]).encode()).hexdigest()[:16]
 
 
-def _compile(command: Sequence[str], library: Path) -> None:
+def _compile(command: Sequence[str], library: Path, deadline_s: float) -> None:
     """Compiles into a file beside `library` and moves it there: another process may be doing the same."""
     with temporary_folder(library.parent, ".compile-") as folder:
         unfinished = folder / library.name
-        run([*command, "-o", str(unfinished)], COMPILE_DEADLINE_S)
+        run([*command, "-o", str(unfinished)], deadline_s)
         os.replace(unfinished, library)
 
 

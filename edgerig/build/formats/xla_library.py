@@ -23,6 +23,8 @@ CLASS = "edgerig::Program"
 """tfcompile's class of the program, as `xla_runtime/program.cc` knows it."""
 RUNTIME = Path("xla", "backends", "cpu", "runtime")
 """Where the runtime's headers and sources are, below those of TensorFlow."""
+DEADLINE_S = 600.0
+"""Of a part of the runtime: templates of Eigen's take a quarter of a minute on a processor that is free."""
 POOLED = ("convolution_lib.h", "dot_lib.h")
 
 
@@ -117,25 +119,15 @@ def _compiler(target: Target) -> list[str]:
 
 
 def _flags(target: Target, tensorflow: TensorFlow, headers: Path) -> list[str]:
-    """`NDEBUG` as TensorFlow's own builds have it; Eigen's threads are declared, and none is made; on arm64 its products
-    have four columns at a time, as TensorFlow's convolutions pack them."""
+    """`NDEBUG` as TensorFlow's own builds have it; Eigen's threads are declared, and none is made; on arm64 its
+    products have four columns at a time, as TensorFlow's convolutions pack them."""
     made_of = f'-DEDGERIG_MADE_OF="{tensorflow.version} {_stand_ins()}"'
     eigen = ["-DEIGEN_USE_THREADS=", "-DEIGEN_NEON_GEBP_NR=4"]
     small = ["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"]
     folders = (headers, HERE, tensorflow.folder / "include")
     includes = [flag for folder in folders for flag in ("-isystem", str(folder))]
-    return [
-        "-std=c++17",
-        "-O2",
-        f"-march={target.march}",
-        "-fPIC",
-        "-w",
-        "-DNDEBUG",
-        *small,
-        *eigen,
-        made_of,
-        *includes,
-    ]
+    built = ["-std=c++17", "-O2", f"-march={target.march}", "-fPIC", "-w", "-DNDEBUG"]
+    return [*built, *small, *eigen, made_of, *includes]
 
 
 CALLS = re.compile(r"\b(EigenConv[23]D|TypedMatMul|SortInplace|GetAndUpdateState)\b(?:<(std::complex<\w+>|[\w:]+))?")
@@ -164,7 +156,7 @@ def _parts(
                 hint="choose another format",
             )
         stem = cache / f"xla_{name}"
-        found = compiler.compiled("XLA's runtime", stem, source, [*flags, "-c"], (), command, suffix=".o")
+        found = compiler.compiled("XLA's runtime", stem, source, [*flags, "-c"], (), command, ".o", DEADLINE_S)
         if found.path is None:
             raise BuildError(found.reason, hint="the build's log has the whole story")
         yield found.path
