@@ -64,4 +64,4 @@ def _compiled(
         artifact = here.model_copy(update=told)
         variant = BuiltVariant(artifact=artifact, seconds=None, peak_rss_bytes=None)
         store.commit("artifact", key, staged, variant.model_dump(mode="json"))
-    return artifact
+    return (store.meta("artifact", key, BuiltVariant) or variant).artifact

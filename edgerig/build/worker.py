@@ -297,7 +297,9 @@ class Session:
             sys.stderr.flush()
             shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
-        return built.model_copy(update={"machines": here | machines, "no_machines": lacking})
+        # An equal one may have stood there, such as one that lacked a file for another processor.
+        kept = self._store.meta("artifact", key, BuiltVariant) or built
+        return kept.model_copy(update={"machines": kept.machines | machines, "no_machines": lacking})
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""
