@@ -167,6 +167,19 @@ def test_a_format_not_built_from_a_source_says_so() -> None:
     assert "nothing turns a TFLite file into a torch model" in unsupported_reason("tflite", "executorch", "fp32")
 
 
+@pytest.mark.parametrize("format_name", ["tfjs", "saved_model", "keras_eager"])
+def test_a_twin_that_has_a_way_is_named_where_the_sweep_leaves_it_out(format_name: str) -> None:
+    def reasons(model: str, *sources: str) -> list[str]:
+        sweep = SweepSpec(models=(model,), sources=sources, formats=(format_name,), recipes=("fp32",))
+        return [cell.unsupported for cell in make_plan(sweep).cells]
+
+    (reason,) = reasons("digits_cnn")
+    assert reason.startswith(unsupported_reason("torch", format_name, "fp32"))
+    assert reason.endswith("the model's keras twin can be built: --source keras")
+    assert "--source" not in " ".join(reasons("digits_cnn", "torch", "keras")), "it is there"
+    assert "--source" not in " ".join(reasons("digits_vit")), "there is no twin"
+
+
 def onnx_file(path: Path, *operators: str) -> str:
     """A file whose graph has these operators and nothing else (onnx.proto: graph 7, node 1, op_type 4)."""
 
