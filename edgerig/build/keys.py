@@ -111,6 +111,8 @@ def artifact_key(
                 BUILD / "machines.py",
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
+                PACKAGE / "measure" / "operator_layers.py",
+                PACKAGE / "ondevice" / "profiles" / "work.py",
             ),
             **_elsewhere(
                 load_sources()[spec.source].loader,

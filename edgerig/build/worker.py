@@ -46,6 +46,7 @@ from edgerig.build.store import Store, digest
 from edgerig.build.streams import fed_of_file, recorded, whole_sample
 from edgerig.errors import BuildError, DatasetError, EdgerigError
 from edgerig.measure.metrics import Unmeasurable, places
+from edgerig.measure.operator_layers import GRAPH, written
 from edgerig.npy import (
     HOST,
     NpyWriter,
@@ -318,6 +319,8 @@ class Session:
         path = staged / f"model{self._format.suffix}"
         built = builder.build(recipe, calibration, path)
         check_constants(recipe, self._format.name, built.constants)
+        if built.graph:
+            (staged / GRAPH).write_text(written(built.graph), encoding="utf-8")
 
         samples = to_layout(self._samples(), source.outside.inputs, built.layout)
         back = () if source.memory is None else source.memory.fed

@@ -35,7 +35,7 @@ from edgerig.sweep.profiling import ProfileTask
 from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
 from edgerig.sweep.sessions import TOLD, DeviceSessions
 from edgerig.sweep.timetable import Timetable
-from edgerig.sweep.workers import close_here, cluster, in_scope, profile_here, run_here, stop
+from edgerig.sweep.workers import Interrupted, close_here, cluster, in_scope, profile_here, run_here, stop
 
 CELL, REFERENCE, PROFILE = "cell", "again", "profile"
 """The stage names of a cell's outcome, of a reference cell's that was timed once more, and of a profile; the others are
@@ -189,8 +189,10 @@ class _Sweep:
                     self._use_free_processors()
                     if not self.then:
                         self._submit_waiting()
-            except BaseException:
+            except BaseException as error:
                 stop(client)
+                if isinstance(error, Interrupted):
+                    raise KeyboardInterrupt from error
                 raise
 
     def _submit(self, then: Callable[[Any], None], resource: str, function: Callable[..., Any], *args: Any) -> None:

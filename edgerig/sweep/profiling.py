@@ -7,6 +7,7 @@ profile's reason.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgerig.confined import Confined
 from edgerig.devices.device import CellJob, Profiles
 from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
 from edgerig.explain.worth import worth_profiling
+from edgerig.measure.operator_layers import GRAPH
 from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
@@ -105,9 +107,11 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             inputs = _first_sample(task)
             job = CellJob(task.cell.id, task.artifact, file, inputs, task.cell, task.settings, into, before)
             opened.profile(job)
+        if (known := file.with_name(GRAPH)).is_file():
+            shutil.copyfile(known, into / GRAPH)
     except (DeviceBusy, NotKept):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as `pipeline.run`
         process.check_not_stopping()
         if isinstance(error, OSError):
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error

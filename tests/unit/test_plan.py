@@ -105,7 +105,7 @@ def test_machine_code_is_for_the_processors_it_is_compiled_for_and_one_thread() 
         "digits_cnn-keras-xla-fp32@qemu-rpi4/t1",
     }
     (from_torch,) = {cell.unsupported for cell in cells if cell.source == "torch"}
-    assert "--source keras" in from_torch
+    assert "bring a Keras twin" in from_torch
     (threads,) = {cell.unsupported for cell in cells if cell.source == "keras" and cell.threads == 2}
     assert threads == "XLA, ahead of time computes on one thread: a cell of 2 would be the one of 1 again"
 

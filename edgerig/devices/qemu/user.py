@@ -58,6 +58,7 @@ def open_qemu_user(spec: QemuUserDevice, claim: Claim | None = None) -> Iterator
                 executorch_library=found.executorch_library(root),
                 no_instructions=counter.reason,
                 no_state=NO_STATE,
+                clock=found.clock(root),
             )
 
 
