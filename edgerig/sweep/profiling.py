@@ -28,7 +28,7 @@ from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
-from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict
+from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict, load_formats
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import RunFolder, fresh_folder, not_kept
@@ -130,7 +130,8 @@ def _file(task: ProfileTask) -> Path:
     kept = task.run_folder / "artifacts"
     stem = f"{task.cell.model_id}-{task.cell.format}-{task.cell.recipe}"
     suffix = Path(task.artifact.file).suffix
-    for which in ("", "-reduced"):
+    row = load_formats().get(task.cell.format)
+    for which in ("", "-reduced", *(f"-{machine}" for machine in (row.machines if row else ()))):
         place = kept / f"{stem}{which}"
         file = place / task.artifact.file if task.artifact.beside else place.with_name(f"{place.name}{suffix}")
         if file.is_file() and file_digest(file) == task.artifact.sha256:
