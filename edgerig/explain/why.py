@@ -78,7 +78,8 @@ def _against_float(evidence: Evidence) -> Why | None:
     said = f"{wording.variant(cell)} takes {_amount(cell)}, {what} {_amount(twin)}"
     why = _why(evidence, kind, said, (twin,))
     if cell.profile.operators and not twin.profile.operators:
-        return replace(why, open=_said(why.open, f"fp32 has no profile to hold it against: {_unprofiled(twin)}"))
+        missing = f"there is no profile of fp32 to hold it against: {_unprofiled(twin)}"
+        return replace(why, open=_said(why.open, missing))
     return _with_difference(why, f"the difference, fp32 → {cell.recipe}") if found > 1 else why
 
 

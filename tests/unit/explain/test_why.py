@@ -69,7 +69,7 @@ def test_a_twin_without_a_profile_is_said_to_have_none() -> None:
     known = profile(200, *pieces, operator("B", "convolution", 20, partition=1), partitions=2)
     left_out = Delegation(delegated=2, total=3, undelegated=("EXP",))
     float_, slow = cell("fp32", 100), cell("int8-dynamic", 200, profile=known, delegation=left_out)
-    said = "fp32 has no profile to hold it against: it was not profiled: edgerig profile " + float_.id
+    said = "there is no profile of fp32 to hold it against: it was not profiled: edgerig profile " + float_.id
     assert (causes(run(float_, slow))[0], only(run(float_, slow)).open) == ("fallback", said)
     alike = float_.model_copy(update={"delegation": left_out})
     found = next(why for why in explained(run(alike, slow)) if why.kind == "slower")
