@@ -65,9 +65,9 @@ class Evidence:
         return self.twin is not None and comparable(self.cell.profile, self.twin.profile)
 
     def gained(self, ours: float, theirs: float, most: float = 0.0) -> bool:
-        """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that makes
-        no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
-        return ours < (1.0 if self.kind == "slower" else most) * theirs
+        """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that, by
+        more than is known, makes no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
+        return ours < (1 - SAME if self.kind == "slower" else most) * theirs
 
 
 def comparable(one: Profile, other: Profile) -> bool:
