@@ -95,7 +95,7 @@ def artifact_key(
             "options": options,
             "data": data,
             "calibration": calibration if recipe.calibration else None,
-            "tools": {tool: version(tool) for tool in format_spec.tools} | _apart(format_spec),
+            "tools": {tool: version(tool) for tool in (*format_spec.tools, *recipe.needs)} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
                 *sorted((BUILD / "formats").glob("*.py")),
