@@ -26,6 +26,8 @@ FLOAT = "fp32"
 """The recipe every other one is held against."""
 WIDTHS: dict[ByLayer, str] = {"float_layers": "float", "int16_layers": "int16"}
 """What a run of layers is kept in, as names of candidates say it."""
+SWITCHES = {"equalize": "equalized", "bias_correction": "corrected"}
+"""Options that are on or off, as names of candidates say them."""
 FEWEST_SAMPLES = 8
 """Of fewer, a range is chance."""
 
@@ -109,18 +111,20 @@ def _tunable(source: Source, format_name: FormatName) -> list[RecipeSpec]:
 def _options(row: Lowering, samples: int) -> list[RecipeOptions]:
     """Every combination of what the row offers, in the order of how much it changes. Fewer samples are the last change
     to be tried: a method matters more."""
-    combinations = itertools.product(_equalize(row), _methods(row), _counts(samples))
-    found = sorted(combinations, key=lambda each: (sum(map(bool, each)), each[2] is not None))
+    switches = [_switch(row, name) for name in SWITCHES]
+    combinations = itertools.product(_methods(row), _counts(samples), *switches)
+    found = sorted(combinations, key=lambda each: (sum(map(bool, each)), each[1] is not None))
     return [
         RecipeOptions.model_validate(
-            {"equalize": equalize, "calibration_method": method or None, "calibration_samples": count}
+            {"calibration_method": method or None, "calibration_samples": count}
+            | dict(zip(SWITCHES, switched, strict=True))
         )
-        for equalize, method, count in found
+        for method, count, *switched in found
     ]
 
 
-def _equalize(row: Lowering) -> list[bool]:
-    return [False, True] if True in row.offers.get("equalize", ()) else [False]
+def _switch(row: Lowering, option: str) -> list[bool]:
+    return [False, True] if True in row.offers.get(option, ()) else [False]
 
 
 def _methods(row: Lowering) -> list[str]:
@@ -133,7 +137,11 @@ def _counts(samples: int) -> list[int | None]:
 
 
 def _own(format_name: FormatName, kind: str, options: RecipeOptions, last: str = "") -> Candidate:
-    parts = [kind, "equalized" if options.equalize else "", options.calibration_method or ""]
+    parts = [
+        kind,
+        *(word for name, word in SWITCHES.items() if getattr(options, name)),
+        options.calibration_method or "",
+    ]
     parts += [f"of{options.calibration_samples}" if options.calibration_samples else "", last]
     own = OwnRecipe(like=kind, options=options)
     return Candidate(format=format_name, recipe="-".join(filter(None, parts)), own=own)

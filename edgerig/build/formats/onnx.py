@@ -14,6 +14,7 @@ from edgerig.build.builder import Built
 from edgerig.build.formats import (
     converting,
     left_in_float,
+    onnx_bias,
     onnx_blocks,
     onnx_dynamic,
     onnx_equalize,
@@ -88,6 +89,10 @@ class OnnxBuilder:
         if recipe.kind == "int8-static-nncf":
             from edgerig.build.formats.onnx_nncf import quantize  # an extra's
         left, named = quantize(graph, calibration, out, recipe)
+        if recipe.options.bias_correction:
+            said += onnx_bias.correct(
+                graph, out, calibration, lambda start, to: quantize(start, calibration, to, recipe)
+            )
         return left, (*named, *said)
 
     def _lower(

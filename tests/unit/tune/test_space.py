@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from edgerig import extras
@@ -37,11 +35,9 @@ def test_each_value_a_row_offers_is_tried(name: str) -> None:
 
 
 def test_one_change_is_tried_before_two() -> None:
-    changes = [
-        len(options_of(each).model_dump(exclude_defaults=True))
-        for each in itertools.islice(moves("torch", "onnx", 0), 8)
-    ]
-    assert changes == [1] * 8
+    changes = [len(options_of(each).model_dump(exclude_defaults=True)) for each in moves("torch", "onnx", 0)]
+    assert changes == sorted(changes)
+    assert {1, 2, 3} == set(changes)
 
 
 def layer(depth: int, drop: float) -> LayerResult:
