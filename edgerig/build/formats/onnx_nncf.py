@@ -10,7 +10,8 @@ from pathlib import Path
 
 import nncf
 import onnx
-from nncf import IgnoredScope, QuantizationPreset, TargetDevice
+from nncf import AdvancedQuantizationParameters, IgnoredScope, QuantizationPreset, TargetDevice
+from nncf.quantization.advanced_parameters import QuantizationParameters
 
 from edgerig.build.calibration import PERCENTILE, Method
 from edgerig.build.formats import onnx_layers
@@ -22,6 +23,10 @@ from edgerig.build.formats.onnx_unsigned import widen
 from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
+
+ONE_SCALE = AdvancedQuantizationParameters(activations_quantization_params=QuantizationParameters(per_channel=False))
+"""For an activation. NNCF would give what a depthwise convolution reads a scale per channel, and ONNX Runtime then
+computes the convolutions on both sides of it in float."""
 
 
 def quantize(
@@ -43,6 +48,7 @@ def quantize(
         subset_size=len(calibration[0]),
         fast_bias_correction=False,
         ignored_scope=IgnoredScope(names=list(left)),
+        advanced_parameters=ONE_SCALE,
     )
     widen(quantized, shared_only=True)
     shield(quantized, left.keys())
