@@ -61,8 +61,8 @@ def violation(cell: CellResult, budget: SweepBudget, held_to: Reference | None, 
 
 
 def _disagreeing(cell: CellResult, wanted: float, sampled: bool) -> float:
-    """By how much it agrees less with the float network than `wanted`. Where the samples are too few to tell, how far it
-    is from its source counts on top: of 16 crops a variant gave the same answer to each, and to 84 % of others."""
+    """By how much it agrees less with the float network than `wanted`. Where the samples are too few to tell, how far
+    it is from its source counts on top: of 16 crops a variant gave the same answer to each, and to 84 % of others."""
     agreement, samples = cell.parity.agreement, cell.parity.samples
     if agreement is None:
         return 0.0

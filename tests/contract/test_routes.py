@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders_of import digits_data
 
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs
-from edgerig.build.factory import call_factory
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, load_source
@@ -82,9 +82,7 @@ def bring(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Source], Source
 
 @pytest.fixture(scope="module")
 def digits() -> dict[str, np.ndarray]:
-    spec = load_models("digits_cnn")["torch"]
-    data: dict[str, np.ndarray] = call_factory(spec.folder, spec.dataset.factory)
-    return data
+    return digits_data()
 
 
 @pytest.fixture(scope="module")
