@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import onnxruntime as ort
 import pytest
 from builders_of import builder, digits_data
 
+from edgerig import process
 from edgerig.build.check import check_constants
 from edgerig.build.source import load_source
 from edgerig.measure.error import relative_error
@@ -29,6 +32,14 @@ def computed_by(path: Path, folder: Path) -> Counter[str]:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return Counter(node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node)
+
+
+def test_it_is_loaded_without_what_reports_home(tmp_path: Path) -> None:
+    show = "from edgerig.build.formats import onnx_nncf; print(onnx_nncf.loaded().telemetry.wrapper.telemetry)"
+    env = {name: value for name, value in os.environ.items() if name != "NNCF_CI"} | {"HOME": str(tmp_path)}
+    done = process.run([sys.executable, "-c", show], timeout_s=120, env=env)
+    assert b"Mock" in done.stdout, done.stderr
+    assert not list(tmp_path.rglob("openvino*"))
 
 
 def test_convolutions_compute_in_integers_as_those_of_int8_static(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ It is told what integers would spoil, as ONNX Runtime's quantizer is, and its fi
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
-import nncf
 import onnx
-from nncf import AdvancedQuantizationParameters, IgnoredScope, QuantizationPreset, TargetDevice
-from nncf.quantization.advanced_parameters import QuantizationParameters
 
 from edgerig.build.calibration import PERCENTILE, Method
 from edgerig.build.formats import onnx_layers
@@ -24,9 +23,17 @@ from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
 from edgerig.spec import RecipeSpec
 
-ONE_SCALE = AdvancedQuantizationParameters(activations_quantization_params=QuantizationParameters(per_channel=False))
-"""For an activation. NNCF would give what a depthwise convolution reads a scale per channel, and ONNX Runtime then
-computes the convolutions on both sides of it in float."""
+TELEMETRY = "openvino_telemetry"
+"""NNCF's package that reports home, and keeps an id there on its first import; where it is not there NNCF does without
+(nncf/telemetry/wrapper.py)."""
+
+
+def loaded() -> Any:
+    """NNCF, which reports nothing."""
+    sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type]  # an import of it fails
+    import nncf
+
+    return nncf
 
 
 def quantize(
@@ -40,18 +47,26 @@ def quantize(
     asked = onnx_layers.asked(model, recipe)
     unfit, _ = unfit_for_integers(model, bounds)
     left = {node.name: node for node in (*unfit, *asked.values())}
+    nncf = loaded()
     quantized = nncf.quantize(
         onnx.load(prepared),
         nncf.Dataset(list(fed_samples(input_tensors(model), calibration))),
-        preset=QuantizationPreset.MIXED,
-        target_device=TargetDevice.CPU,
+        preset=nncf.QuantizationPreset.MIXED,
+        target_device=nncf.TargetDevice.CPU,
         subset_size=len(calibration[0]),
         fast_bias_correction=False,
-        ignored_scope=IgnoredScope(names=list(left)),
-        advanced_parameters=ONE_SCALE,
+        ignored_scope=nncf.IgnoredScope(names=list(left)),
+        advanced_parameters=_one_scale(nncf),
     )
     widen(quantized, shared_only=True)
     shield(quantized, left.keys())
     save(quantized, out)
     onnx_layers.check(model, quantized, recipe, asked)
     return computing(model, left.values()), onnx_layers.notes(model, quantized, asked)
+
+
+def _one_scale(nncf: Any) -> Any:
+    """For an activation. NNCF would give what a depthwise convolution reads a scale per channel, and ONNX Runtime then
+    computes the convolutions on both sides of it in float."""
+    single = nncf.quantization.advanced_parameters.QuantizationParameters(per_channel=False)
+    return nncf.AdvancedQuantizationParameters(activations_quantization_params=single)
