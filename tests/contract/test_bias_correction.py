@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +30,14 @@ def own(**options: object) -> RecipeSpec:
 
 
 class Lab:
-    """Builds the model in a format, and says what is noted of a file and how far off it is on evaluation data."""
+    """Builds the model in a format, to another file system than that of its scratch folder, as a store may be; says what
+    is noted of a file and how far off it is on evaluation data."""
 
-    def __init__(self, format_name: str, model: SourceModel, digits: dict[str, np.ndarray], folder: Path) -> None:
+    def __init__(
+        self, format_name: str, model: SourceModel, digits: dict[str, np.ndarray], folder: Path, elsewhere: Path
+    ) -> None:
         self.row, self.model, self.digits = load_formats()[format_name], model, digits
-        self.builder, self.out = builder(format_name, model, folder), folder / f"out{self.row.suffix}"
+        self.builder, self.out = builder(format_name, model, folder), elsewhere / f"out{self.row.suffix}"
 
     def built(self, recipe: RecipeSpec, calibration: Arrays | None = None) -> tuple[tuple[str, ...], float]:
         made = self.builder.build(recipe, calibration or [self.digits["calibration"]], self.out)
@@ -44,10 +49,11 @@ class Lab:
 
 
 @pytest.fixture(scope="module", params=FORMATS)
-def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Of digits_cnn, converted to float once."""
     model = load_source(load_models("digits_cnn")["torch"])
-    return Lab(request.param, model, digits_data(), tmp_path_factory.mktemp(request.param))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        yield Lab(request.param, model, digits_data(), tmp_path_factory.mktemp(request.param), Path(elsewhere))
 
 
 def test_a_corrected_file_is_nearer_to_its_network_and_says_by_how_much(lab: Lab) -> None:

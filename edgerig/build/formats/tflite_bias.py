@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -39,7 +39,7 @@ def correct(start: Path, out: Path, stream: Stream, quantize: Callable[[Path, Pa
     quantize(corrected, made)
     found = bias.judged(outputs(start, judging), outputs(out, judging), outputs(made, judging))
     if found.helps:
-        os.replace(made, out)
+        shutil.copyfile(made, out)  # the store may be on another file system
     return bias.notes(able, layers, found)
 
 
