@@ -30,8 +30,8 @@ def own(**options: object) -> RecipeSpec:
 
 
 class Lab:
-    """Builds the model in a format, to another file system than that of its scratch folder, as a store may be; says what
-    is noted of a file and how far off it is on evaluation data."""
+    """Builds the model in a format, to another file system than that of its scratch folder, as a store may be; says
+    what is noted of a file and how far off it is on evaluation data."""
 
     def __init__(
         self, format_name: str, model: SourceModel, digits: dict[str, np.ndarray], folder: Path, elsewhere: Path
