@@ -30,6 +30,7 @@ KINDS = {
     "qemu-system": Entry("edgerig.devices.kinds.qemu_system:KIND"),
     "browser": Entry("edgerig.devices.kinds.browser:KIND"),
     "node": Entry("edgerig.devices.kinds.node:KIND"),
+    "qemu-node": Entry("edgerig.devices.kinds.qemu_node:KIND"),
     "serving": Entry("edgerig.devices.kinds.serving:KIND"),
 }
 ALIASES = {"android": "adb"}

@@ -182,7 +182,7 @@ class InternalError(EdgerigError):
     pass
 
 
-def foreseen(error: Exception, kept: Path | Confined, where: str = "") -> EdgerigError:
+def foreseen(error: Exception | SystemExit, kept: Path | Confined, where: str = "") -> EdgerigError:
     """`error` when it is one of these; else an InternalError that tells of it, met at `where`, and whose traceback is
     kept in the file `kept`, if that can be written."""
     if isinstance(error, EdgerigError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import Field
 
@@ -39,6 +39,7 @@ from edgerig.spec import (
     parse,
     runs_as_it_is,
     split_entry,
+    twin_with_route,
     written,
     written_shape,
 )
@@ -168,7 +169,7 @@ def no_operator(model: ModelSpec, format_name: FormatName) -> str:
 def make_plan(sweep: SweepSpec) -> Plan:
     """Resolves every name and lays out the cells; a model that none of them is of is left out. Raises ConfigError or
     NothingSelected."""
-    models = _models(sweep)
+    models, offered = _models(sweep)
     devices: dict[str, DeviceSpec] = {}
     for name in sweep.devices:
         device = load_device(name)
@@ -178,7 +179,7 @@ def make_plan(sweep: SweepSpec) -> Plan:
     cells = tuple(
         cell
         for model in models.values()
-        for format_name, recipe, reason in _variants(model, sweep)
+        for format_name, recipe, reason in _variants(model, sweep, offered[model.id])
         for device in devices.values()
         for placement in _placements(device, format_name, sweep)
         if _selected(
@@ -204,9 +205,10 @@ def make_plan(sweep: SweepSpec) -> Plan:
     )
 
 
-def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
-    """By id, each model in the sweep's sources (none named: in its main one)."""
+def _models(sweep: SweepSpec) -> tuple[dict[str, ModelSpec], dict[str, Collection[Source]]]:
+    """By id, each model in the sweep's sources (none named: in its main one), and all the sources it is offered in."""
     models: dict[str, ModelSpec] = {}
+    sources: dict[str, Collection[Source]] = {}
     taken: dict[str, str] = {}
     for name in sweep.models:
         offered = load_models(name, sweep.dataset, quantize=sweep.names_recipes, metric=sweep.metric, trust=sweep.trust)
@@ -227,6 +229,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             model.require_files()
             if models.setdefault(model.id, model) != model:
                 raise ConfigError(f'two models are called "{model.id}"', hint="rename one of the files or folders")
+            sources[model.id] = offered.keys()
     if sweep.dataset is not None and not any(map(has_no_folder, sweep.models)):
         raise ConfigError(
             f"dataset {sweep.dataset} is used by no model",
@@ -237,7 +240,7 @@ def _models(sweep: SweepSpec) -> dict[str, ModelSpec]:
             f"metric {', '.join(sweep.metric)} is used by no model",
             hint="a metric goes with a model's file and --dataset; a model folder names its own in model.toml",
         )
-    return models
+    return models, sources
 
 
 def _shaped(model: ModelSpec, shapes: Shapes) -> ModelSpec:
@@ -256,20 +259,26 @@ def _shaped(model: ModelSpec, shapes: Shapes) -> ModelSpec:
     return model.model_copy(update={"shapes": kept})
 
 
-def _variants(model: ModelSpec, sweep: SweepSpec) -> list[tuple[FormatName, str, str]]:
+def _variants(model: ModelSpec, sweep: SweepSpec, offered: Collection[Source]) -> list[tuple[FormatName, str, str]]:
     """(format, recipe, reason it is unsupported or "") of one model; a ready file is one variant."""
     if model.ready:
         return [(row.name, AS_IS, "") for row in load_formats().values() if row.name == model.source]
-    known = sweep.known_recipes()
+    known, others = sweep.known_recipes(), [source for source in offered if source not in sweep.sources]
     return [
-        (
-            format_name,
-            recipe,
-            unsupported_reason(model.source, format_name, recipe, known) or no_operator(model, format_name),
-        )
+        (format_name, recipe, _why_not(model, format_name, recipe, known, others))
         for format_name in dict.fromkeys(sweep.formats)
         for recipe in dict.fromkeys(sweep.recipes)
     ]
+
+
+def _why_not(
+    model: ModelSpec, format_name: FormatName, recipe: str, known: Mapping[str, RecipeSpec], others: Collection[Source]
+) -> str:
+    """Why the model cannot become this variant, and which of the `others`, its twins, can; "": it can."""
+    reason = unsupported_reason(model.source, format_name, recipe, known)
+    if reason and reason == no_route(model.source, format_name):
+        return reason + twin_with_route(format_name, others)
+    return reason or no_operator(model, format_name)
 
 
 def _placements(device: Device, format_name: FormatName, sweep: SweepSpec) -> Iterator[Placement]:
@@ -313,6 +322,8 @@ def _refused(placement: Placement, device: DeviceSpec, format_name: FormatName) 
         or not_run(device, format_name)
         or _no_accelerator(placement, device, format_name)
         or _no_framework(device, format_name)
+        or _no_machine(device, format_name)
+        or _no_threads(placement, format_name)
     )
 
 
@@ -334,6 +345,22 @@ def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
         f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
         'runs on this machine, and over SSH with runtime = "system" where it is installed'
     )
+
+
+def _no_machine(device: DeviceSpec, format_name: FormatName) -> str:
+    """Why there is no file of a format of machine code for the device's processor, as far as its file tells, or ""."""
+    machines = load_formats()[format_name].machines
+    if not machines or not device.arch or device.arch in machines:
+        return ""
+    return f"{format_name} is machine code, and is compiled for {' and '.join(machines)}, not for {device.arch}"
+
+
+def _no_threads(placement: Placement, format_name: FormatName) -> str:
+    """Why the format does not run on so many threads, "" when it does."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    if engine.threaded or placement.threads == 1:
+        return ""
+    return f"{engine.runtime} computes on one thread: a cell of {placement.threads} would be the one of 1 again"
 
 
 def _selected(cell: Cell, globs: tuple[str, ...]) -> bool:

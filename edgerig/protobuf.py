@@ -1,5 +1,6 @@
 """Protocol Buffers' wire format (protobuf.dev, "Encoding"): the fields of a message, one after the other, without its
-schema and without unpacking what they hold. ONNX files are of it, and a host that builds nothing has no `onnx`.
+schema and without unpacking what they hold; and how one is written. ONNX files are of it, and neither a device nor a
+host that builds nothing has `onnx`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,21 @@ def fields(content: Buffer, at: int, end: int) -> Iterator[Field]:
         if at > end or not number:
             raise ValueError(_CUT_OFF)
         yield Field(number, wire, value, start, at)
+
+
+def written(number: int, value: int | bytes) -> bytes:
+    """The field `number`: of a VARINT its value, of a text or a message its bytes."""
+    wire = VARINT if isinstance(value, int) else BYTES
+    head = _number(number << 3 | wire)
+    return head + (_number(value) if isinstance(value, int) else _number(len(value)) + value)
+
+
+def _number(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
 
 
 def _varint(content: Buffer, at: int, end: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from edgerig.build.source import Arrays, SourceModel
+from edgerig.measure.operator_layers import Node
 from edgerig.spec import RecipeSpec
 
 
@@ -21,7 +22,8 @@ class Built:
 
     `layout` is the layout its 4-D inputs expect. `constants` is the bytes of constant tensors by dtype (int4 counted
     packed, by what the file holds). `delegated`/`operators` count operators on the runtime's fast backend where the
-    builder can know them (ExecuTorch), else None.
+    builder can know them (ExecuTorch), else None. `graph` has what the delegate is given, operator by operator in each
+    partition, where the file itself does not tell a profile.
     """
 
     file: Path
@@ -31,6 +33,7 @@ class Built:
     operators: int | None = None
     undelegated: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    graph: tuple[tuple[Node, ...], ...] = ()
 
 
 class FormatBuilder(Protocol):
@@ -45,3 +48,11 @@ class FormatBuilder(Protocol):
         `calibration` is None unless the recipe asks for it. Raises UnsupportedRecipe with the reason when this model
         cannot be lowered by the recipe, BuildError when the converter fails.
         """
+
+
+class MachineCodeBuilder(FormatBuilder, Protocol):
+    """Of a format whose row has `machines`: `build` compiles for this host, where the file can be checked."""
+
+    def build_for(self, machine: str, recipe: RecipeSpec, out: Path) -> Built:
+        """Compiles what `build` last built for another processor, as its kernel names it. Raises BuildError, as for a
+        compiler that is not there."""

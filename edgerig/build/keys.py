@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def artifact_key(
             "what": "artifact",
             "model": _model(spec),
             "format": format_spec.name,
+            "machine": platform.machine() if format_spec.machines else None,
             "recipe": {
                 "name": recipe.name,
                 "like": recipe.like,
@@ -98,7 +100,7 @@ def artifact_key(
             "tools": {tool: version(tool) for tool in (*format_spec.tools, *recipe.needs)} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
-                *sorted((BUILD / "formats").glob("*.py")),
+                *sorted(path for path in (BUILD / "formats").rglob("*") if path.suffix in (".py", ".cc", ".h")),
                 *sorted((BUILD / "equalize").glob("*.py")),
                 *sorted((BUILD / "routes").rglob("*.py")),
                 *_sources(),
@@ -106,8 +108,11 @@ def artifact_key(
                 *_engines(),
                 *code_of_host(format_spec),
                 BUILD / "check.py",
+                BUILD / "machines.py",
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
+                PACKAGE / "measure" / "operator_layers.py",
+                PACKAGE / "ondevice" / "profiles" / "work.py",
             ),
             **_elsewhere(
                 load_sources()[spec.source].loader,
@@ -117,6 +122,11 @@ def artifact_key(
             ),
         }
     )
+
+
+def for_machine(key: str, machine: str) -> str:
+    """Of the file for another processor than this host's, beside the artifact of the `key`."""
+    return digest({"machine": machine, "of": key})
 
 
 def ready_key(spec: ModelSpec, data: str) -> str:

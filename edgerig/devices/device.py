@@ -115,6 +115,7 @@ class PosixDevice:
     `runtime` is what was brought there, or is used there, to run them; None for a device that is this machine.
     `brings_runner`: False where `python` is followed by a runner of the device's own, given the job alone.
     `modules` are those of the engines' (`EngineSpec.imports`) that its Python has; None: all that was brought.
+    `clock` is the clock of profiles there; "": it is pushed with the job, where this host has one.
     `notes` is the folder there that outlives a sweep, for what the next one must know (`conditioning`); "": `workdir`.
     """
 
@@ -133,6 +134,7 @@ class PosixDevice:
     notes: str = ""
     brings_runner: bool = True
     modules: frozenset[str] | None = None
+    clock: str = ""
 
     def probe(self) -> DeviceRecord:
         record = self.transport.probe()

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from edgerig.cache import cache_root
+from edgerig.compiler import NativeLibrary
 from edgerig.devices import native
 from edgerig.devices.death import no_raw_run, raise_death
 from edgerig.devices.deploy import LOG_LIMIT_BYTES, job_folder, job_of, push, write_job
@@ -26,8 +27,9 @@ def profile_on_device(device: PosixDevice, job: CellJob) -> None:
         asked = replace(job_of(device, job), profile=True)
         if job.before.emulated and asked.no_instructions:
             raise RunError(EMULATED.format(asked.no_instructions))
-        clock = native.op_clock(job.before.arch or "", cache_root() / "native")
-        asked = replace(asked, clock=CLOCK if clock.path else "", no_clock=clock.reason)
+        clock = _clock(device, job.before.arch or "")
+        there = device.clock or (CLOCK if clock.path else "")
+        asked = replace(asked, clock=there, no_clock=clock.reason)
         write_job(asked, job.into)
         with job_folder(device) as remote:
             push(device, job, asked, job.into, remote)
@@ -37,6 +39,11 @@ def profile_on_device(device: PosixDevice, job: CellJob) -> None:
     except RunError as error:
         reason = {"schema": SCHEMA, "cell": job.cell, "reason": error.message[:2000]}
         (job.into / FILE).write_text(json.dumps(reason), encoding="utf-8")
+
+
+def _clock(device: PosixDevice, arch: str) -> NativeLibrary:
+    """What is to be pushed: nothing where the device has one."""
+    return NativeLibrary(None) if device.clock else native.op_clock(arch, cache_root() / "native")
 
 
 def _run(device: PosixDevice, asked: Job, job: CellJob, remote: str) -> None:

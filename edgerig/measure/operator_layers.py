@@ -8,6 +8,7 @@ only where every convolution and matrix product has its counterpart: else no lay
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,13 +38,26 @@ class Node(NamedTuple):
 
 
 UNKNOWN = Node("", "")
+GRAPH = "graph.json"
+"""Of a built file, beside it and beside its profile: what the delegate is given in each partition, as `written`."""
 
 
-def matched(nodes: Sequence[Node], operators: Sequence[str]) -> list[Node]:
-    """For each of the delegate's operators, in order, the graph's that it computes, UNKNOWN where that is not told."""
+def written(graph: Sequence[Sequence[Node]]) -> str:
+    return json.dumps([[[node.name[:200], node.layer[:500], *node[2:]] for node in nodes] for nodes in graph])
+
+
+class Matched(NamedTuple):
+    """For each of the delegate's operators, in order, the graph's that it computes, UNKNOWN where that is not told;
+    `reason` says why it is not told of any."""
+
+    nodes: list[Node]
+    reason: str = ""
+
+
+def matched(nodes: Sequence[Node], operators: Sequence[str]) -> Matched:
     none = [UNKNOWN] * len(operators)
     if len(nodes) * len(operators) > MOST_PAIRS:
-        return none
+        return Matched(none, f"{len(operators)} operators of XNNPACK and {len(nodes)} of the graph are too many")
     theirs, ours = [kind_of(node.name) for node in nodes], [kind_of(name) for name in operators]
     pairs = _aligned(theirs, ours)
     computed = {
@@ -52,10 +66,11 @@ def matched(nodes: Sequence[Node], operators: Sequence[str]) -> list[Node]:
         "pairs": sum(theirs[node] in COMPUTING for node, _ in pairs),
     }
     if len(set(computed.values())) > 1:
-        return none
+        counts = "XNNPACK tells of {operators} convolutions and matrix products, its graph has {nodes}, {pairs} agree"
+        return Matched(none, counts.format(**computed))
     for node, operator in pairs:
         none[operator] = nodes[node]
-    return none
+    return Matched(none)
 
 
 def _alike(node: OperatorKind, operator: OperatorKind) -> bool:

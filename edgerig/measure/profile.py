@@ -7,12 +7,12 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from edgerig.confined import Confined
 from edgerig.errors import UnparsableOutput, printable
 from edgerig.measure.operator_kinds import kind_of
-from edgerig.measure.operator_layers import UNKNOWN, Node, matched
+from edgerig.measure.operator_layers import GRAPH, UNKNOWN, Node, matched
 from edgerig.measure.untrusted import LONGEST_NS, Text
 from edgerig.npy import load_untrusted
 from edgerig.results import OperatorProfile, Profile
@@ -65,6 +65,11 @@ RawNode = (
 """An operator of the graph, what it computes, and its multiply-accumulates and bytes: none of an older runner."""
 
 
+RawGraph = Annotated[list[Annotated[list[RawNode], Field(max_length=MOST_OPERATORS)]], Field(max_length=MOST_OPERATORS)]
+_GRAPH: TypeAdapter[list[list[RawNode]]] = TypeAdapter(RawGraph)
+NO_GRAPH = "no layers are told of what XNNPACK computes: the graph it was given is not known"
+
+
 class RawProfile(_Told):
     """`profile.json`, schema 1 (see `ondevice/profiles/record.py`)."""
 
@@ -77,9 +82,7 @@ class RawProfile(_Told):
     notes: list[Annotated[str, Field(max_length=500), AfterValidator(printable)]] = Field(default=[], max_length=10)
     cache: Amount = None
     entering: int | None = Field(default=None, ge=0, le=LONGEST_NS)
-    graph: list[Annotated[list[RawNode], Field(max_length=MOST_OPERATORS)]] = Field(
-        default=[], max_length=MOST_OPERATORS
-    )
+    graph: RawGraph = []
     runs: int = Field(default=0, ge=0, le=MOST_RUNS)
     operators: list[RawOperator] = Field(default=[], max_length=MOST_OPERATORS)
     reason: Text = ""
@@ -118,6 +121,9 @@ def read_profile(raw: Path | Confined, cell: str) -> Profile:
         found = parse_profile(Confined.at(folder / FILE).read_bytes(JSON_LIMIT_BYTES), cell)
         if found.reason:
             return Profile(reason=found.reason)
+        if not found.graph and (folder / GRAPH).is_file():
+            content = Confined.at(folder / GRAPH).read_bytes(JSON_LIMIT_BYTES)
+            found = found.model_copy(update={"graph": _GRAPH.validate_json(content)})
         shape = (found.runs, BESIDE + len(found.operators))
         return summarized(found, load_untrusted(folder / VALUES, "<i8", shape))
     except (UnparsableOutput, OSError, ValueError) as error:
@@ -139,6 +145,7 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
             "profiling adds to each is more than the operator itself",
         )
     of = max(whole, total)
+    nodes, unmatched = _nodes(found)
     return Profile(
         method=found.method,
         unit=found.unit,
@@ -168,22 +175,29 @@ def summarized(found: RawProfile, values: npt.NDArray[np.int64]) -> Profile:
                 moved=node.moved if operator.moved is None else operator.moved,
             )
             for index, (operator, node, value, column) in enumerate(
-                zip(found.operators, _nodes(found), each, values.T[BESIDE:], strict=True)
+                zip(found.operators, nodes, each, values.T[BESIDE:], strict=True)
             )
         ),
-        notes=tuple(found.notes),
+        notes=(*found.notes, *unmatched),
     )
 
 
-def _nodes(found: RawProfile) -> list[Node]:
-    """Of each operator inside a delegate the graph's that it computes, as far as the graph of its partition tells."""
-    told = [UNKNOWN] * len(found.operators)
+def _nodes(found: RawProfile) -> tuple[list[Node], list[str]]:
+    """Of each operator inside a delegate the graph's that it computes, as far as the graph of its partition tells; and
+    of which partitions it does not, with why."""
+    told, unmatched = [UNKNOWN] * len(found.operators), list[str]()
+    met = {operator.partition for operator in found.operators if operator.partition is not None}
+    if not found.graph:
+        return told, [NO_GRAPH] * bool(met)
+    if len(found.graph) != found.partitions:
+        return told, [f"no layers are told: of {len(found.graph)} partitions {found.partitions or 0} ran"]
     for number, nodes in enumerate(found.graph):
         inside = [place for place, operator in enumerate(found.operators) if operator.partition == number]
         pairs = matched([Node(*node) for node in nodes], [found.operators[place].name for place in inside])
-        for place, node in zip(inside, pairs, strict=True):
+        unmatched += [f"no layers are told of partition {number}: {pairs.reason}"] * bool(pairs.reason and nodes)
+        for place, node in zip(inside, pairs.nodes, strict=True):
             told[place] = node
-    return told
+    return told, unmatched
 
 
 def _spread(values: npt.NDArray[np.int64], unit: str) -> float:

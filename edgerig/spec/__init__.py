@@ -14,6 +14,7 @@ from edgerig.spec.device import (
     Device,
     DeviceKind,
     DeviceSpec,
+    EmulatedProcessor,
     Program,
     RemoteDevice,
     kind_named,
@@ -22,13 +23,24 @@ from edgerig.spec.device import (
     load_device,
     name_of_address,
 )
-from edgerig.spec.engine import CPU, EngineSpec, NpmPackage, OptionValue, load_engines, on_device, written
+from edgerig.spec.engine import (
+    CPU,
+    EngineSpec,
+    NpmPackage,
+    OfNpm,
+    OptionValue,
+    ProgramSpec,
+    load_engines,
+    load_programs,
+    on_device,
+    written,
+)
 from edgerig.spec.files import FileSpec, PublicPage, PublishedFigure, file_state, sha256_of
 from edgerig.spec.load_model import apart, file_source, has_no_folder, known_models, load_models, split_entry
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec
 from edgerig.spec.named import Named, named
-from edgerig.spec.placing import engine_on, not_run
+from edgerig.spec.placing import engine_on, machines_of, not_run
 from edgerig.spec.recipe import (
     FormatSpec,
     Lowering,
@@ -42,7 +54,7 @@ from edgerig.spec.recipe import (
 from edgerig.spec.recipe_options import CalibrationMethod, RecipeOptions
 from edgerig.spec.reference import ReferenceFigure
 from edgerig.spec.shapes import Shape, Shapes, shape_sets, written_shape
-from edgerig.spec.source import SourceSpec, load_sources, no_route, runs_as_it_is
+from edgerig.spec.source import SourceSpec, load_sources, no_route, runs_as_it_is, twin_with_route
 from edgerig.spec.sweep import BuildSettings, RunSettings, SweepSpec, load_sweep
 from edgerig.spec.toml import (
     AS_IS,
@@ -73,6 +85,7 @@ __all__ = [
     "DeviceKind",
     "DeviceSpec",
     "Dtype",
+    "EmulatedProcessor",
     "EngineSpec",
     "FileSpec",
     "FilesSpec",
@@ -86,9 +99,11 @@ __all__ = [
     "ModelSpec",
     "Named",
     "NpmPackage",
+    "OfNpm",
     "OptionValue",
     "OwnRecipe",
     "Program",
+    "ProgramSpec",
     "PublicPage",
     "PublishedFigure",
     "RecipeOptions",
@@ -122,9 +137,11 @@ __all__ = [
     "load_formats",
     "load_metrics",
     "load_models",
+    "load_programs",
     "load_recipes",
     "load_sources",
     "load_sweep",
+    "machines_of",
     "name_of_address",
     "named",
     "nearest",
@@ -138,6 +155,7 @@ __all__ = [
     "sha256_of",
     "shape_sets",
     "split_entry",
+    "twin_with_route",
     "unknown",
     "written",
     "written_shape",

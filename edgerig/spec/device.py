@@ -83,6 +83,21 @@ class RemoteDevice(Device):
         return "python3"
 
 
+class EmulatedProcessor(Device):
+    """An arm64 processor that QEMU's user mode emulates for one program; `max` has every feature QEMU can emulate."""
+
+    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76", "max"]
+    emulated: Literal[True] = True
+
+    @property
+    def address(self) -> str:
+        return self.cpu
+
+    @property
+    def arch(self) -> str:
+        return "aarch64"
+
+
 @dataclass(frozen=True)
 class Program:
     """A program of this host: what for, and the Debian package that has it."""

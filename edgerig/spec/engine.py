@@ -38,15 +38,20 @@ class NpmPackage(Strict):
     node: str = ""
 
 
-class EngineSpec(Strict):
-    """An engine: an inference runtime as a device has it. What the fields mean stands above the rows."""
+class OfNpm(Strict):
+    """What consists of npm's packages, with what it is called; `edgerig/web/packages.py` brings it."""
 
     name: str
     runtime: str
+    packages: tuple[NpmPackage, ...] = ()
+
+
+class EngineSpec(OfNpm):
+    """An engine: an inference runtime as a device has it. What the fields mean stands above the rows."""
+
     module: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     script: str = Field(default="", pattern=r"^(\w+\.mjs)?$")
     host: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
-    packages: tuple[NpmPackage, ...] = ()
     profiler: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     distributions: tuple[str, ...] = ()
     imports: str = ""
@@ -57,6 +62,7 @@ class EngineSpec(Strict):
     delegate: str = ""
     saturates: bool = False
     brought: bool = True
+    threaded: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
 
@@ -97,6 +103,18 @@ class EngineSpec(Strict):
 def written(value: OptionValue) -> str:
     """As TOML has it, but for a text's quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class ProgramSpec(OfNpm):
+    """A program for another architecture than this machine's; `program` is its path below the folder of packages."""
+
+    program: str = Field(pattern=r"^[\w@][\w./@-]*$")
+
+
+@remembered
+def load_programs() -> dict[str, ProgramSpec]:
+    """Every such program by name."""
+    return load_rows(ProgramSpec, "program")
 
 
 @remembered

@@ -128,6 +128,9 @@ class FormatSpec(Strict):
     runs_code: str = ""
     """Why opening a file of it runs code that is in it: one that was not built here is opened when that is asked for.
     "": it does not."""
+    machines: tuple[str, ...] = ()
+    """Processors, as their kernels name them, for each of which a variant has a file of its own, of machine code. ():
+    one file is for all."""
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:

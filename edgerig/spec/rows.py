@@ -14,7 +14,7 @@ from edgerig.plugins import Plugin, added
 from edgerig.spec.toml import PACKAGE, parse, read_toml, unknown
 
 RowT = TypeVar("RowT", bound=BaseModel)
-Kind = Literal["engine", "format", "recipe", "source"]
+Kind = Literal["engine", "format", "recipe", "source", "program"]
 """A table of a file of rows, such as `[format.onnx]`; any file may have rows of each kind."""
 
 FILES: list[Path] = [PACKAGE / "build" / name for name in ("formats.toml", "web.toml", "recipes.toml", "sources.toml")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -56,6 +57,12 @@ def no_route(source: str, format_name: str) -> str:
         return ""
     known = load_sources()[source]
     return known.finished or row.no_route.get(source) or f"nothing converts {known.title} models to {format_name}"
+
+
+def twin_with_route(format_name: str, others: Iterable[str]) -> str:
+    """What to add to a `no_route` of a model that is there in `others` too: the first that the format is built from."""
+    twin = next((source for source in others if not no_route(source, format_name)), "")
+    return f"; the model's {twin} twin can be built: --source {twin}" if twin else ""
 
 
 def _finished(row: FormatSpec) -> SourceSpec:

@@ -1,7 +1,8 @@
 """The stages of one cell. Each is a plain function of plain values, run by a Dask worker; a failure, foreseen or not,
 is an outcome of the cells it concerns. What is this machine's fault alone (`NotKept`: its disk is full, the run's
 folder is gone), or another sweep's (`DeviceBusy`), is raised and ends the sweep, as `Stopped` does: an outcome would
-keep the cell from being resumed."""
+keep the cell from being resumed. SystemExit is an error as any other: who ends a process in a library, or in a package
+that adds a kind of device, ends a stage."""
 
 from __future__ import annotations
 
@@ -80,6 +81,8 @@ class BuildTask(Strict):
     run_folder: Path
     queue: Path
     """A folder of its own for what the processes share that build them (`build/queue.py`); `build` makes it."""
+    machines: tuple[str, ...] = ()
+    """Processors beside this host's that files of machine code are wanted for."""
 
     @property
     def logs(self) -> Path:
@@ -112,7 +115,7 @@ def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Path, run_fold
     check_there(run_folder)
     try:
         return spawn.prepare(model, seed, timeout_s, Store(store), logs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failure.of(_typed(error, BuildError, logs, run_folder))
 
 
@@ -133,9 +136,10 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
             task.logs,
             task.own,
             task.queue,
+            task.machines,
             joins=joins,
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failure.of(_typed(error, BuildError, task.logs, task.run_folder))
     for built in outcomes:  # a build's process speaks through text; where it works is this machine's disk
         if built.failure is not None and says_full(built.failure.message):
@@ -152,7 +156,7 @@ def _bring(task: BuildTask, prepared: Prepared) -> None:
         bring(row, functools.partial(tell, "build", f"{task.model.id}-{task.format}"))
 
 
-def _typed(error: Exception, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:
+def _typed(error: Exception | SystemExit, seam: type[EdgerigError], folder: Path, run: Path) -> EdgerigError:
     """`error` as one of the tree: the operating system's is a `seam`, one nobody foresaw is an InternalError whose
     traceback is kept in `folder`. Raises Stopped when the sweep is being interrupted, which may raise anything, and
     NotKept when this machine's disk refused something or the run's folder is gone."""
@@ -200,7 +204,7 @@ def run(task: CellTask, sessions: DeviceSessions) -> Outcome:
         raise
     except TooHot as error:
         return _left(task, ErrorRecord(stage="run", kind=error.kind, message=error.message, hint=error.hint))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         failure = _typed(error, RunError, task.run_folder / raw, task.run_folder)
         if kind_of(task.device).shares and says_full(failure.message):
             raise not_kept(task.run_folder, failure.message) from error

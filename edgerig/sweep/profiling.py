@@ -7,6 +7,7 @@ profile's reason.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from edgerig.confined import Confined
 from edgerig.devices.device import CellJob, Profiles
 from edgerig.errors import DeviceBusy, DeviceError, NotKept, RunError, foreseen
 from edgerig.explain.worth import worth_profiling
+from edgerig.measure.operator_layers import GRAPH
 from edgerig.measure.profile import FILE, FOLDER, SCHEMA, read_profile
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
-from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict
+from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict, load_formats
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.pipeline import TRACEBACK
 from edgerig.sweep.run_folder import RunFolder, fresh_folder, not_kept
@@ -105,9 +107,11 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
             inputs = _first_sample(task)
             job = CellJob(task.cell.id, task.artifact, file, inputs, task.cell, task.settings, into, before)
             opened.profile(job)
+        if (known := file.with_name(GRAPH)).is_file():
+            shutil.copyfile(known, into / GRAPH)
     except (DeviceBusy, NotKept):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as `pipeline.run`
         process.check_not_stopping()
         if isinstance(error, OSError):
             raise not_kept(task.run_folder, f"the profile could not be kept: {error}") from error
@@ -126,7 +130,8 @@ def _file(task: ProfileTask) -> Path:
     kept = task.run_folder / "artifacts"
     stem = f"{task.cell.model_id}-{task.cell.format}-{task.cell.recipe}"
     suffix = Path(task.artifact.file).suffix
-    for which in ("", "-reduced"):
+    row = load_formats().get(task.cell.format)
+    for which in ("", "-reduced", *(f"-{machine}" for machine in (row.machines if row else ()))):
         place = kept / f"{stem}{which}"
         file = place / task.artifact.file if task.artifact.beside else place.with_name(f"{place.name}{suffix}")
         if file.is_file() and file_digest(file) == task.artifact.sha256:

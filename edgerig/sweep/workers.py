@@ -4,10 +4,11 @@ do there within the sweep's scope, with the devices they keep open."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import dask
 from distributed import Client, Scheduler, SpecCluster, Worker, get_worker
@@ -19,6 +20,8 @@ from edgerig.sweep.profiling import ProfileTask
 from edgerig.sweep.run_folder import Outcome
 from edgerig.sweep.sessions import PLUGIN, DeviceSessions
 
+_Taken = ParamSpec("_Taken")
+_Given = TypeVar("_Given")
 LOOPBACK = "127.0.0.1:0"
 """Where Dask's own HTTP servers, which cannot be left out, listen: on a free port that no other machine reaches."""
 
@@ -70,6 +73,28 @@ def stop(client: Client) -> None:
         worker.plugins[PLUGIN].scope.stop()
 
 
+class Interrupted(Exception):
+    """A task was interrupted, as its process is by Ctrl-C."""
+
+
+def comes_back(task: Callable[_Taken, _Given]) -> Callable[_Taken, _Given]:
+    """`task`, raising nothing that Dask lets pass: KeyboardInterrupt and SystemExit end the worker's event loop
+    (`distributed.worker._run_task_simple`), and with it whatever would tell that the task has ended: the sweep would
+    wait for it for ever."""
+
+    @functools.wraps(task)
+    def ended(*args: _Taken.args, **kwargs: _Taken.kwargs) -> _Given:
+        try:
+            return task(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+        except SystemExit as error:
+            raise RuntimeError(f"a task of the sweep ended itself: SystemExit({error.code!r})") from error
+
+    return ended
+
+
+@comes_back
 def in_scope(function: Callable[..., Any], *args: Any) -> Any:
     """`function` as work of the sweep's, on the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]
@@ -77,6 +102,7 @@ def in_scope(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
 
+@comes_back
 def run_here(task: CellTask) -> Outcome:
     """`pipeline.run` with the device sessions of the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]
@@ -84,6 +110,7 @@ def run_here(task: CellTask) -> Outcome:
         return pipeline.run(task, sessions)
 
 
+@comes_back
 def profile_here(task: ProfileTask) -> Profile:
     """`profiling.profile` with the device sessions of the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]
@@ -91,6 +118,7 @@ def profile_here(task: ProfileTask) -> Profile:
         return profiling.profile(task, sessions)
 
 
+@comes_back
 def close_here() -> None:
     """Closes the devices of the worker this runs on."""
     sessions: DeviceSessions = get_worker().plugins[PLUGIN]

@@ -1,9 +1,9 @@
 """Packages of npm, brought once into the cache by npm itself, from whatever registry it is set up for.
 
-    <cache>/web/<engine>-<key>/node_modules/<package>/…    what the engine's row lists of each
+    <cache>/web/<row>-<key>/node_modules/<package>/…       what the row lists of each
     <cache>/web/tarballs/<name>-<version>.tgz              where one may be put by hand, on a machine without npm
 
-A package is accepted by the sha512 in the engine's row alone (the Subresource Integrity of its tarball), wherever it
+A package is accepted by the sha512 in the row alone (the Subresource Integrity of its tarball), wherever it
 comes from. No code of a package runs: `npm pack` of a registry's package downloads and no more.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from edgerig import process
 from edgerig.cache import cache_root, temporary_folder, used
 from edgerig.errors import DeviceError
-from edgerig.spec import EngineSpec, NpmPackage
+from edgerig.spec import EngineSpec, NpmPackage, OfNpm
 
 DEADLINE_S = 900.0
 SAID_LIMIT = 400
@@ -29,21 +29,28 @@ LARGEST_FILE = 256 * 2**20
 """Bytes of one member: more is no file of a runtime's."""
 
 
-def modules_of(engine: EngineSpec, say: Callable[[str], None]) -> Path:
-    """The folder `node_modules` with the engine's packages, made when the cache has none; `say` is told before anything
+def modules_of(row: OfNpm, say: Callable[[str], None]) -> Path:
+    """The folder `node_modules` with the row's packages, made when the cache has none; `say` is told before anything
     is downloaded. Raises DeviceError."""
-    listed = "\0".join(f"{each.name} {each.integrity} {' '.join(each.files)}" for each in engine.packages)
-    folder = cache_root() / "web" / f"{engine.name}-{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+    modules = place_of(row)
+    folder = modules.parent
     try:
         if not folder.is_dir():
-            _make(engine, folder, say)
+            _make(row, folder, say)
         used(folder)
     except OSError as error:
         raise DeviceError(
-            f"{engine.runtime} could not be kept in {folder.parent}: {error.strerror or error}",
+            f"{row.runtime} could not be kept in {folder.parent}: {error.strerror or error}",
             hint="is the cache writable, and is there space?",
         ) from error
-    return folder / "node_modules"
+    return modules
+
+
+def place_of(row: OfNpm) -> Path:
+    """Where `modules_of` has them, or will."""
+    listed = "\0".join(f"{each.name} {each.integrity} {' '.join(each.files)}" for each in row.packages)
+    digest = hashlib.sha256(listed.encode()).hexdigest()[:16]
+    return cache_root() / "web" / f"{row.name}-{digest}" / "node_modules"
 
 
 def imports_of(engine: EngineSpec, *, node: bool) -> dict[str, str]:
@@ -52,9 +59,9 @@ def imports_of(engine: EngineSpec, *, node: bool) -> dict[str, str]:
     return {name: file for name, file in chosen.items() if file}
 
 
-def _make(engine: EngineSpec, folder: Path, say: Callable[[str], None]) -> None:
-    with temporary_folder(folder.parent, f".new-{engine.name}-") as work:
-        for package in engine.packages:
+def _make(row: OfNpm, folder: Path, say: Callable[[str], None]) -> None:
+    with temporary_folder(folder.parent, f".new-{row.name}-") as work:
+        for package in row.packages:
             tarball = _by_hand(package)
             if not tarball.is_file():
                 say(f"downloading {package.name} {package.version} with npm, once, into {folder.parent}")
@@ -121,6 +128,7 @@ def _unpack(package: NpmPackage, tarball: Path, into: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with place.open("wb") as out:
                     shutil.copyfileobj(source, out)
+                place.chmod(0o755 if member.mode & 0o100 else 0o644)
                 kept += 1
     except (tarfile.TarError, EOFError) as error:
         raise DeviceError(f"{tarball.name} is no whole archive: {error}", hint="remove it, and try again") from error

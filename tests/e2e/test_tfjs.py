@@ -58,6 +58,15 @@ def test_every_recipe_is_as_accurate_as_its_source_in_node_and_in_a_page(sweep: 
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.needs("qemu-user", "g++", "g++-aarch64-linux-gnu")
+def test_on_an_emulated_arm64_processor_it_computes_the_same(edgerig: Edgerig) -> None:
+    select = ("--model", "digits_cnn", "--source", "keras", "--format", "tfjs", "--recipe", "fp32")
+    done = edgerig("sweep", edgerig.sweep_file(f"{QUICK}limit = 60\n"), *select, "--device", "node-arm64")
+    assert done.code == 0, done.err
+    (cell,) = done.cells.values()
+    assert (cell["verdict"]["label"], cell["parity"]["relative_error"] < 1e-5) == ("emulated", True)
+
+
 def test_what_has_no_way_there_says_why(sweep: Ended) -> None:
     refused = [cell for cell in sweep.cells.values() if cell["status"] == "unsupported"]
     assert {cell["source"] for cell in refused} == {"torch", "keras"}

@@ -61,8 +61,9 @@ def test_every_format_that_runs_there_is_as_accurate_as_its_source(sweep: Ended)
         ("ort_web", "browser"),
         ("ort_web", "node"),
         ("litert_js", "browser"),
+        ("litert_js", "node"),
     }
-    assert len(ran) == 6
+    assert len(ran) == 8
     for cell in ran.values():
         assert cell["accuracy"]["value"] > 0.98
         assert cell["parity"]["relative_error"] < (1e-5 if cell["recipe"] == "fp32" else 0.05)
@@ -99,9 +100,18 @@ def test_the_clocks_step_and_its_consequence_are_said(sweep: Ended) -> None:
 
 def test_a_format_that_does_not_run_there_is_no_failure(sweep: Ended) -> None:
     refused = {name: cell for name, cell in sweep.cells.items() if cell["status"] == "unsupported"}
-    assert {cell["format"] for cell in refused.values()} == {"tflite", "executorch"}
+    assert {cell["format"] for cell in refused.values()} == {"executorch"}
     for cell in refused.values():
         assert "a device of the kind node runs onnx" in cell["error"]["message"]
+
+
+def test_litert_js_has_one_thread_in_node_and_says_so(edgerig: Edgerig) -> None:
+    select = ("--model", "digits_cnn", "--format", "tflite", "--recipe", "fp32", "--device", "node", "--threads", "2")
+    done = edgerig("sweep", edgerig.sweep_file(f"{QUICK}limit = 16\n"), *select)
+    assert done.code == 0, done.err
+    (cell,) = done.cells.values()
+    assert cell["engine"]["threads"] == 1
+    assert "in node it has one" in " ".join(cell["engine"]["notes"])
 
 
 @pytest.mark.skipif(not KWS.is_dir(), reason=f"{KWS} is absent")

@@ -1,6 +1,7 @@
 """adb against a real adb server and a real adbd: which device it is, what it tells, files, and the bundle."""
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import adbd
+import looked_into
 import posix_device
 import pytest
 import slow_link
@@ -20,11 +22,15 @@ from several_files import error_on
 from edgerig.devices import content_store
 from edgerig.devices.adb import AdbTransport
 from edgerig.devices.adb import server as adb_server
+from edgerig.devices.device import PosixDevice
 from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.errors import DeviceError, Unreachable
+from edgerig.measure.operator_layers import COMPUTING
 
 pytestmark = pytest.mark.integration
 
+DATA = Path(os.environ.get("EDGERIG_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+KEYWORDS = DATA / "mlperf_tiny/keyword_spotting/kws_ref_model_float32.tflite"
 AUTH = int.from_bytes(b"AUTH", "little")
 
 
@@ -252,9 +258,27 @@ def test_the_probe_tells_what_android_knows(target: AdbTarget) -> None:
 # A device without Python or glibc
 
 
+def profiled(ready: PosixDevice, folder: Path) -> None:
+    """By each runtime's own means, in nanoseconds: the clock is the bundle's."""
+    files = {
+        "onnx": (looked_into.onnx(folder / "net.onnx"), "ort", 2),
+        "executorch": (looked_into.program(folder / "net.pte"), "xnnpack", 2),
+    }
+    if KEYWORDS.is_file():
+        files["tflite"] = (KEYWORDS, "xnnpack", 5)
+    for name, (file, runner, products) in files.items():
+        found = looked_into.profile(ready, file, name, folder / name)
+        assert found.reason == "", name
+        assert not [note for note in found.notes if "whole microseconds" in note], name
+        computing = [each for each in found.operators if each.kind in COMPUTING]
+        assert len(computing) >= products, name
+        assert {each.runner for each in computing} == {runner}, name
+        assert all(each.value > 0 for each in computing), name
+
+
 def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """arm64, an Android-like userland: all three runtimes start out of what was pushed, and a variant of several files
-    runs."""
+    """arm64, an Android-like userland: all three runtimes start out of what was pushed, a variant of several files
+    runs, and the runtimes tell what inferences are made of."""
     code = (
         "import ctypes, platform, sys, numpy, onnxruntime\n"
         "from ai_edge_litert.interpreter import Interpreter\n"
@@ -271,6 +295,10 @@ def test_the_bundle_runs_where_there_is_no_python_and_no_glibc(monkeypatch: pyte
             done = ready.transport.run([*ready.python, "-c", code, ready.executorch_library], 180)
             assert done.stdout == b"aarch64 6 True\n", done.stderr.decode(errors="replace")
             assert error_on(ready, tmp_path) < 1e-5
+        # Not called emulated, or its times would not be asked for; nothing is said of them but that they are told.
+        with posix_device.opened(device(phone)) as timed:
+            assert timed.clock.startswith(f"{WORKDIR}/bundles/")
+            profiled(timed, tmp_path)
         with (
             slow_link.slow_link(phone.port) as link,
             posix_device.opened(device(phone, connect=f"127.0.0.1:{link.port}", emulated=True)) as again,

@@ -97,6 +97,13 @@ def test_a_transfer_is_compared_with_each_peer(script: str, link: str, sides: li
         assert positive(ours, theirs, ratio, low, high)
 
 
+def test_a_fault_is_told_in_its_own_words() -> None:
+    """Of those that no neighbour of the test's can hide."""
+    assert "--trials must be at least 1" in benchmark("faults.py", "--trials", "0", expected=2).stderr
+    lines = benchmark("faults.py", "--trials", "1", "--only", "delegate", "--only", "threads").stdout.splitlines()
+    assert lines[1:] == [f"{name}: 1 of 1 fallback in its own words; stable 0" for name in ("delegate", "threads")]
+
+
 def test_a_sweep_is_held_against_its_ideal_cold_and_warm(tmp_path: Path) -> None:
     """The exit code is the machine's: so small a sweep is above the goal, as a start of Python takes longer."""
     file = tmp_path / "small.toml"

@@ -18,14 +18,16 @@ import numpy as np
 import places
 import posix_device
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, checker, helper, numpy_helper
 
+from edgerig.compiler import find_compiler
 from edgerig.devices import native
 from edgerig.devices.device import CellJob, PosixDevice, Profiles
 from edgerig.devices.kinds.local import LocalDevice
 from edgerig.errors import DeviceError
 from edgerig.measure.profile import FOLDER, read_profile
 from edgerig.ondevice.profiles import clock
+from edgerig.ondevice.profiles.onnxruntime import CORRECTED_FLOOR_NS
 from edgerig.results import Profile
 from edgerig.spec import RunSettings
 
@@ -106,7 +108,7 @@ def loop_of_tflite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def library(folder: Path, name: str) -> Path:
     (folder / "asks.c").write_text(ASKS)
     made = folder / name
-    compiler = native.find_compiler({"PATH": "/usr/bin:/bin"})
+    compiler = find_compiler({"PATH": "/usr/bin:/bin"})
     subprocess.run([*compiler, "-x", "c", "-shared", "-fPIC", str(folder / "asks.c"), "-o", str(made)], check=True)
     return made
 
@@ -285,4 +287,46 @@ def test_a_real_runtimes_profile_comes_home_over_ssh(tmp_path: Path) -> None:
         ("MatMul", "product", WIDTH**2)
     ]
     assert not [note for note in told["notes"] if "whole microseconds" in note]
+    assert "off every operator's time are taken" in " ".join(told["notes"])
     assert (np.load(raw / FOLDER / "profile.npy") > 0).all()
+
+
+NOTED = """\
+import json, sys
+from statistics import median
+import numpy as np
+from edgerig.ondevice.engines.onnxruntime import OnnxruntimeEngine
+from edgerig.ondevice.profiles import clock, onnxruntime_noting
+from edgerig.ondevice.profiles.onnxruntime import LIBRARY, ProfiledEngine
+from edgerig.ondevice.profiles.onnxruntime_events import read
+folder, ticks = sys.argv[2], clock.make(sys.argv[1], "", count=False)
+assert ticks.speeds_up(LIBRARY) == ""
+noting = onnxruntime_noting.measured(ticks, folder)
+for inputs in (1, 4, 9):
+    with open(f"{folder}/chain.onnx", "wb") as file:
+        file.write(onnxruntime_noting.chain(64, inputs))
+    engines = OnnxruntimeEngine("disabled"), ProfiledEngine(f"{folder}/p", graph_optimization_level="disabled")
+    for engine in engines:
+        engine.load(file.name, 1)
+        engine.set_inputs([np.ones((1, 1, 1, 1), np.float32)])
+        engine.invoke()
+    alone, looked = engines
+    wholes = [ticks.span(alone.invoke) for _ in range(200) if looked.invoke() is None]
+    entries = looked.ended()
+    runs = [read(entries, {}, 1, noting=each)[20:] for each in (lambda _: 0, noting.of)]
+    sums = [median(sum(event.value for event in run) for run in told) for told in runs]
+    print(json.dumps([(each - median(wholes)) / 64 for each in sums]))
+"""
+
+
+def test_what_onnx_runtimes_notes_take_is_measured_and_taken_off(built: Path, tmp_path: Path) -> None:
+    """Operators that do next to nothing, of as many inputs as were measured and of a number in between: each is its
+    part of the whole to the floor that is told; the session itself tells a microsecond more at least. In a process of
+    its own, whose clock is changed."""
+    done = subprocess.run(
+        [sys.executable, "-c", NOTED, str(built), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [plain > 1000 and abs(corrected) < CORRECTED_FLOOR_NS for plain, corrected in told] == [True] * 3, told
+    checker.check_model(str(tmp_path / "chain.onnx"), full_check=True)

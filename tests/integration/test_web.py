@@ -74,7 +74,7 @@ def run_in_node(
         timing_only=False,
         profile=False,
     )
-    raw = run("node", shutil.which("node") or "", 0, modules_of(row, print), job, folder)
+    raw = run("node", [shutil.which("node") or ""], 0, modules_of(row, print), job, folder)
     assert "error" not in raw, raw
     return raw
 
@@ -123,6 +123,6 @@ def test_the_secret_is_not_among_the_arguments(tmp_path: Path) -> None:
     script = "import { readFileSync, writeFileSync } from 'node:fs'; for (const name of ['cmdline', 'environ'])"
     script += " writeFileSync(`${process.argv[2]}/${name}`, readFileSync(`/proc/self/${name}`))"
     (tmp_path / "node.mjs").write_text(script)
-    nodejs.run(Place(shutil.which("node") or "", "http://127.0.0.1:1/s3cr3t", tmp_path, tmp_path, tmp_path, {}))
+    nodejs.run(Place([shutil.which("node") or ""], "http://127.0.0.1:1/s3cr3t", tmp_path, tmp_path, tmp_path, {}))
     assert b"s3cr3t" in (tmp_path / "environ").read_bytes()
     assert b"s3cr3t" not in (tmp_path / "cmdline").read_bytes()

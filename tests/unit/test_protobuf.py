@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgerig.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, fields
+from edgerig.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, fields, written
 
 # field 1: varint 300; 2: the text "ab"; 3: fixed32; 4: fixed64; as in protobuf.dev, "Encoding"
 WHOLE = b"\x08\xac\x02" + b"\x12\x02ab" + b"\x1d\x01\x02\x03\x04" + b"\x21" + bytes(range(8))
@@ -15,6 +15,13 @@ def test_each_field_is_told_with_its_place() -> None:
         Field(3, FIXED32, 0, 8, 12),
         Field(4, FIXED64, 0, 13, 21),
     ]
+
+
+def test_what_is_written_are_the_same_bytes() -> None:
+    assert written(1, 300) + written(2, b"ab") == WHOLE[:7]
+    assert written(1, 0) == b"\x08\x00"
+    long = written(20, bytes(200))
+    assert list(fields(long, 0, len(long))) == [Field(20, BYTES, 0, 4, 204)]
 
 
 def test_a_message_of_nothing_has_no_fields() -> None:

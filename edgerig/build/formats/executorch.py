@@ -32,6 +32,7 @@ from edgerig.build.formats.executorch_quantizer import (
     quantized_graph,
 )
 from edgerig.build.formats.pte import Program
+from edgerig.build.formats.pte_graph import layer_names, partitions
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, layout_of
 from edgerig.errors import UnsupportedRecipe
@@ -60,10 +61,10 @@ class ExecutorchBuilder:
                 hint='choose backend = "xnnpack", or fp32 or fp16',
             )
         with converting(f'lowering model "{self._model.spec.name}" to ExecuTorch {recipe.name}'):
-            notes = self._write(recipe, calibration, out)
-        return self._built(recipe, out, notes)
+            notes, names = self._write(recipe, calibration, out)
+        return self._built(recipe, out, notes, names)
 
-    def _built(self, recipe: RecipeSpec, out: Path, notes: tuple[str, ...]) -> Built:
+    def _built(self, recipe: RecipeSpec, out: Path, notes: tuple[str, ...], names: dict[int, str]) -> Built:
         program = Program.read(out)
         left = program.kernels()
         delegated = sum(program.nodes().values())
@@ -79,10 +80,13 @@ class ExecutorchBuilder:
             operators=delegated + sum(left.values()),
             undelegated=tuple(name for name, _ in left.most_common(LISTED)),
             notes=notes,
+            graph=partitions(program, names),
         )
 
-    def _write(self, recipe: RecipeSpec, calibration: Arrays | None, out: Path) -> tuple[str, ...]:
-        """Lowers the recipe into the file `out`; what to note of it."""
+    def _write(
+        self, recipe: RecipeSpec, calibration: Arrays | None, out: Path
+    ) -> tuple[tuple[str, ...], dict[int, str]]:
+        """Lowers the recipe into the file `out`; what to note of it, and its layers' names by debug handle."""
         match recipe.kind:
             case "fp32":
                 return self._lower(self._float_program(), out)
@@ -100,11 +104,12 @@ class ExecutorchBuilder:
                     hint="choose another format for it",
                 )
 
-    def _lower(self, program: torch.export.ExportedProgram, out: Path) -> tuple[str, ...]:
+    def _lower(self, program: torch.export.ExportedProgram, out: Path) -> tuple[tuple[str, ...], dict[int, str]]:
         partitioners = [] if self._backend == "portable" else [XnnpackPartitioner()]
         edge = to_edge_transform_and_lower(program, partitioner=partitioners)
+        names = layer_names(edge)
         out.write_bytes(edge.to_executorch().buffer)
-        return ()
+        return (), names
 
     def _samples(self) -> tuple[torch.Tensor, ...]:
         return tuple(torch.from_numpy(array) for array in trace_inputs(self._model))
@@ -117,7 +122,7 @@ class ExecutorchBuilder:
             self._float = self._export(self._module)
         return self._float
 
-    def _dynamic(self, out: Path) -> tuple[str, ...]:
+    def _dynamic(self, out: Path) -> tuple[tuple[str, ...], dict[int, str]]:
         """Activation ranges are taken at run time: the one pass only gives the observers their shapes."""
 
         def make(convolutions: bool) -> Callable[[frozenset[str]], torch.fx.GraphModule]:
@@ -128,10 +133,10 @@ class ExecutorchBuilder:
             )
 
         plans = [Plan(make(True)), Plan(make(False), "convolutions stay in float32")]
-        _, notes = lower_quantized("int8-dynamic", plans, self._samples, out)
-        return notes
+        lowered = lower_quantized("int8-dynamic", plans, self._samples, out)
+        return lowered.notes, lowered.names
 
-    def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[str, ...]:
+    def _static(self, recipe: RecipeSpec, calibration: Arrays, out: Path) -> tuple[tuple[str, ...], dict[int, str]]:
         settings = StaticSettings(Method.of(recipe, "executorch"), per_tensor=recipe.options.per_tensor)
         graph = folded(graph_of(self._float_program()))
         notes: tuple[str, ...] = ()
@@ -147,9 +152,9 @@ class ExecutorchBuilder:
             )
 
         plans = [Plan(make(True)), Plan(make(False), WEIGHTED_ALONE)]
-        written, lowered = lower_quantized(recipe.name, plans, self._samples, out)
-        asked.check(recipe, written, Program.read(out))
-        return (*lowered, *asked.notes(written), *notes)
+        lowered = lower_quantized(recipe.name, plans, self._samples, out)
+        asked.check(recipe, lowered.graph, Program.read(out))
+        return (*lowered.notes, *asked.notes(lowered.graph), *notes), lowered.names
 
     def _grouped_int4(self) -> torch.export.ExportedProgram:
         """ExecuTorch's 8da4w: Linear weights int4 in groups, their activations int8 by token at run time."""

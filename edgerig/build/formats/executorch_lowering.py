@@ -20,6 +20,7 @@ from executorch.runtime import Runtime
 from torch import fx
 
 from edgerig.build.formats import first_words
+from edgerig.build.formats.pte_graph import layer_names
 from edgerig.errors import BuildError, UnsupportedRecipe
 
 ROUNDS = 3
@@ -41,23 +42,33 @@ class Plan:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """The graph a program is of, what to note of it, and what its layers are called, by debug handle."""
+
+    graph: fx.GraphModule
+    notes: tuple[str, ...]
+    names: dict[int, str]
+
+
 def lower_quantized(
     recipe: str, plans: Sequence[Plan], samples: Callable[[], tuple[torch.Tensor, ...]], out: Path
-) -> tuple[fx.GraphModule, tuple[str, ...]]:
-    """Writes the program of the first plan that holds to `out`; the graph it is of, and what to note of it.
+) -> Lowered:
+    """Writes the program of the first plan that holds to `out`.
 
     Raises UnsupportedRecipe when quantized operators are left without a kernel whatever is tried, BuildError when no
     plan's program runs.
     """
     failures: list[str] = []
     for plan in plans:
-        graph, loose = _lower(plan, samples, out)
+        graph, loose, names = _lower(plan, samples, out)
         if loose:
             failures.append(f"XNNPACK did not take over {loose}")
             continue
         wrong = _wrong(graph, samples, out)
         if wrong is None:
-            return graph, (f"{plan.note}: otherwise {failures[0]}",) if plan.note and failures else ()
+            milder = (f"{plan.note}: otherwise {failures[0]}",) if plan.note and failures else ()
+            return Lowered(graph, milder, names)
         failures.append(wrong)
     if all(failure.startswith("XNNPACK") for failure in failures):
         raise UnsupportedRecipe(
@@ -68,8 +79,10 @@ def lower_quantized(
     )
 
 
-def _lower(plan: Plan, samples: Callable[[], tuple[torch.Tensor, ...]], out: Path) -> tuple[fx.GraphModule, str]:
-    """The graph written, and the quantized operators no kernel takes in it ("" when there are none)."""
+def _lower(
+    plan: Plan, samples: Callable[[], tuple[torch.Tensor, ...]], out: Path
+) -> tuple[fx.GraphModule, str, dict[int, str]]:
+    """The graph written, the quantized operators no kernel takes in it ("" when there are none), its layers' names."""
     float_nodes: frozenset[str] = frozenset()
     for _ in range(ROUNDS):
         graph = plan.quantize(float_nodes)
@@ -82,7 +95,7 @@ def _lower(plan: Plan, samples: Callable[[], tuple[torch.Tensor, ...]], out: Pat
         if not loose or not readers - float_nodes:
             break
         float_nodes |= readers
-    return graph, ", ".join(f"{name} ({count})" for name, count in sorted(loose.items()))
+    return graph, ", ".join(f"{name} ({count})" for name, count in sorted(loose.items())), layer_names(edge)
 
 
 def _outside(edge: EdgeProgramManager) -> Iterator[str]:

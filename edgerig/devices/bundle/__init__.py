@@ -26,6 +26,7 @@ BUILDER = (
     __file__,
     *(str(module.__file__) for module in (debian, kept, native, runner_recipe, userland, wheels)),
     str(runner_recipe.SOURCE),
+    str(runner_recipe.CLOCK),
 )
 """The files whose change makes another bundle."""
 
@@ -63,6 +64,10 @@ class Bundle(kept.Kept):
     def executorch_library(self, root: str) -> str:
         """The torch-free ExecuTorch runner where the bundle stands at `root`."""
         return f"{root}/lib/executorch/libedgerig_executorch.so"
+
+    def clock(self, root: str) -> str:
+        """The clock of profiles where the bundle stands at `root`."""
+        return f"{root}/lib/{userland.CLOCK}"
 
 
 def architecture(name: str) -> Architecture:

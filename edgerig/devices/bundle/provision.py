@@ -104,6 +104,7 @@ def provision(transport: Transport, workdir: str, arch: str, no_wheels: str = ""
         python=(f"{root}/bin/busybox", "env", "-i", *python),
         executorch_library=found.executorch_library(root),
         runtime=Runtime("bundle", found.key, no_wheels),
+        clock=found.clock(root),
     )
 
 

@@ -1,7 +1,7 @@
 """What a bundle holds: Debian's loader, C library and Python, the runtimes' wheels and the ExecuTorch runner.
 
     bin/     python3.11, busybox (static)
-    lib/     the loader and every shared library, side by side
+    lib/     the loader and every shared library, side by side, the clock of profiles among them
     lib/python3.11/            the standard library
     lib/python3/dist-packages/ numpy and the runtimes
     lib/executorch/            the runner and ExecuTorch's own libraries, without torch
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
+from edgerig.compiler import NativeLibrary
 from edgerig.devices.bundle import debian, wheels
-from edgerig.devices.native import executorch_runner_for, shipped_runner
+from edgerig.devices.native import executorch_runner_for, op_clock, shipped_runner
 from edgerig.devices.runner_recipe import COMPILERS, LIBRARIES, library
 from edgerig.errors import DeviceError
 
@@ -55,6 +56,7 @@ USELESS_MODULES = (
 )
 """Of the standard library, as globs; no test of it, and nothing for a terminal, a window or a network."""
 COMPILE_TIMEOUT_S = 300.0
+CLOCK = "libedgerig_op_clock.so"
 SOURCES = """\
 What is in bin/ and lib/ is of these binary packages of Debian {suite}, unchanged:
 
@@ -100,6 +102,7 @@ class Parts:
     compiler: str
     """The first line of the `--version` of the compiler of the runner; of a shipped one, that it is."""
     executorch_libraries: tuple[Path, ...]
+    clock: Path
 
 
 def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) -> Parts:
@@ -114,20 +117,28 @@ def fetch(architecture: Architecture, versions: dict[str, str], folder: Path) ->
     wheels.unpack(executorch, folder / "executorch", skip=())
     wheel = folder / "executorch" / "executorch"
     native = executorch_runner_for(architecture.name, wheel, executorch.version, folder)
-    if native.path is None:
-        raise DeviceError(
-            f"no bundle for {architecture.name}: {native.reason}",
-            hint=f"apt-get install {architecture.compiler_package}",
-        )
+    runner = _made(native, architecture)
+    clock = _made(op_clock(architecture.name, folder), architecture)
     return Parts(
         architecture=architecture,
         packages=tuple(packages),
         runtimes=tuple(runtimes),
         executorch=executorch,
-        runner=native.path,
+        runner=runner,
         compiler=native.compiler,
         executorch_libraries=tuple(library(wheel, name) for name in LIBRARIES),
+        clock=clock,
     )
+
+
+def _made(native: NativeLibrary, architecture: Architecture) -> Path:
+    """Raises DeviceError where there is none."""
+    if native.path is None:
+        raise DeviceError(
+            f"no bundle for {architecture.name}: {native.reason}",
+            hint=f"apt-get install {architecture.compiler_package}",
+        )
+    return native.path
 
 
 def assemble(parts: Parts, unpacked: Path, root: Path) -> None:
@@ -167,6 +178,7 @@ def _lay_out(parts: Parts, unpacked: Path, root: Path) -> None:
     for path in parts.executorch_libraries:
         shutil.copy2(path, library / "executorch")
     shutil.copy2(parts.runner, library / "executorch" / "libedgerig_executorch.so")
+    shutil.copy2(parts.clock, library / CLOCK)
 
 
 def _licences(packages: tuple[debian.Package, ...], unpacked: Path, into: Path) -> None:

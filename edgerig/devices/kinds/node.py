@@ -25,7 +25,7 @@ KIND = DeviceKind(
     spec=NodeDevice,
     opens="edgerig.devices.web.device:open_node",
     shares="machine",
-    runs={"onnx": "ort_web", "tfjs": "tfjs"},
+    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
     programs=(
         Program("node", "nodejs", "running JavaScript"),
         Program("npm", "npm", "fetching the runtimes' packages, once"),

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgerig.spec import Device, DeviceKind, Program
+from edgerig.spec import DeviceKind, EmulatedProcessor, Program
 
 
-class QemuUserDevice(Device):
+class QemuUserDevice(EmulatedProcessor):
     kind: Literal["qemu-user"]
-    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76", "max"]
-    """A processor QEMU knows; `max` has every feature QEMU can emulate."""
-    emulated: Literal[True] = True
-
-    @property
-    def address(self) -> str:
-        return self.cpu
-
-    @property
-    def arch(self) -> str:
-        return "aarch64"
 
 
 KIND = DeviceKind(

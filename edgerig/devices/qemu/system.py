@@ -65,6 +65,7 @@ def open_qemu_system(spec: QemuSystemDevice, claim: Claim | None = None) -> Iter
             workdir=WORKDIR,
             python=runtimes.python(BUNDLE_ROOT),
             executorch_library=runtimes.executorch_library(BUNDLE_ROOT),
+            clock=runtimes.clock(BUNDLE_ROOT),
         )
 
 

@@ -25,6 +25,7 @@ from edgerig.devices.qemu.instructions import instruction_counter
 from edgerig.devices.turns import Claim
 from edgerig.errors import DeviceError
 from edgerig.results import DeviceRecord, DeviceState
+from edgerig.spec import EmulatedProcessor
 
 ARCH = "aarch64"
 QEMU = f"qemu-{ARCH}"
@@ -39,8 +40,8 @@ def open_qemu_user(spec: QemuUserDevice, claim: Claim | None = None) -> Iterator
 
     No `claim` is asked: the emulator is this process' own, and nobody else can be at work on it.
     """
-    qemu = _find_qemu()
-    version = _version(qemu)
+    qemu = find_qemu()
+    version = version_of(qemu)
     found = bundle(ARCH)
     counter = instruction_counter(qemu, cache_root() / "native")
     with temporary_folder(Path(tempfile.gettempdir()), WORKDIR_PREFIX) as folder:
@@ -57,13 +58,14 @@ def open_qemu_user(spec: QemuUserDevice, claim: Claim | None = None) -> Iterator
                 executorch_library=found.executorch_library(root),
                 no_instructions=counter.reason,
                 no_state=NO_STATE,
+                clock=found.clock(root),
             )
 
 
 class QemuUserTransport(LocalTransport):
     """Files and commands are this machine's; what `python` of the device starts is emulated."""
 
-    def __init__(self, spec: QemuUserDevice, qemu_version: str, bundle_key: str) -> None:
+    def __init__(self, spec: EmulatedProcessor, qemu_version: str, bundle_key: str) -> None:
         self._spec = spec
         self._qemu_version = qemu_version
         self._bundle_key = bundle_key
@@ -78,7 +80,7 @@ class QemuUserTransport(LocalTransport):
             cpu=self._spec.cpu,
             cores=cpuinfo.CORES,
             memory_bytes=None,
-            os=f"Debian's Python and libraries on QEMU {self._qemu_version} (user mode)",
+            os=f"Debian's libraries on QEMU {self._qemu_version} (user mode)",
             state=DeviceState(
                 features=tuple(cpuinfo.CPUS[self._spec.cpu].features.split()),
                 bundle=self._bundle_key,
@@ -90,7 +92,7 @@ class QemuUserTransport(LocalTransport):
         )
 
 
-def _find_qemu() -> str:
+def find_qemu() -> str:
     found = shutil.which(QEMU)
     if found is None:
         raise DeviceError(f"{QEMU} is not installed: it emulates the device", hint="apt-get install qemu-user")
@@ -98,7 +100,7 @@ def _find_qemu() -> str:
 
 
 @cache
-def _version(qemu: str) -> str:
+def version_of(qemu: str) -> str:
     """Such as `7.2.22`."""
     try:
         done = process.run([qemu, "--version"], timeout_s=VERSION_TIMEOUT_S)

@@ -52,7 +52,7 @@ def run(place: Place) -> None:
         try:
             context = playwright.chromium.launch_persistent_context(
                 place.folder / "profile",
-                executable_path=place.program,
+                executable_path=place.command[0],
                 headless=True,
                 chromium_sandbox=os.geteuid() != 0,  # as root it starts without one alone
                 args=list(FLAGS),
@@ -60,7 +60,7 @@ def run(place: Place) -> None:
             )
         except Error as error:
             print(str(error)[:SAID_LIMIT], file=sys.stderr)
-            raise RuntimeError(f"{place.program} cannot be started: {_first(error)}") from error
+            raise RuntimeError(f"{place.command[0]} cannot be started: {_first(error)}") from error
         try:
             tab = context.pages[0] if context.pages else context.new_page()
             tab.on("console", lambda said: print(said.text[:2000], file=sys.stderr))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.turns import Claim, Lease, NoLease
 from edgerig.devices.web.programs import find_browser, find_node, require_driver, version_of
 from edgerig.results import DeviceRecord
-from edgerig.spec import load_engines
+from edgerig.spec import OfNpm, load_engines
 from edgerig.web.packages import modules_of
 
 START = Path(__file__).with_name("start.py")
@@ -27,12 +28,15 @@ WORKDIR_PREFIX = "edgerig-web-"
 
 @dataclass(frozen=True)
 class WebDevice:
-    """`posix` is this machine, on which the runner is started; `version` is what the `kind` of program says it is."""
+    """`posix` is this machine, on which the runner is started; `program` ("browser" or "node") is what it is given to,
+    and `version` what that says it is. `needs` are programs of npm's that are brought before a job."""
 
     posix: PosixDevice
     kind: str
+    program: str
     version: Fact
     say: Callable[[str], None]
+    needs: Sequence[OfNpm] = ()
 
     @property
     def lease(self) -> Lease:
@@ -52,11 +56,13 @@ class WebDevice:
         from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
 
         # The child's environment is bare: it could not find our cache.
+        for needed in self.needs:
+            modules_of(needed, self.say)
         modules = modules_of(load_engines()[job.artifact.engine], self.say)
         run_on_device(replace(self.posix, python=(*self.posix.python, str(modules))), job)
 
     def facts(self) -> dict[str, Fact]:
-        return {self.kind: self.version}
+        return {self.program: self.version}
 
 
 @contextlib.contextmanager
@@ -85,15 +91,20 @@ def _opened(kind: str, program: str, port: int, claim: Claim | None) -> Iterator
         posix = PosixDevice(
             transport=transport,
             workdir=str(workdir),
-            python=(sys.executable, "-I", str(START), kind, program, str(port)),
+            python=runner(kind, [program], port),
             executorch_library=None,
             no_instructions=None,
             lease=lease,
             run=claim.run if claim else "",
             brings_runner=False,
         )
-        yield WebDevice(posix, kind, version, claim.tell if claim else _quiet)
+        yield WebDevice(posix, kind, kind, version, claim.tell if claim else quiet)
 
 
-def _quiet(_: str) -> None:
+def runner(kind: str, command: Sequence[str], port: int) -> tuple[str, ...]:
+    """What starts the runner of a job; the folder of packages and the job follow."""
+    return (sys.executable, "-I", str(START), kind, json.dumps(command), str(port))
+
+
+def quiet(_: str) -> None:
     """For whoever asks a device what it is: nothing is downloaded for that."""

@@ -30,7 +30,6 @@ from edgerig.web import frames
 CHUNK_BYTES = 16 * 2**20
 """Of samples that are sent at once."""
 NOT_HERE = {
-    "instructions": "guest instructions are counted by QEMU's user mode only",
     "affinity": "the threads of a browser or of node are not asked which processors they may use",
     "contention": "who else takes the processor is not watched from inside a script",
     "energy": "no sensor is read beside a browser or node",
@@ -184,7 +183,6 @@ class Exchange:
             "notes": [*_clock_notes(done), *done.notes],
         }
         RawEngine.model_validate(engine)
-        before, after = self._readings[0], self._readings[-1]
         self.raw = {
             "schema": SCHEMA,
             "cell": self._job.cell,
@@ -197,10 +195,17 @@ class Exchange:
             "timer_overhead_ns": done.overhead_ns,
             "controls": self._controls.to_json(),
             "memory": self._peaks.told(self._job.timing_only, done.page_bytes, done.page_reason),
-            "state": {"before": before, "after": after, "reasons": self._sensors.reasons | {"during": IN_ONE}},
+            "state": self._state(),
+            "instructions": {"reason": self._job.no_instructions},
             **{name: {"reason": why} for name, why in NOT_HERE.items()},
         }
         return b""
+
+    def _state(self) -> dict[str, Any]:
+        if self._job.no_state:
+            return {"reason": self._job.no_state}
+        before, after = self._readings[0], self._readings[-1]
+        return {"before": before, "after": after, "reasons": self._sensors.reasons | {"during": IN_ONE}}
 
     def _save_outputs(self) -> list[TensorInfo]:
         found = together(self._columns, self._known().outputs)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Place:
-    """`program` runs the script of `scripts`, which finds its job at `address`; `folder` is the job's, `modules` has
-    the packages, of which `imports` says what is imported."""
+    """`command` starts what runs the script of `scripts`, which finds its job at `address`; `folder` is the job's,
+    `modules` has the packages, of which `imports` says what is imported."""
 
-    program: str
+    command: Sequence[str]
     address: str
     folder: Path
     scripts: Path
@@ -23,8 +23,9 @@ class Place:
 @dataclass(frozen=True)
 class Host:
     """What a script runs in. `run` returns when the script has ended, and raises RuntimeError when what it ran in ended
-    before; `pids` gives the processes whose memory counts, `what` their name in words."""
+    before; `pids` gives the processes whose memory counts, `what` their name in words. `node`: is it node?"""
 
     run: Callable[[Place], None]
     pids: Callable[[], Iterable[int]]
     what: str
+    node: bool = False

@@ -6,6 +6,7 @@ Exit code 0: a raw run was written; 1: the script or what it runs in failed, wit
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import traceback
@@ -29,15 +30,15 @@ from edgerig.web import SCRIPTS
 from edgerig.web.archive import MAIN, SUFFIX, unpack
 from edgerig.web.packages import imports_of
 
-HOSTS = {"browser": browser.HOST, "node": nodejs.HOST}
+HOSTS = {"browser": browser.HOST, "node": nodejs.HOST, "qemu-node": nodejs.EMULATED}
 
 
 def main(arguments: Sequence[str]) -> None:
-    kind, program, port, modules, named = arguments
+    kind, command, port, modules, named = arguments
     path = Path(named).resolve()
     lifeline.hold()
     try:
-        raw = run(kind, program, int(port), Path(modules), read_job(str(path)), path.parent)
+        raw = run(kind, json.loads(command), int(port), Path(modules), read_job(str(path)), path.parent)
     except Exception as error:
         traceback.print_exc()
         raw = {"schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error)[:2000]}}
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     os._exit(1 if "error" in raw else 0)  # a driver's own threads would be waited for
 
 
-def run(kind: str, program: str, port: int, modules: Path, job: Job, folder: Path) -> dict[str, Any]:
+def run(kind: str, command: Sequence[str], port: int, modules: Path, job: Job, folder: Path) -> dict[str, Any]:
     """The raw run; `modules` has the engine's packages. Raises OSError where the port is taken, RuntimeError where the
     browser or node ends before it."""
     if job.fed:
@@ -63,13 +64,13 @@ def run(kind: str, program: str, port: int, modules: Path, job: Job, folder: Pat
         Peaks(host.pids, host.what),
         _beside(engine, artifact, job) | {"artifact": artifact.name, "beside": beside},
     )
-    imports = imports_of(engine, node=kind == "node")
+    imports = imports_of(engine, node=host.node)
     site = Site(
         folders={"job-files": artifact.parent, "packages": modules, "js": SCRIPTS},
         answers={"page.html": lambda _, __: browser.page(imports), **exchange.answers()},
     )
     with serving(site, port) as address:
-        host.run(Place(program, address, folder, SCRIPTS, modules, imports))
+        host.run(Place(command, address, folder, SCRIPTS, modules, imports))
     if exchange.raw is None:
         raise RuntimeError(f"{host.what} ended before the run did")
     return exchange.raw

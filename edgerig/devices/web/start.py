@@ -1,5 +1,5 @@
-"""`python -I start.py KIND PROGRAM PORT MODULES JOB.json`: the runner of a job, started by its path so that the
-package it lies in is the one that runs."""
+"""`python -I start.py KIND COMMAND PORT MODULES JOB.json`, COMMAND as JSON: the runner of a job, started by its path so
+that the package it lies in is the one that runs."""
 
 import sys
 from pathlib import Path

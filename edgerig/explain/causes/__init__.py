@@ -6,7 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgerig.explain.causes import borders, depthwise, halves, kernels, memory, overhead, partitions, processor, threads
+from edgerig.explain.causes import (
+    borders,
+    depthwise,
+    device,
+    halves,
+    kernels,
+    memory,
+    overhead,
+    partitions,
+    processor,
+    threads,
+)
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Kind, Reason
 
@@ -21,6 +32,8 @@ class Cause:
 
 
 CAUSES = (
+    Cause(device.held_back, _ANY),
+    Cause(device.drifting, _ANY),
     Cause(threads.not_in_force, _ANY),
     Cause(threads.held_to_fewer, _ANY),
     Cause(kernels.no_delegate, _ANY - {"threads"}),

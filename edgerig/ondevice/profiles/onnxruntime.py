@@ -1,8 +1,8 @@
 """ONNX Runtime's operators, by the profile a session writes as JSON (onnxruntime.ai/docs/performance/tune-performance/
 profiling-tools.html): of each node its kernel's time.
 
-What it notes of a node (the shapes and sizes of its inputs, as text) is made before it reads the clock, some 2 µs: they
-are in every operator's time.
+What it notes of a node (the shapes and sizes of its inputs and outputs, as text) is in the node's time, some 2 µs:
+measured on the device (`onnxruntime_noting.py`) and taken off, where nanoseconds are told.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from edgerig.ondevice.profiles import About, Event, NoProfile, Operator
 from edgerig.ondevice.profiles.clock import MICROSECOND, Clock
 from edgerig.ondevice.profiles.onnx_weights import weight_shapes
 from edgerig.ondevice.profiles.onnxruntime_events import read
+from edgerig.ondevice.profiles.onnxruntime_noting import Noting, measured
 from edgerig.ondevice.profiles.work import Work
 from edgerig.ondevice.stream import Fed, streamed
 
 LIBRARY = "onnxruntime_pybind11_state"
 METHOD = "ONNX Runtime's own profile of a session"
-FLOOR_NS = 2 * MICROSECOND
+FLOOR_NS, CORRECTED_FLOOR_NS = 2 * MICROSECOND, MICROSECOND // 2
+"""Of microseconds, with the noting in them; of nanoseconds, of which what noting takes of tensors of other shapes and
+dtypes than those measured is known to about this."""
 TWO_SESSIONS = "looked into in a session beside the one whose inferences are left alone"
 NOTED = "in every operator's time are some 2 µs in which ONNX Runtime notes it"
+TAKEN_OFF = (
+    "off every operator's time are taken {} ns and {} for an input, in which ONNX Runtime notes it: measured here"
+)
 NO_COUNT = (
     "ONNX Runtime notes each operator as text within the operator's own time: its instructions would be mostly those"
 )
@@ -65,7 +71,8 @@ def profiler(job: Job, artifact: str, inputs: Sequence[Array], clock: Clock) -> 
         engines.load(engine, artifact, job.threads, [tuple(shape) for shape in job.shapes])
         engine.set_inputs(sample(engine.describe(), list(inputs), 0))
         engine.invoke()
-    return OnnxruntimeProfiler(alone, looked, clock, slow, weight_shapes(artifact))
+    noting = Noting() if slow else measured(clock, os.path.dirname(artifact))
+    return OnnxruntimeProfiler(alone, looked, clock, slow, weight_shapes(artifact), noting)
 
 
 class OnnxruntimeProfiler:
@@ -78,7 +85,9 @@ class OnnxruntimeProfiler:
         clock: Clock,
         slow: str,
         weights: dict[str, tuple[int, ...]],
+        noting: Noting,
     ) -> None:
+        self._noting = noting
         self._weights = weights
         self._works: dict[Operator, Work] = {}
         self.invoke = alone.invoke
@@ -92,8 +101,11 @@ class OnnxruntimeProfiler:
 
     def told(self) -> list[list[Event]]:
         """Without the first inference, in which the file was loaded, and those that only warmed the caches."""
-        return read(self._looked.ended(), self._weights, MICROSECOND if self._slow else 1, self._works)[2::2]
+        unit = MICROSECOND if self._slow else 1
+        return read(self._looked.ended(), self._weights, unit, self._works, self._noting.of)[2::2]
 
     def about(self) -> About:
-        notes = (TWO_SESSIONS, NOTED) + ((self._slow,) if self._slow else ())
-        return About(METHOD, None, FLOOR_NS, notes, works=self._works)
+        if self._slow:
+            return About(METHOD, None, FLOOR_NS, (TWO_SESSIONS, NOTED, self._slow), works=self._works)
+        taken = TAKEN_OFF.format(round(self._noting.least), round(self._noting.each))
+        return About(METHOD, None, CORRECTED_FLOOR_NS, (TWO_SESSIONS, taken), works=self._works)

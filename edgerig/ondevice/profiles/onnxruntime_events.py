@@ -7,7 +7,7 @@ which were written before it: their time is taken off it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from edgerig.ondevice.profiles import Event, Operator
@@ -25,10 +25,12 @@ def read(
     weights: dict[str, tuple[int, ...]],
     unit: int,
     works: dict[Operator, Work] | None = None,
+    noting: Callable[[int], int] = lambda inputs: 0,
 ) -> list[list[Event]]:
     """`entries` as they were written, of a session whose nodes run one after the other. `unit`: how many of the clock's
     units their own is; `weights` are the file's shapes, by its nodes' names. What each operator has to do is added to
-    `works`."""
+    `works`; `noting` tells of a number of inputs what writing of them is in the time of an operator, in the clock's
+    units, and is taken off it."""
     runs: list[list[Event]] = []
     nodes: list[Ran] = []
     for entry in entries:
@@ -37,7 +39,8 @@ def read(
             args, layer = entry.get("args", {}), name.removesuffix(KERNEL)
             operator = Operator(_word(args, layer, weights), "ort", int(args.get("node_index", 0)), layer)
             todo = node_work(args, weights.get(SUFFIX.sub("", layer), ()))
-            _ended(nodes, Ran(operator, int(entry.get("ts", 0)), int(entry.get("dur", 0)), [], todo))
+            noted = noting(len(args.get("input_type_shape", ())))
+            _ended(nodes, Ran(operator, int(entry.get("ts", 0)), int(entry.get("dur", 0)), [], todo, noted))
         elif name == WHOLE:
             runs.append(list(_events(nodes, unit, {} if works is None else works)))
             nodes = []
@@ -45,13 +48,15 @@ def read(
 
 
 class Ran(NamedTuple):
-    """A node's call, from its begin and as long as it took, in the profile's unit; `inside` are those of its body."""
+    """A node's call, from its begin and as long as it took, in the profile's unit; `inside` are those of its body;
+    `noted` what writing of it is in what it took, in the clock's unit."""
 
     operator: Operator
     begun: int
     took: int
     inside: list[Ran]
     work: Work
+    noted: int
 
 
 def _ended(nodes: list[Ran], node: Ran) -> None:
@@ -70,7 +75,8 @@ def _events(nodes: Sequence[Ran], unit: int, works: dict[Operator, Work], body: 
     for node in nodes:
         operator = node.operator._replace(place=node.operator.place + (body << 32))
         works[operator] = node.work
-        yield Event(operator, max(node.took - sum(each.took for each in node.inside), 0) * unit)
+        own = (node.took - sum(each.took for each in node.inside)) * unit - node.noted
+        yield Event(operator, max(own, 0))
         yield from _events(node.inside, unit, works, operator.place + 1)
 
 

@@ -19,7 +19,7 @@ def fake_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def fetch(target: userland.Architecture, versions: Mapping[str, str], folder: Path) -> userland.Parts:
         built.append(threading.get_ident())
-        return userland.Parts(target, (package,), (wheel,), wheel, tmp_path, "g++ 1", ())
+        return userland.Parts(target, (package,), (wheel,), wheel, tmp_path, "g++ 1", (), tmp_path)
 
     def assemble(parts: userland.Parts, unpacked: Path, root: Path) -> None:
         root.mkdir(parents=True)

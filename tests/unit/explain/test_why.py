@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from unit.explain.made_profiles import cell, emulated, operator, profile, run
 
@@ -193,6 +195,33 @@ def test_more_threads_than_processors() -> None:
     two = cell("fp32", 100, threads=2, processors=(0,))
     found = only(run(cell("fp32", 100), two))
     assert found.reasons[0].text == "2 threads are more than the processors it is held to (1)"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "cause", "said"),
+    [
+        ({"throttling": ("it fell to 60%",)}, "throttled", "held its processor back while this was timed: it fell to"),
+        (
+            {"drift": ("5 processes got 9% slower",)},
+            "drifting",
+            "changed while it was timed: 5 processes got 9% slower",
+        ),
+        ({"throttling": ("it fell to 60%",), "drift": ("slower",)}, "throttled", "held its processor back"),
+    ],
+)
+@pytest.mark.parametrize("label", ["throttled", "fallback"])
+def test_a_device_that_was_not_the_same_all_the_while_is_told_first(
+    label: str, evidence: dict[str, Any], cause: str, said: str
+) -> None:
+    """Whatever else its verdict says."""
+    kernels = profile(200, operator("EXP", "activation", 190, "kernel", None))
+    slow = cell("int8-dynamic", 200, profile=kernels)
+    assert slow.verdict is not None
+    known = slow.verdict.evidence.model_copy(update=evidence)
+    told = slow.model_copy(update={"verdict": slow.verdict.model_copy(update={"label": label, "evidence": known})})
+    found = only(run(cell("fp32", 100, profile=FLOAT), told))
+    assert [reason.cause for reason in found.reasons][:2] == [cause, "fallback"]
+    assert said in found.reasons[0].text
 
 
 def test_a_contended_cell_is_neither_explained_nor_held_against() -> None:

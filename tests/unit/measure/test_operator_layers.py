@@ -12,7 +12,7 @@ GRAPH = [
 
 
 def layers(nodes: list[Node], operators: list[str]) -> list[str]:
-    return [node.layer for node in matched(nodes, operators)]
+    return [node.layer for node in matched(nodes, operators).nodes]
 
 
 def test_fused_and_inserted_operators_are_passed_over() -> None:
@@ -34,6 +34,9 @@ def test_no_layer_is_told_where_a_computation_has_no_counterpart() -> None:
     assert layers(GRAPH, ["Convolution (NHWC, F32) IGEMM", "Convolution (NHWC, F32) DWConv"]) == ["", ""]
     more = ["Convolution (NHWC, F32) IGEMM"] * 5
     assert layers(GRAPH, more) == [""] * 5
+    told = "XNNPACK tells of 5 convolutions and matrix products, its graph has 4, 3 agree"
+    assert matched(GRAPH, more).reason == told
+    assert matched(GRAPH[:2], more[:1]).reason == ""
 
 
 def test_a_depthwise_convolution_of_one_channel_is_a_convolution() -> None:

@@ -1,6 +1,7 @@
 """What a device says of its inferences: believed only within bounds, and reported as medians."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from edgerig.errors import UnparsableOutput
+from edgerig.measure.operator_layers import GRAPH, Node, written
 from edgerig.measure.profile import FILE, FOLDER, VALUES, parse_profile, read_profile
+from edgerig.results import Profile
 
 CELL = "m-torch-tflite-int8@d/t1"
 
@@ -61,6 +64,53 @@ def test_calls_of_the_delegate_are_a_part_of_what_no_operator_covers(
     found = read_profile(kept(tmp_path, told([operator()], 3, entering=entering), values), CELL)
     assert found.outside == 50
     assert list(found.uncovered) == rows
+
+
+CONVOLUTION, PRODUCT = "Convolution (NHWC, F32) IGEMM", "Fully Connected (NC, F32) GEMM"
+STEM, HEAD = Node("Conv2d", "stem", 900, 4000), Node("Fully Connected", "head", 100, 200)
+
+
+def in_xnnpack(folder: Path, graph: str | None, names: Sequence[str], partitions: Sequence[int] = (0, 0)) -> Profile:
+    """A profile whose runner told no graph, beside the one its builder wrote down."""
+    document = told(
+        [operator(name, partition=number) for name, number in zip(names, partitions, strict=True)],
+        3,
+        partitions=len(set(partitions)),
+    )
+    kept(folder, document, np.full((3, 2 + len(names)), 50, np.int64))
+    if graph is not None:
+        (folder / FOLDER / GRAPH).write_text(graph)
+    return read_profile(folder, CELL)
+
+
+def test_the_graph_a_builder_wrote_down_names_what_xnnpack_computes(tmp_path: Path) -> None:
+    found = in_xnnpack(tmp_path, written([[STEM], [HEAD]]), [CONVOLUTION, PRODUCT], (0, 1))
+    assert [(each.layer, each.macs, each.moved) for each in found.operators] == [
+        ("stem", 900, 4000),
+        ("head", 100, 200),
+    ]
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("graph", "partitions", "why"),
+    [
+        (None, (0, 0), "the graph it was given is not known"),
+        (written([[STEM]]), (0, 0), "of partition 0: XNNPACK tells of 2 convolutions and matrix products"),
+        (written([[STEM, HEAD], [HEAD]]), (0, 0), "of 2 partitions 1 ran"),
+    ],
+)  # fmt: skip
+def test_where_the_graph_and_the_profile_do_not_agree_no_layer_is_told_and_why(
+    tmp_path: Path, graph: str | None, partitions: tuple[int, int], why: str
+) -> None:
+    found = in_xnnpack(tmp_path, graph, [CONVOLUTION, PRODUCT], partitions)
+    assert [(each.layer, each.macs) for each in found.operators] == [("", None)] * 2
+    assert [why in note for note in found.notes] == [True]
+
+
+@pytest.mark.parametrize("graph", ["{", "[[1]]", '[[["Conv2d", "stem", -1, 2]]]'])
+def test_a_graph_that_is_none_is_the_profiles_reason(tmp_path: Path, graph: str) -> None:
+    assert "cannot be read" in in_xnnpack(tmp_path, graph, [CONVOLUTION, PRODUCT]).reason
 
 
 def test_a_time_that_no_call_takes_is_not_believed(tmp_path: Path) -> None:

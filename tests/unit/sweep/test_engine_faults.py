@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,11 +26,11 @@ from edgerig.measure import raw
 from edgerig.measure.sharing import alone
 from edgerig.npy import load_untrusted
 from edgerig.report.run import write_all
-from edgerig.sweep import conclude, engine, sessions
+from edgerig.sweep import conclude, engine, sessions, workers
 from edgerig.sweep.engine import Progress
 
 
-def raising(error: Exception, function: Callable[..., object], when: Callable[..., bool]) -> Callable[..., object]:
+def raising(error: BaseException, function: Callable[..., object], when: Callable[..., bool]) -> Callable[..., object]:
     """`function`, or `error` for the arguments `when` says."""
 
     def call(*args: object, **named: object) -> object:
@@ -56,14 +57,24 @@ FAULTS = {
     "run": Fault(Bench, "execute", lambda bench, job: "int8" in job.cell, "int8", "run"),
     "measure": Fault(conclude, "measured", lambda ran: "int8" in ran.cell.id, "int8", "measure"),
 }
+IN_TASKS = ("prepare", "build", "run")
+"""Those that a worker of Dask's runs."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [*((fault, ZeroDivisionError) for fault in FAULTS), *((fault, SystemExit) for fault in IN_TASKS)],
+)
 def test_what_nobody_foresaw_costs_its_cells_alone(
-    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], fault: str
+    sweep: Sweep,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    fault: str,
+    kind: type[BaseException],
 ) -> None:
+    """A stage that ends the process it runs in too: Dask would let that through, and nobody would tell of the task."""
     module, name, when, word, stage = FAULTS[fault]
-    error = ZeroDivisionError("by \x1b[31mzero\udcff")
+    error = kind("by \x1b[31mzero\udcff")
     monkeypatch.setattr(module, name, raising(error, getattr(module, name), when))
     run = sweep()
     results = conclude.conclude(run)
@@ -73,7 +84,7 @@ def test_what_nobody_foresaw_costs_its_cells_alone(
         assert cell.status == ("failed" if word in cell.id else "ok"), cell
         if word in cell.id:
             assert (cell.error.stage, cell.error.kind) == (stage, "InternalError")
-            assert cell.error.message == "ZeroDivisionError: by ·[31mzero·"
+            assert cell.error.message == f"{kind.__name__}: by ·[31mzero·"
             kept = cell.error.hint.partition("with ")[2]
             assert "raise error" in (run.path / kept).read_text()
     assert {path.name for path in write_all(results, run.path)} >= {"results.json", "index.html"}
@@ -193,6 +204,25 @@ def test_an_interrupted_stage_is_no_failure(sweep: Sweep, monkeypatch: pytest.Mo
     with pytest.raises(process.Stopped):
         sweep()
     assert sweep.run.outcomes() == {}
+
+
+@pytest.mark.parametrize("fault", IN_TASKS)
+def test_an_interrupt_within_a_task_ends_the_sweep_and_costs_nothing(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Wherever it is raised: the sweep does not wait for a task that nobody will tell of any more."""
+    module, name, when, word, _ = FAULTS[fault]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, raising(KeyboardInterrupt(), getattr(module, name), when))
+        with pytest.raises(KeyboardInterrupt):
+            sweep()
+    assert not [cell for cell in sweep.run.outcomes() if word in cell]
+    assert {outcome.status for outcome in sweep().outcomes().values()} == {"ok"}
+
+
+def test_a_task_raises_nothing_that_dask_lets_pass() -> None:
+    with pytest.raises(RuntimeError, match=r"ended itself: SystemExit\(3\)"):
+        workers.comes_back(sys.exit)(3)
 
 
 def test_a_sweep_that_was_stopped_stops_no_other_of_its_process(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,18 @@ def test_one_put_there_by_hand_is_taken_and_nothing_is_downloaded(cache: Path) -
     assert modules_of(engine(content, "dist/*.js", "package.json"), said.append) == modules, "made once"
 
 
+def test_a_program_can_be_started(cache: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, mode in (("package/bin/node", 0o755), ("package/LICENSE", 0o644)):
+            member = tarfile.TarInfo(name)
+            member.mode = mode
+            archive.addfile(member)
+    by_hand(cache, out.getvalue())
+    made = modules_of(engine(out.getvalue(), "bin/node", "LICENSE"), print) / "@made/up"
+    assert [(made / name).stat().st_mode & 0o777 for name in ("bin/node", "LICENSE")] == [0o755, 0o644]
+
+
 def test_other_bytes_are_refused_and_nothing_is_left(cache: Path) -> None:
     by_hand(cache, tarball(**{"package/a.js": b"changed"}))
     with pytest.raises(DeviceError, match=r"made-up-1\.2\.3\.tgz has sha512-"):

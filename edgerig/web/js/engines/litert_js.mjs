@@ -3,17 +3,22 @@
 
 import { KINDS } from '../frames.mjs';
 
+const UNTOLD = 'LiteRT.js cannot tell its thread count: the one asked for is given';
+// Seen with node 22: "require is not defined in ES module scope", for its package says that its scripts are modules.
+const ONE = 'LiteRT.js cannot tell its thread count: in node it has one, for node loads no script of others';
+
 // The dtypes its tensors are made of from arrays of JavaScript: what else a file has is refused by name.
 export async function start(job, modules) {
   const litert = await import(modules.main('@litertjs/core'));
-  await litert.loadLiteRt(`${modules.folder('@litertjs/core')}wasm/`, { threads: job.threads > 1 });
-  return { load: (files, asked) => load(litert, files, asked) };
+  const inNode = modules.asWorker !== undefined;
+  if (inNode) modules.asWorker('ModuleFactory');
+  const threads = inNode ? 1 : job.threads;
+  await litert.loadLiteRt(`${modules.path('@litertjs/core')}wasm/`, { threads: threads > 1 });
+  return { load: (files, asked) => load(litert, files, asked, threads, inNode ? ONE : UNTOLD) };
 }
 
-async function load(litert, { main }, job) {
-  const model = await litert.loadAndCompile(main, {
-    accelerator: 'wasm', cpuOptions: { numThreads: job.threads },
-  });
+async function load(litert, { main }, job, threads, note) {
+  const model = await litert.loadAndCompile(main, { accelerator: 'wasm', cpuOptions: { numThreads: threads } });
   const entry = job.entry;
   const runner = (entry.key && model.signatures[entry.key]) || model;
   const inputs = ordered(runner.getInputDetails(), entry.inputs, 'input');
@@ -27,10 +32,10 @@ async function load(litert, { main }, job) {
       outputs: outputs.map(({ told }) => told),
       runtime: 'LiteRT.js',
       version: job.version,
-      threads: job.threads,
+      threads,
       signature: entry.key,
       delegation_reason: 'LiteRT.js does not tell which operators XNNPACK takes',
-      notes: ['LiteRT.js cannot tell its thread count: the one asked for is given'],
+      notes: [note],
     }),
     setInputs: (arrays) => {
       free(given);
