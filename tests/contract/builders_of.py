@@ -37,5 +37,6 @@ def by_format(model: SourceModel, folders: pytest.TempPathFactory) -> Callable[[
 def digits_data() -> dict[str, np.ndarray]:
     """`digits_cnn`'s arrays, by name."""
     spec = load_models("digits_cnn")["torch"]
-    data: dict[str, np.ndarray] = call_factory(spec.folder, spec.dataset.factory)
+    assert spec.dataset is not None
+    data: dict[str, np.ndarray] = call_factory(spec.folder, str(spec.dataset.factory))
     return data
