@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
+from edgerig.compiler import INSTALL_HINT, find_compiler
 from edgerig.devices import native, runner_recipe
 from edgerig.devices.device import PosixDevice
 from edgerig.errors import ConfigError, RunError
@@ -90,11 +91,11 @@ def p50_ms(device: PosixDevice, peer: Peer, file: Path, runs: int, warmup: int) 
 
 def _compile(build: Path) -> Path:
     """The C++ loop as a program, by the compiler and against the libraries of the rig's own runner."""
-    spec, compiler = importlib.util.find_spec("executorch"), native.find_compiler(os.environ)
+    spec, compiler = importlib.util.find_spec("executorch"), find_compiler(os.environ)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("the ExecuTorch loop cannot be compiled", hint=native.NO_WHEEL)
     if not compiler:
-        raise ConfigError("the ExecuTorch loop needs a C++ compiler", hint=native.INSTALL_HINT)
+        raise ConfigError("the ExecuTorch loop needs a C++ compiler", hint=INSTALL_HINT)
     wheel, program = Path(spec.submodule_search_locations[0]), build / "executorch_loop"
     headers = wheel / "include"
     command = [
@@ -110,11 +111,9 @@ def _compile(build: Path) -> Path:
     try:
         done = process.run(command, timeout_s=COMPILE_DEADLINE_S)
     except OSError as error:
-        raise ConfigError(f"{compiler[0]} does not start: {error.strerror}", hint=native.INSTALL_HINT) from error
+        raise ConfigError(f"{compiler[0]} does not start: {error.strerror}", hint=INSTALL_HINT) from error
     if done.timed_out or done.returncode != 0:
         tail = done.stderr[-TAIL_BYTES:].decode(errors="replace").strip()
         ended = "its deadline" if done.timed_out else process.signal_name(done.returncode)
-        raise ConfigError(
-            f"{compiler[0]} did not compile the ExecuTorch loop ({ended}): {tail}", hint=native.INSTALL_HINT
-        )
+        raise ConfigError(f"{compiler[0]} did not compile the ExecuTorch loop ({ended}): {tail}", hint=INSTALL_HINT)
     return program

@@ -24,9 +24,9 @@ from latency import LARGE, SMALL, Built, built_by
 from ratios import machine
 
 from edgerig import process
+from edgerig.compiler import NativeLibrary
 from edgerig.devices import native, open_device
 from edgerig.devices.device import CellJob, PosixDevice
-from edgerig.devices.native import NativeLibrary
 from edgerig.errors import EdgerigError
 from edgerig.measure.profile import FOLDER, read_profile
 from edgerig.plan import Placement

@@ -322,6 +322,8 @@ def _refused(placement: Placement, device: DeviceSpec, format_name: FormatName) 
         or not_run(device, format_name)
         or _no_accelerator(placement, device, format_name)
         or _no_framework(device, format_name)
+        or _no_machine(device, format_name)
+        or _no_threads(placement, format_name)
     )
 
 
@@ -343,6 +345,22 @@ def _no_framework(device: DeviceSpec, format_name: FormatName) -> str:
         f"{engine.runtime} is a framework of hundreds of megabytes, which is not brought to devices: {format_name} "
         'runs on this machine, and over SSH with runtime = "system" where it is installed'
     )
+
+
+def _no_machine(device: DeviceSpec, format_name: FormatName) -> str:
+    """Why there is no file of a format of machine code for the device's processor, as far as its file tells, or ""."""
+    machines = load_formats()[format_name].machines
+    if not machines or not device.arch or device.arch in machines:
+        return ""
+    return f"{format_name} is machine code, and is compiled for {' and '.join(machines)}, not for {device.arch}"
+
+
+def _no_threads(placement: Placement, format_name: FormatName) -> str:
+    """Why the format does not run on so many threads, "" when it does."""
+    engine = load_engines()[load_formats()[format_name].engine]
+    if engine.threaded or placement.threads == 1:
+        return ""
+    return f"{engine.runtime} computes on one thread: a cell of {placement.threads} would be the one of 1 again"
 
 
 def _selected(cell: Cell, globs: tuple[str, ...]) -> bool:

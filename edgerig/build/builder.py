@@ -48,3 +48,11 @@ class FormatBuilder(Protocol):
         `calibration` is None unless the recipe asks for it. Raises UnsupportedRecipe with the reason when this model
         cannot be lowered by the recipe, BuildError when the converter fails.
         """
+
+
+class MachineCodeBuilder(FormatBuilder, Protocol):
+    """Of a format whose row has `machines`: `build` compiles for this host, where the file can be checked."""
+
+    def build_for(self, machine: str, recipe: RecipeSpec, out: Path) -> Built:
+        """Compiles what `build` last built for another processor, as its kernel names it. Raises BuildError, as for a
+        compiler that is not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def artifact_key(
             "what": "artifact",
             "model": _model(spec),
             "format": format_spec.name,
+            "machine": platform.machine() if format_spec.machines else None,
             "recipe": {
                 "name": recipe.name,
                 "like": recipe.like,
@@ -95,10 +97,10 @@ def artifact_key(
             "options": options,
             "data": data,
             "calibration": calibration if recipe.calibration else None,
-            "tools": {tool: version(tool) for tool in format_spec.tools} | _apart(format_spec),
+            "tools": {tool: version(tool) for tool in (*format_spec.tools, *recipe.needs)} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
-                *sorted((BUILD / "formats").glob("*.py")),
+                *sorted(path for path in (BUILD / "formats").rglob("*") if path.suffix in (".py", ".cc", ".h")),
                 *sorted((BUILD / "equalize").glob("*.py")),
                 *sorted((BUILD / "routes").rglob("*.py")),
                 *_sources(),
@@ -106,6 +108,7 @@ def artifact_key(
                 *_engines(),
                 *code_of_host(format_spec),
                 BUILD / "check.py",
+                BUILD / "machines.py",
                 BUILD / "worker.py",
                 PACKAGE / "measure" / "error.py",
                 PACKAGE / "measure" / "operator_layers.py",
@@ -119,6 +122,11 @@ def artifact_key(
             ),
         }
     )
+
+
+def for_machine(key: str, machine: str) -> str:
+    """Of the file for another processor than this host's, beside the artifact of the `key`."""
+    return digest({"machine": machine, "of": key})
 
 
 def ready_key(spec: ModelSpec, data: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from edgerig.errors import EdgerigError, error_class
 from edgerig.results import Artifact
 from edgerig.results.stages import HostStage
@@ -45,6 +47,8 @@ class BuildRequest(Strict):
     timeout_s: float
     queue: Path
     """The folder in which processes say what they begin (`queue.py`), and below it each one's own."""
+    machines: tuple[str, ...] = ()
+    """Processors beside this host's that a file of machine code is to be compiled for."""
     joins: bool
     """Is another process at work on the queue? Then what variants share is made before one is begun, so that none waits
     for it; and if it cannot be made, the other one says so."""
@@ -104,6 +108,11 @@ class BuiltVariant(Strict):
     artifact: Artifact
     reduced: Artifact | None = None
     """For devices whose 8-bit products saturate, where the recipe says `reduce_range = "auto"`."""
+    machines: dict[str, Artifact] = Field(default={})
+    """Of a format of machine code, by the processor that each file is for, this host's among them, which `artifact` is.
+    In the store each of the others is an entry of its own."""
+    no_machines: dict[str, Failure] = Field(default={})
+    """Why there is none for others that were asked for. Not kept: what was missing may be there the next time."""
     seconds: float | None
     peak_rss_bytes: int | None
 

@@ -14,17 +14,17 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edgerig import process
 from edgerig.build import datasets, keys, queue, versions
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
 from edgerig.build.store import Store
 from edgerig.cache import temporary_folder
-from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError
+from edgerig.errors import BuilderCrashed, BuildTimeout, EdgerigError, NotOnDevice
 from edgerig.quiet import child_environment
 from edgerig.results import Artifact, BuildRecord, DeviceRecord
 from edgerig.spec import (
@@ -35,6 +35,7 @@ from edgerig.spec import (
     RecipeSpec,
     Strict,
     load_formats,
+    load_recipes,
     load_sources,
     recipes_with,
     unknown,
@@ -54,21 +55,34 @@ class BuildOutcome(Strict):
     recipe: str
     artifact: Artifact | None
     reduced: Artifact | None = None
-    """See `BuiltVariant`."""
+    """See `BuiltVariant`, for the next two as well."""
+    machines: dict[str, Artifact] = Field(default={})
+    no_machines: dict[str, Failure] = Field(default={})
     record: BuildRecord
     failure: Failure | None
 
     def on(self, device: DeviceRecord) -> BuildOutcome:
-        """The same with the artifact that is for this device."""
+        """The same with the artifact that is for this device. Raises EdgerigError where machine code was compiled for
+        other processors alone."""
+        if self.machines:
+            return self._with(self._for_machine(device.arch or ""))
         if self.reduced is None or device.int8_saturates is not True:
             return self
-        told = {"check": self.reduced.check, "constants": self.reduced.constants, "notes": self.reduced.notes}
-        return self.model_copy(
-            update={
-                "artifact": self.reduced,
-                "record": self.record.model_copy(update={**told, "key": self.reduced.key}),
-            }
-        )
+        return self._with(self.reduced)
+
+    def _for_machine(self, machine: str) -> Artifact:
+        if machine in self.no_machines:
+            raise self.no_machines[machine].error()
+        if machine not in self.machines:
+            raise NotOnDevice(
+                f"the file is machine code, compiled for {', '.join(self.machines)}, not for {machine or 'an unknown'}",
+                hint="choose a format whose files run on every processor",
+            )
+        return self.machines[machine]
+
+    def _with(self, chosen: Artifact) -> BuildOutcome:
+        told = {"check": chosen.check, "constants": chosen.constants, "notes": chosen.notes, "key": chosen.key}
+        return self.model_copy(update={"artifact": chosen, "record": self.record.model_copy(update=told)})
 
 
 def prepare(model: ModelSpec, seed: int, timeout_s: float, store: Store, logs: Path) -> Prepared:
@@ -112,12 +126,14 @@ def build_variants(
     logs: Path,
     own: Mapping[str, OwnRecipe],
     shared: Path,
+    machines: Sequence[str] = (),
     *,
     joins: bool = False,
 ) -> list[BuildOutcome]:
     """The outcomes of the recipes that were in the store and of those built here, in order; the others are taken from
     the queue in the folder `shared` by calls which join this one. One that `joins` gives the outcomes of what it took.
-    `own` are the sweep's recipes beside edgerig's.
+    `own` are the sweep's recipes beside edgerig's. `machines` are processors beside this host's that files of machine
+    code are wanted for.
 
     Raises ConfigError only for what concerns them all.
     """
@@ -126,7 +142,7 @@ def build_variants(
     complete = _complete(format_name, options)
     known = recipes_with(own)
     wanted = {recipe: _key(model, format_name, recipe, known, complete, prepared) for recipe in recipes}
-    found = {recipe: _found(store, key) for recipe, key in wanted.items()}
+    found = {recipe: _found(store, key, machines) for recipe, key in wanted.items()}
     missing = {recipe: key for recipe, key in wanted.items() if found[recipe] is None}
     if not joins:
         _copy_logs({recipe: key for recipe, key in wanted.items() if recipe not in missing}, store, logs)
@@ -143,6 +159,7 @@ def build_variants(
             data_key=prepared.data_key,
             timeout_s=timeout_s,
             queue=shared,
+            machines=tuple(machines),
             joins=joins,
         )
         replies |= _run(request, list(missing), logs)
@@ -167,12 +184,14 @@ def all_built(
     return all(_found(store, key) is not None for key in wanted)
 
 
-def _found(store: Store, key: str) -> BuiltVariant | None:
-    """What the store has under the key: whole, or nothing."""
+def _found(store: Store, key: str, machines: Sequence[str] = ()) -> BuiltVariant | None:
+    """What the store has under the key: whole, with what it has for the `machines`, or nothing."""
     built = store.meta("artifact", key, BuiltVariant)
-    if built is not None and built.reduced is not None and store.find("artifact", built.reduced.key) is None:
+    if built is None or (built.reduced is not None and store.find("artifact", built.reduced.key) is None):
         return None
-    return built
+    others = {machine: store.meta("artifact", keys.for_machine(key, machine), BuiltVariant) for machine in machines}
+    found = {machine: other.artifact for machine, other in others.items() if other is not None}
+    return built.model_copy(update={"machines": built.machines | found}) if len(found) == len(others) else None
 
 
 def _complete(format_name: FormatName, options: Mapping[str, str]) -> dict[str, str]:
@@ -210,6 +229,8 @@ def _outcome(recipe: str, key: str, cached: BuiltVariant | None, reply: Reply | 
         recipe=recipe,
         artifact=artifact,
         reduced=built.reduced,
+        machines=built.machines,
+        no_machines=built.no_machines,
         failure=None,
         record=BuildRecord(
             seconds=built.seconds,
@@ -278,6 +299,8 @@ def _tools() -> Iterator[str]:
     """Every distribution whose version is part of some key."""
     for row in load_formats().values():
         yield from row.tools
+    for recipe in load_recipes().values():
+        yield from recipe.needs
     for source in load_sources().values():
         yield from source.distributions
     yield from datasets.DECODERS.values()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -35,6 +36,7 @@ from edgerig.build.datasets.index_bounds import told, with_ranges
 from edgerig.build.datasets.labels import BATCHED, LabelSet
 from edgerig.build.datasets.write import write_dataset
 from edgerig.build.layout import to_layout
+from edgerig.build.machines import compiled_for
 from edgerig.build.opening import Opening, opened
 from edgerig.build.ready import adopt, inspect
 from edgerig.build.request import LOG, BuildRequest, BuiltVariant, Failure, Prepared, PrepareRequest, Reference, Reply
@@ -273,6 +275,7 @@ class Session:
         """Builds, checks and commits one variant. Raises EdgerigError."""
         begin = time.monotonic()
         key = self._request.keys[recipe_name]
+        here, machines, lacking = dict[str, Artifact](), dict[str, Artifact](), dict[str, Failure]()
         with self._store.staging("artifact") as staged:
             if recipe_name == AS_IS:
                 artifact, seconds = adopt(self._request.model, self._format, key, staged), None
@@ -283,13 +286,21 @@ class Session:
                 recipe = self._request.recipes[recipe_name]
                 reduced = self._reduced(recipe, key)
                 artifact = self._build(recipe.with_reduced(False), key, staged)
+                if self._format.machines:
+                    here = {platform.machine(): artifact}
+                    wanted, builder = self._request.machines, self.start()[1]
+                    machines, lacking = compiled_for(wanted, builder, recipe, artifact, staged, self._store)
                 seconds = time.monotonic() - begin
-            built = BuiltVariant(artifact=artifact, reduced=reduced, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+            built = BuiltVariant(
+                artifact=artifact, reduced=reduced, machines=here, seconds=seconds, peak_rss_bytes=peak_rss_bytes()
+            )
             sys.stdout.flush()
             sys.stderr.flush()
             shutil.copyfile(self._folder / f"{recipe_name}.log", staged / LOG)  # a cached build still shows its log
             self._store.commit("artifact", key, staged, built.model_dump(mode="json"))
-        return built
+        # An equal one may have stood there, such as one that lacked a file for another processor.
+        kept = self._store.meta("artifact", key, BuiltVariant) or built
+        return kept.model_copy(update={"machines": kept.machines | machines, "no_machines": lacking})
 
     def _reduced(self, recipe: RecipeSpec, key: str) -> Artifact | None:
         """The variant for devices whose 8-bit products saturate, in an entry of its own, where the recipe has it so."""

@@ -10,10 +10,11 @@ import sys
 from dataclasses import dataclass, replace
 
 from edgerig import extras
+from edgerig.compiler import find_compiler
 from edgerig.devices.bundle import cached, debian, packaged
 from edgerig.devices.bundle.userland import SUITE, Architecture
 from edgerig.devices.bundle.wheels import installed_version
-from edgerig.devices.native import find_compiler, shipped_runner
+from edgerig.devices.native import shipped_runner
 from edgerig.errors import ConfigError, DeviceError
 from edgerig.spec import Device, Program, load_engines
 

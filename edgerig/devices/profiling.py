@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 
 from edgerig.cache import cache_root
+from edgerig.compiler import NativeLibrary
 from edgerig.devices import native
 from edgerig.devices.death import no_raw_run, raise_death
 from edgerig.devices.deploy import LOG_LIMIT_BYTES, job_folder, job_of, push, write_job
 from edgerig.devices.device import CellJob, PosixDevice
-from edgerig.devices.native import NativeLibrary
 from edgerig.errors import DeviceError, RunError, Unreachable
 from edgerig.measure.profile import FILE, JSON_LIMIT_BYTES, SCHEMA, VALUES, parse_profile, values_limit
 from edgerig.ondevice.job import Job

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter, ValidationError
+
 from edgerig.decide.doubts import median_interval
 from edgerig.decide.rules import sound, timed
+from edgerig.errors import ConfigError
+from edgerig.explain.reason import Kind
 from edgerig.results import CellResult, DeviceRecord, Profile, Results
-from edgerig.spec import load_recipes
+from edgerig.spec import OwnRecipe, RecipeSpec, load_recipes, recipes_with
 
 FP32 = "fp32"
+_OWN = TypeAdapter(dict[str, OwnRecipe])
 SAME = 0.02
 """Costs this close are the same: what a stable median is known to (`measure.latency.MEDIAN_TOLERANCE`)."""
 
@@ -24,15 +29,45 @@ class Evidence:
     device: DeviceRecord
     twin: CellResult | None = None
     fewer: CellResult | None = None
+    kind: Kind | None = None
+    """Of the surprise that causes are asked for."""
+    recipe: RecipeSpec | None = None
+    """The cell's, one of the sweep's own too; None where it is not known."""
 
     @property
     def profile(self) -> Profile:
         return self.cell.profile
 
     @property
+    def recipe_kind(self) -> str:
+        """The recipe that the cell's is, with whatever options."""
+        return self.cell.recipe if self.recipe is None else self.recipe.kind
+
+    @property
+    def in_integers(self) -> bool:
+        """Does the recipe multiply integers, by the recipes' rows? Of recipes that are not known: no."""
+        lowering = None if self.recipe is None else self.recipe.formats.get(self.cell.format)
+        return lowering is not None and "int8" in lowering.activations
+
+    def offers(self, recipe: str) -> bool:
+        """Is there such a recipe in the cell's format, and is the cell's not of it?"""
+        row = load_recipes().get(recipe)
+        lowering = None if row is None else row.formats.get(self.cell.format)
+        return recipe != self.recipe_kind and lowering is not None and not lowering.unsupported
+
+    def has_option(self, name: str) -> bool:
+        lowering = None if self.recipe is None else self.recipe.formats.get(self.cell.format)
+        return lowering is not None and name in lowering.offers
+
+    @property
     def both_profiled(self) -> bool:
         """Can the operators of the cell and of its twin be held against each other, value by value?"""
         return self.twin is not None and comparable(self.cell.profile, self.twin.profile)
+
+    def gained(self, ours: float, theirs: float, most: float = 0.0) -> bool:
+        """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that, by
+        more than is known, makes no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
+        return ours < (1 - SAME if self.kind == "slower" else most) * theirs
 
 
 def comparable(one: Profile, other: Profile) -> bool:
@@ -44,7 +79,7 @@ def gathered(results: Results) -> list[Evidence]:
     """Of every cell that ran, in the run's order."""
     ran = [cell for cell in results.cells if sound(cell) and (cell.emulated or timed(cell))]
     known = {cell.id: cell for cell in ran}
-    unknown = DeviceRecord(kind="", emulated=False)
+    unknown, recipes = DeviceRecord(kind="", emulated=False), _recipes(results)
     fewest: dict[tuple[str, str, str], CellResult] = {}
     for cell in sorted(ran, key=lambda each: -each.threads):
         fewest[_but_threads(cell)] = cell
@@ -54,9 +89,18 @@ def gathered(results: Results) -> list[Evidence]:
             results.devices.get(cell.device, unknown),
             _twin(cell, known),
             least if (least := fewest[_but_threads(cell)]).threads < cell.threads else None,
+            recipe=recipes.get(cell.recipe),
         )
         for cell in ran
     ]
+
+
+def _recipes(results: Results) -> Mapping[str, RecipeSpec]:
+    """With those of the sweep's own, as its file had them; without, where they are no recipes here."""
+    try:
+        return recipes_with(_OWN.validate_python(results.run.spec.get("recipe", {})))
+    except (ConfigError, ValidationError):
+        return load_recipes()
 
 
 def _twin(cell: CellResult, known: Mapping[str, CellResult]) -> CellResult | None:
@@ -72,13 +116,6 @@ def _but_threads(cell: CellResult) -> tuple[str, str, str]:
     """What tells a cell from others than itself on more or fewer threads."""
     stem, _, place = cell.id.partition("@")
     return stem, cell.device, place.removeprefix(f"{cell.device}/t{cell.threads}")
-
-
-def in_integers(cell: CellResult) -> bool:
-    """Does its recipe multiply integers, by the recipes' rows? Of recipes that are not known: no."""
-    recipe = load_recipes().get(cell.recipe)
-    lowering = None if recipe is None else recipe.formats.get(cell.format)
-    return lowering is not None and "int8" in lowering.activations
 
 
 def left(cell: CellResult) -> int:

@@ -12,6 +12,8 @@ from edgerig.results import OperatorProfile
 
 Kind = Literal["slower", "not faster", "little gained", "fallback", "threads", "runtime"]
 """Of a surprise: how a row is not as one expects."""
+AGAINST_FLOAT: frozenset[Kind] = frozenset({"slower", "not faster", "little gained"})
+"""Those of a row that is held against its float twin."""
 NAMED = 4
 """Operators of a sentence, by name; more are counted."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgerig.measure.layers import INPUT
 from edgerig.measure.suspect import source_of
 from edgerig.results.layers import Advice, LayerResult
+from edgerig.spec import FormatName, RecipeSpec, load_recipes
 
 ROUNDED = 1.0
 """Steps: rounding moves a weight by half a one, a range that was cut at its end (percentile, mse) moves more, of which
@@ -21,11 +22,10 @@ SPREAD = 8.0
 WINDOW = 0.5
 """Neighbours that lose so much of what the suspect does belong to what is kept in float: a contiguous run of layers
 recovers more than the same number chosen one by one, since each end of a run converts."""
-CALIBRATED = ("int8-static", "int8-static-unsigned", "int8-full", "int16x8")
-MIXED = ("int8-static", "int8-static-unsigned", "int16x8")
-"""Recipes that offer float_layers (recipes.toml)."""
-WIDER = {"tflite": ("int8-static",)}
-"""Format → recipes that offer int16_layers."""
+METHODS = ("mse", "percentile")
+"""Ways to make ranges narrower than what calibration saw, the likelier first."""
+MORE_BITS, LAYERED, EQUALIZED = "int16x8", "int8-static", "int8-static-equalized"
+"""Recipes that are advised where the format has them and the recipe is another one."""
 PASSING = ("movement",)
 """Kinds of layers that hand on what they read, noise and all."""
 
@@ -34,20 +34,20 @@ def advice(
     layers: Sequence[LayerResult],
     below: int | None,
     worst: int | None,
-    kind: str,
-    format_name: str,
-    *,
-    equalized: bool = False,
+    recipe: RecipeSpec,
+    format_name: FormatName,
 ) -> tuple[Advice, ...]:
     """What to do, the likeliest first; `below` and `worst` are the depths of the first layer under the threshold and of
-    the suspect, `kind` the recipe's, `format_name` the format's. Nothing is advised that recipe and format have not."""
+    the suspect. Nothing is advised that the recipe, by its row, has not in the format, or does already."""
     if below is None:
         return (_nothing(layers),)
     if worst is None:
-        found = _gradual(layers, below, kind, format_name)
-    else:
-        found = _of_suspect(layers, worst, kind, format_name)
-    return tuple(each for each in found if not (equalized and each.remedy == "equalize"))
+        return tuple(_gradual(layers, below, recipe, format_name))
+    return tuple(_of_suspect(layers, worst, recipe, format_name))
+
+
+def _has(recipe: RecipeSpec, format_name: FormatName, option: str) -> bool:
+    return option in recipe.formats[format_name].offers
 
 
 def _nothing(layers: Sequence[LayerResult]) -> Advice:
@@ -57,7 +57,9 @@ def _nothing(layers: Sequence[LayerResult]) -> Advice:
     return Advice(remedy="nothing", text="no layer is under the threshold: nothing to cure", evidence=evidence)
 
 
-def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str, format_name: str) -> Iterator[Advice]:
+def _of_suspect(
+    layers: Sequence[LayerResult], worst: int, recipe: RecipeSpec, format_name: FormatName
+) -> Iterator[Advice]:
     suspect = layers[worst]
     if _other_weights(suspect):
         yield Advice(
@@ -68,53 +70,63 @@ def _of_suspect(layers: Sequence[LayerResult], worst: int, kind: str, format_nam
             f"{suspect.weights_steps:.1f} steps of its scale off, where rounding gives 0.5",
             layers=(suspect.name,),
         )
-    if kind in CALIBRATED:
+    if _has(recipe, format_name, "calibration_method"):
         calibration = tuple(_calibration(layers[: worst + 1]))
         yield from calibration
         if any(suspect.name in each.layers for each in calibration) and source_of(suspect) == "range":
             return  # the layers behind it are clipped likewise, and no bits more bring that back
-        yield from _equalization(layers, worst)
+        yield from _equalization(layers, worst, recipe, format_name)
     if _inherited(layers, worst):
-        yield _more_bits(kind, format_name, f"{_dropped(suspect)}{_why(layers, suspect)}")
+        yield _more_bits(
+            recipe,
+            format_name,
+            f"the noise of {suspect.name} is that of many layers before it",
+            f"{_dropped(suspect)}{_why(layers, suspect)}",
+        )
         return
     window = _window(layers, worst)
     if not window:
         return
-    wider = f", or in 16 bits: int16_layers = {_toml(window)}" if kind in WIDER.get(format_name, ()) else ""
+    wider = f", or in 16 bits: int16_layers = {_toml(window)}" if _has(recipe, format_name, "int16_layers") else ""
     keep = (
         f"keep {_names(window)} in float: float_layers = {_toml(window)} in a recipe of your own{wider}; look again "
         "then: what the layers behind it lose is hidden behind what it does"
     )
+    mixed = _has(recipe, format_name, "float_layers")
     yield Advice(
-        remedy="float-layers" if kind in MIXED else "another-recipe",
-        text=keep if kind in MIXED else f"{kind} has no float_layers: take int8-static, which has, or fp16",
+        remedy="float-layers" if mixed else "another-recipe",
+        text=keep if mixed else f"{recipe.kind} has no float_layers: take {LAYERED}, which has, or fp16",
         evidence=f"{_dropped(suspect)}{_why(layers, suspect)}",
         layers=tuple(each.name for each in window),
     )
 
 
-def _gradual(layers: Sequence[LayerResult], below: int, kind: str, format_name: str) -> Iterator[Advice]:
+def _gradual(
+    layers: Sequence[LayerResult], below: int, recipe: RecipeSpec, format_name: FormatName
+) -> Iterator[Advice]:
     """Each layer loses a little, no one much."""
-    if kind in CALIBRATED:
+    if _has(recipe, format_name, "calibration_method"):
         calibration = tuple(_calibration(layers[: below + 1]))
         if calibration:  # what is clipped no bits more bring back
             yield from calibration
             return
         yield from _calibration(layers[below + 1 :])
-        yield from _equalization(layers, below)
+        yield from _equalization(layers, below, recipe, format_name)
     first = layers[below]
     evidence = f"{first.name} is the first under the threshold with {first.sqnr_db:.1f} dB, and no layer drops by 6 dB"
-    yield _more_bits(kind, format_name, evidence)
+    yield _more_bits(recipe, format_name, "every layer loses a little", evidence)
 
 
-def _more_bits(kind: str, format_name: str, evidence: str) -> Advice:
+def _more_bits(recipe: RecipeSpec, format_name: FormatName, what: str, evidence: str) -> Advice:
     ways = []
-    if kind in CALIBRATED:
-        ways.append("calibration_method mse or percentile")
-    if format_name == "tflite" and kind in ("int8-static", "int8-full"):
-        ways.append("the recipe int16x8")
-    ways.append("a contiguous run of layers in float (float_layers)" if kind in MIXED else "the recipe fp16")
-    return Advice(remedy="more-bits", text=f"every layer loses a little: {', or '.join(ways)}", evidence=evidence)
+    if _has(recipe, format_name, "calibration_method"):
+        others = [each for each in METHODS if each != recipe.method(format_name)]
+        ways.append(f"calibration_method {' or '.join(others)}")
+        if recipe.kind != MORE_BITS and not load_recipes()[MORE_BITS].formats[format_name].unsupported:
+            ways.append(f"the recipe {MORE_BITS}")
+    mixed = _has(recipe, format_name, "float_layers")
+    ways.append("a contiguous run of layers in float (float_layers)" if mixed else "the recipe fp16")
+    return Advice(remedy="more-bits", text=f"{what}: {', or '.join(ways)}", evidence=evidence)
 
 
 def _dropped(suspect: LayerResult) -> str:
@@ -140,14 +152,20 @@ def _calibration(layers: Sequence[LayerResult]) -> Iterator[Advice]:
         )
 
 
-def _equalization(layers: Sequence[LayerResult], depth: int) -> Iterator[Advice]:
+def _equalization(
+    layers: Sequence[LayerResult], depth: int, recipe: RecipeSpec, format_name: FormatName
+) -> Iterator[Advice]:
     """Channels of very different ranges around the one that loses."""
+    if recipe.options.equalize or not _has(recipe, format_name, "equalize"):
+        return
     near = [each for each in layers[max(0, depth - 1) : depth + 2] if (each.spread or 0.0) >= SPREAD]
     if near:
         widest = max(near, key=lambda each: each.spread or 0.0)
+        own = f"equalize = true in a recipe of your own, like {recipe.kind}"
+        how = f"the recipe {EQUALIZED}" if recipe.name == load_recipes()[EQUALIZED].like else own
         yield Advice(
             remedy="equalize",
-            text="equalize channels across layers first: the recipe int8-static-equalized, of the same size and speed",
+            text=f"equalize channels across layers first: {how}, of the same size and speed",
             evidence=f"channels of {widest.name} differ: the widest has {widest.spread:.0f} times the range of the "
             "median one, which one scale for all of them takes from it",
             layers=tuple(each.name for each in near),

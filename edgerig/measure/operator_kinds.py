@@ -13,17 +13,18 @@ from functools import cache
 from edgerig.results.profile import OperatorKind
 
 _WORDS: tuple[tuple[OperatorKind, str], ...] = (
-    ("conversion", r"(de)?quantize(?!d|matmul)|convert|cast|_to_copy|to_dim_order_copy"),
+    ("conversion", r"(de)?quantize(?!d|matmul|lstm)|convert|(?<!broad)cast|_to_copy|to_dim_order_copy"),
     ("depthwise convolution", r"dwconv|depthwise"),
-    ("transposed convolution", r"deconv|transpose_conv|convtranspose|conv_transpose"),
+    ("transposed convolution", r"deconv|transpose_conv|conv(_3d)?_?transpose"),
     (
         "matrix product",
-        r"conv.* 1x1$|fully.?connected|matmul|batch.matrix|(?<!i)gemm|linear$|linear\.|\bb?mm\b|addmm|attention|einsum",
+        r"conv.* 1x1$|fully.?connected|matmul|batch.matrix|(?<!i)gemm|(?<!bi)linear(\.|$)|\bb?mm\b|addmm|attention"
+        r"|einsum",
     ),
     ("convolution", r"conv"),
     ("pooling", r"pool"),
     ("softmax", r"softmax"),
-    ("normalization", r"norm|lrn"),
+    ("normalization", r"norm(?!al(like)?$)|lrn"),
     ("recurrent", r"lstm|gru\b|rnn|svdf"),
     ("control", r"while|^if$|^loop$|scan|call_once|var_handle|variable|cond"),
     ("lookup", r"gather|embedding|lookup|top_?k|one_?hot|scatter|index"),
@@ -31,7 +32,7 @@ _WORDS: tuple[tuple[OperatorKind, str], ...] = (
     (
         "movement",
         r"reshape|transpose|permute|concat|\bcat\b|slice|split|pad|copy|squeeze|expand|tile|pack|stack|resize|upsample"
-        r"|reorder|space_?to|depth_?to|shuffle|flatten|identity|broadcast|view|shape|fill|reverse|clone|select_copy|interpolate",
+        r"|reorder|space_?to|to_?space|depth_?to|shuffle|flatten|identity|broadcast|view|shape|fill|reverse|clone|select_copy|interpolate",
     ),
     ("activation", r"relu|sigmoid|tanh|gelu|swish|elu|clamp|clip|logistic|silu|\berf|softplus|mish"),
     (

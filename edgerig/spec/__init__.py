@@ -40,7 +40,7 @@ from edgerig.spec.load_model import apart, file_source, has_no_folder, known_mod
 from edgerig.spec.metric import METRICS, Asked, Labels, Metric, asked, has_binary_labels, load_metrics
 from edgerig.spec.model import ModelSpec, TensorSpec
 from edgerig.spec.named import Named, named
-from edgerig.spec.placing import engine_on, not_run
+from edgerig.spec.placing import engine_on, machines_of, not_run
 from edgerig.spec.recipe import (
     FormatSpec,
     Lowering,
@@ -141,6 +141,7 @@ __all__ = [
     "load_recipes",
     "load_sources",
     "load_sweep",
+    "machines_of",
     "name_of_address",
     "named",
     "nearest",

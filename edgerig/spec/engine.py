@@ -62,6 +62,7 @@ class EngineSpec(OfNpm):
     delegate: str = ""
     saturates: bool = False
     brought: bool = True
+    threaded: bool = True
     accelerators: tuple[str, ...] = (CPU,)
     options: dict[str, EngineOption] = Field(default={})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import platform
+from collections.abc import Collection, Iterable
 
 from edgerig.device_kinds import KINDS, plugins
 from edgerig.spec.device import Device, kind_named, kind_of
@@ -30,6 +31,15 @@ def not_run(device: Device, format_name: FormatName) -> str:
     own = load_engines()[load_formats()[format_name].engine]
     there = [name for name in (*KINDS, *plugins()) if format_name in kind_named(name).runs]
     return f"{own.runtime} is JavaScript: it runs on devices of the kinds {_all(there)}, not on {device.kind}"
+
+
+def machines_of(format_name: FormatName, devices: Iterable[Device]) -> tuple[str, ...]:
+    """The processors beside this host's that files of a format of machine code are wanted for: those of the `devices`,
+    all where one must be asked for its own."""
+    machines = load_formats()[format_name].machines
+    wanted = {device.arch for device in devices}
+    others = machines if "" in wanted else [machine for machine in machines if machine in wanted]
+    return tuple(machine for machine in others if machine != platform.machine())
 
 
 def _all(names: Collection[str]) -> str:

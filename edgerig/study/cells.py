@@ -13,8 +13,8 @@ SIDES = (28, 64)
 """Others it is measured at."""
 RUNTIMES = ("tflite", "executorch", "onnx")
 OF_TORCH = ("torch_eager", "torchscript", "torch_compile", "aoti")
-OF_TENSORFLOW = ("keras_eager", "saved_model")
-"""What the frameworks themselves run: the first as it is written, the others as a graph that was made of it."""
+OF_TENSORFLOW = ("keras_eager", "saved_model", "xla")
+"""What the frameworks themselves run or compile: the first as it is written, the others as a graph made of it."""
 FRAMEWORKS = (("PyTorch", "torch", OF_TORCH), ("TensorFlow", "keras", OF_TENSORFLOW))
 """By name: the source its networks are authored in, and what it runs itself."""
 SOURCES = tuple(source for _, source, _ in FRAMEWORKS)

@@ -28,7 +28,7 @@ from edgerig.cache import temporary_folder
 from edgerig.ondevice import processors
 from edgerig.plan import Cell, Plan, variants
 from edgerig.results import Profile
-from edgerig.spec import Device, FormatName, kind_of, load_formats
+from edgerig.spec import Device, FormatName, kind_of, load_formats, machines_of
 from edgerig.sweep import pipeline, profiling, room
 from edgerig.sweep.pipeline import BuildTask, CellTask
 from edgerig.sweep.profiling import ProfileTask
@@ -254,6 +254,7 @@ class _Sweep:
             options=self.plan.sweep.options.get(format_name, {}),
             timeout_s=self.plan.sweep.build.timeout_s,
             queue=self.scratch / f"{model}-{format_name}",
+            machines=machines_of(format_name, [self.plan.devices[cell.device] for cell in cells]),
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
         building = _Building(task, cells, prepared, set(task.recipes))
@@ -308,6 +309,9 @@ class _Sweep:
         self.run.keep_artifact(cell, built.artifact, self.store)
         if built.reduced is not None:
             self.run.keep_artifact(cell, built.reduced, self.store, "-reduced")
+        for machine, artifact in built.machines.items():
+            if artifact != built.artifact:
+                self.run.keep_artifact(cell, artifact, self.store, f"-{machine}")
         ready = CellTask(
             cell=cell,
             model=task.model,

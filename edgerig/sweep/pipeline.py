@@ -81,6 +81,8 @@ class BuildTask(Strict):
     run_folder: Path
     queue: Path
     """A folder of its own for what the processes share that build them (`build/queue.py`); `build` makes it."""
+    machines: tuple[str, ...] = ()
+    """Processors beside this host's that files of machine code are wanted for."""
 
     @property
     def logs(self) -> Path:
@@ -134,6 +136,7 @@ def build(task: BuildTask, prepared: Prepared, joins: bool) -> list[BuildOutcome
             task.logs,
             task.own,
             task.queue,
+            task.machines,
             joins=joins,
         )
     except (Exception, SystemExit) as error:

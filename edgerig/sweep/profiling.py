@@ -29,7 +29,7 @@ from edgerig.measure.profile import FILE, FOLDER, SCHEMA, is_done, read_profile,
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
-from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict
+from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict, load_formats
 from edgerig.spec.conditions import Conditions
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.pipeline import TRACEBACK
@@ -130,7 +130,7 @@ def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:
 
 def _note(into: Path, cell: str, not_held: Mapping[str, str]) -> None:
     """Of the conditions the device could not be brought into: they are those of the profile as well."""
-    if not_held:
+    if not_held and (into / FILE).is_file():
         told = "; ".join(f"{name}: {why}" for name, why in not_held.items())
         noted = with_note((into / FILE).read_bytes(), cell, f"the device was not as asked: {told}")
         Confined.at(into / FILE).replace(noted)
@@ -144,7 +144,8 @@ def _file(task: ProfileTask) -> Path:
     kept = task.run_folder / "artifacts"
     stem = f"{task.cell.model_id}-{task.cell.format}-{task.cell.recipe}"
     suffix = Path(task.artifact.file).suffix
-    for which in ("", "-reduced"):
+    row = load_formats().get(task.cell.format)
+    for which in ("", "-reduced", *(f"-{machine}" for machine in (row.machines if row else ()))):
         place = kept / f"{stem}{which}"
         file = place / task.artifact.file if task.artifact.beside else place.with_name(f"{place.name}{suffix}")
         if file.is_file() and file_digest(file) == task.artifact.sha256:

@@ -66,7 +66,7 @@ class Subject:
         layers = layer_results(twins.operators, twins.inputs, seen, twins.weights)
         below, worst = first_below(layers, THRESHOLD_DB), suspect(layers, THRESHOLD_DB)
         assert worst is not None
-        return layers[worst], list(advice(layers, below, worst, "int8-static", self.format))
+        return layers[worst], list(advice(layers, below, worst, STATIC, self.format))
 
     def error(self, recipe: RecipeSpec, calibration: np.ndarray) -> float:
         assert self.builder is not None

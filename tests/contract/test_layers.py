@@ -120,7 +120,7 @@ def test_the_damaged_layer_is_named(
     layers = rows(network(place, FACTOR), source, data)
     damaged = weighted(layers)[place]
     assert suspect(layers, THRESHOLD_DB) == first_below(layers, THRESHOLD_DB) == damaged.depth
-    found = advice(layers, damaged.depth, damaged.depth, RECIPE, "tflite")
+    found = advice(layers, damaged.depth, damaged.depth, load_recipes()[RECIPE], "tflite")
     assert [each.remedy for each in found] == ["build-again", "float-layers"]
     assert found[1].layers == (damaged.name,)
 
@@ -134,4 +134,4 @@ def test_a_layer_that_ends_just_above_the_threshold_is_named(
     assert (damaged.sqnr_db or 0.0) > THRESHOLD_DB
     assert below is not None
     assert suspect(layers, THRESHOLD_DB) == damaged.depth
-    assert damaged.name in advice(layers, below, damaged.depth, RECIPE, "tflite")[0].layers
+    assert damaged.name in advice(layers, below, damaged.depth, load_recipes()[RECIPE], "tflite")[0].layers

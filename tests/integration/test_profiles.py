@@ -20,6 +20,7 @@ import posix_device
 import pytest
 from onnx import TensorProto, checker, helper, numpy_helper
 
+from edgerig.compiler import find_compiler
 from edgerig.devices import native
 from edgerig.devices.device import CellJob, PosixDevice, Profiles
 from edgerig.devices.kinds.local import LocalDevice
@@ -107,7 +108,7 @@ def loop_of_tflite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def library(folder: Path, name: str) -> Path:
     (folder / "asks.c").write_text(ASKS)
     made = folder / name
-    compiler = native.find_compiler({"PATH": "/usr/bin:/bin"})
+    compiler = find_compiler({"PATH": "/usr/bin:/bin"})
     subprocess.run([*compiler, "-x", "c", "-shared", "-fPIC", str(folder / "asks.c"), "-o", str(made)], check=True)
     return made
 

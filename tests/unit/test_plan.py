@@ -1,4 +1,5 @@
 import contextlib
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,8 +7,8 @@ from typing import Any
 import pytest
 
 from edgerig.errors import ConfigError, NothingSelected
-from edgerig.plan import Cell, cell_of, make_plan, sweep_of, unsupported_reason, variants
-from edgerig.spec import SweepSpec, load_engines, load_formats, no_route
+from edgerig.plan import Cell, _no_machine, cell_of, make_plan, sweep_of, unsupported_reason, variants
+from edgerig.spec import SweepSpec, load_device, load_engines, load_formats, machines_of, no_route
 
 
 def ids(**sweep: Any) -> list[str]:
@@ -91,11 +92,41 @@ def test_a_framework_runs_where_it_is_installed_and_is_brought_nowhere(tmp_path:
     assert {cell.device for cell in cells if cell.by_device} == {"bare"}
 
 
+def test_machine_code_is_for_the_processors_it_is_compiled_for_and_one_thread() -> None:
+    wanted: dict[str, Any] = {
+        "formats": ("xla",),
+        "sources": ("torch", "keras"),
+        "devices": ("local", "qemu-rpi4"),
+        "threads": (1, 2),
+    }
+    cells = make_plan(SweepSpec(**QUICK, **wanted)).cells
+    assert {cell.id for cell in cells if not cell.unsupported} == {
+        "digits_cnn-keras-xla-fp32@local/t1",
+        "digits_cnn-keras-xla-fp32@qemu-rpi4/t1",
+    }
+    (from_torch,) = {cell.unsupported for cell in cells if cell.source == "torch"}
+    assert "bring a Keras twin" in from_torch
+    (threads,) = {cell.unsupported for cell in cells if cell.source == "keras" and cell.threads == 2}
+    assert threads == "XLA, ahead of time computes on one thread: a cell of 2 would be the one of 1 again"
+
+
+def test_files_are_compiled_for_the_other_processors_that_devices_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    local, emulated = load_device("local"), load_device("qemu-rpi4")
+    unknown = load_device("ssh://board")
+    assert machines_of("xla", [local]) == ()
+    assert machines_of("xla", [local, emulated]) == ("aarch64",)
+    assert machines_of("xla", [unknown]) == ("aarch64",)
+    assert machines_of("tflite", [emulated, unknown]) == ()
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert _no_machine(local, "xla") == "xla is machine code, and is compiled for x86_64 and aarch64, not for riscv64"
+
+
 def test_what_frameworks_run_is_no_part_of_a_sweep_unless_named() -> None:
     assert {cell.format for cell in make_plan(SweepSpec()).cells} == {"tflite", "executorch", "onnx"}
 
 
-@pytest.mark.parametrize("name", ["net.torchscript", "net.aoti.pt2"])
+@pytest.mark.parametrize("name", ["net.torchscript", "net.aoti.pt2", "net.xla.so"])
 def test_a_file_that_runs_code_is_taken_when_that_is_asked_for(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(ConfigError, match="opening it runs what its author") as refused:

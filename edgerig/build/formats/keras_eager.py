@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -31,5 +32,5 @@ class KerasEagerBuilder:
             network.save(written)
             with zipfile.ZipFile(written, "a") as archive:  # Keras reads the members it knows
                 archive.writestr(NAME, tensors)
-            written.replace(out)
+            shutil.move(written, out)  # they may lie on two disks
         return Built(out, layout_of(spec.inputs), constants(network.variables))

@@ -64,9 +64,7 @@ def report(request: LayersRequest, folder: Path) -> LayerReport:
         layers=layers,
         first_below=low,
         suspect=worst,
-        advice=advice(
-            layers, low, worst, request.recipe.kind, request.format, equalized=request.recipe.options.equalize is True
-        ),
+        advice=advice(layers, low, worst, request.recipe, request.format),
         notes=(*twins.notes, *looked.notes, *(EQUALIZED if request.recipe.options.equalize else ())),
     )
 

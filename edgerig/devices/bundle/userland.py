@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
+from edgerig.compiler import NativeLibrary
 from edgerig.devices.bundle import debian, wheels
-from edgerig.devices.native import NativeLibrary, executorch_runner_for, op_clock, shipped_runner
+from edgerig.devices.native import executorch_runner_for, op_clock, shipped_runner
 from edgerig.devices.runner_recipe import COMPILERS, LIBRARIES, library
 from edgerig.errors import DeviceError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerig import process
-from edgerig.devices.native import compiled
+from edgerig.compiler import compiled
 
 SOURCE = Path(__file__).resolve().with_name("instructions.c")
 FLAGS = (

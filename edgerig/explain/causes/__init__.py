@@ -4,7 +4,7 @@ or to None. A new one is a module and its row in the list below, with the kinds 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgerig.explain.causes import (
     borders,
@@ -19,10 +19,9 @@ from edgerig.explain.causes import (
     threads,
 )
 from edgerig.explain.evidence import Evidence
-from edgerig.explain.reason import Kind, Reason
+from edgerig.explain.reason import AGAINST_FLOAT, Kind, Reason
 
-_LONGER: frozenset[Kind] = frozenset({"slower", "not faster", "little gained"})
-_ANY: frozenset[Kind] = frozenset({*_LONGER, "fallback", "threads", "runtime"})
+_ANY: frozenset[Kind] = frozenset({*AGAINST_FLOAT, "fallback", "threads", "runtime"})
 
 
 @dataclass(frozen=True)
@@ -37,19 +36,20 @@ CAUSES = (
     Cause(threads.not_in_force, _ANY),
     Cause(threads.held_to_fewer, _ANY),
     Cause(kernels.no_delegate, _ANY - {"threads"}),
-    Cause(kernels.beside_the_delegate, _LONGER | {"fallback"}),
-    Cause(partitions.split, _LONGER | {"fallback"}),
-    Cause(borders.unfused, _LONGER),
-    Cause(borders.conversions, _LONGER),
+    Cause(kernels.beside_the_delegate, AGAINST_FLOAT | {"fallback"}),
+    Cause(partitions.split, AGAINST_FLOAT | {"fallback"}),
+    Cause(borders.unfused, AGAINST_FLOAT),
+    Cause(borders.conversions, AGAINST_FLOAT),
     Cause(processor.no_dot_products, frozenset({"slower", "little gained"})),
-    Cause(depthwise.bound, _LONGER),
+    Cause(depthwise.bound, AGAINST_FLOAT),
     Cause(halves.in_float, frozenset({"slower", "not faster"})),
-    Cause(memory.bound, _LONGER),
-    Cause(overhead.too_small, _LONGER | {"threads"}),
+    Cause(memory.bound, AGAINST_FLOAT),
+    Cause(overhead.too_small, AGAINST_FLOAT | {"threads"}),
 )
 
 
 def reasons(evidence: Evidence, kind: Kind) -> list[Reason]:
     """What explains a surprise of the kind, in the order of the list."""
-    found = (cause.find(evidence) for cause in CAUSES if kind in cause.explains)
+    asked = replace(evidence, kind=kind)
+    found = (cause.find(asked) for cause in CAUSES if kind in cause.explains)
     return [each for each in found if each is not None]

@@ -10,6 +10,8 @@ from edgerig.figures import numbers
 KIND = "depthwise convolution"
 LEAST = 0.25
 """Of the inference: less does not bind it."""
+GAINED = 0.5
+"""Of what they take in fp32: at less they did gain."""
 
 
 def bound(evidence: Evidence) -> Reason | None:
@@ -21,7 +23,7 @@ def bound(evidence: Evidence) -> Reason | None:
     text = f"depthwise convolutions ({len(own)}) take {numbers.percent(share)}"
     if evidence.both_profiled and evidence.twin is not None:
         ours, theirs = by_kind(evidence.cell.profile)[KIND], by_kind(evidence.twin.profile).get(KIND, 0.0)
-        if ours < 0.5 * theirs:
+        if evidence.gained(ours, theirs, GAINED):
             return None
         unit = evidence.profile.unit
         text += f": {amount(theirs, unit)} in fp32, {amount(ours, unit)} here, for they load more than they multiply"

@@ -8,6 +8,7 @@ from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Reason, listed
 from edgerig.figures import numbers
 from edgerig.results import CellResult, OperatorProfile, Profile
+from edgerig.results.profile import OperatorKind
 
 READ_BYTES = 64 * 2**20
 """What the memory control reads beside every timed loop (`ondevice/control.MEMORY_BYTES`)."""
@@ -32,7 +33,7 @@ def bound(evidence: Evidence) -> Reason | None:
         return None
     waiting = [each for each in profile.operators if each.macs and (each.traffic or 0.0) >= BOUND * speed]
     share = sum(each.share for each in waiting)
-    if share < LEAST:
+    if share < LEAST or (evidence.both_profiled and _gained(evidence, {each.kind for each in waiting})):
         return None
     macs = sum((each.macs or 0) * each.calls for each in waiting)
     moved = sum((each.moved or 0) * each.calls for each in waiting)
@@ -48,6 +49,13 @@ def reading_speed(cell: CellResult) -> float | None:
     """GB/s of one thread, as the control beside the cell's timed loop found it; None where it did not."""
     found = () if cell.latency is None else cell.latency.controls.memory_ms
     return READ_BYTES / (median(found) * 1e6) if found and min(found) > 0 else None
+
+
+def _gained(evidence: Evidence, kinds: set[OperatorKind]) -> bool:
+    """By what operators of these kinds take here and in the twin."""
+    twin = Profile() if evidence.twin is None else evidence.twin.profile
+    ours, theirs = (sum(each.value for each in p.operators if each.kind in kinds) for p in (evidence.profile, twin))
+    return evidence.gained(ours, theirs)
 
 
 def _stays_in_caches(profile: Profile) -> bool:

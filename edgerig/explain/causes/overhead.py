@@ -5,21 +5,32 @@ from __future__ import annotations
 from edgerig.explain.evidence import Evidence
 from edgerig.explain.reason import Reason, amount
 from edgerig.figures import numbers
+from edgerig.results import Profile
 
 MOST = 0.4
 """Of the inference outside of its operators: from here on their speed decides little."""
 
 
 def too_small(evidence: Evidence) -> Reason | None:
+    """Without the calls of a delegate's partitions: those are told of with what splits it (`partitions.split`)."""
     profile = evidence.profile
-    if profile.shares_only or profile.outside is None or not profile.whole or not profile.operators:
+    calls = _outside(profile)
+    if profile.shares_only or calls is None or not profile.whole or not profile.operators:
         return None
-    share = profile.outside / profile.whole
+    share = calls / profile.whole
     if share < MOST:
         return None
-    outside, whole = amount(profile.outside, profile.unit), amount(profile.whole, profile.unit)
+    before = None if evidence.twin is None or not evidence.both_profiled else _outside(evidence.twin.profile)
+    if before is not None and evidence.gained(calls, before):
+        return None
+    count = numbers.counted(len(profile.operators), "operator")
+    outside, whole = amount(calls, profile.unit), amount(profile.whole, profile.unit)
     text = (
-        f"{outside} of {whole} ({numbers.percent(share)}) are outside of its {len(profile.operators)} operators: "
+        f"{outside} of {whole} ({numbers.percent(share)}) are outside of its {count}: "
         "the call itself, which no recipe shortens"
     )
     return Reason("too small", text, "several samples in one call (a larger batch), or the smallest file", share)
+
+
+def _outside(profile: Profile) -> float | None:
+    return None if profile.outside is None else profile.outside - (profile.entering or 0.0)

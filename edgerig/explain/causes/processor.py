@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgerig.explain.evidence import Evidence, in_integers, ratio
+from edgerig.explain.evidence import Evidence
 from edgerig.explain.kinds import by_kind
 from edgerig.explain.reason import Reason, amount
 from edgerig.figures import numbers
@@ -19,7 +19,7 @@ GAINED = 0.7
 def no_dot_products(evidence: Evidence) -> Reason | None:
     cell, device = evidence.cell, evidence.device
     wanted, features = DOT_PRODUCTS.get(_machine(device.arch)), device.state.features
-    if not in_integers(cell) or wanted is None or features is None or set(features) & set(wanted):
+    if not evidence.in_integers or wanted is None or features is None or set(features) & set(wanted):
         return None
     name, lacking = _written(device.cpu or "this processor"), " or ".join(wanted[:2])
     text = f"{name} has no instructions for dot products of 8-bit numbers ({lacking})"
@@ -29,11 +29,10 @@ def no_dot_products(evidence: Evidence) -> Reason | None:
         text += f"; matrix products and convolutions take {numbers.percent(share)}"
     if evidence.both_profiled and evidence.twin is not None:
         ours, theirs = (sum(by_kind(p).get(k, 0.0) for k in PRODUCTS) for p in (cell.profile, evidence.twin.profile))
-        if theirs and ours < GAINED * theirs:
+        if evidence.gained(ours, theirs, GAINED):
             return None  # they did gain: what makes the cell slow is elsewhere
         text += f", {amount(theirs, cell.profile.unit)} in fp32 and {amount(ours, cell.profile.unit)} here"
-    longer = None if cell.emulated or evidence.twin is None else ratio(cell, evidence.twin)
-    faster = longer is not None and longer > 1
+    faster = evidence.kind == "slower" and evidence.both_profiled and not cell.emulated
     attempt = "fp32 is the faster on this processor: ship int8 for its size alone" if faster else _ATTEMPT
     return Reason("no dot products", text, attempt, share)
 

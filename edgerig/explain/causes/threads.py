@@ -26,4 +26,4 @@ def held_to_fewer(evidence: Evidence) -> Reason | None:
     where = f"the processors it is held to ({held})" if held else f"the device's processors ({known})"
     if seen is not None:
         where = f"can run at once there ({seen})"
-    return Reason("processors", f"{cell.threads} threads are more than {where}", f"{room} threads")
+    return Reason("processors", f"{cell.threads} threads are more than {where}", numbers.counted(room, "thread"))

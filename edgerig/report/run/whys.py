@@ -13,12 +13,13 @@ SHOWN = 60
 
 
 def ordered(results: Results, decided: Sequence[Decision]) -> list[Why]:
-    """All of them."""
+    """All of them, of both the slowest against what it is held against first; of equals what something explains."""
     first = {cell.id for each in decided for cell in (each.pick, each.runner_up) if cell is not None}
-    return sorted(explained(results), key=lambda why: (why.cell.id not in first, not why.reasons))
+    return sorted(explained(results), key=lambda why: (why.cell.id not in first, -why.times, not why.reasons))
 
 
 def lines(why: Why) -> list[str]:
-    """The surprise, each reason with what to try, or that nothing explains it: a sentence each, without full stops."""
-    told = [f"{each.text}{f'. Try: {each.attempt}' if each.attempt else ''}" for each in why.reasons] or [why.open]
+    """The surprise, each reason with what to try, and what is left open: a sentence each, without full stops."""
+    told = [f"{each.text}{f'. Try: {each.attempt}' if each.attempt else ''}" for each in why.reasons]
+    told += [why.open] if why.open else []
     return [why.surprise, *(f"{line[0].upper()}{line[1:]}" for line in told)]

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edgerig import compiler
+from edgerig.compiler import find_compiler
 from edgerig.devices import native, runner_recipe
-from edgerig.devices.native import executorch_runner, find_compiler
+from edgerig.devices.native import executorch_runner
 
 
 def script(folder: Path, name: str, body: str) -> str:
@@ -47,7 +49,7 @@ def test_a_runner_that_was_shipped_is_taken_without_a_compiler(tmp_path: Path, m
     wheel = native._find_wheel()
     assert wheel is not None
     flags, link = runner_recipe.flags(wheel.folder, wheel.version, runner_recipe.BESIDE)
-    made = native.compiled("it", tmp_path / "made", runner_recipe.SOURCE, flags, link, None)
+    made = compiler.compiled("it", tmp_path / "made", runner_recipe.SOURCE, flags, link, None)
     assert made.path is not None, made.reason
     monkeypatch.setattr(native, "SHIPPED", tmp_path / "shipped")
     native.SHIPPED.mkdir()
@@ -84,8 +86,8 @@ def test_the_name_follows_the_compiler(tmp_path: Path) -> None:
 
 
 def test_a_failing_compiler_is_quoted(tmp_path: Path) -> None:
-    compiler = script(tmp_path, "cc", 'echo "fatal error: no such header" >&2; exit 3')
-    found = executorch_runner(tmp_path / "cache", [compiler])
+    failing = script(tmp_path, "cc", 'echo "fatal error: no such header" >&2; exit 3')
+    found = executorch_runner(tmp_path / "cache", [failing])
     assert found.path is None
     assert "exit code 3: fatal error: no such header" in found.reason
     assert found.compiler == "cc 1.0"
@@ -93,7 +95,7 @@ def test_a_failing_compiler_is_quoted(tmp_path: Path) -> None:
 
 
 def test_a_hanging_compiler_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "COMPILE_DEADLINE_S", 0.3)
+    monkeypatch.setattr(compiler, "COMPILE_DEADLINE_S", 0.3)
     found = executorch_runner(tmp_path / "cache", [script(tmp_path, "cc", "sleep 60 & wait")])
     assert found.path is None
     assert "deadline of 0.3 s" in found.reason

@@ -9,8 +9,10 @@ from unit.explain.made_profiles import cell, emulated, operator, profile, run
 
 from edgerig.explain import Why, explained, gains
 from edgerig.explain.causes import memory
+from edgerig.measure.operator_kinds import kind_of
 from edgerig.ondevice import control
-from edgerig.results import BuildRecord, Controls, Delegation, Engine, Profile, Results
+from edgerig.report.run.whys import lines
+from edgerig.results import BuildRecord, CellResult, Controls, Delegation, Engine, Profile, Results
 
 CONV = operator("Convolution (NHWC, F32)", "convolution", 60)
 FLOAT = profile(100, CONV, operator("Fully Connected", "matrix product", 30))
@@ -59,6 +61,21 @@ def test_without_a_profile_the_share_is_not_known_and_a_command_gives_it() -> No
     assert reason.text == "2 operators of 3 run on LiteRT's own kernels (EXP); their share is not known"
     assert reason.attempt == f"edgerig profile {slow.id}"
     assert reason.share is None
+
+
+def test_a_twin_without_a_profile_is_said_to_have_none() -> None:
+    """It is not taken for one that has no fallback and one piece."""
+    pieces = [CONV, operator("EXP", "arithmetic", 90, "kernel", None)]
+    known = profile(200, *pieces, operator("B", "convolution", 20, partition=1), partitions=2)
+    left_out = Delegation(delegated=2, total=3, undelegated=("EXP",))
+    float_, slow = cell("fp32", 100), cell("int8-dynamic", 200, profile=known, delegation=left_out)
+    said = "there is no profile of fp32 to hold it against: it was not profiled: edgerig profile " + float_.id
+    assert (causes(run(float_, slow))[0], only(run(float_, slow)).open) == ("fallback", said)
+    alike = float_.model_copy(update={"delegation": left_out})
+    found = next(why for why in explained(run(alike, slow)) if why.kind == "slower")
+    assert ("fallback" in [each.cause for each in found.reasons], found.open) == (False, said)
+    small = cell("fp16", 97, profile=known)
+    assert only(run(float_, small)).open == said
 
 
 def test_what_nothing_explains_is_said_to_be_so() -> None:
@@ -129,6 +146,31 @@ def test_conversions_at_borders_are_told_where_they_cost() -> None:
     assert "conversions" not in causes(run(cell("fp32", 100), cheap))
 
 
+@pytest.mark.parametrize(
+    ("format_name", "recipe", "conversions", "unfused"),
+    [
+        ("tflite", "int8-static", "int8 inputs and outputs (int8-full), or fewer layers left in float", ""),
+        ("tflite", "int8-full", "", ""),
+        ("tflite", "fp16", "", ""),
+        ("executorch", "int8-static", "fewer layers left in float", ""),
+        ("onnx", "int8-static", "fewer layers", "leave the operators between them in float (`float_layers`), or int8-"),
+        ("onnx", "int8-static-unsigned", "fewer layers", "leave the operators between them in float (`float_layers`)"),
+        ("onnx", "int8-dynamic", "", "int8-static-unsigned"),
+    ],
+)
+def test_nothing_is_to_be_tried_that_format_and_recipe_have_not(
+    format_name: str, recipe: str, conversions: str, unfused: str
+) -> None:
+    names = ("Cast", "Conv", "QuantizeLinear", "DequantizeLinear", "Conv")
+    made = [operator(name, kind_of(name), 30, "ort", None) for name in names]
+    slow = cell(recipe, 150, format_name, profile=profile(150, *made, partitions=None))
+    tried = {each.cause: each.attempt for each in only(run(cell("fp32", 100, format_name), slow)).reasons}
+    assert tried["conversions"].startswith(conversions)
+    assert bool(tried["conversions"]) is bool(conversions)
+    assert tried.get("unfused", "").startswith(unfused)
+    assert recipe not in " ".join(tried.get(cause, "") for cause in ("conversions", "unfused")).split()
+
+
 def test_a_split_delegate_is_told_by_what_splits_it() -> None:
     first, last = operator("A", "convolution", 50), operator("B", "convolution", 50, partition=1)
     between = operator("EXP", "activation", 60, "kernel", None)
@@ -161,7 +203,17 @@ def test_what_calling_a_split_delegate_takes_is_told_where_the_runtime_tells_it(
 def test_a_network_that_is_too_small_is_told_by_what_lies_outside_of_it() -> None:
     slow = cell("int8-static", 10, profile=profile(10, operator("Conv", "convolution", 4)))
     (reason,) = (r for r in only(run(cell("fp32", 8), slow)).reasons if r.cause == "too small")
-    assert reason.text.startswith("6.00 µs of 10.0 µs (60.0 %) are outside of its 1 operators")
+    assert reason.text.startswith("6.00 µs of 10.0 µs (60.0 %) are outside of its 1 operator: ")
+
+
+def test_calls_of_a_delegate_in_pieces_are_no_calls_of_the_network() -> None:
+    pieces = [operator("A", "convolution", 40), operator("EXP", "activation", 20, "portable", None)]
+    known = profile(200, *pieces, operator("B", "convolution", 40, partition=1), partitions=2)
+    float_ = cell("fp32", 100, "executorch", profile=FLOAT)
+    for entering, told in ((90_000.0, False), (10_000.0, True)):
+        slow = cell("int8-static", 200, "executorch", profile=known.model_copy(update={"entering": entering}))
+        found = causes(run(float_, slow))
+        assert ("split" in found, "too small" in found) == (True, told)
 
 
 def test_halves_that_are_computed_in_float() -> None:
@@ -171,8 +223,37 @@ def test_halves_that_are_computed_in_float() -> None:
     assert found.kind == "not faster"
     assert "5.00 kB of weights are stored in 16 bits and computed with in 32" in found.reasons[0].text
     assert "50.0 % smaller" in found.reasons[0].text
+    assert "(2 operators of XNNPACK, none in float16)" in found.reasons[0].text
+    one = cell("fp16", 100, build=built, profile=profile(100, operator("Convolution (NHWC, F32)", "convolution", 90)))
+    assert "(1 operator of XNNPACK," in only(run(cell("fp32", 100, profile=FLOAT), one)).reasons[0].text
     true = cell("fp16", 100, build=built, profile=profile(100, operator("Convolution (NHWC, F16)", "convolution", 90)))
     assert "halves" not in causes(run(cell("fp32", 100, profile=FLOAT), true))
+
+
+@pytest.mark.parametrize(("format_name", "runner"), [("tflite", "kernel"), ("executorch", "portable"), ("onnx", "ort")])
+def test_of_names_without_types_nothing_is_said_of_halves(format_name: str, runner: str) -> None:
+    built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
+    pieces = None if format_name == "onnx" else 1
+    told = profile(100, operator("Conv", "convolution", 60, runner, None), CONV, partitions=pieces)
+    results = run(
+        cell("fp32", 100, format_name, profile=told), cell("fp16", 97, format_name, build=built, profile=told)
+    )
+    assert "halves" not in causes(results)
+
+
+def test_onnx_runtimes_casts_tell_of_halves_that_are_computed_in_float() -> None:
+    built = BuildRecord(seconds=1.0, cached=False, peak_rss_bytes=None, log=None, constants={"float16": 5000})
+    conv, cast = operator("Conv", "convolution", 45, "ort", None), operator("Cast", "conversion", 1, "ort", None)
+    plain = profile(100, conv, conv, partitions=None)
+    inside = profile(100, conv, cast, cast, conv, partitions=None)
+    borders = profile(100, cast, conv, conv, cast, partitions=None)
+    half = cell("fp16", 100, "onnx", build=built, profile=inside)
+    found = only(run(cell("fp32", 100, "onnx", profile=plain), half))
+    (said,) = (each.text for each in found.reasons if each.cause == "halves")
+    assert "at least in part: 2 Casts between the operators that compute, none in fp32" in said
+    for ours, theirs in ((borders, plain), (inside, inside), (inside, Profile())):
+        cells = cell("fp32", 100, "onnx", profile=theirs), half.model_copy(update={"profile": ours})
+        assert "halves" not in causes(run(*cells))
 
 
 def test_depthwise_convolutions_bind_a_network_they_are_most_of() -> None:
@@ -181,6 +262,49 @@ def test_depthwise_convolutions_bind_a_network_they_are_most_of() -> None:
     results = run(cell("fp32", 100, profile=float_), cell("int8-static", 90, profile=int8))
     (reason,) = (r for r in only(results).reasons if r.cause == "depthwise")
     assert "(1) take 61.1 %: 60.0 µs in fp32, 55.0 µs here" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("cause", "named", "theirs", "ours"),
+    [
+        ("depthwise", operator("DW", "depthwise convolution", 0), 80, 50),
+        ("no dot products", operator("Conv", "convolution", 0), 80, 68),
+        ("conversions", operator("Convert", "conversion", 0), 80, 50),
+        ("memory", operator("FC", "matrix product", 0) | {"moved": 500_000_000, "macs": 1000}, 80, 70),
+    ],
+)
+def test_what_takes_less_than_in_float_makes_no_cell_slower(
+    cause: str, named: dict[str, Any], theirs: float, ours: float
+) -> None:
+    """But less than it could have gained is why a cell gained little."""
+    controls = Controls(memory_ms=(memory.READ_BYTES / 10 / 1e6,))
+
+    def told(recipe: str, took: float, whole: float) -> CellResult:
+        known = profile(whole, named | {"value": took}).model_copy(update={"cache_bytes": 1000})
+        made = cell(recipe, whole, profile=known)
+        assert made.latency is not None
+        return made.model_copy(update={"latency": made.latency.model_copy(update={"controls": controls})})
+
+    float_ = told("fp32", theirs, 100)
+    for took, whole, explains in ((ours, 130, False), (theirs - 1, 130, True), (ours, 95, True)):
+        results = run(float_, told("int8-static", took, whole), features=("avx2",))
+        assert (cause in causes(results)) is explains, (took, whole)
+
+
+def test_calls_that_take_less_than_in_float_make_no_cell_slower() -> None:
+    float_ = cell("fp32", 100, profile=profile(100, operator("Conv", "convolution", 40)))
+    for outside, explains in ((50, False), (70, True)):
+        known = profile(120, operator("Conv", "convolution", 120 - outside))
+        assert ("too small" in causes(run(float_, cell("int8-static", 120, profile=known)))) is explains
+
+
+def test_fp32_is_called_the_faster_only_of_products_that_are() -> None:
+    reason = next(
+        each
+        for each in only(run(cell("fp32", 100), cell("int8-static", 150), features=("avx2",))).reasons
+        if each.cause == "no dot products"
+    )
+    assert "faster" not in reason.attempt
 
 
 def test_threads_that_are_not_in_force() -> None:
@@ -195,6 +319,7 @@ def test_more_threads_than_processors() -> None:
     two = cell("fp32", 100, threads=2, processors=(0,))
     found = only(run(cell("fp32", 100), two))
     assert found.reasons[0].text == "2 threads are more than the processors it is held to (1)"
+    assert found.reasons[0].attempt == "1 thread"
 
 
 @pytest.mark.parametrize(
@@ -261,6 +386,28 @@ def test_fp32_is_called_the_faster_where_it_was_timed_so_alone() -> None:
     assert "faster" not in reason.attempt
 
 
+@pytest.mark.parametrize("name", ["int8-static", "mine"])
+def test_a_recipe_of_the_sweeps_own_is_what_it_is_like(name: str) -> None:
+    kernels = profile(200, operator("EXP", "arithmetic", 90, "kernel", None), operator("Conv", "convolution", 100))
+    float_, slow = cell("fp32", 100, profile=FLOAT), cell(name, 200, profile=kernels)
+    found = only(with_own(run(float_, slow, features=("avx2",))))
+    assert [each.cause for each in found.reasons] == ["no dot products", "fallback", "operators"]
+    assert found.reasons[1].attempt.startswith("int8-dynamic")
+    assert only(with_own(run(float_, cell(name, 95, profile=FLOAT)))).kind == "little gained"
+
+
+def test_a_file_of_results_may_have_any_recipes() -> None:
+    slow = cell("mine", 200, profile=FLOAT)
+    for own in ("text", {"mine": 3}, {"fp32": {"like": "int8-static", "options": {"per_tensor": True}}}):
+        assert only(with_own(run(cell("fp32", 100, profile=FLOAT), slow), own)).kind == "slower"
+
+
+def with_own(results: Results, own: Any = None) -> Results:
+    """As a sweep that has a recipe of its own, `mine`."""
+    mine = {"mine": {"like": "int8-static", "options": {"float_layers": ["op03_CONV_2D"]}}} if own is None else own
+    return results.model_copy(update={"run": results.run.model_copy(update={"spec": {"recipe": mine}})})
+
+
 def test_weights_alone_in_8_bits_need_no_dot_products() -> None:
     slow = cell("int8-weight", 150, profile=FLOAT)
     assert "no dot products" not in causes(run(cell("fp32", 100, profile=FLOAT), slow, features=("avx2",)))
@@ -281,13 +428,58 @@ def test_a_profile_that_says_the_opposite_of_what_was_timed_is_no_difference() -
     assert gains(run(cell("fp32", 100, profile=FLOAT), cell("int8-static", 50, profile=slow))) == {}
 
 
+@pytest.mark.parametrize(
+    ("timed", "profiled", "said"),
+    [
+        (3000, 1003, "their profiles do not show it: 3.00 µs of 2.00 ms"),
+        (1100, 1500, "their profiles do not show it: 0.500 ms of 0.100 ms"),
+        (3000, 900, "their profiles do not show it: -0.100 ms of 2.00 ms"),
+        (3000, 2200, ""),
+    ],
+)
+def test_a_profile_that_differs_by_another_amount_explains_no_difference(
+    timed: float, profiled: float, said: str
+) -> None:
+    float_ = cell("fp32", 1000, profile=profile(1000, operator("Conv", "convolution", 900)))
+    slow = cell("int8-dynamic", timed, profile=profile(profiled, operator("Conv", "convolution", profiled - 100)))
+    found = only(run(float_, slow))
+    assert ("operators" in [each.cause for each in found.reasons]) is not bool(said)
+    assert said in found.open
+    assert bool(found.open) is bool(said)
+
+
+def test_what_profiles_do_not_show_is_said_beside_reasons_and_of_runtimes() -> None:
+    float_ = cell("fp32", 1000, profile=profile(1000, operator("Conv", "convolution", 900)))
+    kernels = operator("EXP", "arithmetic", 500, "kernel", None)
+    slow = cell("int8-dynamic", 3000, profile=profile(1003, operator("Conv", "convolution", 402), kernels))
+    found = only(run(float_, slow))
+    assert [each.cause for each in found.reasons] == ["fallback"]
+    assert lines(found)[-1] == "Their profiles do not show it: 3.00 µs of 2.00 ms"
+    other = cell("fp32", 3000, "onnx", profile=profile(1003, operator("C", "convolution", 9, "ort", None)))
+    assert only(run(float_, other)).open == "their profiles do not show it: 3.00 µs of 2.00 ms"
+    quick = cell("int8-static", 500, profile=profile(998, operator("Conv", "convolution", 898)))
+    assert gains(run(float_, quick)) == {}
+
+
 def test_a_delegate_that_is_off_is_no_fallback_of_some_operators() -> None:
     kernels = profile(200, operator("CONV_2D", "convolution", 190, "kernel", None), partitions=None)
     off = cell("int8-static", 200, profile=kernels, engine_options={"xnnpack": False})
-    found = only(run(cell("fp32", 100, profile=kernels, engine_options={"xnnpack": False}), off))
+    found = only(run(cell("fp32", 100, profile=FLOAT), off))
     assert [each.cause for each in found.reasons][:1] == ["no delegate"]
     assert found.reasons[0].text == "XNNPACK is switched off (xnnpack=false): all of it runs on LiteRT's own kernels"
     assert "fallback" not in [each.cause for each in found.reasons]
+
+
+@pytest.mark.parametrize("told", ["by the runtime", "by the profile"])
+def test_a_delegate_that_is_off_in_float_too_explains_what_float_takes(told: str) -> None:
+    kernels = profile(200, operator("CONV_2D", "convolution", 190, "kernel", None), partitions=None)
+    off: dict[str, Any] = {"profile": kernels} if told == "by the profile" else {"delegation": Delegation(delegated=0)}
+    off["engine_options"] = {"xnnpack": False}
+    results = run(cell("fp32", 100, **off), cell("int8-static", 200, **off))
+    float_, slow = sorted(explained(results), key=lambda why: why.kind)
+    assert (float_.kind, [each.cause for each in float_.reasons]) == ("fallback", ["no delegate"])
+    assert float_.surprise == "tflite fp32: no delegate has any of its operators"
+    assert (slow.kind, "no delegate" in [each.cause for each in slow.reasons]) == ("slower", False)
 
 
 def test_a_cell_is_held_against_the_fewest_threads_whatever_the_order() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edgerig.measure.layer_advice import advice
 from edgerig.results.layers import Advice, LayerResult
+from edgerig.spec import FormatName, OwnRecipe, load_recipes, recipes_with
 
 
 def layer(depth: int, sqnr: float, drop: float | None, **more: Any) -> LayerResult:
@@ -18,7 +19,7 @@ def layer(depth: int, sqnr: float, drop: float | None, **more: Any) -> LayerResu
 def advised(
     *layers: LayerResult, below: int | None = 1, worst: int | None = 1, kind: str = "int8-static"
 ) -> list[Advice]:
-    return list(advice(layers, below, worst, kind, "tflite"))
+    return list(advice(layers, below, worst, load_recipes()[kind], "tflite"))
 
 
 def remedies(found: list[Advice]) -> list[str]:
@@ -80,7 +81,7 @@ def test_ranges_matter_to_calibrated_recipes_alone() -> None:
 
 def test_what_is_equalized_is_not_to_be_equalized_again() -> None:
     layers = [SOUND, layer(1, **BAD, spread=20.0)]
-    assert remedies(list(advice(layers, 1, 1, "int8-static", "tflite", equalized=True))) == ["float-layers"]
+    assert remedies(list(advice(layers, 1, 1, load_recipes()["int8-static-equalized"], "tflite"))) == ["float-layers"]
 
 
 @pytest.mark.parametrize(
@@ -90,19 +91,32 @@ def test_what_is_equalized_is_not_to_be_equalized_again() -> None:
         ("int8-dynamic", "onnx", "fp16", "float_layers"),
         ("int16x8", "tflite", "float_layers", "int16x8"),
         ("int8-full", "tflite", "int16x8", "float_layers"),
+        ("int8-static", "tflite", "calibration_method mse or percentile, or the recipe int16x8", "fp16"),
+        ("int8-static", "executorch", "calibration_method percentile, or a contiguous", "mse"),
     ],
 )
 def test_nothing_is_advised_that_recipe_and_format_have_not(
-    kind: str, format_name: str, said: str, unsaid: str
+    kind: str, format_name: FormatName, said: str, unsaid: str
 ) -> None:
-    (found,) = advice([SOUND, layer(1, 19.0, 3.0)], 1, None, kind, format_name)
+    (found,) = advice([SOUND, layer(1, 19.0, 3.0)], 1, None, load_recipes()[kind], format_name)
     assert said in found.text
     assert unsaid not in found.text
+
+
+def test_no_method_is_advised_that_is_in_use_and_no_recipe_of_another_kind_to_equalize() -> None:
+    own = OwnRecipe.model_validate({"like": "int8-full", "options": {"calibration_method": "percentile"}})
+    recipe = recipes_with({"mine": own})["mine"]
+    (found,) = advice([SOUND, layer(1, 19.0, 3.0)], 1, None, recipe, "tflite")
+    assert "calibration_method mse, or" in found.text
+    found, _ = advice([SOUND, layer(1, **BAD, spread=20.0)], 1, 1, recipe, "tflite")
+    assert "equalize = true in a recipe of your own, like int8-full" in found.text
+    assert "int8-static-equalized" not in found.text
 
 
 def test_where_every_layer_loses_a_little_more_bits_are_the_way() -> None:
     found = advised(SOUND, layer(1, 19.0, 3.0), worst=None)
     assert remedies(found) == ["more-bits"]
+    assert found[0].text.startswith("every layer loses a little: ")
     assert "int16x8" in found[0].text
 
 
@@ -117,7 +131,7 @@ def test_a_wide_activation_is_cured_at_both_of_its_ends() -> None:
     assert found.layers == ("op00_CONV_2D", "op01_CONV_2D")
     assert 'int16_layers = ["op00_CONV_2D", "op01_CONV_2D"]' in found.text
     assert "leave 40.0 dB: it is the activation of op00_CONV_2D that is too wide" in found.evidence
-    (found,) = advice(layers, 1, 1, "int8-static", "onnx")
+    (found,) = advice(layers, 1, 1, load_recipes()["int8-static"], "onnx")
     assert "float_layers" in found.text
     assert "int16_layers" not in found.text
 
@@ -134,6 +148,7 @@ def test_noise_from_further_up_is_not_the_writers_fault() -> None:
     (found,) = advised(writer, layer(1, **READER, reads=(writer.name,)))
     assert found.remedy == "more-bits"
     assert "int16x8" in found.text
+    assert found.text.startswith("the noise of op01_CONV_2D is that of many layers before it: ")
     assert "leave 40.0 dB: the noise of the layers before it weighs more here" in found.evidence
 
 

@@ -54,6 +54,20 @@ def test_what_is_to_ship_is_explained_first(profiled: Results) -> None:
     assert [bool(why.reasons) for why in told if why.cell.recipe == "int8-static"] == [True]
 
 
+def test_what_is_slower_by_most_is_explained_first() -> None:
+    found = run(
+        cell("fp32", 100),
+        cell("int8-weight", 150, profile=SLOW),
+        cell("int8-dynamic", 300, profile=SLOW),
+        cell("int8-static", 200, profile=SLOW),
+        cell("int4-weight", 900),
+    )
+    told = whys.ordered(found, [])
+    recipes = [why.cell.recipe for why in told]
+    assert recipes == ["int4-weight", "int8-dynamic", "int8-static", "int8-weight"]
+    assert told[1].times == pytest.approx(3)
+
+
 def test_bars_are_by_kind_and_fallbacks_apart(profiled: Results) -> None:
     found = profiles.payload(profiled.cells, [])
     assert found["bars"][1] == [0, 0, 30.0, 3, 1, 120.0, 2, 0, 50.0]

@@ -227,7 +227,7 @@ class Shared:
     def __call__(
         self, model: ModelSpec, form: str, recipes: Sequence[str], *given: Any, joins: bool
     ) -> list[BuildOutcome]:
-        shared, name = given[-1], f"{model.id}-{form}"
+        shared, name = given[6], f"{model.id}-{form}"
         if not joins:
             queue.fill(shared, recipes)
             self.filled.set()
