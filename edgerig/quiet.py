@@ -3,8 +3,9 @@
 ONNX Runtime keeps a device's id and a database of events under ~/.cache/Microsoft, and its Linux wheels send them; only
 ORT_DISABLE_TELEMETRY in the environment before it is loaded prevents both. MLflow has sent usage since 3.2 unless
 MLFLOW_DISABLE_TELEMETRY or DO_NOT_TRACK is set (https://mlflow.org/docs/latest/community/usage-tracking/), Hugging
-Face's hub client unless HF_HUB_DISABLE_TELEMETRY is. Keras writes ~/.keras/keras.json on its first import, into
-KERAS_HOME where that is set: it is where the user has no ~/.keras, whose settings and downloads stay in use otherwise.
+Face's hub client unless HF_HUB_DISABLE_TELEMETRY is. Keras writes
+~/.keras/keras.json on its first import, into KERAS_HOME where that is set: it is where the user has no ~/.keras, whose
+settings and downloads stay in use otherwise.
 """
 
 from __future__ import annotations

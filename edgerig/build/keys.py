@@ -97,7 +97,7 @@ def artifact_key(
             "options": options,
             "data": data,
             "calibration": calibration if recipe.calibration else None,
-            "tools": {tool: version(tool) for tool in format_spec.tools} | _apart(format_spec),
+            "tools": {tool: version(tool) for tool in (*format_spec.tools, *recipe.needs)} | _apart(format_spec),
             "framework": _framework(spec),
             "builder": _digests(
                 *sorted(path for path in (BUILD / "formats").rglob("*") if path.suffix in (".py", ".cc", ".h")),

@@ -35,6 +35,7 @@ from edgerig.spec import (
     RecipeSpec,
     Strict,
     load_formats,
+    load_recipes,
     load_sources,
     recipes_with,
     unknown,
@@ -298,6 +299,8 @@ def _tools() -> Iterator[str]:
     """Every distribution whose version is part of some key."""
     for row in load_formats().values():
         yield from row.tools
+    for recipe in load_recipes().values():
+        yield from recipe.needs
     for source in load_sources().values():
         yield from source.distributions
     yield from datasets.DECODERS.values()

@@ -18,7 +18,8 @@ def tune(
         typer.Option("--device", help="Of which it is to be the best.", autocompletion=completion.devices),
     ] = None,
     settings: Annotated[
-        Path | None, typer.Option("--settings", help="A sweep's TOML, for how it times and builds, and for its budget.")
+        Path | None,
+        typer.Option("--settings", help="A sweep's TOML: how it times and builds, its budget, its recipes."),
     ] = None,
     source: Source = None,
     dataset: Dataset = None,

@@ -43,7 +43,8 @@ class RecipeSpec(Strict):
     """A quantization recipe, a row of `build/recipes.toml`; `load_recipes` gives `formats` a lowering for every format.
 
     `calibration` says whether the recipe needs calibration data. `like` is the recipe this one is with other `options`:
-    what a builder knows how to lower is `kind`.
+    what a builder knows how to lower is `kind`. `numbers_of` is the recipe whose very numbers this one writes in other
+    bytes. `needs` are distributions beyond those of its formats, which an extra of their own brings.
     """
 
     name: str
@@ -52,6 +53,8 @@ class RecipeSpec(Strict):
     formats: dict[FormatName, Lowering] = Field(default={})
     like: str = ""
     options: RecipeOptions = RecipeOptions()
+    numbers_of: str = ""
+    needs: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -154,6 +157,7 @@ def load_recipes() -> dict[str, RecipeSpec]:
     recipes = {name: row for name, row in rows.items() if not row.like}
     for name, recipe in recipes.items():
         _all_known("format", recipe.formats, load_formats(), f"[recipe.{name}]")
+        _all_known("recipe", {recipe.numbers_of: None} if recipe.numbers_of else {}, recipes, f"[recipe.{name}]")
     for name, row in load_formats().items():
         _all_known("recipe", row.recipes, recipes, f"[format.{name}]")
     known = {name: recipe.model_copy(update={"formats": _lowerings(recipe)}) for name, recipe in recipes.items()}

@@ -9,7 +9,7 @@ from edgerig.build.versions import version
 from edgerig.devices.host import cpu_model, governor, memory_bytes
 from edgerig.ondevice import processors
 from edgerig.results import Environment, HostInfo
-from edgerig.spec import load_formats, on_device
+from edgerig.spec import load_formats, load_recipes, on_device
 
 OWN_TOOLS = ("distributed",)
 """What decides figures beside the formats' and the engines' distributions."""
@@ -18,7 +18,8 @@ OWN_TOOLS = ("distributed",)
 def tools() -> tuple[str, ...]:
     """The distributions whose versions are recorded: what builds, what runs, what measures."""
     building = (tool for row in load_formats().values() for tool in row.tools)
-    return tuple(dict.fromkeys((*building, *on_device(), *OWN_TOOLS)))
+    further = (tool for row in load_recipes().values() for tool in row.needs)
+    return tuple(dict.fromkeys((*building, *further, *on_device(), *OWN_TOOLS)))
 
 
 def environment() -> Environment:

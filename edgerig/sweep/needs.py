@@ -40,7 +40,7 @@ def _of_builds(plan: Plan, cells: tuple[Cell, ...], store: Store) -> Iterator[_N
     for name, formats in grouped.items():
         model = plan.models[name]
         reads = _reading(model)
-        builds = {each: _building(model, each) for each in formats}
+        builds = {each: (*_building(model, each), *_further(plan, recipes)) for each, recipes in formats.items()}
         if not extras.missing([*reads, *(tool for tools in builds.values() for tool in tools)]):
             continue  # whatever is to be made, it can be: nothing of the store is read
         prepared = spawn.prepared(model, plan.sweep.seed, store)
@@ -66,6 +66,12 @@ def _building(model: ModelSpec, format_name: str) -> tuple[str, ...]:
     if row is None:  # of a run that was planned where there was one; to be told when it is built
         return ()
     return load_engines()[row.engine].distributions if model.ready else row.tools
+
+
+def _further(plan: Plan, recipes: Sequence[str]) -> Iterator[str]:
+    """What the recipes need beyond their formats."""
+    known = plan.sweep.known_recipes()
+    return (each for name in recipes if name in known for each in known[name].needs)
 
 
 def _of_this_machine(plan: Plan, cells: tuple[Cell, ...]) -> Iterator[_Need]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import Field, PositiveInt
 
 from edgerig.errors import ConfigError
-from edgerig.plan import Plan, make_plan
+from edgerig.plan import Plan, make_plan, unsupported_reason
 from edgerig.spec import ModelSpec, Strict, SweepSpec, load_formats
 from edgerig.tune.space import FLOAT, fixed
 
 
 class Question(Strict):
     """`sweep` names one model and one device, the formats to choose among, the threads to try, the budget, and how
-    finalists are timed; its recipes are all there are. `trials` are built at most, of all formats together; of
-    `finalists` variants the device decides."""
+    finalists are timed; its recipes are all there are, and those of its own. `trials` are built at most, of all formats
+    together; of `finalists` variants the device decides."""
 
     sweep: SweepSpec
     trials: PositiveInt = Field(default=24, le=10_000)
@@ -28,7 +28,7 @@ class Question(Strict):
                 f"a model is tuned for a device: {len(plan.models)} models and {len(plan.devices)} devices were named",
                 hint="name one of each; --source where a model has several",
             )
-        model = next(iter(plan.models.values()))
+        model = model_of(plan)
         if model.ready:
             raise ConfigError(f"{model.name} is run as it is", hint="name a model that recipes can be built from")
         for cell in plan.cells:
@@ -42,7 +42,19 @@ class Question(Strict):
                     f"{cell.format} has no recipe but {FLOAT}: there is nothing to choose",
                     hint="name formats that quantize: edgerig formats",
                 )
+        self._check_own(model)
         return plan
+
+    def _check_own(self, model: ModelSpec) -> None:
+        """Raises ConfigError for a recipe of one's own that no format to choose among can do."""
+        known = self.sweep.known_recipes()
+        for name in self.sweep.recipe:
+            why = [unsupported_reason(model.source, each, name, known) for each in self.sweep.formats]
+            if all(why):
+                raise ConfigError(
+                    f"[recipe.{name}] can be tried in no format: {why[0]}",
+                    hint="leave the recipe out, or name a format that can do it: --format",
+                )
 
     def share(self) -> int:
         """Trials of each format."""

@@ -1,22 +1,39 @@
-"""What may be tried in a format: its fixed recipes, these with other options, and runs of layers left in float or in
-16 bits. Read from the rows of recipes: what a row offers is tried. Pure."""
+"""What may be tried in a format: one's own recipes, edgerig's fixed ones, these with other options, and runs of layers
+left in float or in 16 bits. Read from the rows of recipes: what a row offers is tried. Pure."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from edgerig import extras
 from edgerig.plan import unsupported_reason
 from edgerig.results.layers import LayerResult
-from edgerig.spec import FormatName, Lowering, OwnRecipe, RecipeOptions, RecipeSpec, Source, Strict, load_recipes
+from edgerig.spec import (
+    FormatName,
+    Lowering,
+    OwnRecipe,
+    RecipeOptions,
+    RecipeSpec,
+    Source,
+    Strict,
+    load_recipes,
+    recipes_with,
+)
 from edgerig.spec.recipe_options import BY_LAYER, ByLayer
 
 FLOAT = "fp32"
 """The recipe every other one is held against."""
 WIDTHS: dict[ByLayer, str] = {"float_layers": "float", "int16_layers": "int16"}
 """What a run of layers is kept in, as names of candidates say it."""
+SWITCHES = {"equalize": "equalized", "bias_correction": "corrected"}
+"""Options that are on or off, as names of candidates say them."""
 FEWEST_SAMPLES = 8
 """Of fewer, a range is chance."""
+
+
+Own = Mapping[str, OwnRecipe]
+"""A sweep's recipes of its own, by name."""
 
 
 class Candidate(Strict):
@@ -31,53 +48,83 @@ class Candidate(Strict):
         return f"{self.format}-{self.recipe}"
 
 
-def fixed(source: Source, format_name: FormatName) -> list[Candidate]:
-    """The recipes of edgerig's own rows, in their order."""
-    return [
-        Candidate(format=format_name, recipe=name)
-        for name in load_recipes()
-        if name != FLOAT and not unsupported_reason(source, format_name, name)
+def fixed(source: Source, format_name: FormatName, own: Own | None = None) -> list[Candidate]:
+    """One's `own` recipes, then those of edgerig's rows, in their order."""
+    known = recipes_with(own or {})
+    asked = [
+        Candidate(format=format_name, recipe=name, own=recipe)
+        for name, recipe in (own or {}).items()
+        if not unsupported_reason(source, format_name, name, known)
     ]
+    rows = [Candidate(format=format_name, recipe=row.name) for row in _rows(source, format_name) if row.name != FLOAT]
+    return asked + rows
 
 
-def moves(source: Source, format_name: FormatName, samples: int) -> Iterator[Candidate]:
-    """Each recipe that offers a calibration method, with other options than a row has: those with one change first, of
-    all recipes in turn. `samples` are there to calibrate on."""
+def _rows(source: Source, format_name: FormatName) -> list[RecipeSpec]:
+    """The rows that the format can do with what is installed, without those whose numbers are another one's in other
+    bytes: what a search judges by cannot tell them apart."""
+    able = {
+        name: row
+        for name, row in load_recipes().items()
+        if not unsupported_reason(source, format_name, name) and all(map(extras.installed, row.needs))
+    }
+    return [row for row in able.values() if row.numbers_of not in able]
+
+
+def moves(source: Source, format_name: FormatName, samples: int, own: Own | None = None) -> Iterator[Candidate]:
+    """Each recipe that offers a calibration method, with other options than a row, or one's `own` recipe, has: those
+    with one change first, of all recipes in turn. `samples` are there to calibrate on."""
     rows = {(row.kind, row.options.model_dump_json()) for row in load_recipes().values()}
     of_each = [
         [(recipe, options) for options in _options(recipe.formats[format_name], samples)]
         for recipe in _tunable(source, format_name)
     ]
-    for recipe, options in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*of_each))):
-        if (recipe.name, options.model_dump_json()) not in rows:
-            yield _own(format_name, recipe.name, options)
+    each_in_turn = filter(None, itertools.chain.from_iterable(itertools.zip_longest(*of_each)))
+    found = (
+        _own(format_name, recipe.name, options)
+        for recipe, options in each_in_turn
+        if (recipe.name, options.model_dump_json()) not in rows
+    )
+    return besides(found, own or {})
+
+
+def besides(found: Iterable[Candidate], own: Own) -> Iterator[Candidate]:
+    """Those of `found` that none of one's `own` recipes is, each under a name that none of them has."""
+    meant = {(recipe.like, recipe.options.model_dump_json()) for recipe in own.values()}
+    for each in found:
+        if (kind_of(each), options_of(each).model_dump_json()) in meant:
+            continue
+        name = each.recipe
+        while name in own:
+            name += "-tried"
+        yield each.model_copy(update={"recipe": name})
 
 
 def _tunable(source: Source, format_name: FormatName) -> list[RecipeSpec]:
     return [
-        recipe
-        for name, recipe in load_recipes().items()
-        if not recipe.like
-        and not unsupported_reason(source, format_name, name)
-        and recipe.formats[format_name].offers.get("calibration_method")
+        row
+        for row in _rows(source, format_name)
+        if not row.like and row.formats[format_name].offers.get("calibration_method")
     ]
 
 
 def _options(row: Lowering, samples: int) -> list[RecipeOptions]:
     """Every combination of what the row offers, in the order of how much it changes. Fewer samples are the last change
     to be tried: a method matters more."""
-    combinations = itertools.product(_equalize(row), _methods(row), _counts(samples))
-    found = sorted(combinations, key=lambda each: (sum(map(bool, each)), each[2] is not None))
+    switches = [_switch(row, name) for name in SWITCHES]
+    combinations = itertools.product(_methods(row), _counts(samples), *switches)
+    found = sorted(combinations, key=lambda each: (sum(map(bool, each)), each[1] is not None))
     return [
         RecipeOptions.model_validate(
-            {"equalize": equalize, "calibration_method": method or None, "calibration_samples": count}
+            {"calibration_method": method or None, "calibration_samples": count}
+            | dict(zip(SWITCHES, switched, strict=True))
         )
-        for equalize, method, count in found
+        for method, count, *switched in found
     ]
 
 
-def _equalize(row: Lowering) -> list[bool]:
-    return [False, True] if True in row.offers.get("equalize", ()) else [False]
+def _switch(row: Lowering, option: str) -> list[bool]:
+    return [False, True] if True in row.offers.get(option, ()) else [False]
 
 
 def _methods(row: Lowering) -> list[str]:
@@ -90,7 +137,11 @@ def _counts(samples: int) -> list[int | None]:
 
 
 def _own(format_name: FormatName, kind: str, options: RecipeOptions, last: str = "") -> Candidate:
-    parts = [kind, "equalized" if options.equalize else "", options.calibration_method or ""]
+    parts = [
+        kind,
+        *(word for name, word in SWITCHES.items() if getattr(options, name)),
+        options.calibration_method or "",
+    ]
     parts += [f"of{options.calibration_samples}" if options.calibration_samples else "", last]
     own = OwnRecipe(like=kind, options=options)
     return Candidate(format=format_name, recipe="-".join(filter(None, parts)), own=own)
@@ -98,15 +149,16 @@ def _own(format_name: FormatName, kind: str, options: RecipeOptions, last: str =
 
 def windows_base(source: Source, format_name: FormatName, tried: Sequence[Candidate]) -> list[Candidate]:
     """Those of `tried` (best first) whose layers may be left in float: of the first recipe in the rows that offers
-    it."""
-    offering = [
-        name
-        for name, recipe in load_recipes().items()
-        if not unsupported_reason(source, format_name, name) and recipe.formats[format_name].offers.get("float_layers")
-    ]
-    kinds = {load_recipes()[name].kind: None for name in offering}
+    it, and whose own layers nobody has named."""
+    kinds = [row.kind for row in _rows(source, format_name) if row.formats[format_name].offers.get("float_layers")]
     first = next(iter(kinds), None)
-    return [each for each in tried if each.format == format_name and kind_of(each) == first]
+    return [
+        each
+        for each in tried
+        if each.format == format_name
+        and kind_of(each) == first
+        and not any(getattr(options_of(each), option) for option in BY_LAYER)
+    ]
 
 
 def kind_of(candidate: Candidate) -> str:
@@ -139,11 +191,11 @@ def _by_layer(row: Lowering) -> list[ByLayer]:
     return [option for option in BY_LAYER if row.offers.get(option)]
 
 
-def grid(source: Source, format_name: FormatName, samples: int, layers: int) -> int:
+def grid(source: Source, format_name: FormatName, samples: int, layers: int, own: Own | None = None) -> int:
     """How many variants a full grid of the same space has: every combination of options, with every contiguous run of
     `layers` layers where a recipe may leave them in float or in 16 bits."""
     runs = layers * (layers + 1) // 2
-    found = len(fixed(source, format_name))
+    found = len(fixed(source, format_name, own))
     for recipe in _tunable(source, format_name):
         row = recipe.formats[format_name]
         found += len(_options(row, samples)) * (1 + runs * len(_by_layer(row))) - 1

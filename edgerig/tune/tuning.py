@@ -22,7 +22,7 @@ from edgerig.tune.journal import journal
 from edgerig.tune.looking import look
 from edgerig.tune.question import Question, model_of
 from edgerig.tune.rungs import on_device, on_host, swept
-from edgerig.tune.space import FLOAT, Candidate, fixed, grid, moves
+from edgerig.tune.space import FLOAT, Candidate, besides, fixed, grid, moves
 from edgerig.tune.split import calibration_samples, validation
 from edgerig.tune.trial import Trial
 from edgerig.tune.tuned import Ended, Tuned
@@ -66,17 +66,18 @@ def _digest(question: Question, plan: Plan) -> str:
 
 
 def _tried(work: Work, format_name: str) -> list[Trial]:
-    """A format's trials. The fixed recipes and changes of them first; then, since only then is it known where they
-    lose, runs of layers in float."""
+    """A format's trials: one's own recipes, the fixed ones, changes of these; then, since only then is it known where
+    they lose, runs of layers in float."""
     source, share = work.validation.model.source, work.question.share()
-    first = fixed(source, format_name)
-    others = moves(source, format_name, work.samples)
+    own = work.question.sweep.recipe
+    first = fixed(source, format_name, own)
+    others = moves(source, format_name, work.samples, own)
     early = max(len(first), share - share // OF_WINDOWS)
     candidates = list(itertools.islice(itertools.chain(first, others), min(early, share)))
     trials = try_all(work, [Candidate(format=format_name, recipe=FLOAT), *candidates])[1:]
     left = share - len(candidates)
     if left > 0:
-        windows = look(work, format_name, trials).candidates[:left]
+        windows = list(besides(look(work, format_name, trials).candidates, own))[:left]
         trials += try_all(work, [*windows, *itertools.islice(others, left - len(windows))])
     return trials
 
@@ -154,5 +155,6 @@ def _end(told: Tuned, work: Work, update: dict[str, object]) -> Tuned:
 def _grid(work: Work) -> int:
     source, looked = work.validation.model.source, work.journal.looked
     each = {name: looked[name].layers if name in looked else 0 for name in work.question.sweep.formats}
-    variants = sum(grid(source, name, work.samples, layers) for name, layers in each.items())
-    return variants * len(work.question.sweep.threads)
+    sweep = work.question.sweep
+    variants = sum(grid(source, name, work.samples, layers, sweep.recipe) for name, layers in each.items())
+    return variants * len(sweep.threads)

@@ -1,16 +1,18 @@
-"""Builders of a model, as a build's process has them."""
+"""Builders of a model, as a build's process has them, and a trained network's data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgerig.build.builder import FormatBuilder
+from edgerig.build.factory import call_factory
 from edgerig.build.source import SourceModel
 from edgerig.registry import load_object
-from edgerig.spec import load_formats
+from edgerig.spec import load_formats, load_models
 
 
 def builder(format_name: str, model: SourceModel, work: Path, **options: str) -> FormatBuilder:
@@ -30,3 +32,11 @@ def by_format(model: SourceModel, folders: pytest.TempPathFactory) -> Callable[[
         return made[format_name]
 
     return get
+
+
+def digits_data() -> dict[str, np.ndarray]:
+    """`digits_cnn`'s arrays, by name."""
+    spec = load_models("digits_cnn")["torch"]
+    assert spec.dataset is not None
+    data: dict[str, np.ndarray] = call_factory(spec.folder, str(spec.dataset.factory))
+    return data

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders_of import digits_data
 
 from edgerig.build.builder import FormatBuilder
 from edgerig.build.check import check_constants, check_outputs
-from edgerig.build.factory import call_factory
 from edgerig.build.layout import to_layout
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel, load_source
@@ -40,12 +40,17 @@ SAMPLES = 16
 BROUGHT: tuple[Source, ...] = tuple(name for name, row in load_sources().items() if row.loader and name != "torch")
 PAIRS = [(source, name) for name, row in load_formats().items() for source in BROUGHT if source in row.routes]
 BUILT = [(s, f, r) for s, f in PAIRS for r in load_recipes() if not unsupported_reason(s, f, r)]
-CELLS = [
-    pytest.param(*cell, marks=(pytest.mark.long, pytest.mark.needs("nodejs", "npm")))
-    if load_formats()[cell[1]].tool  # an environment of its own, and a runtime of JavaScript
-    else cell
-    for cell in BUILT
-]
+
+
+def marked(source: Source, format_name: FormatName, recipe: str) -> object:
+    if load_formats()[format_name].tool:  # an environment of its own, and a runtime of JavaScript
+        return pytest.param(source, format_name, recipe, marks=(pytest.mark.long, pytest.mark.needs("nodejs", "npm")))
+    if load_recipes()[recipe].needs:  # a quantizer that takes its time
+        return pytest.param(source, format_name, recipe, marks=pytest.mark.long)
+    return source, format_name, recipe
+
+
+CELLS = [marked(*cell) for cell in BUILT]
 UNSUPPORTED = [(s, f) for f in load_formats() for s in load_sources() if no_route(s, f)]
 
 
@@ -77,9 +82,7 @@ def bring(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Source], Source
 
 @pytest.fixture(scope="module")
 def digits() -> dict[str, np.ndarray]:
-    spec = load_models("digits_cnn")["torch"]
-    data: dict[str, np.ndarray] = call_factory(spec.folder, spec.dataset.factory)
-    return data
+    return digits_data()
 
 
 @pytest.fixture(scope="module")

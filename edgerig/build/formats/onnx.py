@@ -14,6 +14,7 @@ from edgerig.build.builder import Built
 from edgerig.build.formats import (
     converting,
     left_in_float,
+    onnx_bias,
     onnx_blocks,
     onnx_dynamic,
     onnx_equalize,
@@ -30,6 +31,9 @@ from edgerig.build.source import Arrays, SourceModel
 from edgerig.build.sources.file import OPEN
 from edgerig.errors import UnsupportedRecipe
 from edgerig.spec import Layout, RecipeSpec
+
+STATIC = frozenset({"int8-static", "int8-static-unsigned", "int8-static-nncf"})
+"""Recipes of ranges that are calibrated."""
 
 
 class OnnxBuilder:
@@ -81,7 +85,14 @@ class OnnxBuilder:
         if recipe.options.equalize:
             equalized = graph.with_name("equalized.onnx")
             graph, said = equalized, onnx_equalize.equalize(graph, recipe, calibration, equalized)
-        left, named = onnx_static.quantize(graph, calibration, out, recipe)
+        quantize = onnx_static.quantize
+        if recipe.kind == "int8-static-nncf":
+            from edgerig.build.formats.onnx_nncf import quantize  # an extra's
+        left, named = quantize(graph, calibration, out, recipe)
+        if recipe.options.bias_correction:
+            said += onnx_bias.correct(
+                graph, out, calibration, lambda start, to: quantize(start, calibration, to, recipe)
+            )
         return left, (*named, *said)
 
     def _lower(
@@ -98,12 +109,12 @@ class OnnxBuilder:
                 return kept, ()
             case "int8-dynamic":
                 onnx_dynamic.quantize(self._graph(), out, recipe)
-            case "int8-static" | "int8-static-unsigned" if self._model.shapes:
+            case kind if kind in STATIC and self._model.shapes:
                 raise UnsupportedRecipe(
                     f"{recipe.name} is calibrated on a graph of fixed shapes: {OPEN}",
                     hint="export the branch that these inputs take as a file of its own",
                 )
-            case "int8-static" | "int8-static-unsigned":
+            case kind if kind in STATIC:
                 return self._static(recipe, required(calibration, recipe.name), out)
             case "int8-weight":
                 onnx_blocks.quantize(self._graph(), 8, out)

@@ -42,13 +42,13 @@ def equalize(source: Path, recipe: RecipeSpec, calibration: Arrays, out: Path) -
     Raises UnsupportedRecipe where no two layers can be, or where the graph then computes something else.
     """
     model = onnx.load(source)
-    steps, places, forms = _steps(model)
+    steps, places, forms = steps_of(model)
     found = find(steps, {output.name for output in model.graph.output})
     if not found.chains:
         raise balance.nothing(recipe.name, found)
     layers = {step.name: step.weighted.layer for step in steps if step.weighted is not None}
     for name, layer in balance.balanced(layers, found.chains).items():
-        _store(model, places[name], forms[name], layer)
+        store(model, places[name], forms[name], layer, "equalized")
     drop_unread(model.graph)
     save(model, out)
     some = [array[: balance.PROOF_SAMPLES] for array in calibration]
@@ -58,7 +58,7 @@ def equalize(source: Path, recipe: RecipeSpec, calibration: Arrays, out: Path) -
     return balance.notes(found, proved)
 
 
-def _steps(model: onnx.ModelProto) -> tuple[list[Operator], dict[str, onnx.NodeProto], dict[str, Form]]:
+def steps_of(model: onnx.ModelProto) -> tuple[list[Operator], dict[str, onnx.NodeProto], dict[str, Form]]:
     """The operators as equalization sees them, with their nodes and the form of each one's weights by name."""
     nodes = list(model.graph.node)
     names = layer_names(node.op_type for node in nodes)
@@ -197,11 +197,12 @@ def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
     return found
 
 
-def _store(model: onnx.ModelProto, node: onnx.NodeProto, form: Form, layer: Layer) -> None:
-    """Gives a node its weights and bias as constants of its own: exporters keep one for all that are equal."""
+def store(model: onnx.ModelProto, node: onnx.NodeProto, form: Form, layer: Layer, what: str) -> None:
+    """Gives a node its weights and bias as constants of its own, which bear the name of `what` was done to them:
+    exporters keep one for all that are equal."""
     values = {1: form.back(layer.weight)} | ({} if layer.bias is None else {2: layer.bias})
     for place, value in values.items():
-        name = f"{node.output[0]}#equalized_{place}"
+        name = f"{node.output[0]}#{what}_{place}"
         model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
         node.input[place] = name
 

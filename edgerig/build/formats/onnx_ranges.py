@@ -73,16 +73,16 @@ def _chosen(model: onnx.ModelProto, path: Path, calibration: Arrays, bounds: Bou
     finite = {name: bound for name, bound in bounds.items() if np.isfinite(bound).all()}
     if method.searches:
         histograms = {name: Histogram(*bound) for name, bound in finite.items()}
-        for name, value in _values(model, path, calibration, list(finite)):
+        for name, value in values(model, path, calibration, list(finite)):
             histograms[name].see(value)
         return bounds | {name: histogram.range(method) for name, histogram in histograms.items()}
     extremes = {name: Extremes() for name in finite}
-    for name, value in _values(model, path, calibration, list(finite)):
+    for name, value in values(model, path, calibration, list(finite)):
         extremes[name].see(value)
     return bounds | {name: seen.average for name, seen in extremes.items()}
 
 
-def _values(
+def values(
     model: onnx.ModelProto, path: Path, calibration: Arrays, names: list[str]
 ) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Each of the named values, sample by sample; `path` is where the graph that gives them may be written."""

@@ -5,6 +5,7 @@ ONNX Runtime's quantizer marks what computes in integers; here it is told what i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from edgerig.build.calibration import Method
 from edgerig.build.formats import onnx_layers
 from edgerig.build.formats.onnx_graph import consumers, held, producers, weights_of
 from edgerig.build.formats.onnx_pairs import bypass
-from edgerig.build.formats.onnx_ranges import observe
+from edgerig.build.formats.onnx_ranges import Bounds, observe
 from edgerig.build.formats.onnx_shield import shield
 from edgerig.build.formats.onnx_spectrum import spectral
 from edgerig.build.formats.onnx_unsigned import widen
@@ -57,10 +58,8 @@ def quantize(
     ranges = prepared.with_suffix(".ranges.json")
     ranges.unlink(missing_ok=True)  # another recipe's
     bounds = observe(prepared, calibration, INTEGER_OPERATORS, Method.of(recipe, "onnx"), ranges)
-    mixed, coarse = _mixed(model, bounds)
-    spoilt = _spoilt(model, bounds)
+    unfit, coarse = unfit_for_integers(model, bounds)
     asked = onnx_layers.asked(model, recipe)
-    unfit = (*spoilt, *mixed, *_after_outputs(model), *spectral(model))
     left = {node.name: node for node in (*unfit, *asked.values())}
     quantize_static(
         str(prepared),
@@ -84,9 +83,20 @@ def quantize(
     shield(quantized, left.keys())
     save(quantized, out)
     onnx_layers.check(model, quantized, recipe, asked)
-    weightless = [node for node in left.values() if not weights_of(node, held(model))]
-    computing = tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
-    return computing, onnx_layers.notes(model, quantized, asked)
+    return computing(model, left.values()), onnx_layers.notes(model, quantized, asked)
+
+
+def computing(model: onnx.ModelProto, left: Iterable[onnx.NodeProto]) -> tuple[str, ...]:
+    """Of the nodes `left` in float those that compute without weights, an operator's name each."""
+    weightless = [node for node in left if not weights_of(node, held(model))]
+    return tuple(node.op_type for node in weightless if node.op_type not in MOVING_OPERATORS)
+
+
+def unfit_for_integers(model: onnx.ModelProto, bounds: Bounds) -> tuple[list[onnx.NodeProto], set[str]]:
+    """The nodes that 8 bits would spoil, by what each value was; and the values that a split or a join of very
+    different sizes takes apart or puts together."""
+    mixed, coarse = _mixed(model, bounds)
+    return [*_spoilt(model, bounds), *mixed, *_after_outputs(model), *spectral(model)], coarse
 
 
 def _spoilt(model: onnx.ModelProto, bounds: dict[str, tuple[float, float]]) -> list[onnx.NodeProto]:

@@ -11,10 +11,12 @@ quantizing the input is part of each timed inference as it is in the other forma
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from edgerig.build.builder import Built
 from edgerig.build.formats import converting, required, samples_of, trace_inputs
+from edgerig.build.formats.tflite_bias import correct
 from edgerig.build.formats.tflite_equalize import equalize
 from edgerig.build.formats.tflite_float import fix_shapes, gather_tables, prepare
 from edgerig.build.formats.tflite_graph import constants, read, write
@@ -90,6 +92,9 @@ class TfliteBuilder:
                 start, said = equalized, equalize(start, recipe, samples, equalized)
             stream = Stream(samples, frozenset(self._model.anew))
             left, named = quantize_statically(start, recipe, stream, self._copies, out)
+            if recipe.options.bias_correction:
+                anew = partial(quantize_statically, recipe=recipe, stream=stream, copies=self._copies)
+                said += correct(start, out, stream, lambda floating, made: anew(floating, out=made))
             return (*static_notes(read(out), recipe.kind, left, self._copies), *named, *said)
         if recipe.kind == "int8-dynamic":
             left = quantize_dynamically(self._float, recipe, sample, out)

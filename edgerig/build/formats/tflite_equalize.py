@@ -48,29 +48,29 @@ def equalize(source: Path, recipe: RecipeSpec, samples: Sequence[Arrays], out: P
     Raises UnsupportedRecipe where no two layers can be, or where the file then computes something else.
     """
     graph = read(source)
-    buffers = _readers(graph)
-    places, steps, forms = _steps(graph, buffers)
+    buffers = readers(graph)
+    places, steps, forms = steps_of(graph, buffers)
     main = graph.subgraphs[0]
     found = find(steps, {str(int(i)) for i in main.outputs})
     if not found.chains:
         raise balance.nothing(recipe.name, found)
     layers = {step.name: step.weighted.layer for step in steps if step.weighted is not None}
     for name, layer in balance.balanced(layers, found.chains).items():
-        _store(graph, places[name], forms[name], layer, buffers)
+        store(graph, places[name], forms[name], layer, buffers)
     write(graph, out)
     some = samples[: balance.PROOF_SAMPLES]
-    proved = balance.proof(_outputs(source, some), _outputs(out, some))
+    proved = balance.proof(outputs(source, some), outputs(out, some))
     if not proved.holds:
         raise balance.changed(recipe.name, proved)
     return balance.notes(found, proved)
 
 
-def _readers(graph: Any) -> Counter[int]:
+def readers(graph: Any) -> Counter[int]:
     """How many operators of any subgraph read a buffer."""
     return Counter(graph.subgraphs[each.subgraph].tensors[i].buffer for each in walk(graph) for i in each.inputs)
 
 
-def _steps(graph: Any, buffers: Counter[int]) -> tuple[dict[str, Operator], list[Step], dict[str, Form]]:
+def steps_of(graph: Any, buffers: Counter[int]) -> tuple[dict[str, Operator], list[Step], dict[str, Form]]:
     """The operators of the main subgraph: by name, as equalization sees them, and the form of each one's weights."""
     operators = [operator for operator in walk(graph) if operator.subgraph == 0]
     names = layer_names(operator.name for operator in operators)
@@ -90,7 +90,7 @@ def _steps(graph: Any, buffers: Counter[int]) -> tuple[dict[str, Operator], list
 
 def _weighted(graph: Any, operator: Operator, buffers: Counter[int]) -> tuple[Weighted, Form] | None:
     """An operator's weights, where they are constants of float32 and its data is not."""
-    data, weights, bias = _roles(graph, operator)
+    data, weights, bias = roles(graph, operator)
     values = constant(graph, operator, weights) if weights >= 0 else None
     offset = None if bias < 0 else constant(graph, operator, bias)
     if values is None or (bias >= 0 and offset is None) or _is_constant(graph, data):
@@ -140,7 +140,7 @@ def _move(graph: Any, operator: Operator, reads: int) -> Move | None:
     return None
 
 
-def _roles(graph: Any, operator: Operator) -> tuple[int, int, int]:
+def roles(graph: Any, operator: Operator) -> tuple[int, int, int]:
     """The tensors an operator has for data, weights and bias; -1 for one that is not there."""
     raw = [int(i) for i in graph.subgraphs[0].operators[operator.index].inputs]
     roles = WEIGHTED.get(operator.name, (-1, -1, -1))
@@ -176,11 +176,11 @@ def _integers(graph: Any, tensor: int) -> tuple[int, ...] | None:
     return tuple(int(value) for value in np.frombuffer(data, types[found.type]))
 
 
-def _store(graph: Any, operator: Operator, form: Form, layer: Layer, buffers: Counter[int]) -> None:
+def store(graph: Any, operator: Operator, form: Form, layer: Layer, buffers: Counter[int]) -> None:
     """Writes an operator's weights and bias, the latter into a tensor of its own where others read it too: converters
     keep one for all that are equal."""
     main = graph.subgraphs[0]
-    _, weights, bias = _roles(graph, operator)
+    _, weights, bias = roles(graph, operator)
     graph.buffers[main.tensors[weights].buffer].data = _bytes(form.back(layer.weight))
     if layer.bias is None:
         return
@@ -199,7 +199,7 @@ def _bytes(values: Floats) -> npt.NDArray[np.uint8]:
     return np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
 
 
-def _outputs(path: Path, samples: Sequence[Arrays]) -> list[Arrays]:
+def outputs(path: Path, samples: Sequence[Arrays]) -> list[Arrays]:
     """The file's outputs on each sample."""
     interpreter = Interpreter(
         str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

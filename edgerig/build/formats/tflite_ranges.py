@@ -74,7 +74,7 @@ class Stream:
 def observe(path: Path, stream: Stream) -> dict[int, Range]:
     """What each float32 tensor of the main subgraph held, by index, constants too."""
     seen: dict[int, tuple[Extremes, bool]] = {}
-    for index, value in _values(path, stream):
+    for index, value in values(path, stream):
         extremes, finite = seen.setdefault(index, (Extremes(), True))
         extremes.see(value)
         seen[index] = (extremes, finite and bool(np.isfinite(value).all()))
@@ -90,13 +90,13 @@ def chosen(path: Path, stream: Stream, seen: dict[int, Range], method: Method) -
     if not method.searches:
         return seen
     histograms = {index: Histogram(found.least, found.largest) for index, found in seen.items()}
-    for index, value in _values(path, stream):
+    for index, value in values(path, stream):
         histograms[index].see(value)
     ends = {index: histogram.range(method) for index, histogram in histograms.items()}
     return {index: replace(seen[index], least=low, largest=high) for index, (low, high) in ends.items()}
 
 
-def _values(path: Path, stream: Stream) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def values(path: Path, stream: Stream) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Each float32 tensor of the main subgraph with its index, sample by sample."""
     for number, sample in enumerate(stream.samples):
         if number == 0 or number in stream.anew:  # no call resets all that a file can keep

@@ -29,7 +29,8 @@ from edgerig.build.formats.executorch_quantizer import (
     graph_of,
     quantized_graph,
 )
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized
+from edgerig.build.formats.rounded import dequantized
+from edgerig.build.layers.twins import Job, Pair, Twins
 from edgerig.build.routes import find_route
 from edgerig.build.source import Arrays, SourceModel
 from edgerig.errors import BuildError

@@ -8,7 +8,6 @@ what comes before that, so the latter counts. Weights are found behind the opera
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,21 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx import TensorProto, helper, shape_inference
 
 from edgerig.build.formats import onnx_equalize, onnx_float
 from edgerig.build.formats.layer_names import layer_names
-from edgerig.build.formats.onnx_graph import WEIGHT_INPUTS, held, input_tensors
-from edgerig.build.layers.twins import Job, Pair, Twins, dequantized, range_of
+from edgerig.build.formats.onnx_graph import held, input_tensors
+from edgerig.build.formats.onnx_rounded import READ_AS, array_of, weights
+from edgerig.build.layers.twins import Job, Pair, Twins, range_of
 from edgerig.build.onnx_weights import save
 from edgerig.build.source import Arrays
-from edgerig.measure.layers import Operator, Range, Weights
+from edgerig.measure.layers import Operator, Range
 
 METHOD = "ONNX Runtime on this host, every value an output, graphs as they are written (no fusion: Q/DQ pairs in float)"
-READ_AS = "_DequantizeLinear_Output"
 FEW_AXES = 3
 """With more, ONNX has channels second: N, C, then what a kernel slides over."""
 HALF = "fp16"
-Graph = dict[str, TensorProto]
 
 
 def twins(job: Job) -> Twins:
@@ -65,7 +63,7 @@ def side_by_side(floating: Path, quantized: Path, work: Path) -> Twins:
             for name, node in zip(names, twin.graph.node, strict=True)
         ),
         inputs=tuple(tensor.name for tensor in input_tensors(twin)),
-        weights=dict(_weights(dict(zip(names, twin.graph.node, strict=True)), constants, made)),
+        weights=dict(weights(dict(zip(names, twin.graph.node, strict=True)), constants, made)),
         ranges=dict(_ranges(tensors, made)),
         axis=lambda values: 1 if values.ndim > FEW_AXES else values.ndim - 1,
         run=partial(_run, ours, theirs, tensors),
@@ -136,53 +134,6 @@ def _ranges(tensors: Mapping[str, str], made: onnx.ModelProto) -> Iterator[tuple
         maker = makers.get(there)
         if maker is None or maker.op_type != "DequantizeLinear":
             continue
-        scale, zero = _array(constants, maker, 1), _array(constants, maker, 2)
+        scale, zero = array_of(constants, maker, 1), array_of(constants, maker, 2)
         if scale is not None and zero is not None and scale.size == 1 and zero.dtype.itemsize <= 2:
             yield name, range_of(float(scale.item()), int(zero.item()), zero.dtype)
-
-
-def _weights(
-    nodes: Mapping[str, onnx.NodeProto], constants: Graph, made: onnx.ModelProto
-) -> Iterator[tuple[str, Weights]]:
-    """By operator: the constants it multiplies by, and what the operator that took its place multiplies by."""
-    stored, makers = held(made), {name: node for node in made.graph.node for name in node.output}
-    for name, node in nodes.items():
-        for place in WEIGHT_INPUTS.get(node.op_type, ()):
-            tensor = constants.get(node.input[place]) if place < len(node.input) else None
-            if tensor is None or tensor.data_type != TensorProto.FLOAT:
-                continue
-            own = numpy_helper.to_array(tensor)
-            found = _stored(node.input[place], stored, makers)
-            if found is not None and found.quantized.shape == own.shape:
-                yield name, replace(found, float=own)
-                break
-
-
-def _stored(name: str, stored: Graph, makers: Mapping[str, onnx.NodeProto]) -> Weights | None:
-    """The constant `name` of the twin as the quantized graph holds it; None where that is in float32 or nowhere."""
-    if name in stored and stored[name].data_type == TensorProto.FLOAT16:
-        values = numpy_helper.to_array(stored[name]).astype(np.float64)
-        return Weights(values, values)
-    maker = makers.get(name + READ_AS)
-    if maker is not None:
-        parts, axis = [_array(stored, maker, place) for place in range(3)], _attribute(maker, "axis", 1)
-    else:  # int8-dynamic: read by MatMulInteger as it is
-        parts = [_held(stored, name + end) for end in ("_quantized", "_scale", "_zero_point")]
-        axis = -1
-    values, scale, zero = parts
-    if values is None or scale is None:
-        return None
-    return dequantized(values, scale, np.zeros(1) if zero is None else zero, axis)
-
-
-def _attribute(node: onnx.NodeProto, name: str, otherwise: int) -> int:
-    return next((int(a.i) for a in node.attribute if a.name == name), otherwise)
-
-
-def _array(constants: Graph, node: onnx.NodeProto, place: int) -> npt.NDArray[Any] | None:
-    return _held(constants, node.input[place]) if place < len(node.input) else None
-
-
-def _held(constants: Graph, name: str) -> npt.NDArray[Any] | None:
-    found: npt.NDArray[Any] | None = numpy_helper.to_array(constants[name]) if name in constants else None
-    return found

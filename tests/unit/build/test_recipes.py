@@ -8,7 +8,7 @@ from edgerig.spec import Lowering, RecipeSpec, load_formats, load_recipes
 
 NAMES = (
     *("fp32", "fp16", "int8-dynamic", "int8-static", "int8-static-equalized"),
-    *("int8-full", "int8-static-unsigned", "int8-weight", "int4-weight", "int16x8"),
+    *("int8-full", "int8-static-unsigned", "int8-static-nncf", "int8-weight", "int4-weight", "int16x8"),
 )
 ROWS = list(load_recipes().values())
 LOWERINGS = [(row.name, name, lowering) for row in ROWS for name, lowering in row.formats.items()]
@@ -42,6 +42,7 @@ def test_only_recipes_with_fixed_activation_ranges_ask_for_calibration() -> None
         "int8-static-equalized",
         "int8-full",
         "int8-static-unsigned",
+        "int8-static-nncf",
         "int16x8",
     ]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edgerig.build.layers.twins import Pair, Twins, dequantized, look
+from edgerig.build.formats.rounded import dequantized
+from edgerig.build.layers.twins import Pair, Twins, look
 from edgerig.build.source import Arrays
 from edgerig.errors import BuildError
 from edgerig.measure.layers import Values

@@ -240,6 +240,7 @@ def test_the_shell_completes_names() -> None:
         "int8-static-equalized",
         "int8-full",
         "int8-static-unsigned",
+        "int8-static-nncf",
         "int8-weight",
     ]
     environment |= {"COMP_WORDS": "edgerig sh", "COMP_CWORD": "1"}

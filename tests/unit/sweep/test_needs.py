@@ -18,6 +18,7 @@ Lacking = Callable[..., None]
 BROUGHT = {
     "run": ["onnxruntime", "ai-edge-litert"],
     "build": ["onnxruntime", "ai-edge-litert", "torch", "litert-torch"],
+    "nncf": ["onnxruntime", "ai-edge-litert", "torch", "litert-torch", "nncf"],
 }
 
 
@@ -46,6 +47,14 @@ def test_a_build_without_its_converter_is_refused_with_the_extra(lacking: Lackin
         check(plan(formats=("tflite",), devices=("qemu-rpi4",)), tmp_path)
     assert "litert-torch, torch" in told.value.message
     assert told.value.hint == "pip install 'edgerig[build]'"
+
+
+def test_a_recipe_of_an_extra_of_its_own_is_refused_with_that(lacking: Lacking, tmp_path: Path) -> None:
+    lacking("nncf")
+    both = SweepSpec(models=("digits_cnn",), formats=("onnx",), recipes=("fp32", "int8-static-nncf"))
+    with pytest.raises(NotInstalled, match="to build digits_cnn-torch-onnx needs nncf") as told:
+        check(api.plan(both), tmp_path)
+    assert told.value.hint == "pip install 'edgerig[nncf]'"
 
 
 def test_nothing_is_refused_or_looked_up_where_all_is_installed(

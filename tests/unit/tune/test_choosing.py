@@ -82,6 +82,24 @@ def test_without_labels_agreement_with_the_float_source_is_what_counts(results: 
     assert to_device(run, SweepBudget(), 9)[-1] == names[2]
 
 
+def agreeing(cell: CellResult, agreement: float, samples: int, error: float) -> CellResult:
+    parity = Parity(relative_error=error, agreement=agreement, samples=samples)
+    return changed(cell, accuracy=Accuracy(reason="no labels"), parity=parity)
+
+
+def test_where_samples_are_too_few_to_tell_the_nearest_to_its_source_goes_on(results: Results) -> None:
+    """All that were seen of 16 agree with 80.6 % and more: it is open whether 90 % of others do."""
+    cells = [cell for cell in cells_of(results, 0, 0) if cell.status == "ok"][:3]
+    asked = SweepBudget(agreement=0.9)
+    assert violation(agreeing(cells[1], 1.0, 1000, 0.2), asked, None) == 0.0
+    assert violation(agreeing(cells[1], 1.0, 16, 0.2), asked, None, sampled=False) == 0.0
+    sizes = zip(cells, (0.0, 0.13, 0.01), (100, 30, 60), strict=True)
+    seen = [changed(agreeing(cell, 1.0, 16, error), size_bytes=size) for cell, error, size in sizes]
+    run = results.model_copy(update={"cells": tuple(seen)})
+    names = [f"{cell.format}-{cell.recipe}" for cell in run.cells]
+    assert to_device(run, asked, 9) == [names[2], names[1]]
+
+
 def test_what_was_timed_beside_others_is_chosen_by_what_is_known_of_it(results: Results) -> None:
     run = ran(results, (0.99, 0.985, 0.99), (100, 60, 50))
     beside = Verdict(label="contended", evidence=VerdictEvidence(), advice="time it again")

@@ -77,3 +77,12 @@ def test_a_question_is_of_one_model_one_device_and_formats_it_can_be_built_in(tm
         asked(models=(str(tmp_path / "net.tflite"),), formats=("executorch",)).plan()
     with pytest.raises(ConfigError, match="torch_eager has no recipe but fp32"):
         asked(formats=("torch_eager",)).plan()
+
+
+def test_a_recipe_of_ones_own_that_no_format_can_do_is_refused_with_the_reason() -> None:
+    wide = {"wide": {"like": "int8-static", "options": {"int16_layers": ["op00_*"]}}}
+    assert asked(recipe=wide).plan().cells
+    with pytest.raises(ConfigError, match=r"\[recipe.wide\] can be tried in no format: .*no 16-bit integer Conv"):
+        asked(recipe=wide, formats=("onnx",)).plan()
+    with pytest.raises(ConfigError, match="int9"):
+        asked(recipe={"odd": {"like": "int9", "options": {"equalize": True}}}).plan()
