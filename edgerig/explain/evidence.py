@@ -66,7 +66,8 @@ class Evidence:
 
     def gained(self, ours: float, theirs: float, most: float = 0.0) -> bool:
         """Is a part of the cell, which takes `ours`, no cause, for it took `theirs` in the twin? Less than that, by
-        more than is known, makes no cell slower; of one that gained little it explains nothing where it takes less than `most` of it."""
+        more than is known, makes no cell slower; of one that gained little it explains nothing where it takes less than
+        `most` of it."""
         return ours < (1 - SAME if self.kind == "slower" else most) * theirs
 
 

@@ -20,9 +20,10 @@ PALETTE = (
     "#F0E442",
     "#8C564B",
     "#7F7F00",
+    "#FF9DA7",
 )
-"""Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive; as
-`order.RECIPES`."""
+"""Okabe and Ito's colours, safe for the colour-blind, black replaced by grey to show on dark, violet, brown, olive,
+pink; as `order.RECIPES`."""
 SYMBOLS = (
     *("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star"),
     *("pentagon", "hexagram", "x", "triangle-left", "triangle-right", "hourglass", "bowtie", "hexagon", "octagon"),
