@@ -78,8 +78,7 @@ def test_each_cell_was_kept_at_work(swept: Ended) -> None:
         assert kept["last_over_first"] == pytest.approx(kept["last_ms"] / kept["first_ms"])
 
 
-def test_a_result_says_why_no_more_was_timed(swept: Ended) -> None:
+def test_where_one_attempt_was_asked_for_no_cap_was_met(swept: Ended) -> None:
     for cell in swept.cells.values():
-        precise = cell["latency"]["interval"] and cell["latency"]["interval"]["half_width"] <= 0.02
-        assert cell["latency"]["stopped"] == ("precise" if precise else "cap")
-        assert cell["latency"]["precision"] == 0.02
+        assert cell["latency"]["stopped"] == ""
+        assert cell["latency"]["precision"] is None
