@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgerig.figures import numbers
-from edgerig.study.cells import RUNTIMES, SOURCES
-from edgerig.study.finding import Claim, Evidence, Figure, Judged
+from edgerig.study.cells import FRAMEWORKS, RUNTIMES, SOURCES
+from edgerig.study.finding import Claim, Evidence, Figure, Judged, unheard
 from edgerig.study.judge import faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
@@ -27,7 +27,7 @@ def size(seen: Sequence[Seen]) -> Judged:
             # A file is as large on every device, and in every shape of its input nearly so.
             key = (small.run, *axes.values())
             found.setdefault(key, Evidence(axes, figures, f"{ratio:.2f}× the size", ratio <= QUARTER))
-    return Judged(tuple(found.values()), _missing(seen))
+    return _judged(seen, tuple(found.values()))
 
 
 def speed(seen: Sequence[Seen]) -> Judged:
@@ -41,7 +41,7 @@ def speed(seen: Sequence[Seen]) -> Judged:
         for base, small in _twins(seen)
         if rankable(base) and rankable(small)
     ]  # fmt: skip
-    return Judged(tuple(found), _missing(seen))
+    return _judged(seen, tuple(found))
 
 
 def _twins(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
@@ -50,9 +50,10 @@ def _twins(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
             yield from pairs(of(seen, source, name), of(seen, source, name, INT8))
 
 
-def _missing(seen: Sequence[Seen]) -> tuple[str, ...]:
+def _judged(seen: Sequence[Seen], found: tuple[Evidence, ...]) -> Judged:
     wanted = ((source, name, recipe) for source in SOURCES for name in RUNTIMES for recipe in ("fp32", INT8))
-    return tuple(filter(None, (not_run(seen, *each) for each in wanted)))
+    sides = unheard(found, "source", {source: name for name, source, _ in FRAMEWORKS})
+    return Judged(found, tuple(filter(None, (not_run(seen, *each) for each in wanted))), unheard=sides)
 
 
 SIZE = Claim(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgerig.figures import numbers
 from edgerig.study.cells import FRAMEWORKS, RUNTIMES
-from edgerig.study.finding import Claim, Evidence, Figure, Judged
+from edgerig.study.finding import Claim, Evidence, Figure, Judged, unheard
 from edgerig.study.judge import EAGER, faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
@@ -24,7 +24,8 @@ def judge(seen: Sequence[Seen]) -> Judged:
                 found.append(faster(ours, theirs, axes))
                 found += _memory(ours, theirs, axes)
         missing += [not_run(seen, source, name) for name in (*own, *RUNTIMES)]
-    return Judged(tuple(found), tuple(filter(None, missing)))
+    sides = unheard(found, "framework", {name: name for name, *_ in FRAMEWORKS})
+    return Judged(tuple(found), tuple(filter(None, missing)), unheard=sides)
 
 
 def _memory(ours: Seen, theirs: Seen, axes: dict[str, str]) -> list[Evidence]:
