@@ -97,7 +97,7 @@ def concluded(claim: Claim, seen: Sequence[Seen]) -> Finding:
     told = [each for each in judged.evidence if each.judges]
     outcome, on = _outcome(told)
     if outcome == "not testable":
-        on = judged.reason or "none of the cells it needs ran"
+        on = judged.reason or _reasons(judged.evidence) or "none of the cells it needs ran"
     elif judged.unheard:
         way = {"supported": "as claimed", "contradicted": "against it"}.get(outcome, "")
         outcome = "depends" if way else outcome
@@ -124,7 +124,7 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
     if kept and broken:
         return "depends", _separated(kept, broken, unknown)
     if not kept and not broken:
-        return "open", "; ".join(dict.fromkeys(each.why for each in told if each.why))
+        return "open", _reasons(told)
     if unknown:
         side = "as claimed" if kept else "against it"
         return (
@@ -132,6 +132,10 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
             f"{side} in {len(kept) or len(broken)} of {len(told)} comparisons, told neither way in the rest",
         )
     return ("supported", "") if kept else ("contradicted", "")
+
+
+def _reasons(evidence: Sequence[Evidence]) -> str:
+    return "; ".join(dict.fromkeys(each.why for each in evidence if each.why))
 
 
 def _separated(kept: Sequence[Evidence], broken: Sequence[Evidence], unknown: int) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from edgerig.figures import numbers
 from edgerig.study.cells import FRAMEWORKS, RUNTIMES, SOURCES
 from edgerig.study.finding import Claim, Evidence, Figure, Judged, unheard
-from edgerig.study.judge import faster, rankable
+from edgerig.study.judge import SMALL_BYTES, faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
 
 INT8 = "int8-static"
 QUARTER = 0.3
 """Of the float file at most: a quarter for the weights, and a fifth of that again for the graph around them."""
+
+SMALL = "of so small a file much is no weights"
+"""Why files below SMALL_BYTES stand beside the verdict: a graph takes some ten kilobytes in either."""
 
 
 def size(seen: Sequence[Seen]) -> Judged:
@@ -22,11 +25,15 @@ def size(seen: Sequence[Seen]) -> Judged:
         before, after = base.cell.size_bytes, small.cell.size_bytes
         if before and after is not None:
             axes = {"network": small.network, "format": small.cell.format, "source": small.cell.source}
-            figures = (Figure(base, numbers.kilobytes(before)), Figure(small, numbers.kilobytes(after)))
-            ratio = after / before
+            ratio, told = after / before, before >= SMALL_BYTES
+            figures = (
+                Figure(base, numbers.kilobytes(before), doubt="" if told else SMALL),
+                Figure(small, numbers.kilobytes(after)),
+            )
             # A file is as large on every device, and in every shape of its input nearly so.
             key = (small.run, *axes.values())
-            found.setdefault(key, Evidence(axes, figures, f"{ratio:.2f}× the size", ratio <= QUARTER))
+            said, holds = f"{ratio:.2f}× the size", ratio <= QUARTER if told else None
+            found.setdefault(key, Evidence(axes, figures, said, holds, "" if told else SMALL, judges=told))
     return _judged(seen, tuple(found.values()))
 
 
@@ -61,7 +68,8 @@ SIZE = Claim(
     says="Quantized to 8 bits a model is about a quarter as large",
     source=f"{SURVEY}, on quantization for mobile deployment",
     tested=f"The file of {INT8} against that of fp32, of the same network through the same route; about a quarter is "
-    f"{QUARTER:g} of it at most",
+    f"{QUARTER:g} of it at most. Float files below {numbers.kilobytes(SMALL_BYTES)} stand beside it: of them "
+    "the graph around the weights is too large a part",
     judge=size,
 )
 SPEED = Claim(

@@ -15,6 +15,12 @@ from edgerig.study.source import SURVEY
 NAMES = {source: name for name, source, _ in FRAMEWORKS}
 NOBODYS = {route.format: route.none for route in load_routes() if route.none}
 """By format why there is no program that goes its route from one of the frameworks."""
+SURVEYED = (
+    ("keras", "saved_model", "what TensorFlow Serving loads"),
+    ("keras", "tfjs", "TensorFlow.js"),
+    ("torch", "torchscript", "TorchScript, which TorchServe packs as well"),
+)
+"""Source, format, and what it is of the deployment that the survey names; LiteRT and ONNX are routes of both."""
 NAMED = 6
 """Cells that do not work, named one by one; all of them are in the list of cells."""
 
@@ -34,6 +40,7 @@ def judge(seen: Sequence[Seen]) -> Judged:
         here = _once(each for each in asked if (each.run, each.cell.device) == (run, device))
         found += _networks(device, [each for each in here if each.cell.format not in NOBODYS])
         found += [_route(device, route, here) for route in load_routes() if _on(route, here)]
+    found += _surveyed(seen)
     return Judged(tuple(found), (*_absent(asked), *_left_out(tried)))
 
 
@@ -123,6 +130,20 @@ def _route(device: str, route: Route, here: Sequence[Seen]) -> Evidence:
     )
 
 
+def _surveyed(seen: Sequence[Seen]) -> list[Evidence]:
+    """Beside it, what the survey names of either framework and the other has nothing of."""
+    told = [each for each in seen if each.of_route and each.cell.recipe == "fp32"]
+    found = []
+    for source, name, what in SURVEYED:
+        of_it = [each for each in told if (each.cell.source, each.cell.format) == (source, name)]
+        for run, device in dict.fromkeys((each.run, each.cell.device) for each in of_it):
+            here = _once(each for each in of_it if (each.run, each.cell.device) == (run, device))
+            axes = {"device": device, "route": f"{source} → {name}"}
+            figures = tuple(_works(NAMES[source], here))
+            found.append(Evidence(axes, figures, f"{_counted(here)} work: {what}", None, judges=False))
+    return found
+
+
 def _on(route: Route, here: Sequence[Seen]) -> list[Seen]:
     return [each for each in here if (each.cell.source, each.cell.format) == (route.source, route.format)]
 
@@ -140,6 +161,7 @@ CLAIM = Claim(
     "networks. A recipe that a route cannot do counts as one that does not work, and a file once, however it was "
     "placed; what a device refused or failed at, a deadline, a process that was killed and a fault of this tool do not "
     "count. ExecuTorch is not counted: no tool takes Keras there, and this one's own work is no merit of TensorFlow's. "
-    "Beside it, route by route: seconds a build takes, and lines a user writes without this tool",
+    "Beside it, route by route: seconds a build takes, and lines a user writes without this tool; and of what the "
+    "survey names, a SavedModel, TensorFlow.js and TorchScript. TensorFlow Serving and TorchServe are not asked for",
     judge=judge,
 )
