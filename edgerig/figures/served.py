@@ -26,9 +26,9 @@ def _why_no_rate(cell: CellResult) -> str:
 
 
 def _each(cell: CellResult) -> str:
-    """Every concurrency's, behind the best."""
+    """Every concurrency's, behind the best; of one whose clients did not all go on there is no rate: it was less."""
     told = [
-        f"{load.concurrency}: {load.per_second:.0f}/s" + (f" ({load.failed} failed)" if load.failed else "")
+        f"{load.concurrency}: " + (f"{load.failed} failed" if load.failed else f"{load.per_second:.0f}/s")
         for load in cell.served.loads
     ]
     return f"at once {', '.join(told)}" if told else ""

@@ -191,6 +191,10 @@ def load_device(name: str) -> Device:
     if addressed is not None:
         return addressed(name)
     known = known_devices()
+    if name not in known and name.endswith(".toml"):
+        raise ConfigError(
+            f"device {shown(name)} is a file's path", hint="put the file into ./devices and give its name"
+        )
     if name not in known:
         raise unknown("device", name, known)
     origin, table = str(known[name]), read_toml(known[name])

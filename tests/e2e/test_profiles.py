@@ -57,10 +57,12 @@ def test_a_profile_is_taken_in_the_cells_conditions(swept: Ended) -> None:
         assert len(told) == (0 if held or cell["profile"]["reason"] else 1), cell["id"]
 
 
-def test_what_onnxruntime_adds_to_a_small_network_is_no_profile(swept: Ended) -> None:
+def test_what_onnxruntime_adds_to_a_small_network_is_taken_off(swept: Ended) -> None:
+    """Without that its operators add up to three times the whole, which is no profile."""
     found = swept.cells["digits_cnn-torch-onnx-fp32@local/t1"]["profile"]
-    assert "times what the whole takes" in found["reason"]
-    assert found["operators"] == []
+    assert found["reason"] == ""
+    assert {"convolution", "matrix product"} <= {each["kind"] for each in found["operators"]}
+    assert "in which ONNX Runtime notes it: measured here" in " ".join(found["notes"])
 
 
 def test_a_run_is_looked_into_again_and_its_table_printed(swept: Ended) -> None:
@@ -132,23 +134,23 @@ def test_a_processor_without_dot_products_is_told_from_one_with(edgerig: Edgerig
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended]:
-    """Runs of one network before and after somebody widened its second product and put a Softmax behind it. What ONNX
-    Runtime adds to each node is little of either."""
+    """Runs of one network before and after somebody widened its second product and put an arcsinh behind it, which
+    takes long for what it is."""
     folder = tmp_path_factory.mktemp("twice")
-    return run_of(folder / "before", 512, softmax=False), run_of(folder / "after", 2048, softmax=True)
+    return run_of(folder / "before", 512, angles=False), run_of(folder / "after", 2048, angles=True)
 
 
-def run_of(folder: Path, width: int, *, softmax: bool) -> Ended:
+def run_of(folder: Path, width: int, *, angles: bool) -> Ended:
     folder.mkdir()
     edgerig = Edgerig(folder)
     rng = np.random.default_rng(0)
     shapes = {"w": (1024, 1024), "v": (1024, width)}
     weights = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32) / 32, n) for n, s in shapes.items()]
     nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="first"),
-             helper.make_node("MatMul", ["h", "v"], ["s" if softmax else "y"], name="second"),
-             helper.make_node("Softmax", ["s"], ["y"], name="chances")]  # fmt: skip
+             helper.make_node("MatMul", ["h", "v"], ["s" if angles else "y"], name="second"),
+             helper.make_node("Asinh", ["s"], ["y"], name="angles")]  # fmt: skip
     ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, s]) for n, s in (("x", 1024), ("y", width))]
-    graph = helper.make_graph(nodes if softmax else nodes[:2], "net", ends[:1], ends[1:], weights)
+    graph = helper.make_graph(nodes if angles else nodes[:2], "net", ends[:1], ends[1:], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, folder / "net.onnx")
     done = edgerig("sweep", edgerig.sweep_file('models = ["net.onnx"]\n' + QUICK.replace("never", "always")))
@@ -179,7 +181,7 @@ def test_a_comparison_names_the_operators_that_changed(twice: tuple[Ended, Ended
     assert (changed["second"]["base"], changed["second"]["new"]) == tuple(
         p["operators"][1]["value"] for p in (first, second)
     )
-    assert changed["chances"]["what"] == "new"
+    assert changed["angles"]["what"] == "new"
 
 
 @pytest.mark.alone
@@ -191,7 +193,7 @@ def test_a_runs_profile_becomes_spans_one_behind_the_other(twice: tuple[Ended, E
     spans = [each for each in json.loads(file.read_text())["traceEvents"] if each["ph"] == "X"]
     found = profile_of(run)
     operators = [span for span in spans if span["cat"] != "outside"]
-    assert [span["args"]["layer"] for span in operators] == ["first", "second", "chances"]
+    assert [span["args"]["layer"] for span in operators] == ["first", "second", "angles"]
     assert [span["dur"] for span in operators] == pytest.approx([each["value"] / 1e3 for each in found["operators"]])
     ends = [span["ts"] + span["dur"] for span in spans]
     assert [span["ts"] for span in spans[1:]] == pytest.approx(ends[:-1])

@@ -181,7 +181,8 @@ def test_a_browser_that_is_not_there_or_none_costs_a_cell_each(edgerig: Edgerig)
         "message": "/nowhere/chrome: no such program",
         "hint": "",
     }
-    assert "/bin/true cannot be started" in other["error"]["message"]
+    assert other["error"]["kind"] == "DeviceError"
+    assert "/bin/true is no browser made of Chromium" in other["error"]["message"]
     assert processes(WORKDIR) == []
 
 

@@ -21,6 +21,8 @@ import served
 from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.kinds.serving import ServingDevice
+from edgerig.devices.serving.link import Link, Question
+from edgerig.devices.serving.load import under_load
 from edgerig.errors import DeviceError, EdgerigError, RunError, RunTimeout, UnparsableOutput, Unreachable
 from edgerig.measure.raw import Raw, read_raw
 from edgerig.measure.served import served as concluded
@@ -307,6 +309,36 @@ def test_what_fails_under_load_costs_the_load_alone(tmp_path: Path) -> None:
     assert "503: queue is full" in load.reason
     assert load.requests == 39
     assert concluded(raw).best is None
+
+
+class SlowToConnect(Link):
+    """As over a line with long round trips, or with TLS."""
+
+    def _connect(self) -> socket.socket:
+        time.sleep(0.3)
+        return super()._connect()
+
+
+def test_making_a_connection_is_in_no_clients_time() -> None:
+    question = Question("/", b"{}")
+
+    def said(request: BaseHTTPRequestHandler, _: int) -> None:
+        request.rfile.read(int(request.headers["Content-Length"]))
+        say(request, 200, b"{}")
+
+    with answering(said) as url:
+        found = under_load(lambda: SlowToConnect(url, 5.0, 1000), question, 2, 6, 5.0)
+    assert (found.requests, found.failed) == (6, 0)
+    assert found.p99_ns is not None
+    assert max(found.p99_ns, found.wall_ns) < 0.3e9
+
+
+def test_a_client_without_a_connection_has_failed_and_keeps_none_waiting() -> None:
+    with answering(half_plus_two) as url:
+        pass
+    found = under_load(lambda: Link(url, 1.0, 1000), Question("/", b"{}"), 2, 6, 5.0)
+    assert (found.requests, found.failed, found.p50_ns) == (0, 2, None)
+    assert "no server answers at" in found.reason
 
 
 def test_no_java_is_said_before_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

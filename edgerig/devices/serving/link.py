@@ -101,6 +101,13 @@ class Link:
     ) -> None:
         self._close()
 
+    def connect(self) -> None:
+        """Makes the connection now, where there is none: the first answer then takes no longer than others. Raises
+        Unreachable, CutOff."""
+        self._cut.check()
+        if self._connection.sock is None:
+            self._connect()
+
     def ask(self, question: Question) -> Reply:
         """The answer, whatever its status. Raises Unreachable where none can be asked for, RunTimeout where it is not
         whole at the deadline, RunError where it is none or too long, CutOff."""

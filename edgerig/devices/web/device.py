@@ -17,7 +17,7 @@ from edgerig.devices.kinds.node import NodeDevice
 from edgerig.devices.local import LocalTransport
 from edgerig.devices.local_lease import LocalLease
 from edgerig.devices.turns import Claim, Lease, NoLease
-from edgerig.devices.web.programs import find_browser, find_node, require_driver, version_of
+from edgerig.devices.web.programs import find_browser, find_node, require_browser, require_driver, version_of
 from edgerig.results import DeviceRecord
 from edgerig.spec import OfNpm, load_engines
 from edgerig.web.packages import modules_of
@@ -67,9 +67,11 @@ class WebDevice:
 
 @contextlib.contextmanager
 def open_browser(spec: BrowserDevice, claim: Claim | None = None) -> Iterator[WebDevice]:
-    """Raises DeviceError where there is no browser, or nothing to drive it."""
+    """Raises DeviceError where there is no browser, where what is named is none, or with nothing to drive it."""
     require_driver()
-    with _opened("browser", find_browser(spec.browser), spec.port, claim) as device:
+    program = find_browser(spec.browser)
+    with _opened("browser", program, spec.port, claim) as device:
+        require_browser(program, device.version)
         yield device
 
 

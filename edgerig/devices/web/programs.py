@@ -10,6 +10,8 @@ from edgerig import extras, process
 from edgerig.errors import DeviceError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CALLED = ("Chrom", "Edge", "Opera", "Brave", "Vivaldi")
+"""What is in the version of browsers that are made of Chromium; the driver drives these."""
 ASK_TIMEOUT_S = 30.0
 DRIVER = "playwright"
 
@@ -25,6 +27,17 @@ def find_browser(named: str) -> str:
         f"no browser is found: {', '.join(BROWSERS)}",
         hint='sudo apt-get install chromium, or name one: browser = "/path/of/it" in the device file',
     )
+
+
+def require_browser(program: str, version: tuple[str | None, str]) -> None:
+    """Raises DeviceError where a `program` tells a version that is no browser's: what goes wrong when it is driven
+    would be taken for the network's. Some tell nothing before they are started."""
+    told = version[0]
+    if told is not None and not any(name in told for name in CALLED):
+        raise DeviceError(
+            f'{program} is no browser made of Chromium: it calls itself "{told[:80]}"',
+            hint='correct "browser" in the device file, or leave it out',
+        )
 
 
 def find_node(named: str) -> str:

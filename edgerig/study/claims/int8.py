@@ -27,12 +27,12 @@ def size(seen: Sequence[Seen]) -> Judged:
             axes = {"network": small.network, "format": small.cell.format, "source": small.cell.source}
             ratio, told = after / before, before >= SMALL_BYTES
             figures = (
-                Figure(base, numbers.kilobytes(before), doubt="" if told else SMALL),
+                Figure(base, numbers.kilobytes(before)),
                 Figure(small, numbers.kilobytes(after)),
             )
             # A file is as large on every device, and in every shape of its input nearly so.
             key = (small.run, *axes.values())
-            said, holds = f"{ratio:.2f}× the size", ratio <= QUARTER if told else None
+            said, holds = f"{ratio:.2f}× the size{'' if told else ', ' + SMALL}", ratio <= QUARTER if told else None
             found.setdefault(key, Evidence(axes, figures, said, holds, "" if told else SMALL, judges=told))
     return _judged(seen, tuple(found.values()))
 

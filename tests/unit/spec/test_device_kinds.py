@@ -141,3 +141,9 @@ def test_a_device_of_a_damaged_run_is_refused(device: object) -> None:
     plan = swept("local").model_dump(mode="json")
     with pytest.raises(ValueError, match=r"devices\.local"):
         Plan.model_validate(plan | {"devices": {"local": device}})
+
+
+def test_a_files_path_is_no_devices_name() -> None:
+    with pytest.raises(ConfigError, match="is a file's path") as refused:
+        load_device("./mine.toml")
+    assert "./devices" in refused.value.hint
