@@ -15,6 +15,8 @@ RUNTIMES = ("tflite", "executorch", "onnx")
 OF_TORCH = ("torch_eager", "torchscript", "torch_compile", "aoti")
 OF_TENSORFLOW = ("keras_eager", "saved_model", "xla")
 """What the frameworks themselves run or compile: the first as it is written, the others as a graph made of it."""
+ALONE = ("xla",)
+"""Of them what needs no framework where it runs, a C library alone."""
 FRAMEWORKS = (("PyTorch", "torch", OF_TORCH), ("TensorFlow", "keras", OF_TENSORFLOW))
 """By name: the source its networks are authored in, and what it runs itself."""
 SOURCES = tuple(source for _, source, _ in FRAMEWORKS)

@@ -57,11 +57,13 @@ class Cited:
 @dataclass(frozen=True)
 class Judged:
     """What a claim's function gives. `missing` says, in words, which cells it wanted and did not find; `reason` why it
-    can be told here by no cell at all."""
+    can be told here by no cell at all. `unheard` says, in words, on which side of the claim nothing was compared: with
+    it neither support nor contradiction is whole."""
 
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
     reason: str = ""
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,28 @@ class Finding:
 
 def concluded(claim: Claim, seen: Sequence[Seen]) -> Finding:
     """All evidence as claimed: supported; all against it: contradicted; both, or one of them beside comparisons that
-    are not told apart: it depends; none told apart: open; no evidence at all: not testable."""
+    are not told apart, or a side of the claim without any: it depends; none told apart: open; no evidence at all: not
+    testable."""
     judged = claim.judge(seen)
     told = [each for each in judged.evidence if each.judges]
     outcome, on = _outcome(told)
     if outcome == "not testable":
-        on = judged.reason or "none of the cells it needs ran"
+        on = judged.reason or _reasons(judged.evidence) or "none of the cells it needs ran"
+    elif judged.unheard:
+        way = {"supported": "as claimed", "contradicted": "against it"}.get(outcome, "")
+        outcome = "depends" if way else outcome
+        on = "; ".join(filter(None, (way, on, *judged.unheard)))
     return Finding(claim, outcome, judged.evidence, on, judged.missing)
+
+
+def unheard(evidence: Sequence[Evidence], axis: str, sides: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of the `sides` (an axis' value, and its name in words) no comparison that judges is of; () where it is all
+    of them, or none. `("PyTorch alone, nothing of TensorFlow was compared",)`."""
+    heard = {each.axes.get(axis, "") for each in evidence if each.judges}
+    ours, missing = ([name for value, name in sides.items() if (value in heard) is there] for there in (True, False))
+    if not ours or not missing:
+        return ()
+    return (f"{' and '.join(ours)} alone, nothing of {' or '.join(missing)} was compared",)
 
 
 def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
@@ -107,7 +124,7 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
     if kept and broken:
         return "depends", _separated(kept, broken, unknown)
     if not kept and not broken:
-        return "open", "; ".join(dict.fromkeys(each.why for each in told if each.why))
+        return "open", _reasons(told)
     if unknown:
         side = "as claimed" if kept else "against it"
         return (
@@ -115,6 +132,10 @@ def _outcome(told: Sequence[Evidence]) -> tuple[Outcome, str]:
             f"{side} in {len(kept) or len(broken)} of {len(told)} comparisons, told neither way in the rest",
         )
     return ("supported", "") if kept else ("contradicted", "")
+
+
+def _reasons(evidence: Sequence[Evidence]) -> str:
+    return "; ".join(dict.fromkeys(each.why for each in evidence if each.why))
 
 
 def _separated(kept: Sequence[Evidence], broken: Sequence[Evidence], unknown: int) -> str:

@@ -18,7 +18,7 @@ EXPORTED = "torch_eager"
 """PyTorch's eager execution, which is of torch.export's program: calls from Python cost more there."""
 EAGER = (
     "PyTorch's eager execution is here that of torch.export's program, whose calls from Python cost more than the "
-    "module's own: figures of networks so small that it weighs say so"
+    "module's own: of networks so small that it weighs the figures stand beside the verdict"
 )
 CALLS_WEIGH = "of an exported program: in a network this small its calls weigh"
 SMALL_BYTES = 1_000_000
@@ -45,8 +45,11 @@ def _calls_weigh(cell: CellResult) -> bool:
 
 
 def faster(base: Seen, other: Seen, axes: Mapping[str, str]) -> Evidence:
-    """As claimed where `other` takes less time than `base`, told neither way where the two are not told apart."""
+    """As claimed where `other` takes less time than `base`, told neither way where the two are not told apart. A time
+    that edgerig's own way of running is part of stands beside the verdict."""
     figures = (latency_figure(base), latency_figure(other))
+    if _calls_weigh(base.cell) or _calls_weigh(other.cell):
+        return Evidence(axes, figures, _ratio(base.cell, other.cell), None, CALLS_WEIGH, judges=False)
     why = next((why for each in (base, other) if (why := _untold(each.cell))), "")
     if why:
         return Evidence(axes, figures, _ratio(base.cell, other.cell), None, why)

@@ -6,9 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgerig.decide.rules import sound
+from edgerig.errors import BuildError, ParityError, UnsupportedRecipe
 from edgerig.results import CellResult, Results, order, wording
 from edgerig.spec.shapes import label, written_shape
 from edgerig.study.cells import OWN_SIDES
+
+OF_ROUTE = frozenset(each.__name__ for each in (BuildError, UnsupportedRecipe, ParityError))
+"""The kinds of a build's faults that are its converter's: not what ran out of time, and no process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,24 @@ class Seen:
     def by_device(self) -> bool:
         """Did the device refuse it, or fail? That says nothing of the route."""
         return self.cell.error is not None and self.cell.error.stage == "deploy"
+
+    @property
+    def of_route(self) -> bool:
+        """Does it say something of its route: that it works, or what the converter, or the file built, did wrong?
+        A deadline, a process that was killed, and a fault of edgerig or of a device say nothing of it."""
+        error = self.cell.error
+        if error is None:
+            return self.cell.status == "ok"
+        return self.cell.status != "skipped" and error.stage == "build" and error.kind in OF_ROUTE
+
+    @property
+    def came_to(self) -> str:
+        """What came of it, in words: `"failed, no answer in 600 s (RunTimeout)"`."""
+        error = self.cell.error
+        if error is not None:
+            return f"{self.cell.status}, {error.message} ({error.kind})"
+        label = "" if self.cell.verdict is None else self.cell.verdict.label
+        return f"{self.cell.status}, {label}" if label else self.cell.status
 
     @property
     def ran(self) -> bool:

@@ -36,7 +36,9 @@ def test_a_study_rests_on_the_cells_of_its_run(swept: Ended) -> None:
         return next(after for line, after in pairwise(said) if line.startswith(claim))
 
     assert verdict("ONNX carries") == "supported: in all of 2 comparisons"
-    assert verdict("Quantized to 8 bits a model is about") == "contradicted: in all of 4 comparisons"  # 30,000 weights
+    assert verdict("Quantized to 8 bits a model is about").startswith(
+        "not testable here: of so small"
+    )  # 30,000 weights
     assert verdict("TensorFlow's deployment").startswith("open: ")  # all of both work
     assert verdict("A static or compiled graph").startswith("not testable here: ")
     assert verdict("How fast each trains").startswith("not testable here: ")

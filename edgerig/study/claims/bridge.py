@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from edgerig.build.check import FLOAT_ERROR
 from edgerig.figures import metric, numbers
-from edgerig.study.cells import OF_TENSORFLOW, OF_TORCH
-from edgerig.study.finding import Claim, Evidence, Figure, Judged
+from edgerig.study.cells import FRAMEWORKS, OF_TENSORFLOW, OF_TORCH, SOURCES
+from edgerig.study.finding import Claim, Evidence, Figure, Judged, unheard
 from edgerig.study.seen import Seen, not_run
 from edgerig.study.source import SURVEY
 
@@ -20,7 +20,8 @@ def judge(seen: Sequence[Seen]) -> Judged:
         for each in seen
         if each.cell.recipe == "fp32" and not each.by_device and _crosses(each.cell.source, each.cell.format)
     ]
-    return Judged(tuple(found), tuple(filter(None, (not_run(seen, source, "onnx") for source in ("torch", "keras")))))
+    sides = unheard(found, "bridge", {f"{source} → onnx": name for name, source, _ in FRAMEWORKS})
+    return Judged(tuple(found), tuple(filter(None, (not_run(seen, each, "onnx") for each in SOURCES))), unheard=sides)
 
 
 def _crosses(source: str, format_name: str) -> bool:
@@ -37,10 +38,9 @@ def _arrived(seen: Seen) -> Evidence:
         "device": cell.device,
     }
     if not seen.ran:
-        why = cell.status if cell.error is None else f"{cell.status}, {cell.error.message}"
-        failed = cell.status in ("failed", "unsupported") or cell.status == "ok"
-        return Evidence(axes, (Figure(seen, why),), "it does not arrive" if failed else "it did not run",
-                        False if failed else None, "" if failed else why)  # fmt: skip
+        told, why = seen.of_route, seen.came_to
+        return Evidence(axes, (Figure(seen, why),), "it does not arrive" if told else "nobody knows whether it arrives",
+                        False if told else None, "" if told else why)  # fmt: skip
     if error is None:
         reason = cell.parity.reason or "its outputs were not compared"
         return Evidence(axes, (Figure(seen, "runs"),), "not compared with its source", None, reason)
@@ -54,6 +54,7 @@ CLAIM = Claim(
     says="ONNX carries a network from either framework into another runtime",
     source=f"{SURVEY}, on ONNX and interoperability",
     tested="Every float32 cell that was exported to ONNX, or built from an ONNX file: it runs, and its outputs are "
-    f"those of its source to a relative error of {FLOAT_ERROR:g}. What a device refused, or failed at, is left out",
+    f"those of its source to a relative error of {FLOAT_ERROR:g}. What a device refused, or failed at, is left out; "
+    "a deadline, a process that was killed and a fault of this tool are told neither way",
     judge=judge,
 )

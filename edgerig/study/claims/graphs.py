@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgerig.figures import every, numbers
 from edgerig.study.cells import FRAMEWORKS
-from edgerig.study.finding import Claim, Evidence, Figure, Judged
+from edgerig.study.finding import Claim, Evidence, Figure, Judged, unheard
 from edgerig.study.judge import EAGER, faster, rankable
 from edgerig.study.seen import Seen, not_run, of, pairs
 from edgerig.study.source import SURVEY
@@ -27,7 +27,8 @@ def judge(seen: Sequence[Seen]) -> Judged:
                 found.append(faster(ours, graph, axes))
                 found += _first_answer(ours, graph, axes)
         missing += [not_run(seen, source, name) for name in (eager, *static)]
-    return Judged(tuple(found), tuple(filter(None, missing)))
+    sides = unheard(found, "framework", {name: name for name, *_ in FRAMEWORKS})
+    return Judged(tuple(found), tuple(filter(None, missing)), unheard=sides)
 
 
 def _first_answer(ours: Seen, graph: Seen, axes: dict[str, str]) -> list[Evidence]:

@@ -95,11 +95,15 @@ def latency(p50_ms: float, half: float) -> Latency:
 
 
 def broken(
-    like: CellResult, status: str = "failed", message: str = "the converter gave up", stage: Stage = "build"
+    like: CellResult,
+    status: str = "failed",
+    message: str = "the converter gave up",
+    stage: Stage = "build",
+    kind: str = "BuildError",
 ) -> CellResult:
     """The same cell, as one that did not work."""
     kept = {"latency": None, "size_bytes": None, "verdict": None, "parity": Parity(reason="the cell did not run")}
-    error = ErrorRecord(stage=stage, kind="BuildError", message=message, hint="")
+    error = ErrorRecord(stage=stage, kind=kind, message=message, hint="")
     return like.model_copy(update={**kept, "status": status, "error": error})
 
 

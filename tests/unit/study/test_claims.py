@@ -25,8 +25,24 @@ def test_small_inputs(times: tuple[float, float], outcome: str) -> None:
     finding = found("small-inputs", run(*eager(*times), *eager(*times, side=28)))
     assert finding.outcome == outcome
     assert len(finding.evidence) == 2
+    assert "eager: keras_eager → torch_eager, mobilenet_v2 at 64 pixels: not compared" in finding.missing
+    assert "eager: keras_eager → torch_eager, mobilenet_v2 at 28 pixels: not compared" not in finding.missing
     assert {each.axes["input"] for each in finding.evidence} == {"28", "224"}
     assert "keras → saved_model fp32: not run" in finding.missing
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2", "digits_cnn"])
+def test_one_size_of_a_network_supports_nothing_of_small_inputs(model: str) -> None:
+    """224 pixels are not small; 8 are another network's, which has no other size."""
+    cells = [cell("torch", "torchscript", 1.0, model=model), cell("keras", "saved_model", 2.0, model=model)]
+    finding = found("small-inputs", run(*cells))
+    assert (finding.outcome, outcomes(finding)) == ("depends", [True])
+    assert "no network at several sizes of which one is small" in finding.on
+
+
+def test_what_is_compiled_ahead_is_compared_with_what_is() -> None:
+    finding = found("small-inputs", run(cell("torch", "aoti", 1.0), cell("keras", "xla", 2.0)))
+    assert [each.axes["mode"] for each in finding.evidence] == ["compiled ahead: xla → aoti"]
 
 
 def test_small_inputs_may_depend_on_the_input() -> None:
@@ -42,7 +58,7 @@ def test_an_outcome_that_goes_with_two_axes_names_both() -> None:
     ]
     finding = found("small-inputs", run(*eager(1.0, 2.0), *cells))
     expected = "on the input or the network: as claimed with 224; mobilenet_v2, against it with 8; digits_cnn"
-    assert (finding.outcome, finding.on) == ("depends", expected)
+    assert (finding.outcome, finding.on.partition("; no network")[0]) == ("depends", expected)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +95,13 @@ def test_twins_of_a_shape_that_is_not_square_are_compared() -> None:
 def test_an_exported_programs_calls_are_told_where_they_weigh(key: str) -> None:
     finding = found(key, run(*(cell("torch", name, size=200_000) for name in ("torch_eager", "torchscript", "onnx")),
                              cell("keras", "keras_eager", 2.0, size=200_000)))  # fmt: skip
-    doubts = {figure.cell.cell.format: figure.doubt for each in finding.evidence for figure in each.figures
-              if each.judges}  # fmt: skip
-    assert {name for name, doubt in doubts.items() if "calls weigh" in doubt} == {"torch_eager"}
+    doubts = {figure.cell.cell.format: figure.doubt for each in finding.evidence for figure in each.figures}
+    weighed = [each for each in finding.evidence if "calls weigh" in each.why]
+    of_torch_eager = [each for each in finding.evidence if each.found.partition("× the ")[2].startswith("time [")
+                      and "torch_eager" in [figure.cell.cell.format for figure in each.figures]]  # fmt: skip
+    assert weighed and weighed == of_torch_eager
+    assert [(each.holds, each.judges) for each in weighed] == [(None, False)] * len(weighed)
+    assert {name for name, doubt in doubts.items() if "calls weigh" in doubt} <= {"torch_eager"}
     assert "torch.export" in finding.claim.tested
     large = found(key, run(*eager(1.0, 2.0), cell("torch", "torchscript"), cell("torch", "onnx")))
     assert not any(figure.doubt for each in large.evidence for figure in each.figures)
@@ -91,6 +111,15 @@ def test_wide_intervals_are_not_told_apart_however_far_the_medians() -> None:
     finding = found("small-inputs", run(*eager(1.0, 1.5, half=0.3)))
     assert (finding.outcome, outcomes(finding)) == ("open", [None])
     assert "overlap" in finding.on
+
+
+@pytest.mark.parametrize("graph", [0.5, 2.0])
+def test_one_framework_alone_is_half_a_claim(graph: float) -> None:
+    finding = found("graphs", run(cell("torch", "torch_eager", 1.0), cell("torch", "torchscript", graph)))
+    assert (finding.outcome, outcomes(finding)) == ("depends", [graph < 1])
+    assert "PyTorch alone, nothing of TensorFlow was compared" in finding.on
+    arrived = found("onnx-bridge", run(cell("torch", "onnx")))
+    assert (arrived.outcome, "nothing of TensorFlow" in arrived.on) == ("depends", True)
 
 
 def test_some_as_claimed_and_the_rest_open_is_no_support() -> None:
@@ -146,15 +175,38 @@ def test_a_run_given_twice_is_one() -> None:
 
 @pytest.mark.parametrize(("runtime", "outcome"), [(0.5, "supported"), (3.0, "contradicted"), (1.01, "open")])
 def test_overhead(runtime: float, outcome: str) -> None:
-    finding = found("overhead", run(cell("torch", "torch_eager", 1.0), cell("torch", "executorch", runtime)))
+    torch = [cell("torch", "torch_eager", 1.0), cell("torch", "executorch", runtime)]
+    finding = found("overhead", run(*torch, cell("keras", "keras_eager", 1.0), cell("keras", "tflite", runtime)))
     assert finding.outcome == outcome
-    (beside,) = [each for each in finding.evidence if not each.judges]
-    assert beside.found == "1.00× the memory"
+    beside = [each.found for each in finding.evidence if not each.judges]
+    assert beside == ["1.00× the memory"] * 2
 
 
-def int8(size: int, p50_ms: float, model: str = "mobilenet_v2") -> list[CellResult]:
-    small = cell("torch", "tflite", p50_ms, recipe="int8-static", size=size, model=model)
-    return [cell("torch", "tflite", 1.0, size=1000, model=model), small]
+def test_what_needs_no_framework_where_it_runs_is_no_overhead_of_one() -> None:
+    cells = [cell("keras", "xla", 0.5), cell("keras", "tflite", 1.0), cell("torch", "aoti"), cell("torch", "tflite")]
+    finding = found("overhead", run(*cells))
+    assert {each.axes["run by it as"] for each in finding.evidence} == {"aoti"}
+    assert "XLA" in finding.claim.tested and "libtorch" in finding.claim.tested
+
+
+def int8(size: int, p50_ms: float, model: str = "mobilenet_v2", before: int = 1_000_000) -> list[CellResult]:
+    """From both frameworks; `size` in thousandths of `before`, bytes."""
+    return [
+        each
+        for source in ("torch", "keras")
+        for each in (
+            cell(source, "tflite", 1.0, size=before, model=model),
+            cell(source, "tflite", p50_ms, recipe="int8-static", size=before * size // 1000, model=model),
+        )
+    ]
+
+
+def test_a_file_that_is_mostly_graph_says_nothing_of_its_weights() -> None:
+    finding = found("int8-size", run(*int8(260, 0.5), *int8(460, 0.5, "digits_cnn", before=127_000)))
+    assert finding.outcome == "supported"
+    beside = [each for each in finding.evidence if not each.judges]
+    expected = ("digits_cnn", "0.46× the size, of so small a file much is no weights", None)
+    assert [(each.axes["network"], each.found, each.holds) for each in beside] == [expected] * 2
 
 
 @pytest.mark.parametrize(
@@ -190,7 +242,7 @@ def asked(source: str, works: int, of: int) -> list[CellResult]:
 
 @pytest.mark.parametrize(
     ("torch", "keras", "outcome"),
-    [(0, 20, "supported"), (20, 0, "contradicted"), (19, 20, "open"), (20, 20, "open")],
+    [(0, 20, "supported"), (20, 0, "contradicted"), (19, 20, "depends"), (20, 20, "open")],
 )
 def test_maturity(torch: int, keras: int, outcome: str) -> None:
     finding = found("maturity", run(*asked("torch", torch, 20), *asked("keras", keras, 20)))
@@ -208,6 +260,33 @@ def test_maturity_asks_both_for_the_same_and_leaves_out_what_was_never_tried() -
     assert [figure.text for figure in judged.figures[:2]] == ["PyTorch 1 of 1", "TensorFlow 0 of 1"]
 
 
+def test_cells_of_one_network_are_one_comparison_with_exact_counts() -> None:
+    recipes = ("fp32", "fp16", "int8-dynamic", "int8-static")
+    torch = [cell("torch", "onnx", recipe=each) for each in recipes]
+    keras = [cell("keras", "onnx", recipe=each) for each in recipes]
+    (judged,) = [
+        each
+        for each in found("maturity", run(*(broken(each) for each in torch[1:]), torch[0], *keras)).evidence
+        if each.judges
+    ]
+    assert (judged.found, judged.holds, judged.axes["network"]) == ("+3 of 4 for TensorFlow", True, "mobilenet_v2")
+
+
+def test_a_route_that_no_tool_goes_is_no_merit_of_a_framework() -> None:
+    cells = [broken(cell("torch", "executorch")), cell("keras", "executorch"), cell("torch", "onnx")]
+    finding = found("maturity", run(*cells, cell("keras", "onnx")))
+    (judged,) = [each for each in finding.evidence if each.judges]
+    assert (judged.found, finding.outcome) == ("as many of both", "open")
+    assert [line for line in finding.missing if line.startswith("executorch, from either: not counted")]
+
+
+def test_what_the_survey_names_of_one_framework_stands_beside() -> None:
+    finding = found("maturity", run(cell("torch", "torchscript"), broken(cell("keras", "saved_model"))))
+    beside = {each.axes["route"]: (each.found.partition(":")[0], each.judges) for each in finding.evidence}
+    assert beside == {"torch → torchscript": ("1 of 1 work", False), "keras → saved_model": ("0 of 1 work", False)}
+    assert "TorchServe" in finding.claim.tested
+
+
 REFUSED = ("unsupported", "it runs on cpu, not on npu", "deploy")
 LOST = ("failed", "the link is gone", "deploy")
 
@@ -216,8 +295,41 @@ LOST = ("failed", "the link is gone", "deploy")
 def test_what_a_device_refuses_or_loses_counts_against_nobody(lost: tuple[str, str, Stage]) -> None:
     away = [broken(each, *lost) for each in asked("torch", 20, 20)]
     finding = found("maturity", run(*away, *asked("keras", 20, 20)))
-    assert (finding.outcome, finding.missing) == ("not testable", ("no cell from PyTorch",))
+    assert (finding.outcome, finding.missing[0]) == ("not testable", "no cell from PyTorch")
+    assert all(lost[1] in line for line in finding.missing[1:]) and len(finding.missing) == 21
     assert found("onnx-bridge", run(broken(cell("torch", "onnx"), *lost))).outcome == "not testable"
+
+
+NOBODYS: list[tuple[Stage, str]] = [
+    ("build", "BuildTimeout"),
+    ("build", "BuilderCrashed"),
+    ("build", "InternalError"),
+    ("prepare", "BuildError"),
+    ("run", "RunTimeout"),
+    ("run", "RunnerCrashed"),
+    ("run", "InternalError"),
+    ("run", "Unreachable"),
+    ("measure", "RunError"),
+]
+
+
+@pytest.mark.parametrize(("stage", "kind"), NOBODYS)
+def test_a_deadline_a_killed_process_and_a_fault_of_ours_count_against_nobody(stage: Stage, kind: str) -> None:
+    away = [broken(each, "failed", "no answer", stage, kind) for each in asked("torch", 3, 3)]
+    finding = found("maturity", run(*away, *asked("keras", 3, 3)))
+    assert finding.outcome == "not testable"
+    assert sum(f"no answer ({kind})" in line for line in finding.missing) == 3
+    lost = broken(cell("torch", "onnx"), "failed", "no answer", stage, kind)
+    bridge = found("onnx-bridge", run(lost, cell("keras", "onnx")))
+    assert (bridge.outcome, outcomes(bridge)) == ("depends", [None, True])
+    assert bridge.evidence[0].why == f"failed, no answer ({kind})"
+
+
+@pytest.mark.parametrize("kind", ["BuildError", "UnsupportedRecipe", "ParityError"])
+def test_what_the_converter_cannot_do_counts_against_its_route(kind: str) -> None:
+    away = [broken(each, kind=kind) for each in asked("torch", 3, 3)]
+    assert found("maturity", run(*away, *asked("keras", 3, 3))).outcome == "supported"
+    assert outcomes(found("onnx-bridge", run(broken(cell("torch", "onnx"), kind=kind)))) == [False]
 
 
 def test_a_file_counts_once_and_works_where_it_does_however_it_is_placed() -> None:
@@ -228,9 +340,9 @@ def test_a_file_counts_once_and_works_where_it_does_however_it_is_placed() -> No
         return [each if each.model < f"net{works}" or each.threads != 2 else broken(each) for each in made]
 
     finding = found("maturity", run(*placed("torch", 3), *placed("keras", 5)))
-    (judged,) = [each for each in finding.evidence if each.judges]
-    assert [each.text for each in judged.figures if " of " in each.text] == ["PyTorch 3 of 5", "TensorFlow 5 of 5"]
-    assert finding.outcome == "open"
+    counts = [each.text for one in finding.evidence if one.judges for each in one.figures if " of " in each.text]
+    assert counts == ["PyTorch 1 of 1", "TensorFlow 1 of 1"] * 3 + ["PyTorch 0 of 1", "TensorFlow 1 of 1"] * 2
+    assert finding.outcome == "depends"
     routes = [each.found.partition(",")[0] for each in finding.evidence if not each.judges]
     assert routes == ["3 of 5 work", "5 of 5 work"]
 
@@ -243,7 +355,7 @@ def test_a_file_counts_once_and_works_where_it_does_however_it_is_placed() -> No
         ([broken(cell("torch", "onnx")), broken(cell("keras", "onnx"), "unsupported")], "contradicted"),
         ([cell("torch", "onnx"), cell("keras", "onnx", error=0.2)], "depends"),
         ([cell("onnx", "tflite", error=None)], "open"),
-        ([cell("torch", "onnx", label="wrong")], "contradicted"),
+        ([cell("torch", "onnx", label="wrong"), cell("keras", "onnx", label="wrong")], "contradicted"),
         ([cell("torch", "tflite")], "not testable"),
     ],
 )
