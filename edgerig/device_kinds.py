@@ -29,6 +29,7 @@ KINDS = {
     "qemu-user": Entry("edgerig.devices.kinds.qemu_user:KIND"),
     "qemu-system": Entry("edgerig.devices.kinds.qemu_system:KIND"),
     "browser": Entry("edgerig.devices.kinds.browser:KIND"),
+    "adb-browser": Entry("edgerig.devices.kinds.adb_browser:KIND"),
     "node": Entry("edgerig.devices.kinds.node:KIND"),
     "qemu-node": Entry("edgerig.devices.kinds.qemu_node:KIND"),
     "serving": Entry("edgerig.devices.kinds.serving:KIND"),

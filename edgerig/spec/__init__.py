@@ -11,10 +11,12 @@ from edgerig.spec.budget import SweepBudget
 from edgerig.spec.cpus import Cluster
 from edgerig.spec.dataset import AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, TableSpec
 from edgerig.spec.device import (
+    TCP_ADDRESS,
     Device,
     DeviceKind,
     DeviceSpec,
     EmulatedProcessor,
+    OverAdb,
     Program,
     RemoteDevice,
     kind_named,
@@ -75,6 +77,7 @@ __all__ = [
     "CPU",
     "METRICS",
     "PACKAGE",
+    "TCP_ADDRESS",
     "Asked",
     "AudioSpec",
     "BuildSettings",
@@ -101,6 +104,7 @@ __all__ = [
     "NpmPackage",
     "OfNpm",
     "OptionValue",
+    "OverAdb",
     "OwnRecipe",
     "Program",
     "ProgramSpec",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import BeforeValidator, ConfigDict, SerializeAsAny, StringConstraints
 
 from edgerig.device_kinds import ALIASES, KINDS, plugins
 from edgerig.errors import ConfigError
@@ -54,7 +54,8 @@ class Device(Strict):
 
     @property
     def elsewhere(self) -> str:
-        """Where what it times runs, of a kind that shares this machine (`DeviceKind.shares`); "": here."""
+        """Where what it times runs, of a kind that this machine only asks (a server, a phone's browser); "": where its
+        commands run."""
         return ""
 
 
@@ -86,6 +87,27 @@ class RemoteDevice(Device):
     @property
     def wheel_python(self) -> str:
         return "python3"
+
+
+TCP_ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%\w]+\]):[0-9]{1,5}$"
+"""`host:port`, an IPv6 host in brackets."""
+
+
+class OverAdb(Device):
+    """What the host's adb server reaches. `serial` is what `adb devices` calls it; None: the one at `connect`, else the
+    only one there is. In `workdir` turns are kept: two devices that are the same phone take turns where it is the
+    same."""
+
+    serial: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\[][\x21-\x7e]*$", max_length=255)] | None = None
+    connect: Annotated[str, StringConstraints(pattern=TCP_ADDRESS, max_length=255)] | None = None
+    """`host:port` the adb server connects to first, for a device in the network."""
+    workdir: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=512)] = (
+        "/data/local/tmp/edgerig"
+    )
+
+    @property
+    def address(self) -> str:
+        return f"adb:{self.serial or self.connect or 'the only one'}"
 
 
 class EmulatedProcessor(Device):

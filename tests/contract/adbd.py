@@ -1,8 +1,8 @@
 """An Android-like device for tests: a real adbd over a userland of static mksh and busybox, in namespaces of its own.
 
 Nothing in it can help a program that brings its own userland: there is no glibc, no Python, no `/lib`. adbd itself
-lives in `/system/adbd` with its own loader and libraries. A `getprop` and a `dumpsys` of a few lines stand in for
-Android's. The `arm64` flavour runs every program under `qemu-aarch64`, through a private binfmt_misc.
+lives in `/system/adbd` with its own loader and libraries. A `getprop`, a `dumpsys` and an `am` of a few lines stand in
+for Android's. The `arm64` flavour runs every program under `qemu-aarch64`, through a private binfmt_misc.
 
 adbd asks nobody for a password and listens on every address, so it gets a network namespace with nothing but a
 loopback; its init process (`adbd_inside.py`) passes connections on from one loopback port of the
@@ -74,6 +74,11 @@ DUMPSYS = """\
 #!/bin/sh
 [ -f "/system/etc/$1" ] || { echo "Can't find service: $1" >&2; exit 1; }
 cat "/system/etc/$1"
+"""
+# Brings an app to the front; here it notes which.
+AM = """\
+#!/bin/sh
+echo "$*" >>/data/local/tmp/am.log
 """
 SERVICES = {
     "battery": """\
@@ -241,7 +246,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def system_folder(arch: Arch) -> Path:
     """The device's /system, made once and kept in the cache under a name of all that it is made from."""
-    recipe = [SUITE, arch, PACKAGES, APPLETS, GETPROP, DUMPSYS, repr(SERVICES), LAYOUT]
+    recipe = [SUITE, arch, PACKAGES, APPLETS, GETPROP, DUMPSYS, AM, repr(SERVICES), LAYOUT]
     key = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:16]
     made = cache_root() / "test-targets" / f"android-{arch}-{key}"
     if not made.is_dir():
@@ -272,7 +277,7 @@ def _assemble(arch: Arch, unpacked: Path, system: Path) -> None:
     for applet in APPLETS.split():
         (programs / applet).symlink_to("busybox")
     abi = {"amd64": "x86_64", "arm64": "arm64-v8a"}[arch]
-    for name, text in (("getprop", GETPROP.replace("@ABI@", abi)), ("dumpsys", DUMPSYS)):
+    for name, text in (("getprop", GETPROP.replace("@ABI@", abi)), ("dumpsys", DUMPSYS), ("am", AM)):
         (programs / name).write_text(text, encoding="utf-8")
         (programs / name).chmod(0o755)
     for name, text in SERVICES.items():

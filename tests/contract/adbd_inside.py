@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 BINFMT = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
@@ -127,7 +128,7 @@ class Init:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
         await self._start_adbd()
-        server = await asyncio.start_server(self._pass_on, sock=self._listener)
+        server = await asyncio.start_server(leading_to(ADBD_PORT), sock=self._listener)
         print("ready", flush=True)
         orders = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
@@ -169,11 +170,17 @@ class Init:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+def leading_to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[object, object, None]]:
+    """What is done with a connection: it is passed on to `port` of this network's loopback."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", ADBD_PORT)
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
             await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
         writer.close()
+
+    return pass_on
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -21,6 +21,7 @@ from typing import IO, Self
 import adbutils
 
 from edgerig import process
+from edgerig.devices.adb import ports
 from edgerig.devices.adb import server as adb_server
 from edgerig.devices.adb import sync as adb_sync
 from edgerig.devices.adb.android import android_record
@@ -32,6 +33,7 @@ from edgerig.devices.turns import Claim
 from edgerig.errors import DeployMismatch, DeviceError, NotKept, Unreachable
 from edgerig.process import Finished
 from edgerig.results import DeviceRecord
+from edgerig.spec import OverAdb
 
 STORED_FROM_BYTES = 64 * 1024
 """Smaller files are not kept in the store: asking for one costs as much as sending it."""
@@ -91,7 +93,7 @@ def open_adb(spec: AdbDevice, claim: Claim | None = None) -> Iterator[OpenDevice
 class AdbTransport:
     """Streams to one device's adbd, one per command or file, all through the host's adb server."""
 
-    def __init__(self, spec: AdbDevice) -> None:
+    def __init__(self, spec: OverAdb) -> None:
         self._spec = spec
         self._client: adbutils.AdbClient | None = None
         self._serial = ""
@@ -140,17 +142,29 @@ class AdbTransport:
             )
         return done.stdout.decode("ascii", "replace").strip()
 
-    def _open(self, service: bytes, timeout_s: float) -> adbutils.AdbConnection:
-        """A stream to a service; a device reached over TCP is connected to once more when the link was cut."""
+    def forwarded(self, target: str) -> contextlib.AbstractContextManager[int]:
+        """A port of this host that leads to a socket of the device (`ports.forwarded`)."""
+        return ports.forwarded(self._connected(), self._serial, target)
+
+    def reversed_to(self, port: int) -> contextlib.AbstractContextManager[int]:
+        """A port of the device that leads to this host's `port` (`ports.reversed_to`)."""
+        return ports.reversed_to(self._connected(), self._serial, port)
+
+    def _connected(self) -> adbutils.AdbClient:
         if self._client is None:
             raise DeviceError("the adb transport was not entered")
+        return self._client
+
+    def _open(self, service: bytes, timeout_s: float) -> adbutils.AdbConnection:
+        """A stream to a service; a device reached over TCP is connected to once more when the link was cut."""
+        client = self._connected()
         try:
-            return adb_server.open_service(self._client, self._serial, service, timeout_s)
+            return adb_server.open_service(client, self._serial, service, timeout_s)
         except Unreachable:
             if self._spec.connect is None:
                 raise
-        adb_server.connect_to(self._client, self._spec.connect, self._serial)
-        return adb_server.open_service(self._client, self._serial, service, timeout_s)
+        adb_server.connect_to(client, self._spec.connect, self._serial)
+        return adb_server.open_service(client, self._serial, service, timeout_s)
 
     @contextlib.contextmanager
     def _sync(self) -> Iterator[socket.socket]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.probe import probe
 from edgerig.devices.transport import Transport
 from edgerig.results import Battery, DeviceRecord, DeviceState
+from edgerig.spec import OverAdb
 
 TIMEOUT_S = 30.0
 OUTPUT_LIMIT_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ exit 0
 """
 
 
-def android_record(transport: Transport, spec: AdbDevice) -> DeviceRecord:
+def android_record(transport: Transport, spec: OverAdb) -> DeviceRecord:
     """The probe's record of the device with Android's own facts added. Raises DeviceError."""
     record = probe(transport, kind=spec.kind, emulated=spec.emulated, workdir=spec.workdir)
     said = transport.run(["sh", "-c", _SCRIPT], TIMEOUT_S).stdout[:OUTPUT_LIMIT_BYTES].decode("utf-8", "replace")

@@ -95,7 +95,7 @@ def devices(client: adbutils.AdbClient) -> dict[str, str]:
             connection.check_okay()
             return str(connection.read_string_block())
 
-    pairs = (line.partition("\t") for line in _asked("the adb server", ask).splitlines())
+    pairs = (line.partition("\t") for line in asked("the adb server", ask).splitlines())
     return {serial.strip(): state.strip() for serial, tab, state in pairs if tab}
 
 
@@ -129,7 +129,7 @@ def connect_to(client: adbutils.AdbClient, address: str, serial: str) -> str:
         client.disconnect(address)  # a connection that died stays known as "already connected"
         return str(client.connect(address, timeout=ASK_TIMEOUT_S))
 
-    said = _asked(f"adb device {serial}", ask)
+    said = asked(f"adb device {serial}", ask)
     if not said.startswith(("connected to", "already connected to")):
         raise Unreachable(
             f"adb device {serial}: {said}",
@@ -161,12 +161,12 @@ def open_service(client: adbutils.AdbClient, serial: str, service: bytes, timeou
             raise
         return connection
 
-    return _asked(f"adb device {serial}", ask, lambda: refusal(serial, devices(client)))
+    return asked(f"adb device {serial}", ask, refusal_of(client, serial))
 
 
 def features(client: adbutils.AdbClient, serial: str) -> set[str]:
     """What the device's adbd can do. Raises Unreachable."""
-    said = _asked(f"adb device {serial}", client.device(serial).get_features, lambda: refusal(serial, devices(client)))
+    said = asked(f"adb device {serial}", client.device(serial).get_features, refusal_of(client, serial))
     return set(said.split(","))
 
 
@@ -184,12 +184,17 @@ def refusal(serial: str, known: dict[str, str]) -> Unreachable:
     return Unreachable(f"adb device {serial} is {state}", hint=remedy.format(serial=serial))
 
 
+def refusal_of(client: adbutils.AdbClient, serial: str) -> Callable[[], Unreachable]:
+    """`refusal`, for when something has gone wrong: the server is asked only then."""
+    return lambda: refusal(serial, devices(client))
+
+
 def listed(known: dict[str, str]) -> str:
     """Serials with their states, for a message."""
     return ", ".join(f"{serial} ({state})" for serial, state in sorted(known.items())) or "none"
 
 
-def _asked(whom: str, ask: Callable[[], T], explain: Callable[[], Unreachable] | None = None) -> T:
+def asked(whom: str, ask: Callable[[], T], explain: Callable[[], Unreachable] | None = None) -> T:
     """What `ask` gives; what goes wrong between us, the server and the device becomes Unreachable.
 
     A subprocess's error is among it: adbutils starts a server that went away meanwhile.

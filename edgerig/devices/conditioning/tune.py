@@ -46,13 +46,13 @@ def reached(spec: Device, claim: Claim) -> Iterator[Reached]:
     if isinstance(spec, RemoteDevice):
         with transport_to(spec) as link, in_turn(link, spec.workdir, claim) as turn:
             yield Reached(turn.transport, spec.workdir)
-    elif spec.emulated or kind_of(spec).shares != "machine":
-        raise ConfigError(f"{spec.name} is emulated: it has no clock of its own", hint="tune the machine it runs on")
     elif spec.elsewhere:
         raise ConfigError(
-            f"{spec.name} is a server at {spec.elsewhere}: only its answers come from there, its clock cannot be set",
-            hint='describe its machine as a device of its own (kind = "ssh") and tune that',
+            f"{spec.name} is {spec.elsewhere}: only its answers come from there, its clock cannot be set",
+            hint='describe its machine as a device of its own (kind = "ssh" or "adb") and tune that',
         )
+    elif spec.emulated or kind_of(spec).shares != "machine":
+        raise ConfigError(f"{spec.name} is emulated: it has no clock of its own", hint="tune the machine it runs on")
     else:
         from edgerig.devices.local import LocalTransport, notes_folder
         from edgerig.devices.local_lease import LocalLease

@@ -55,7 +55,7 @@ class ServingDevice(Device):
 
     @property
     def elsewhere(self) -> str:
-        return self.url or ""
+        return f"a server at {self.url}" if self.url else ""
 
     @property
     def has_frameworks(self) -> bool:

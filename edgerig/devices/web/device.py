@@ -29,7 +29,8 @@ WORKDIR_PREFIX = "edgerig-web-"
 @dataclass(frozen=True)
 class WebDevice:
     """`posix` is this machine, on which the runner is started; `program` ("browser" or "node") is what it is given to,
-    and `version` what that says it is. `needs` are programs of npm's that are brought before a job."""
+    and `version` what that says it is. `needs` are programs of npm's that are brought before a job. What a job needs
+    around it stands in `ready`, which gives the `posix` that runs it."""
 
     posix: PosixDevice
     kind: str
@@ -37,6 +38,7 @@ class WebDevice:
     version: Fact
     say: Callable[[str], None]
     needs: Sequence[OfNpm] = ()
+    ready: Callable[[PosixDevice], contextlib.AbstractContextManager[PosixDevice]] = contextlib.nullcontext
 
     @property
     def lease(self) -> Lease:
@@ -47,7 +49,7 @@ class WebDevice:
         return self.posix.left
 
     def probe(self) -> DeviceRecord:
-        """This machine's, but for what WebAssembly has instead: its products of 8-bit numbers are exact, as its
+        """The machine's, but for what WebAssembly has instead: its products of 8-bit numbers are exact, as its
         instructions widen before they multiply (WebAssembly SIMD, "extended multiplication")."""
         record = self.posix.probe().model_copy(update={"kind": self.kind, "int8_saturates": False})
         return with_facts(record, self.facts())
@@ -59,7 +61,8 @@ class WebDevice:
         for needed in self.needs:
             modules_of(needed, self.say)
         modules = modules_of(load_engines()[job.artifact.engine], self.say)
-        run_on_device(replace(self.posix, python=(*self.posix.python, str(modules))), job)
+        with self.ready(self.posix) as posix:
+            run_on_device(replace(posix, python=(*posix.python, str(modules))), job)
 
     def facts(self) -> dict[str, Fact]:
         return {self.program: self.version}

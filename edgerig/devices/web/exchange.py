@@ -29,6 +29,7 @@ from edgerig.web import frames
 
 CHUNK_BYTES = 16 * 2**20
 """Of samples that are sent at once."""
+NOT_TIMED_THERE = "nothing of ours is timed beside a page on another device"
 NOT_HERE = {
     "affinity": "the threads of a browser or of node are not asked which processors they may use",
     "contention": "who else takes the processor is not watched from inside a script",
@@ -80,11 +81,15 @@ class _Failed(FromDevice):
 
 
 class Exchange:
-    """Of one job in `folder`; `peaks` tell of memory, `beside` is what the script is told beside the job."""
+    """Of one job in `folder`; `peaks` tell of memory, `beside` is what the script is told beside the job. Is it `here`
+    that the script runs, so that this machine's clock and sensors say how it fared?"""
 
-    def __init__(self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object]) -> None:
+    def __init__(
+        self, job: Job, folder: Path, inputs: list[Array], peaks: Peaks, beside: Mapping[str, object], *, here: bool
+    ) -> None:
         self._job, self._folder, self._inputs, self._peaks = job, folder, inputs, peaks
         self._beside = beside
+        self._here = here
         self._described: dict[str, Any] = {}
         self._description: Description | None = None
         self._columns: list[list[Array]] = []
@@ -161,12 +166,14 @@ class Exchange:
         return self._description
 
     def _begin(self) -> None:
-        self._controls.measure()
-        self._readings.append(self._sensors.read())
+        if self._here:
+            self._controls.measure()
+            self._readings.append(self._sensors.read())
 
     def _end(self) -> None:
-        self._readings.append(self._sensors.read())
-        self._controls.measure()
+        if self._here:
+            self._readings.append(self._sensors.read())
+            self._controls.measure()
 
     def _failed(self, body: bytes) -> bytes:
         found = _read(_Failed, body)
@@ -193,7 +200,7 @@ class Exchange:
             "warmup_runs": self._job.warmup_runs,
             "samples": len(done.samples),
             "timer_overhead_ns": done.overhead_ns,
-            "controls": self._controls.to_json(),
+            "controls": self._controls.to_json() if self._here else {"reason": NOT_TIMED_THERE},
             "memory": self._peaks.told(self._job.timing_only, done.page_bytes, done.page_reason),
             "state": self._state(),
             "instructions": {"reason": self._job.no_instructions},

@@ -27,15 +27,15 @@ class Peaks:
         """As `RawMemory` has it."""
         if timing_only:
             return {"reason": "this process was for the timing alone"}
-        if self._warm is None:
-            return {"reason": "the kernel told nothing of its processes' memory"}
         own = f"{page_bytes / 2**20:.1f} MiB" if page_bytes else f"not told ({page_reason})"
-        own_words = f"; the page's JavaScript and WebAssembly by the browser's own count: {own}"
+        counted = f"the page's JavaScript and WebAssembly by the browser's own count: {own}"
+        also = f"; {counted}" if page_bytes or page_reason else ""
+        if self._warm is None:
+            return {"reason": f"no kernel was asked, or it told nothing, of the memory of {self._what}{also}"}
         return {
             "peak_rss_bytes": self._warm,
             "runtime_rss_bytes": self._runtime,
-            "includes": f"resident set of {self._what}, in the process that is timed afterwards"
-            + (own_words if page_bytes or page_reason else ""),
+            "includes": f"resident set of {self._what}, in the process that is timed afterwards{also}",
         }
 
 

@@ -23,9 +23,11 @@ class Place:
 @dataclass(frozen=True)
 class Host:
     """What a script runs in. `run` returns when the script has ended, and raises RuntimeError when what it ran in ended
-    before; `pids` gives the processes whose memory counts, `what` their name in words. `node`: is it node?"""
+    before; `pids` gives the processes whose memory counts, `what` their name in words. `node`: is it node? `here`:
+    does it run on this machine, whose processors, clock and sensors are then read around what is timed?"""
 
     run: Callable[[Place], None]
     pids: Callable[[], Iterable[int]]
     what: str
     node: bool = False
+    here: bool = True

@@ -13,7 +13,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 CALLED = ("Chrom", "Edge", "Opera", "Brave", "Vivaldi")
 """What is in the version of browsers that are made of Chromium; the driver drives these."""
 ASK_TIMEOUT_S = 30.0
-DRIVER = "playwright"
+DRIVER, TALKER = "playwright", "websockets"
+"""Packages: what drives a browser of this machine, and what talks to the developer tools of another's."""
 
 
 def find_browser(named: str) -> str:
@@ -49,9 +50,18 @@ def find_node(named: str) -> str:
 
 
 def require_driver() -> None:
-    """Raises DeviceError where the package that drives the browser is missing."""
-    if importlib.util.find_spec(DRIVER) is None:
-        raise DeviceError(f"{DRIVER}, which drives the browser, is not installed", hint=extras.install([DRIVER]))
+    """Raises DeviceError where the package that drives this machine's browser is missing."""
+    _require(DRIVER, "drives the browser")
+
+
+def require_talker() -> None:
+    """Raises DeviceError where the package that talks to a phone's browser is missing."""
+    _require(TALKER, "talks to the browser")
+
+
+def _require(package: str, does: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise DeviceError(f"{package}, which {does}, is not installed", hint=extras.install([package]))
 
 
 def version_of(program: str) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.devices.web import browser, nodejs
+from edgerig.devices.web import browser, devtools, nodejs
 from edgerig.devices.web.exchange import Exchange
 from edgerig.devices.web.memory import Peaks
 from edgerig.devices.web.place import Place
@@ -30,7 +30,12 @@ from edgerig.web import SCRIPTS
 from edgerig.web.archive import MAIN, SUFFIX, unpack
 from edgerig.web.packages import imports_of
 
-HOSTS = {"browser": browser.HOST, "node": nodejs.HOST, "qemu-node": nodejs.EMULATED}
+HOSTS = {
+    "browser": browser.HOST,
+    "adb-browser": devtools.HOST,
+    "node": nodejs.HOST,
+    "qemu-node": nodejs.EMULATED,
+}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -53,16 +58,20 @@ def run(kind: str, command: Sequence[str], port: int, modules: Path, job: Job, f
     if job.fed:
         raise ValueError("a network whose state is fed back from its outputs is not run by a script")
     artifact, beside = _whole(_checked(job, folder), job, folder)
-    Affinity(job.processors, job.cluster)  # what is started below keeps to them too
+    host = HOSTS[kind]
+    if host.here:
+        Affinity(job.processors, job.cluster)  # what is started below keeps to them too
+    elif job.processors or job.cluster:
+        raise ValueError("which processors a phone's browser may use is not ours to say")
     engine = next(each for each in load_engines().values() if each.script == job.engine)
     inputs = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in job.inputs]
-    host = HOSTS[kind]
     exchange = Exchange(
         job,
         folder,
         inputs,
         Peaks(host.pids, host.what),
         _beside(engine, artifact, job) | {"artifact": artifact.name, "beside": beside},
+        here=host.here,
     )
     imports = imports_of(engine, node=host.node)
     site = Site(

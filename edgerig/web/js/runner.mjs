@@ -21,7 +21,15 @@ export async function run(base, modules) {
   }
 }
 
+// A page that nobody sees is given little of the processor: its figures would be of that.
+function mustBeSeen() {
+  if (globalThis.document?.visibilityState === 'hidden') {
+    throw new Error('the page is hidden: is the screen on and unlocked, and the browser in front?');
+  }
+}
+
 async function measure(job, base, modules, post) {
+  mustBeSeen();
   const stepMs = step();
   const [importMs, runtime] = await once(async () => {
     const engine = await import(modules.engine(job.script));
@@ -42,6 +50,7 @@ async function measure(job, base, modules, post) {
   await call();
   const batch = await batchOf(call, stepMs);
   const samples = await steady(call, batch, job);
+  mustBeSeen();
   await post('mark/end');
   const overheadMs = await overhead();
   if (!job.timing_only) {
