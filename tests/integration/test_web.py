@@ -1,4 +1,5 @@
-"""The runner of a browser's and node's jobs, in a real node: what of ONNX files is open, large outputs, the secret."""
+"""The runner of a browser's and node's jobs, in a real node: what of ONNX files is open, large outputs, the secret; and
+in a real browser a page that nobody sees."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import browser
 import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
 from onnx_nets import Graph
 
+from edgerig.devices.web import browser as pages
 from edgerig.devices.web import nodejs, server
 from edgerig.devices.web.place import Place
 from edgerig.devices.web.runner import run
@@ -48,11 +51,24 @@ def run_in_node(
     model: onnx.ModelProto, x: npt.NDArray[Any], folder: Path, shapes: list[list[int]] | None = None
 ) -> dict[str, Any]:
     """The raw run of the model over the samples of `x`, a tensor's worth of samples in its first axis."""
+    raw = run_in("node", shutil.which("node") or "", model, x, folder, shapes)
+    assert "error" not in raw, raw
+    return raw
+
+
+def run_in(
+    kind: str,
+    program: str,
+    model: onnx.ModelProto,
+    x: npt.NDArray[Any],
+    folder: Path,
+    shapes: list[list[int]] | None = None,
+) -> dict[str, Any]:
     onnx.save(model, folder / "model.onnx")
     np.save(folder / "input_0.npy", x)
     row = load_engines()["ort_web"]
     job = Job(
-        cell="made-up@node/t1",
+        cell=f"made-up@{kind}/t1",
         engine=row.script,
         engine_options={},
         artifact="model.onnx",
@@ -74,9 +90,7 @@ def run_in_node(
         timing_only=False,
         profile=False,
     )
-    raw = run("node", [shutil.which("node") or ""], 0, modules_of(row, print), job, folder)
-    assert "error" not in raw, raw
-    return raw
+    return run(kind, [program], 0, modules_of(row, print), job, folder)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +130,15 @@ def test_the_runtime_is_started_before_the_file_is_loaded(tmp_path: Path) -> Non
     raw = run_in_node(enlarged(1), np.zeros((1, 4), np.float32), tmp_path)
     assert raw["load_ns"] < raw["runtime_import_ns"] / 4
     assert raw["memory"]["runtime_rss_bytes"] > raw["memory"]["peak_rss_bytes"] / 2
+
+
+@browser.needed
+def test_a_page_that_nobody_sees_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone's is so while its screen is off; here the page says it of itself."""
+    hidden = "<script>Object.defineProperty(document, 'visibilityState', {{ get: () => 'hidden' }})</script>"
+    monkeypatch.setattr(pages, "_PAGE", pages._PAGE.replace("<body>", f"<body>{hidden}"))
+    raw = run_in("browser", str(browser.BROWSER), enlarged(1), np.zeros((1, 4), np.float32), tmp_path)
+    assert raw["error"]["message"].startswith("the page is hidden: is the screen on")
 
 
 def test_the_secret_is_not_among_the_arguments(tmp_path: Path) -> None:

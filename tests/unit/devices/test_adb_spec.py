@@ -10,6 +10,7 @@ from edgerig.devices.adb.command import Trailer
 from edgerig.devices.adb.server import REMEDIES, refusal
 from edgerig.devices.adb.shell import Captured
 from edgerig.devices.kinds.adb import AdbDevice
+from edgerig.devices.kinds.adb_browser import AdbBrowserDevice
 from edgerig.errors import ConfigError
 from edgerig.spec import PACKAGE, load_device, parse, read_toml
 
@@ -55,12 +56,24 @@ def test_a_wrong_key_is_named(wrong: dict[str, Any]) -> None:
         parse(AdbDevice, {"name": "phone", "kind": "adb", **wrong}, "phone.toml")
 
 
-def test_the_example_is_a_device_also_with_its_comments_in_force(tmp_path: Path) -> None:
-    example = PACKAGE.parent / "devices" / "android.example.toml"
-    assert parse(AdbDevice, {"name": "phone", **read_toml(example)}, str(example)).workdir == "/data/local/tmp/edgerig"
+@pytest.mark.parametrize(
+    "wrong",
+    [{"package": "chrome; reboot"}, {"package": "chrome"}, {"socket": "a b"}, {"port": 65536}, {"browser": "x"}],
+)
+def test_a_wrong_key_of_a_phones_browser_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        parse(AdbBrowserDevice, {"name": "phone", "kind": "adb-browser", **wrong}, "phone.toml")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("android", AdbDevice), ("phone-browser", AdbBrowserDevice)])
+def test_an_example_is_a_device_also_with_its_comments_in_force(
+    name: str, kind: type[AdbDevice | AdbBrowserDevice], tmp_path: Path
+) -> None:
+    example = PACKAGE.parent / "devices" / f"{name}.example.toml"
+    assert parse(kind, {"name": "phone", **read_toml(example)}, str(example)).workdir == "/data/local/tmp/edgerig"
     in_force = tmp_path / "phone.toml"
     in_force.write_text(re.sub(r"^# (\w+ = )", r"\1", example.read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert parse(AdbDevice, {"name": "phone", **read_toml(in_force)}, str(in_force)).emulated
+    assert parse(kind, {"name": "phone", **read_toml(in_force)}, str(in_force)).serial == "R58M123ABCD"
 
 
 @pytest.mark.parametrize("state", [*REMEDIES, "no permissions (missing udev rules?); see [http://x]"])
