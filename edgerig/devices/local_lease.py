@@ -71,6 +71,10 @@ class LocalLease:
 
     abandon = close = release
 
+    def renew(self) -> bool:
+        """A lock lasts as long as its holder."""
+        return self._room is not None
+
     def _attempt(self) -> Held | None:
         """None when it is our turn now."""
         if self._door is None:

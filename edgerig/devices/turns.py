@@ -59,6 +59,10 @@ class Lease(Protocol):
     def release(self) -> None:
         """Gives the turn back."""
 
+    def renew(self) -> bool:
+        """For a job that is not at work over the lease's own transport: makes our turn last longer. False where it was
+        lost: another may be at work there. Raises DeviceError."""
+
     def abandon(self) -> None:
         """Forgets the turn of a device that cannot be reached."""
 
@@ -71,6 +75,9 @@ class NoLease:
 
     def release(self) -> None:
         return None
+
+    def renew(self) -> bool:
+        return True
 
     def abandon(self) -> None:
         return None

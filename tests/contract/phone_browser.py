@@ -82,8 +82,14 @@ async def _serve(browser: str, profile: str) -> None:
             await asyncio.sleep(0.05)
     server = await asyncio.start_unix_server(leading_to(PORT), f"\0{SOCKET}")
     print("ready", flush=True)
+    orders = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     async with server:
-        await started.wait()
+        over = {asyncio.create_task(orders.read()), asyncio.create_task(started.wait())}
+        await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+    if started.returncode is None:  # the test has ended: its end of the pipe did
+        started.kill()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from sshd import Sshd
 @pytest.fixture
 def edgerig(tmp_path: Path) -> Edgerig:
     return Edgerig(tmp_path)
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The folder for temporary files of all that the test starts: its name is in the command lines of runners on this
+    machine, and tells them from those of tests that run beside. Short, for sockets below it."""
+    with tempfile.TemporaryDirectory(prefix="ew-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield folder
 
 
 @pytest.fixture

@@ -42,7 +42,6 @@ attempts = 1
 profile = "never"
 """
 NO_COUNT = "cannot tell its thread count"
-WORKDIR = "edgerig-web-"
 IN_THE_MIDDLE_S = 4.0
 """After which a page has loaded its runtime, and is at work for a minute."""
 
@@ -146,7 +145,7 @@ def test_a_cache_elsewhere_is_the_runners_too(edgerig: Edgerig, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("device", "victim"), [("browser", "--type=renderer"), ("node", "node.mjs")])
-def test_what_crashes_in_the_middle_costs_its_cell(edgerig: Edgerig, device: str, victim: str) -> None:
+def test_what_crashes_in_the_middle_costs_its_cell(edgerig: Edgerig, scratch: str, device: str, victim: str) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(LASTING.format(device=device, timeout_s=300)))
     wait_for(lambda: _of(sweep, victim), 200)
     time.sleep(IN_THE_MIDDLE_S)
@@ -156,18 +155,18 @@ def test_what_crashes_in_the_middle_costs_its_cell(edgerig: Edgerig, device: str
     killing.join()
     assert sweep.returncode == 1
     assert ("ended before the run did" if device == "browser" else "node ended by SIGKILL") in said
-    assert processes(WORKDIR) == []
+    assert processes(scratch) == []
 
 
-def test_a_page_that_does_not_answer_is_ended_at_its_deadline(edgerig: Edgerig) -> None:
+def test_a_page_that_does_not_answer_is_ended_at_its_deadline(edgerig: Edgerig, scratch: str) -> None:
     done = edgerig("sweep", edgerig.sweep_file(LASTING.format(device="browser", timeout_s=10)))
     assert done.code == 1
     (cell,) = done.cells.values()
     assert (cell["error"]["kind"], "deadline of 10 s" in cell["error"]["message"]) == ("RunTimeout", True)
-    assert processes(WORKDIR) == []
+    assert processes(scratch) == []
 
 
-def test_a_browser_that_is_not_there_or_none_costs_a_cell_each(edgerig: Edgerig) -> None:
+def test_a_browser_that_is_not_there_or_none_costs_a_cell_each(edgerig: Edgerig, scratch: str) -> None:
     (edgerig.folder / "devices").mkdir()
     for name, program in (("none", "/nowhere/chrome"), ("other", "/bin/true")):
         (edgerig.folder / "devices" / f"{name}.toml").write_text(f'kind = "browser"\nbrowser = "{program}"\n')
@@ -183,17 +182,17 @@ def test_a_browser_that_is_not_there_or_none_costs_a_cell_each(edgerig: Edgerig)
     }
     assert other["error"]["kind"] == "DeviceError"
     assert "/bin/true is no browser made of Chromium" in other["error"]["message"]
-    assert processes(WORKDIR) == []
+    assert processes(scratch) == []
 
 
-def test_nothing_outlives_a_host_that_is_killed(edgerig: Edgerig) -> None:
+def test_nothing_outlives_a_host_that_is_killed(edgerig: Edgerig, scratch: str) -> None:
     sweep = edgerig.start("sweep", edgerig.sweep_file(LASTING.format(device="browser", timeout_s=300)))
     wait_for(lambda: _of(sweep, "--type=renderer"), 200)
     mine = children(sweep.pid)
     send(sweep.pid, signal.SIGKILL)
     sweep.communicate(timeout=60)
     wait_for(lambda: not any(map(running, mine)), 30)
-    wait_for(lambda: processes(WORKDIR) == [], 30)
+    wait_for(lambda: processes(scratch) == [], 30)
 
 
 def _kill_until_it_ends(sweep: subprocess.Popen[str], victim: str) -> None:

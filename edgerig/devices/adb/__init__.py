@@ -142,13 +142,20 @@ class AdbTransport:
             )
         return done.stdout.decode("ascii", "replace").strip()
 
-    def forwarded(self, target: str) -> contextlib.AbstractContextManager[int]:
-        """A port of this host that leads to a socket of the device (`ports.forwarded`)."""
-        return ports.forwarded(self._connected(), self._serial, target)
+    @property
+    def server_port(self) -> int:
+        """Of the adb server, on this host's loopback."""
+        return int(self._connected().port)
 
-    def reversed_to(self, port: int) -> contextlib.AbstractContextManager[int]:
-        """A port of the device that leads to this host's `port` (`ports.reversed_to`)."""
-        return ports.reversed_to(self._connected(), self._serial, port)
+    def stream(self, service: str, timeout_s: float) -> socket.socket:
+        """A stream to a socket of the device ("localabstract:NAME", "tcp:PORT"); close it after use. Raises
+        Unreachable, also where nobody listens there."""
+        sock: socket.socket = self._open(service.encode(), timeout_s).conn
+        return sock
+
+    def take_back(self, there: int) -> None:
+        """Of the device's port `there` what made it lead to this host (`ports`)."""
+        ports.take_back(self._connected(), self._serial, there)
 
     def _connected(self) -> adbutils.AdbClient:
         if self._client is None:

@@ -14,7 +14,7 @@ class AdbBrowserDevice(OverAdb):
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+$", max_length=255)] = (
         "com.android.chrome"
     )
-    """The app that is brought to the front: Chrome, or another that is made of Chromium."""
+    """The app that is brought to the front and asked: Chrome, or another that is made of Chromium."""
     socket: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)] = "chrome_devtools_remote"
     """Where on the device its developer tools listen: an abstract socket."""
     port: int = Field(default=0, ge=0, le=65535)
@@ -29,6 +29,7 @@ KIND = DeviceKind(
     spec=AdbBrowserDevice,
     opens="edgerig.devices.web.phone:open_adb_browser",
     asks="edgerig.devices.web.findings:of_adb_browser",
+    shares="disk",
     runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
     programs=(Program("adb", "adb", "the adb server"), Program("npm", "npm", "fetching the runtimes' packages, once")),
 )

@@ -6,8 +6,8 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgerig.cache import temporary_folder
@@ -30,7 +30,8 @@ WORKDIR_PREFIX = "edgerig-web-"
 class WebDevice:
     """`posix` is this machine, on which the runner is started; `program` ("browser" or "node") is what it is given to,
     and `version` what that says it is. `needs` are programs of npm's that are brought before a job. What a job needs
-    around it stands in `ready`, which gives the `posix` that runs it."""
+    around it stands in `ready`, which gives the `posix` that runs it. `probes` tells of the device where that is not
+    the machine of `posix`, and `others` what else is so of it."""
 
     posix: PosixDevice
     kind: str
@@ -38,6 +39,8 @@ class WebDevice:
     version: Fact
     say: Callable[[str], None]
     needs: Sequence[OfNpm] = ()
+    probes: Callable[[], DeviceRecord] | None = None
+    others: Mapping[str, Fact] = field(default_factory=dict)
     ready: Callable[[PosixDevice], contextlib.AbstractContextManager[PosixDevice]] = contextlib.nullcontext
 
     @property
@@ -51,21 +54,23 @@ class WebDevice:
     def probe(self) -> DeviceRecord:
         """The machine's, but for what WebAssembly has instead: its products of 8-bit numbers are exact, as its
         instructions widen before they multiply (WebAssembly SIMD, "extended multiplication")."""
-        record = self.posix.probe().model_copy(update={"kind": self.kind, "int8_saturates": False})
+        record = (self.probes or self.posix.probe)().model_copy(update={"kind": self.kind, "int8_saturates": False})
         return with_facts(record, self.facts())
 
     def execute(self, job: CellJob) -> None:
         from edgerig.devices.deploy import run_on_device  # numpy: not for whoever only opens a device
 
-        # The child's environment is bare: it could not find our cache.
-        for needed in self.needs:
-            modules_of(needed, self.say)
-        modules = modules_of(load_engines()[job.artifact.engine], self.say)
         with self.ready(self.posix) as posix:
+            # The child's environment is bare: it could not find our cache.
+            for needed in self.needs:
+                modules_of(needed, self.say)
+            modules = modules_of(load_engines()[job.artifact.engine], self.say)
+            if self.probes:  # a runner that dies dies on this machine: what has changed here says of what
+                job = replace(job, before=posix.probe())
             run_on_device(replace(posix, python=(*posix.python, str(modules))), job)
 
     def facts(self) -> dict[str, Fact]:
-        return {self.program: self.version}
+        return {self.program: self.version, **self.others}
 
 
 @contextlib.contextmanager

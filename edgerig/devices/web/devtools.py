@@ -1,37 +1,55 @@
-"""A script in a page of a browser on another device, driven over its developer tools: the Chrome DevTools Protocol, at
-a port of this host that leads there.
+"""A browser's developer tools: the Chrome DevTools Protocol and its HTTP pages, over sockets that are handed in.
 
-Playwright drives no Chrome for Android over it: it would make contexts and set where downloads go, which that Chrome
+Playwright drives no Chrome for Android over them: it would make contexts and set where downloads go, which that Chrome
 has no notion of. What is needed here is little: a tab of our own, the page in it, its console, and its end.
 (https://chromedevtools.github.io/devtools-protocol, version 1.3)
 
-Nothing the browser says is trusted: answers are bounded, and what is no answer of the protocol ends the run.
+Nothing the browser says is trusted: answers are bounded in bytes and in time, no address in them is followed, and what
+is no answer of the protocol raises ValueError.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.client
 import json
+import re
+import socket
 import sys
+import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgerig.devices.web.place import Host, Place
+from edgerig import process
+from edgerig.devices.adb.shell import cut_stream
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-LOOPBACK = "127.0.0.1"
+Socket = socket.socket
+Connect = Callable[[float], Socket]
+"""A new stream to the tools, made within so many seconds. Raises OSError."""
+
 ANSWER_TIMEOUT_S = 20.0
 START_TIMEOUT_S = 60.0
 ANSWER_LIMIT_BYTES = 4 * 2**20
 SAID_LIMIT = 2000
+_OURS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_-]{32}/page\.html")
+"""A page that some runner of ours serves (`server.py`)."""
+_SOCKET_PATH = re.compile(r"/devtools/page/[A-Za-z0-9._-]{1,200}")
 _FINISHED = "'finished' in globalThis ? globalThis.finished : Promise.reject(new Error('its script did not load'))"
+
+
+@dataclass(frozen=True)
+class Version:
+    """`name` is what the browser calls itself, `package` its app on Android, "" where it does not say."""
+
+    name: str
+    package: str
 
 
 @dataclass(frozen=True)
@@ -43,56 +61,69 @@ class Tab:
     path: str
 
 
-def version(port: int, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
-    """What the browser at this host's `port` calls itself, and its app where it tells. Raises OSError, ValueError."""
-    told = _asked(port, "GET", "version", timeout_s)
-    name = _text(told, "Browser")
-    app = told.get("Android-Package")
-    return f"{name} ({app})"[:200] if isinstance(app, str) else name[:200]
+def version(connect: Connect, timeout_s: float = ANSWER_TIMEOUT_S) -> Version:
+    """Raises OSError, ValueError."""
+    told = _asked(connect, "GET", "version", timeout_s)
+    package = told.get("Android-Package", "") if isinstance(told, dict) else ""
+    return Version(_text(told, "Browser")[:200], package[:200] if isinstance(package, str) else "")
 
 
-def close_tabs(port: int, below: str) -> None:
-    """Those whose address begins with `below`: whoever opened one may have been killed before closing it. Raises
-    OSError, ValueError."""
-    for tab in _tabs(_asked(port, "GET", "list", ANSWER_TIMEOUT_S)):
-        if tab.url.startswith(below):
-            _close(port, tab)
+def close_our_tabs(connect: Connect) -> None:
+    """Those that show a page of ours: whoever opened one may have been killed before closing it, and it computes on.
+    Raises OSError, ValueError."""
+    found = _asked(connect, "GET", "list", ANSWER_TIMEOUT_S)
+    for each in found if isinstance(found, list) else []:
+        with contextlib.suppress(ValueError):  # no tab: a worker, or one that another tool looks into
+            if _OURS.fullmatch(_text(each, "url")):
+                _close(connect, _text(each, "id"))
 
 
-def run(place: Place) -> None:
-    """Raises RuntimeError when the browser cannot be talked to, or it or the page ends before the script does."""
-    port, far = map(int, place.command)
-    address = urllib.parse.urlsplit(place.address)
-    page = f"http://{LOOPBACK}:{far}{address.path}/page.html"
+def run_page(connect: Connect, url: str) -> None:
+    """The page in a tab of its own, until its script has finished. Raises RuntimeError when the browser opens none, or
+    it or the page ends before the script does."""
     try:
-        with _tab(port) as tab, _talking(port, tab) as talk:
-            talk.ask("Inspector.enable")
-            talk.ask("Runtime.enable")
-            talk.ask("Page.enable")
-            talk.ask("Page.bringToFront")
-            # Where a tab is opened with an address, Chrome for Android opens an empty one.
-            failed = talk.ask("Page.navigate", url=page).get("errorText")
-            if failed:
-                raise RuntimeError(f"the page does not load: {str(failed)[:SAID_LIMIT]}")
-            talk.await_event("Page.loadEventFired", START_TIMEOUT_S)
-            # A promise, not a poll: nothing is asked of the browser while the script times.
-            talk.ask("Runtime.evaluate", None, expression=_FINISHED, awaitPromise=True)
+        tab = _of(_asked(connect, "PUT", "new?about:blank", ANSWER_TIMEOUT_S))
+    except (OSError, ValueError) as error:
+        raise RuntimeError(
+            f"the browser opens no tab ({_first(error)}): open it once by hand, past its first questions"
+        ) from error
+    try:
+        with _talking(connect, tab) as talk:
+            _drive(talk, url)
     except (OSError, ValueError) as error:
         raise RuntimeError(f"the browser or its page ended before the run did: {_first(error)}") from error
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # it crashed, which is told, or the link was lost
+            _close(connect, tab.id)
+
+
+def _drive(talk: _Talk, url: str) -> None:
+    for domain in ("Inspector", "Runtime", "Page"):
+        talk.ask(f"{domain}.enable")
+    talk.ask("Page.bringToFront")
+    talk.loaded = False  # the empty page may have said so
+    # Where a tab is opened with an address, Chrome for Android opens an empty one.
+    failed = talk.ask("Page.navigate", url=url).get("errorText")
+    if failed:
+        raise RuntimeError(f"the page does not load: {str(failed)[:SAID_LIMIT]}")
+    talk.await_load(START_TIMEOUT_S)
+    # A promise, not a poll: nothing is asked of the browser while the script times.
+    talk.ask("Runtime.evaluate", None, expression=_FINISHED, awaitPromise=True)
 
 
 class _Talk:
     """The protocol over one tab's socket: a command, and what else is said until its answer comes."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
         self._number = 0
-        self._seen: set[str] = set()
+        self.loaded = False
+        """Was the end of a page's loading told?"""
 
     def ask(self, method: str, timeout_s: float | None = ANSWER_TIMEOUT_S, **parameters: object) -> dict[str, Any]:
         """The answer's `result`. Raises RuntimeError where the command, or the script it evaluates, fails."""
         self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        self._connection.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (answer := self._next(deadline)).get("id") != self._number:
             self._hear(answer)
@@ -105,15 +136,15 @@ class _Talk:
             raise RuntimeError(_thrown(result["exceptionDetails"]))
         return result
 
-    def await_event(self, name: str, timeout_s: float) -> None:
-        """Returns when it was said, now or before."""
+    def await_load(self, timeout_s: float) -> None:
+        """Returns when the page's loading has ended, now or before."""
         deadline = time.monotonic() + timeout_s
-        while name not in self._seen:
+        while not self.loaded:
             self._hear(self._next(deadline))
 
     def _next(self, deadline: float | None) -> dict[str, Any]:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        message = json.loads(self._socket.recv(left))
+        message = _parsed(self._connection.recv(left))
         if not isinstance(message, dict):
             raise ValueError("what was said is no object")
         return message
@@ -123,7 +154,7 @@ class _Talk:
         if not isinstance(name, str) or not isinstance(said, dict):
             return
         if name == "Page.loadEventFired":
-            self._seen.add(name)
+            self.loaded = True
         elif name == "Runtime.consoleAPICalled":
             print(_words(said.get("args")), file=sys.stderr)
         elif name == "Runtime.exceptionThrown":
@@ -133,63 +164,85 @@ class _Talk:
 
 
 @contextlib.contextmanager
-def _tab(port: int) -> Iterator[Tab]:
-    """A new tab, closed on leaving."""
-    tab = _of(_asked(port, "PUT", "new?about:blank", ANSWER_TIMEOUT_S))
-    try:
-        yield tab
-    finally:
-        with contextlib.suppress(OSError, ValueError):  # it crashed, which is told, or the link was lost
-            _close(port, tab)
-
-
-@contextlib.contextmanager
-def _talking(port: int, tab: Tab) -> Iterator[_Talk]:
+def _talking(connect: Connect, tab: Tab) -> Iterator[_Talk]:
     from websockets.exceptions import WebSocketException
-    from websockets.sync.client import connect
+    from websockets.sync.client import connect as talk_to
 
     try:
-        with connect(
-            f"ws://{LOOPBACK}:{port}{tab.path}",
+        with talk_to(
+            f"ws://localhost{tab.path}",
+            sock=connect(ANSWER_TIMEOUT_S),
             open_timeout=ANSWER_TIMEOUT_S,
             close_timeout=1.0,
             ping_interval=None,  # nothing of ours while the script times
             max_size=ANSWER_LIMIT_BYTES,
             compression=None,
             proxy=None,
-        ) as socket:
-            yield _Talk(socket)
+        ) as connection:
+            yield _Talk(connection)
     except WebSocketException as error:
         raise OSError(_first(error)) from error
 
 
-def _asked(port: int, method: str, what: str, timeout_s: float) -> Any:
-    request = urllib.request.Request(f"http://{LOOPBACK}:{port}/json/{what}", method=method)
-    # Without whatever proxy the environment names: this is a port of our own.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=timeout_s) as answer:
-        body = answer.read(ANSWER_LIMIT_BYTES)
-    return json.loads(body)
+class _Handed(http.client.HTTPConnection):
+    """HTTP over a socket that is there; it follows no redirect, and asks no proxy."""
+
+    def __init__(self, sock: Socket) -> None:
+        super().__init__("localhost")  # a Chromium answers to this name and to addresses alone
+        self.sock = sock
 
 
-def _close(port: int, tab: Tab) -> None:
-    address = f"http://{LOOPBACK}:{port}/json/close/{urllib.parse.quote(tab.id, safe='')}"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=ANSWER_TIMEOUT_S) as answer:
-        answer.read(SAID_LIMIT)
+def _asked(connect: Connect, method: str, what: str, timeout_s: float) -> Any:
+    """What the page `/json/<what>` holds. Raises OSError, ValueError."""
+    return _parsed(_fetched(connect, method, what, timeout_s))
 
 
-def _tabs(told: Any) -> list[Tab]:
-    found = []
-    for each in told if isinstance(told, list) else []:
-        with contextlib.suppress(ValueError):  # another tool looks into it: it has no socket for us
-            found.append(_of(each))
-    return found
+def _close(connect: Connect, tab: str) -> None:
+    _fetched(connect, "GET", f"close/{urllib.parse.quote(tab, safe='')}", ANSWER_TIMEOUT_S)
+
+
+def _fetched(connect: Connect, method: str, what: str, timeout_s: float) -> bytes:
+    begin = time.monotonic()
+    sock = connect(timeout_s)
+    try:
+        with contextlib.closing(_Handed(sock)) as page, _cut_after(sock, timeout_s - (time.monotonic() - begin)):
+            page.request(method, f"/json/{what}")
+            answer = page.getresponse()
+            body = answer.read(ANSWER_LIMIT_BYTES)
+    except http.client.HTTPException as error:
+        raise ValueError(f"no answer of HTTP, or none within {timeout_s:g} s ({type(error).__name__})") from error
+    if answer.status != http.HTTPStatus.OK:
+        said = body[:200].decode("utf-8", "replace").strip()
+        raise ValueError(f"it answers {answer.status}: {said}")
+    return body
+
+
+@contextlib.contextmanager
+def _cut_after(sock: Socket, seconds: float) -> Iterator[None]:
+    """However slowly it comes: a timeout of the socket's would be for each piece."""
+    cut = functools.partial(cut_stream, sock)
+    timer = threading.Timer(max(0.0, seconds), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        with process.ended_by_stop(cut, refuse=False):
+            yield
+    finally:
+        timer.cancel()
+
+
+def _parsed(body: str | bytes) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("what was said is nested too deeply") from error
 
 
 def _of(told: Any) -> Tab:
-    socket = urllib.parse.urlsplit(_text(told, "webSocketDebuggerUrl"))
-    return Tab(_text(told, "id"), _text(told, "url"), socket.path)
+    path = urllib.parse.urlsplit(_text(told, "webSocketDebuggerUrl")).path
+    if not _SOCKET_PATH.fullmatch(path):
+        raise ValueError(f"{path[:200]!r} is no path of a tab's")
+    return Tab(_text(told, "id"), _text(told, "url"), path)
 
 
 def _text(told: Any, key: str) -> str:
@@ -215,10 +268,3 @@ def _thrown(details: Any) -> str:
 def _first(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
-
-
-def _none() -> list[int]:
-    return []
-
-
-HOST = Host(run, _none, "a browser on another device", here=False)

@@ -29,6 +29,7 @@ from edgerig.web import frames
 
 CHUNK_BYTES = 16 * 2**20
 """Of samples that are sent at once."""
+FAR = "the time to import the runtime has its way from this host to the device in it"
 NOT_TIMED_THERE = "nothing of ours is timed beside a page on another device"
 NOT_HERE = {
     "affinity": "the threads of a browser or of node are not asked which processors they may use",
@@ -188,7 +189,7 @@ class Exchange:
         engine = self._described | {
             "inputs": [vars(tensor) for tensor in self._known().inputs],
             "outputs": [vars(tensor) for tensor in outputs],
-            "notes": [*_clock_notes(done), *done.notes],
+            "notes": [*_clock_notes(done), *([] if self._here else [FAR]), *done.notes],
         }
         RawEngine.model_validate(engine)
         self.raw = {

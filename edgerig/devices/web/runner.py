@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edgerig.devices.web import browser, devtools, nodejs
+from edgerig.devices.web import browser, nodejs, phone_page
 from edgerig.devices.web.exchange import Exchange
 from edgerig.devices.web.memory import Peaks
 from edgerig.devices.web.place import Place
@@ -32,7 +32,7 @@ from edgerig.web.packages import imports_of
 
 HOSTS = {
     "browser": browser.HOST,
-    "adb-browser": devtools.HOST,
+    "adb-browser": phone_page.HOST,
     "node": nodejs.HOST,
     "qemu-node": nodejs.EMULATED,
 }
