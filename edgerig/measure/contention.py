@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.latency import MEDIAN_TOLERANCE, median_interval, nearest_rank
-from edgerig.measure.raw import Raw, RawContention, Watched
+from edgerig.measure.raw import Raw, Watched
+from edgerig.measure.raw_run import RawContention
 from edgerig.measure.sharing import alone, core_ms, shared
 from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
 from edgerig.results import Contention, Counted

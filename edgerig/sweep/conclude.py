@@ -14,7 +14,8 @@ from edgerig.build.request import Prepared
 from edgerig.confined import Confined
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.answers import read_answers
-from edgerig.measure.cell import CellRun, measured
+from edgerig.measure.cell import measured
+from edgerig.measure.cell_run import CellRun
 from edgerig.measure.profile import read_profile
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.reference import signs

@@ -41,7 +41,7 @@ from edgerig.errors import (
     foreseen,
     says_full,
 )
-from edgerig.measure.cell import names_of
+from edgerig.measure.cell_run import names_of
 from edgerig.measure.raw import attempts_of
 from edgerig.measure.sequences import sequences_of
 from edgerig.npy import HOST, load_arrays, read_lengths, stems
