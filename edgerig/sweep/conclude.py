@@ -25,8 +25,9 @@ from edgerig.plan import Cell
 from edgerig.results import Artifact, BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS, OwnRecipe, load_recipes
 from edgerig.sweep.drifting import Drifts, drifts
+from edgerig.sweep.outcome import Outcome
 from edgerig.sweep.pipeline import TRACEBACK
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.run_folder import RunFolder
 
 
 def conclude(run: RunFolder, only: str | None = None) -> Results:
