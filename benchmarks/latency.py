@@ -26,7 +26,8 @@ from edgerig.devices import open_device
 from edgerig.devices.device import CellJob, PosixDevice
 from edgerig.errors import BuildError, EdgerigError
 from edgerig.measure.latency import summarize
-from edgerig.measure.raw import RawRun, read_raw
+from edgerig.measure.raw import read_raw
+from edgerig.measure.raw_run import RawRun
 from edgerig.plan import Placement
 from edgerig.results import Artifact, Latency
 from edgerig.spec import RunSettings, load_device

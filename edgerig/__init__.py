@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from edgerig.spec import SweepBudget as SweepBudget
     from edgerig.spec import SweepSpec as SweepSpec
     from edgerig.spec.budget import Budget as Budget
-    from edgerig.sweep.engine import Progress as Progress
+    from edgerig.sweep.progress import Progress as Progress
 
 __version__ = "0.1.0"
 
@@ -58,7 +58,7 @@ _FACE = {
     "SweepBudget": "edgerig.spec",
     "SweepSpec": "edgerig.spec",
     "Budget": "edgerig.spec.budget",
-    "Progress": "edgerig.sweep.engine",
+    "Progress": "edgerig.sweep.progress",
 }
 """Name → the module that has it."""
 

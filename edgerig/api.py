@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgerig.spec import SweepBudget, SweepSpec
     from edgerig.spec.budget import Budget
     from edgerig.study import Study
-    from edgerig.sweep.engine import Progress
+    from edgerig.sweep.progress import Progress
     from edgerig.sweep.run_folder import RunFolder
     from edgerig.tune.question import Question
     from edgerig.tune.tuned import Tuned
@@ -169,7 +169,7 @@ def profile(
     from edgerig.cache import cache_root
     from edgerig.report.run import write_all
     from edgerig.sweep.conclude import conclude
-    from edgerig.sweep.engine import run_profiles
+    from edgerig.sweep.profiling import run_profiles
     from edgerig.sweep.run_folder import RunFolder
 
     folder, listener = RunFolder.open_to_write(Path(run)), observer or Observer()

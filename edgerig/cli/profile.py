@@ -15,7 +15,7 @@ from edgerig.figures import numbers
 from edgerig.plan import sweep_of
 from edgerig.results import CellResult, OperatorProfile, Profile, Results
 from edgerig.results.profile import OUTSIDE
-from edgerig.sweep.engine import Progress
+from edgerig.sweep.progress import Progress
 from edgerig.sweep.run_folder import RunFolder
 
 NO_PROFILE = 1

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edgerig.cli.say import quoted, say
-from edgerig.sweep.engine import CELL, Listener
-from edgerig.sweep.engine import Progress as Step
+from edgerig.sweep.progress import CELL, Listener
+from edgerig.sweep.progress import Progress as Step
 
 COLOURS = {"ok": "green", "cached": "green", "failed": "red", "unsupported": "yellow", "waiting": "yellow"}
 

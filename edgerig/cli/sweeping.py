@@ -14,7 +14,7 @@ from edgerig.cli.say import say
 from edgerig.errors import EdgerigError
 from edgerig.plan import Plan
 from edgerig.results import Results
-from edgerig.sweep.engine import Progress
+from edgerig.sweep.progress import Progress
 
 INTERRUPTED = 130
 

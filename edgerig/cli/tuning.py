@@ -14,7 +14,7 @@ from edgerig.figures import metric, numbers
 from edgerig.results import CellResult
 from edgerig.spec import load_sweep
 from edgerig.spec.toml import parse
-from edgerig.sweep.engine import CELL, Progress
+from edgerig.sweep.progress import CELL, Progress
 from edgerig.tune.question import Question
 from edgerig.tune.space import Candidate
 from edgerig.tune.trial import Trial

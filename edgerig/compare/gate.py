@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from edgerig import figures
-from edgerig.compare.comparison import CellChange, Comparison, untimed
+from edgerig.compare.comparison import CellChange, Comparison
+from edgerig.compare.figure_change import untimed
 from edgerig.compare.known import Known, known
 from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, Snapshot
 from edgerig.compare.wording import change_text, machine_lines

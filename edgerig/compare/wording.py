@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgerig import figures
-from edgerig.compare.comparison import Comparison, MetricChange
+from edgerig.compare.comparison import Comparison
+from edgerig.compare.figure_change import MetricChange
 from edgerig.compare.machine import ControlChange, Shift
 from edgerig.figures.numbers import duration
 

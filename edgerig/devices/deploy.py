@@ -17,16 +17,8 @@ from edgerig.devices.leftovers import end_job, job_name
 from edgerig.devices.runner import write_runner
 from edgerig.errors import DeployMismatch, DeviceError, RunError, UnparsableOutput, Unreachable
 from edgerig.measure import contention
-from edgerig.measure.raw import (
-    RAW_LIMIT_BYTES,
-    SAMPLES_LIMIT_BYTES,
-    Raw,
-    RawRun,
-    attempt_name,
-    parse_raw,
-    read_outputs,
-    read_timing,
-)
+from edgerig.measure.raw import RAW_LIMIT_BYTES, Raw, attempt_name, read_outputs, read_timing
+from edgerig.measure.raw_run import SAMPLES_LIMIT_BYTES, RawRun, parse_raw
 from edgerig.measure.raw_sustained import SUSTAINED
 from edgerig.ondevice.contention import COLUMNS
 from edgerig.ondevice.engines import entry_options

@@ -17,28 +17,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edgerig.measure.disturbed import COMPANY, WAITED, Samples, Seen, column, look
 from edgerig.measure.latency import MEDIAN_TOLERANCE, median_interval, nearest_rank
-from edgerig.measure.raw import Raw, RawContention, Watched
+from edgerig.measure.raw import Raw, Watched
+from edgerig.measure.raw_run import RawContention
 from edgerig.measure.sharing import alone, core_ms, shared
-from edgerig.ondevice.contention import COLUMNS, NS_PER_TICK, UNKNOWN
 from edgerig.results import Contention, Counted
 
-WAITED = 0.01
-"""Of the timed wall: less does not move a median by what is called stable; also of one burst, to call it disturbed."""
-COMPANY = 0.1
-"""Of the timed wall beside busy neighbours: a tenth of slower samples moves the median to the 55th percentile of the
-others at most, which is within a per cent of it on a machine that is otherwise still."""
 CACHED_BYTES = 2**20
 """A file up to this size, inferred from again and again, is taken to stay in a cache: those of application processors
 hold 1 MiB or more, with few exceptions."""
-NEIGHBOURS = 1 / 8
-"""Of the machine's processors: fewer that are busy are unlikely to be a core's sibling, and leave bandwidth."""
-WAKING = 0.1
-"""Processors that others keep busy: below, threads of a pool that wait were waking up, not kept waiting."""
-SHORT_NS = 20_000_000
-"""Bursts below it are seen well enough at both ends to know who ran beside them."""
 LEAST = 50
 LEAST_SHARE = 0.1
 """Undisturbed samples are enough from `LEAST` of them on that are `LEAST_SHARE` of all, or if they are half of all."""
@@ -52,11 +41,6 @@ LEAST_OF_A_PROCESS = 5
 SHOWS = 0.01
 """Of the median: a smaller difference between all samples and the undisturbed is not one that shows."""
 LEAST_TO_SHOW = 25
-TICKS_OFF = 2
-"""The kernel's idle times are told in whole ticks: a difference of two may be off by one each, for either kind."""
-
-Flags = npt.NDArray[np.bool_]
-Samples = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -132,32 +116,6 @@ def _together(attempts: Sequence[Raw]) -> Raw:
     )
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """Of one process: nanoseconds of each of its bursts' samples and what was taken from them, and of each sample
-    whether it was kept from the processor (or came right after one that was: caches are cold) or had company: others
-    beside it, or its core shared. `burst` is the one it is of."""
-
-    samples: Samples
-    burst: Samples
-    time: npt.NDArray[np.float64]
-    waited: npt.NDArray[np.float64]
-    stolen: npt.NDArray[np.float64]
-    beside: Flags
-    shared: Flags
-    kept: Flags
-    company: Flags
-
-    @property
-    def undisturbed(self) -> Flags:
-        return ~self.kept & ~self.company
-
-    def which(self, counted: Counted) -> Flags:
-        """Of each sample, whether it is of those."""
-        flags: dict[Counted, Flags] = {"undisturbed": self.undisturbed, "unwaited": ~self.kept}
-        return flags.get(counted, np.ones(len(self.samples), np.bool_))
-
-
 def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
     if not raw.watched or any(not len(watched.bursts) for watched in raw.watched):
         return Timed(raw, raw.processes_ns, None)
@@ -165,7 +123,7 @@ def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
     sharing, unknown = shared(raw.watched, threads, reference)
     others_count = bool(unknown) or not cached
     each_process = zip(raw.processes_ns, raw.watched, sharing, strict=True)
-    seen = [_seen(ns, watched, threads, core, others_count) for ns, watched, core in each_process]
+    seen = [look(ns, watched, threads, core, others_count) for ns, watched, core in each_process]
     time = sum(float(each.time.sum()) for each in seen)
     waited, stolen, beside, together = (
         sum(float(array.sum()) for array in arrays) / time
@@ -201,14 +159,14 @@ def _of_attempt(raw: Raw, cached: bool, reference: float | None) -> Timed:
             alone=None if unknown else reference,
             others_cpus=others,
             steal=steal,
-            involuntary_switches=sum(int(_column(w, "involuntary").sum()) for w in raw.watched),
+            involuntary_switches=sum(int(column(w, "involuntary").sum()) for w in raw.watched),
             reasons=_reasons(raw.watched, {"others_cpus": reason, "steal": reason, "shared": unknown}),
         ),
         _beside_counted(raw.watched, seen, counted),
     )
 
 
-def _beside_counted(watched: Sequence[Watched], seen: Sequence[_Seen], counted: Counted) -> tuple[float, ...]:
+def _beside_counted(watched: Sequence[Watched], seen: Sequence[Seen], counted: Counted) -> tuple[float, ...]:
     found = []
     for of_process, each in zip(watched, seen, strict=True):
         bursts = np.zeros(len(of_process.bursts), np.bool_)
@@ -231,7 +189,7 @@ def _words(waited: float, stolen: float, beside: float, together: float) -> list
     ]
 
 
-def _enough(seen: Sequence[_Seen], *, alone_known: bool) -> tuple[Counted, tuple[Samples, ...]]:
+def _enough(seen: Sequence[Seen], *, alone_known: bool) -> tuple[Counted, tuple[Samples, ...]]:
     """The best samples there are enough of. `alone_known`: was it looked at who shares the core?"""
     kinds: tuple[Counted, ...] = ("undisturbed", "unwaited")
     total = sum(len(each.samples) for each in seen)
@@ -250,7 +208,7 @@ def _enough(seen: Sequence[_Seen], *, alone_known: bool) -> tuple[Counted, tuple
     return _all(seen)
 
 
-def _all(seen: Sequence[_Seen]) -> tuple[Counted, tuple[Samples, ...]]:
+def _all(seen: Sequence[Seen]) -> tuple[Counted, tuple[Samples, ...]]:
     return "all", tuple(each.samples for each in seen)
 
 
@@ -260,70 +218,6 @@ def _shows(everything: Samples, undisturbed: Samples) -> bool:
         return True
     clean = _p50_ms(undisturbed)
     return abs(_p50_ms(everything) - clean) > SHOWS * clean
-
-
-def _seen(samples: Samples, watched: Watched, threads: int, core: Flags, others_count: bool) -> _Seen:
-    counts = _column(watched, "samples")
-    burst = np.repeat(np.arange(len(counts)), counts)
-    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    time = np.add.reduceat(samples, first).astype(np.float64)
-    others, robbed = _neighbours(watched)
-    waited = _waited(watched, threads, others)
-    willing = _column(watched, "voluntary") != 0
-    lost = np.where(willing, 0, np.maximum(_column(watched, "wall_ns") - _column(watched, "cpu_ns"), 0))
-    stolen = np.maximum(lost - waited, 0).astype(np.float64)
-    disturbed = np.maximum(waited, lost) > WAITED * time
-    if threads > 1 and "waited_ns" in watched.raw.reasons:
-        disturbed |= _column(watched, "involuntary") > 0
-    kept = disturbed[burst]
-    kept[first[1:]] |= disturbed[:-1]
-    beside = _beside(watched, threads, others, robbed)
-    company = beside | core if others_count else core
-    return _Seen(samples, burst, time, waited, stolen, beside, core, kept, company[burst])
-
-
-def _waited(watched: Watched, threads: int, others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Nanoseconds of waiting in each burst; 0 where the kernel does not tell.
-
-    Threads of a pool wait whenever they are woken, for as long as an idle processor takes to get up: where nobody else
-    was busy and none of them was interrupted, it is that.
-    """
-    waited = np.maximum(_column(watched, "waited_ns"), 0).astype(np.float64)
-    if threads == 1:
-        return waited
-    waking = (others < WAKING) & (_column(watched, "involuntary") == 0)
-    return np.where(waking, 0.0, waited)
-
-
-def _beside(watched: Watched, threads: int, others: npt.NDArray[np.float64], robbed: Flags) -> Flags:
-    """Of each burst: were more than `NEIGHBOURS` of the processors at work for others?
-
-    Of one thread, what was runnable before and after a short burst tells; of several nobody knows how many of them
-    were at that moment, and of a long one not what happened in it: then the stretch it is in tells.
-    """
-    allowed = NEIGHBOURS * watched.raw.cpus
-    runnable = _column(watched, "runnable")
-    seen = (runnable - 1 > allowed) if threads == 1 else np.zeros(len(runnable), np.bool_)
-    stretch: Flags = robbed | (others > allowed)
-    if threads > 1 or not watched.raw.stretches:
-        return seen | stretch
-    return np.where((_column(watched, "wall_ns") < SHORT_NS) & (runnable != UNKNOWN), seen, seen | stretch)
-
-
-def _neighbours(watched: Watched) -> tuple[npt.NDArray[np.float64], Flags]:
-    """Of each burst's stretch: processors that others kept busy at least, and whether a hypervisor took more than
-    `COMPANY` of the time the machine wanted. No more than `TICKS_OFF` ticks is nothing."""
-    raw = watched.raw
-    others, robbed = [0.0], [False]
-    for stretch in raw.stretches:
-        slack = TICKS_OFF * NS_PER_TICK
-        busy = max(raw.cpus * stretch.wall_ns - stretch.idle_ns, 0)
-        wall = max(stretch.wall_ns, 1)
-        others.append(max(busy - stretch.own_ns - slack, 0) / wall)
-        robbed.append(stretch.steal_ns > COMPANY * busy + slack)
-    of_bursts = np.repeat(np.arange(1, len(others)), [stretch.bursts for stretch in raw.stretches])
-    of_bursts = np.concatenate([of_bursts, np.zeros(len(watched.bursts) - len(of_bursts), np.int64)])
-    return np.array(others)[of_bursts], np.array(robbed)[of_bursts]
 
 
 def _machine(watched: Sequence[Watched]) -> tuple[float | None, float | None, str]:
@@ -350,11 +244,6 @@ def _of_results(raw: RawContention) -> dict[str, str]:
     """The runner's reasons under the names of the results."""
     names = {"waited_ns": "waited", "runnable": "company"}
     return {names[name]: reason for name, reason in raw.reasons.items() if name in names}
-
-
-def _column(watched: Watched, name: str) -> Samples:
-    column: Samples = watched.bursts[:, COLUMNS.index(name)]
-    return column
 
 
 def _p50_ms(samples: Samples) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from edgerig.measure.raw import RawInstructions
+from edgerig.measure.raw_run import RawInstructions
 from edgerig.results import Cost
 
 

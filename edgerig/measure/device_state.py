@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgerig.measure.raw import RawReading, RawState
+from edgerig.measure.raw_run import RawReading, RawState
 from edgerig.measure.throttling import words
 from edgerig.results import Battery, CellState, DeviceRecord, DeviceState, Reading
 

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 
 from edgerig.measure.distributions import student_quantile
-from edgerig.measure.raw import RawEnergy
+from edgerig.measure.raw_run import RawEnergy
 from edgerig.results import Contention, Energy
 
 LEAST_PROCESSES = 3

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerig.measure.distributions import Z95, student_quantile
-from edgerig.measure.raw import RawControls
+from edgerig.measure.raw_run import RawControls
 from edgerig.results import QUANTILE_LEVELS, Controls, Latency, MedianInterval
 
 MEDIAN_TOLERANCE = 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from edgerig.measure import contention
+from edgerig.measure import disturbed
 from edgerig.measure.raw_sustained import RawSustained, RawWindow
 from edgerig.measure.throttling import LEAST_SHARE, NOW, words
 from edgerig.ondevice.contention import NS_PER_TICK
@@ -58,17 +58,17 @@ def sustained(raw: RawSustained | None, *, asked: bool, threads: int = 1) -> Sus
 
 
 def _contended(window: RawWindow, cpus: int, threads: int) -> bool:
-    """Did other processes take part, by the limits of the timed loop (`contention.py`)? Threads of a pool wait whenever
+    """Did other processes take part, by the limits of the timed loop (`disturbed.py`)? Threads of a pool wait whenever
     they are woken: that counts where somebody was there to wait for, or nobody knows."""
     others, robbed = None, False
     if window.idle_ns is not None and window.own_ns is not None:
-        slack = contention.TICKS_OFF * NS_PER_TICK
+        slack = disturbed.TICKS_OFF * NS_PER_TICK
         busy = max(cpus * window.wall_ns - window.idle_ns, 0)
         others = max(busy - window.own_ns - slack, 0) / window.wall_ns
-        robbed = (window.steal_ns or 0) > contention.COMPANY * busy + slack
-    company = others is not None and others > contention.NEIGHBOURS * cpus
-    waited = (window.waited_ns or 0) > contention.WAITED * window.wall_ns
-    return company or robbed or (waited and (threads == 1 or others is None or others >= contention.WAKING))
+        robbed = (window.steal_ns or 0) > disturbed.COMPANY * busy + slack
+    company = others is not None and others > disturbed.NEIGHBOURS * cpus
+    waited = (window.waited_ns or 0) > disturbed.WAITED * window.wall_ns
+    return company or robbed or (waited and (threads == 1 or others is None or others >= disturbed.WAKING))
 
 
 def _level(windows: Sequence[SustainedWindow]) -> tuple[float, bool]:

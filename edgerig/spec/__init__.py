@@ -11,10 +11,12 @@ from edgerig.spec.budget import SweepBudget
 from edgerig.spec.cpus import Cluster
 from edgerig.spec.dataset import AudioSpec, DatasetSpec, FilesSpec, ImagesSpec, TableSpec
 from edgerig.spec.device import (
+    BY_JAVASCRIPT,
     TCP_ADDRESS,
     Device,
     DeviceKind,
     DeviceSpec,
+    EmulatedArm64,
     EmulatedProcessor,
     OverAdb,
     Program,
@@ -74,6 +76,7 @@ from edgerig.spec.toml import (
 
 __all__ = [
     "AS_IS",
+    "BY_JAVASCRIPT",
     "CPU",
     "METRICS",
     "PACKAGE",
@@ -88,6 +91,7 @@ __all__ = [
     "DeviceKind",
     "DeviceSpec",
     "Dtype",
+    "EmulatedArm64",
     "EmulatedProcessor",
     "EngineSpec",
     "FileSpec",

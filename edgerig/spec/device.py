@@ -110,10 +110,10 @@ class OverAdb(Device):
         return f"adb:{self.serial or self.connect or 'the only one'}"
 
 
-class EmulatedProcessor(Device):
-    """An arm64 processor that QEMU's user mode emulates for one program; `max` has every feature QEMU can emulate."""
+class EmulatedArm64(Device):
+    """Arm64 as QEMU emulates it, whose `cpu` is one of those it has."""
 
-    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76", "max"]
+    cpu: str
     emulated: Literal[True] = True
 
     @property
@@ -123,6 +123,12 @@ class EmulatedProcessor(Device):
     @property
     def arch(self) -> str:
         return "aarch64"
+
+
+class EmulatedProcessor(EmulatedArm64):
+    """Such a processor for one program alone (QEMU's user mode); `max` has every feature QEMU can emulate."""
+
+    cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76", "max"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,10 @@ class DeviceKind:
     """Whether this host runs the bundle for its `arch`, instead of bringing it to the device."""
     no_bundle: str = ""
     """For a device of an architecture no bundle is made for: what it takes."""
+
+
+BY_JAVASCRIPT: Mapping[str, str] = {"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"}
+"""Format → the engine of JavaScript that runs it: `DeviceKind.runs` of every kind that has a browser's engine."""
 
 
 def kind_named(name: str) -> DeviceKind:

@@ -14,7 +14,8 @@ from edgerig.build.request import Prepared
 from edgerig.confined import Confined
 from edgerig.errors import RunError, foreseen
 from edgerig.measure.answers import read_answers
-from edgerig.measure.cell import CellRun, measured
+from edgerig.measure.cell import measured
+from edgerig.measure.cell_run import CellRun
 from edgerig.measure.profile import read_profile
 from edgerig.measure.raw import read_outputs, read_raw, read_watched
 from edgerig.measure.reference import signs
@@ -24,8 +25,9 @@ from edgerig.plan import Cell
 from edgerig.results import Artifact, BuildRecord, CellResult, Coverage, DeviceRecord, ErrorRecord, ModelRecord, Results
 from edgerig.spec import AS_IS, OwnRecipe, load_recipes
 from edgerig.sweep.drifting import Drifts, drifts
+from edgerig.sweep.outcome import Outcome
 from edgerig.sweep.pipeline import TRACEBACK
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.run_folder import RunFolder
 
 
 def conclude(run: RunFolder, only: str | None = None) -> Results:

@@ -11,7 +11,8 @@ from edgerig.measure.raw import read_raw
 from edgerig.measure.reference import Visited
 from edgerig.results import CellOrder, Drift, ReferenceVisit
 from edgerig.sweep.order import places, reference_of
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.outcome import Outcome
+from edgerig.sweep.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

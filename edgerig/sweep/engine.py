@@ -20,7 +20,6 @@ from typing import Any
 
 from distributed import Client, Future, as_completed
 
-from edgerig.build import queue
 from edgerig.build.request import Failure, Prepared
 from edgerig.build.spawn import BuildOutcome
 from edgerig.build.store import Store
@@ -30,29 +29,16 @@ from edgerig.plan import Cell, Plan, variants
 from edgerig.results import Profile
 from edgerig.spec import Device, FormatName, kind_of, load_formats, machines_of
 from edgerig.sweep import pipeline, profiling, room
+from edgerig.sweep.building import Building
+from edgerig.sweep.journal import Journal
+from edgerig.sweep.outcome import Outcome, not_built, unsupported
 from edgerig.sweep.pipeline import BuildTask, CellTask
-from edgerig.sweep.profiling import ProfileTask
-from edgerig.sweep.run_folder import Journal, Outcome, RunFolder
+from edgerig.sweep.profiling import ProfileTask, profile_step
+from edgerig.sweep.progress import CELL, REFERENCE, Listener, Progress
+from edgerig.sweep.run_folder import RunFolder
 from edgerig.sweep.sessions import TOLD, DeviceSessions
 from edgerig.sweep.timetable import Timetable
 from edgerig.sweep.workers import Interrupted, close_here, cluster, in_scope, profile_here, run_here, stop
-
-CELL, REFERENCE, PROFILE = "cell", "again", "profile"
-"""The stage names of a cell's outcome, of a reference cell's that was timed once more, and of a profile; the others are
-`prepare` and `build`."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What just happened, for whoever shows it: a stage of `subject` ended with `status` ("" when it only began)."""
-
-    stage: str
-    subject: str
-    status: str = ""
-    detail: str = ""
-
-
-Listener = Callable[[Progress], None]
 
 
 def run_sweep(run: RunFolder, store: Store, listen: Listener, *, wait: bool = True) -> None:
@@ -79,56 +65,6 @@ def _place(device: Device) -> str:
     return "this:machine" if _here(device) else f"device:{device.name}"
 
 
-def run_profiles(
-    run: RunFolder, store: Store, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
-) -> list[str]:
-    """Looks into those of the cells that ran, on their devices, one after another; gives their ids. What was looked
-    into is not once more unless `again`. Raises ResultsError, DeviceBusy, NotKept."""
-    found = profiling.tasks(run, cells, store.root)
-    sessions = DeviceSessions(run.file.run.id, wait=wait)
-    with run.journal():  # nobody else writes to the run meanwhile
-        try:
-            for task in found:
-                if again or not profiling.has_profile(run, task.cell):
-                    listen(Progress(PROFILE, task.cell.id))
-                    listen(profile_step(task, profiling.profile(task, sessions)))
-        finally:
-            sessions.close()
-    return [task.cell.id for task in found]
-
-
-def profile_step(task: ProfileTask, found: Profile) -> Progress:
-    detail = found.reason or f"{len(found.operators)} operators"
-    return Progress(PROFILE, task.cell.id, "none" if found.reason else "ok", detail)
-
-
-@dataclass
-class _Building:
-    """The variants of one model and format while they are built, by one process or by several."""
-
-    task: BuildTask
-    cells: list[Cell]
-    prepared: Prepared
-    left: set[str]
-    """Recipes without an outcome."""
-    processes: int = 0
-    """That were submitted and have not ended."""
-    failure: Failure | None = None
-    """Of a process that nobody foresaw."""
-    vain: bool = False
-    """Did a process end that found nothing to build?"""
-
-    def worth_another(self) -> bool:
-        """Would one more process be worth its start?"""
-        if self.vain or self.failure:
-            return False
-        seen = queue.begun(self.task.queue)
-        waiting = queue.waiting(self.task.queue)
-        starting = max(0, self.processes - len({each.process for each in seen}))
-        apart = load_formats()[self.task.format].apart
-        return queue.worth_another(seen, len(self.left if waiting is None else waiting), starting, apart=apart)
-
-
 @dataclass
 class _Sweep:
     plan: Plan
@@ -148,7 +84,7 @@ class _Sweep:
     builds: int = 1
     """Build processes at once."""
     preparing: set[str] = field(default_factory=set)
-    building: list[_Building] = field(default_factory=list)
+    building: list[Building] = field(default_factory=list)
     waiting: list[CellTask] = field(default_factory=list)
     """Built cells of this machine, held back until nothing else is in flight, and all whose order is by chance."""
     elsewhere: set[str] = field(default_factory=set)
@@ -162,7 +98,7 @@ class _Sweep:
     def go(self, cells: list[Cell]) -> None:
         for cell in cells:
             if cell.unsupported:
-                self._record(pipeline.unsupported(cell))
+                self._record(unsupported(cell))
         wanted = [cell for cell in cells if not cell.unsupported]
         self.left = {name: {cell.id for cell in wanted if cell.device == name} for name in self.plan.devices}
         ended = [task for name, left in self.left.items() if not left for task in self._worth_a_look(name)]
@@ -231,7 +167,7 @@ class _Sweep:
             )
         if isinstance(result, Failure):
             for cell in cells:
-                self._record(pipeline.not_built(cell, result, "prepare"))
+                self._record(not_built(cell, result, "prepare"))
         else:
             self.run.keep_data(self.plan.models[model], result, self.store)
             self.listen(Progress("prepare", model, "ok", f"{result.samples} samples, {result.origin}"))
@@ -257,11 +193,11 @@ class _Sweep:
             machines=machines_of(format_name, [self.plan.devices[cell.device] for cell in cells]),
         )
         self.listen(Progress("build", f"{model}-{format_name}", detail=", ".join(task.recipes)))
-        building = _Building(task, cells, prepared, set(task.recipes))
+        building = Building(task, cells, prepared, set(task.recipes))
         self.building.append(building)
         self._submit_process(building, joins=False)
 
-    def _submit_process(self, building: _Building, *, joins: bool) -> None:
+    def _submit_process(self, building: Building, *, joins: bool) -> None:
         building.processes += 1
         then = functools.partial(self._built, building)
         self._submit(then, "build", in_scope, pipeline.build, building.task, building.prepared, joins)
@@ -274,7 +210,7 @@ class _Sweep:
                 return
             self._submit_process(worth, joins=True)
 
-    def _built(self, building: _Building, result: list[BuildOutcome] | Failure) -> None:
+    def _built(self, building: Building, result: list[BuildOutcome] | Failure) -> None:
         building.processes -= 1
         if isinstance(result, Failure):
             building.failure = result
@@ -291,7 +227,7 @@ class _Sweep:
             failure = building.failure or Failure(kind="BuildError", message="no process built it", hint="")
             for cell in building.cells:
                 if cell.recipe in building.left:
-                    self._record(pipeline.not_built(cell, failure, "build"))
+                    self._record(not_built(cell, failure, "build"))
 
     def _report_build(self, task: BuildTask, built: BuildOutcome) -> None:
         if built.artifact is not None:
@@ -304,7 +240,7 @@ class _Sweep:
     def _deploy(self, cell: Cell, task: BuildTask, built: BuildOutcome, prepared: Prepared) -> None:
         if built.artifact is None:
             failure = built.failure or Failure(kind="BuildError", message="the build gave no artifact", hint="")
-            self._record(pipeline.not_built(cell, failure, "build", built))
+            self._record(not_built(cell, failure, "build", built))
             return
         self.run.keep_artifact(cell, built.artifact, self.store)
         if built.reduced is not None:

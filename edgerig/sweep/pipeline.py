@@ -32,21 +32,19 @@ from edgerig.errors import (
     EdgerigError,
     InternalError,
     NotKept,
-    NotOnDevice,
     RunError,
     RunnerCrashed,
     RunTimeout,
-    UnsupportedRecipe,
     disk_refusal,
     foreseen,
     says_full,
 )
-from edgerig.measure.cell import names_of
+from edgerig.measure.cell_run import names_of
 from edgerig.measure.raw import attempts_of
 from edgerig.measure.sequences import sequences_of
 from edgerig.npy import HOST, load_arrays, read_lengths, stems
 from edgerig.plan import Cell
-from edgerig.results import Artifact, BuildRecord, DeviceRecord, ErrorRecord, Stage
+from edgerig.results import Artifact, DeviceRecord, ErrorRecord
 from edgerig.spec import (
     DeviceSpec,
     FormatName,
@@ -60,7 +58,8 @@ from edgerig.spec import (
 )
 from edgerig.spec.conditions import Conditions
 from edgerig.spec.stream import resets
-from edgerig.sweep.run_folder import Outcome, check_there, fresh_folder, not_kept
+from edgerig.sweep.disk import check_there, fresh_folder, not_kept
+from edgerig.sweep.outcome import Outcome, failed, with_log
 from edgerig.sweep.sessions import DeviceSessions, tell
 
 TRACEBACK = "traceback.txt"
@@ -283,51 +282,3 @@ def _probe(opened: OpenDevice) -> DeviceRecord | None:
         return opened.probe()
     except DeviceError:
         return None
-
-
-def failed(cell: Cell, error: EdgerigError, built: BuildOutcome, device: DeviceRecord | None, raw: str) -> Outcome:
-    """The outcome of a cell that failed in or after deployment."""
-    stage: Stage = (
-        "run"
-        if isinstance(error, RunError | InternalError)
-        else "deploy"
-        if isinstance(error, DeviceError)
-        else "build"
-    )
-    return Outcome(
-        cell=cell.id,
-        status="failed",
-        artifact=built.artifact,
-        build=with_log(built, cell),
-        device=device,
-        raw=raw,
-        error=ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint),
-    )
-
-
-def unsupported(cell: Cell) -> Outcome:
-    """The outcome of a cell that the plan knows there is none of: for its recipe, or for the device alone."""
-    error: EdgerigError = (
-        NotOnDevice(cell.unsupported, hint=f"name another device for {cell.format}, or another format for this one")
-        if cell.by_device
-        else UnsupportedRecipe(cell.unsupported, hint=f'"edgerig formats" shows what {cell.format} can do')
-    )
-    stage: Stage = "deploy" if cell.by_device else "build"
-    record = ErrorRecord(stage=stage, kind=error.kind, message=error.message, hint=error.hint)
-    return Outcome(cell=cell.id, status="unsupported", error=record)
-
-
-def not_built(cell: Cell, failure: Failure, stage: Stage, built: BuildOutcome | None = None) -> Outcome:
-    """The outcome of a cell whose variant there is none of: unsupported when the recipe is, else failed."""
-    return Outcome(
-        cell=cell.id,
-        status="unsupported" if failure.kind == "UnsupportedRecipe" else "failed",
-        build=None if built is None else with_log(built, cell),
-        error=ErrorRecord(stage=stage, kind=failure.kind, message=failure.message, hint=failure.hint),
-    )
-
-
-def with_log(built: BuildOutcome, cell: Cell) -> BuildRecord:
-    """The build's record with its log's path made relative to the run's folder."""
-    log = built.record.log and f"logs/{cell.model_id}-{cell.format}/{built.record.log}"
-    return built.record.model_copy(update={"log": log})

@@ -29,11 +29,19 @@ from edgerig.measure.profile import FILE, FOLDER, SCHEMA, is_done, read_profile,
 from edgerig.npy import load_arrays
 from edgerig.plan import Cell
 from edgerig.results import Artifact, Profile
-from edgerig.spec import DeviceSpec, ModelSpec, RunSettings, Strict, load_formats
+from edgerig.spec import (
+    DeviceSpec,
+    ModelSpec,
+    RunSettings,
+    Strict,
+    load_formats,
+)
 from edgerig.spec.conditions import Conditions
 from edgerig.sweep.conclude import conclude
+from edgerig.sweep.disk import fresh_folder, not_kept
 from edgerig.sweep.pipeline import TRACEBACK
-from edgerig.sweep.run_folder import RunFolder, fresh_folder, not_kept
+from edgerig.sweep.progress import PROFILE, Listener, Progress
+from edgerig.sweep.run_folder import RunFolder
 from edgerig.sweep.sessions import DeviceSessions
 
 NO_PROFILES = "this kind of device does not look into inferences"
@@ -96,6 +104,29 @@ def tasks(run: RunFolder, cells: Iterable[Cell], store: Path) -> list[ProfileTas
             )
         )
     return found
+
+
+def run_profiles(
+    run: RunFolder, store: Store, cells: list[Cell], listen: Listener, *, again: bool = False, wait: bool = True
+) -> list[str]:
+    """Looks into those of the cells that ran, on their devices, one after another; gives their ids. What was looked
+    into is not once more unless `again`. Raises ResultsError, DeviceBusy, NotKept."""
+    found = tasks(run, cells, store.root)
+    sessions = DeviceSessions(run.file.run.id, wait=wait)
+    with run.journal():  # nobody else writes to the run meanwhile
+        try:
+            for task in found:
+                if again or not has_profile(run, task.cell):
+                    listen(Progress(PROFILE, task.cell.id))
+                    listen(profile_step(task, profile(task, sessions)))
+        finally:
+            sessions.close()
+    return [task.cell.id for task in found]
+
+
+def profile_step(task: ProfileTask, found: Profile) -> Progress:
+    detail = found.reason or f"{len(found.operators)} operators"
+    return Progress(PROFILE, task.cell.id, "none" if found.reason else "ok", detail)
 
 
 def profile(task: ProfileTask, sessions: DeviceSessions) -> Profile:

@@ -12,26 +12,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
 import numpy.typing as npt
-import psutil
 from pydantic import Field, ValidationError, model_validator
 
 from edgerig.build.request import Prepared
 from edgerig.build.store import Store
 from edgerig.confined import Confined
-from edgerig.errors import ConfigError, NotKept, ResultsError
+from edgerig.errors import ConfigError, ResultsError
 from edgerig.measure.labels import read_labels
 from edgerig.measure.metrics import Given
 from edgerig.npy import map_all_untrusted, map_untrusted, stems
@@ -40,47 +36,21 @@ from edgerig.results import (
     SCHEMA_MINOR,
     SCHEMA_VERSION,
     Artifact,
-    BuildRecord,
-    ConditionsRecord,
-    DeviceRecord,
     Environment,
-    ErrorRecord,
     RunInfo,
-    Status,
 )
 from edgerig.results.schema import newer_major, newer_minor, recorded, table
 from edgerig.spec import ModelSpec, Strict
 from edgerig.spec.shapes import SHAPED_NAME
 from edgerig.spec.toml import NAME, shown
+from edgerig.sweep.disk import copy_whole, writing
+from edgerig.sweep.journal import Journal
 from edgerig.sweep.order import seed_of
+from edgerig.sweep.outcome import Outcome
 
 FILE_LIMIT_BYTES = 256 * 2**20
 """Of run.json and the journal: as of results.json, some 60,000 cells."""
 PREPARED_LIMIT_BYTES = 16 * 2**20
-
-GONE = "the run's folder, or its journal, was removed or moved while the sweep ran"
-GONE_HINT = "bring it back, or begin a new sweep: what was built is in the cache"
-
-
-class Outcome(Strict):
-    """A journal line: how one cell ended. `device` was probed before it ran and `after` when it had; `raw` is its raw
-    run's folder, relative to the run's."""
-
-    cell: str
-    status: Status
-    artifact: Artifact | None = None
-    build: BuildRecord | None = None
-    device: DeviceRecord | None = None
-    after: DeviceRecord | None = None
-    raw: str | None = None
-    attempts: int = 1
-    """How often it was timed: more than once where other processes disturbed it."""
-    error: ErrorRecord | None = None
-    conditions: ConditionsRecord | None = None
-    visit: int = 0
-    """Of a reference cell that was timed once more, which time it was; 0: the cell's own outcome."""
-    at: float | None = None
-    """When it ended, in seconds since the epoch by this host's clock."""
 
 
 class RunFile(Strict):
@@ -246,7 +216,7 @@ class RunFolder:
         with writing(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             for path in wanted:
-                _copy_whole(path, folder / path.name)
+                copy_whole(path, folder / path.name)
             (folder / "prepared.json").write_text(prepared.model_dump_json(), encoding="utf-8")
 
     def keep_artifact(self, cell: Cell, artifact: Artifact, store: Store, which: str = "") -> None:
@@ -263,7 +233,7 @@ class RunFolder:
             if folder is not None and not place.exists():
                 with writing(self.path):
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    _copy_whole(folder / name, place)
+                    copy_whole(folder / name, place)
 
     def prepared(self, model: str) -> Prepared | None:
         """What is known of the model's data; None when it could not be prepared."""
@@ -315,82 +285,3 @@ def _check_major(path: Path, version: object) -> None:
 def _damaged(file: Confined, error: OSError | ValueError) -> ResultsError:
     said = (error.strerror if isinstance(error, OSError) else None) or error
     return ResultsError(f"{file}: cannot be read: {said}", hint="take the run's folder as the sweep left it")
-
-
-def fresh_folder(run: Path, name: str) -> Path:
-    """The folder `name` ("raw/<cell>") of the run's folder `run`, empty: what a killed sweep left in it is no part of
-    the next attempt. Raises NotKept."""
-    with writing(run):
-        return (Confined(run) / name).make_fresh()
-
-
-@contextlib.contextmanager
-def writing(run: Path) -> Iterator[None]:
-    """Around what is written to the run's folder `run`. Raises NotKept, which says how to go on, for what the disk
-    refuses and when the folder is gone."""
-    check_there(run)
-    try:
-        yield
-    except OSError as error:
-        check_there(run)
-        raise not_kept(run, f"{run} cannot be written: {error.strerror}") from error
-
-
-def check_there(run: Path) -> None:
-    """Raises NotKept when the run's folder was removed or moved: nothing may make a second one in its place."""
-    if not (run / "run.json").is_file():
-        raise NotKept(f"{run}: {GONE}", hint=GONE_HINT)
-
-
-def not_kept(run: Path, what: str) -> NotKept:
-    """For a sweep that this machine's disk ends."""
-    return NotKept(what, hint=f"make space, then go on with: edgerig sweep --resume {run}")
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    """Under another name first: a copy cut short by a kill must not pass for the whole."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, partial)
-    os.replace(partial, target)
-
-
-class Journal:
-    def __init__(self, file: FileIO, folder: Path) -> None:
-        self._file = file
-        self._folder = folder
-        self._end_torn_line()
-
-    def write(self, outcome: Outcome) -> None:
-        """Appends the outcome; on return it is on disk, under the run's name. Raises NotKept when the disk refuses it
-        or the run's folder is not there any more."""
-        line = json.dumps(outcome.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n"
-        self._check_named()
-        with writing(self._folder):
-            while line:  # a disk that is nearly full takes a part first
-                line = line[self._file.write(line) :]
-            os.fsync(self._file.fileno())
-
-    def _check_named(self) -> None:
-        """An open file outlives its name (unlink(2)): what is written to it then is lost with this process."""
-        ours = os.fstat(self._file.fileno())
-        with contextlib.suppress(OSError):
-            if os.path.samestat(ours, os.stat(self._folder / "journal.jsonl")):
-                return
-        hint = GONE_HINT
-        if ours.st_nlink:
-            now = _place_of(self._file.fileno())
-            hint = f"it is at {now} now; go on with: edgerig sweep --resume {now}" if now else GONE_HINT
-        raise NotKept(f"{self._folder}: {GONE}", hint=hint)
-
-    def _end_torn_line(self) -> None:
-        """Drops the line a kill cut short, so that the next one starts on its own."""
-        self._file.seek(0)
-        whole = self._file.readall()
-        self._file.truncate(whole.rfind(b"\n") + 1)
-
-
-def _place_of(descriptor: int) -> Path | None:
-    """The folder that an open file of ours is in now, as far as the system tells."""
-    with contextlib.suppress(psutil.Error, OSError):
-        return next((Path(file.path).parent for file in psutil.Process().open_files() if file.fd == descriptor), None)
-    return None

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from edgerig.plan import Cell
 from edgerig.sweep.order import Place, places, reference_of, stops
+from edgerig.sweep.outcome import Outcome
 from edgerig.sweep.pipeline import CellTask
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.run_folder import RunFolder
 
 REFERENCE_LIMIT = 1
 """Samples a reference is evaluated on: its outputs are known, its time is what is asked for."""

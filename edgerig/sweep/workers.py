@@ -15,9 +15,9 @@ from distributed import Client, Scheduler, SpecCluster, Worker, get_worker
 
 from edgerig.results import Profile
 from edgerig.sweep import pipeline, profiling
+from edgerig.sweep.outcome import Outcome
 from edgerig.sweep.pipeline import CellTask
 from edgerig.sweep.profiling import ProfileTask
-from edgerig.sweep.run_folder import Outcome
 from edgerig.sweep.sessions import PLUGIN, DeviceSessions
 
 _Taken = ParamSpec("_Taken")

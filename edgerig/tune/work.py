@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgerig.build.store import Store
 from edgerig.plan import Plan
-from edgerig.sweep.engine import Progress
+from edgerig.sweep.progress import Progress
 from edgerig.tune.journal import Journal
 from edgerig.tune.question import Question
 from edgerig.tune.space import Candidate

@@ -7,137 +7,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from engine_members import ROOT, SAMPLES, WHEEL, A, B, Member, X, built, chain, dense, run
 
-from edgerig.build.builder import FormatBuilder
-from edgerig.build.source import SourceModel
 from edgerig.devices.native import executorch_runner
-from edgerig.ondevice.engines import Array, Engine, UnknownSignature, create
-from edgerig.registry import load_object
-from edgerig.spec import ModelSpec, OptionValue, TensorSpec, load_engines, load_formats, load_recipes
+from edgerig.ondevice.engines import Array, UnknownSignature, create
+from edgerig.spec import OptionValue, load_engines
 
 pytestmark = pytest.mark.contract
 
-ROOT = Path(__file__).resolve().parents[2]
-FORMATS = {row.engine: row for row in load_formats().values()}
-"""Engine → a format that it runs."""
-WHEEL = "-wheel"
-"""Behind the name of an engine that has a library of ours, for the way through its package."""
 ENGINES = {name: row for name, row in load_engines().items() if row.module}
 """Those of Python; of JavaScript's, `tests/e2e/test_web.py` tells."""
 MEMBERS = (*ENGINES, *(f"{name}{WHEEL}" for name, row in ENGINES.items() if row.native))
 SETTINGS = [(e.name, name, value) for e in ENGINES.values() for name, o in e.options.items() for value in o.values]
-WEIGHT = np.linspace(-1, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
-BIAS = np.array([0.5, -0.25, 1.0], dtype=np.float32)
-X = np.linspace(-2, 2, 8, dtype=np.float32).reshape(1, 8)
-A = np.array([[1, 2, 3, 4]], dtype=np.float32)
-B = np.array([[10, 20, 30, 40]], dtype=np.float32)
-
-
-def dense(x: Array) -> Array:
-    """What the model "dense" computes: (1, 8) → (1, 3)."""
-    result: Array = np.maximum(x @ WEIGHT.T + BIAS, 0).astype(np.float32)
-    return result
-
-
-def chain(x: Array) -> Array:
-    """What the model "chain" computes: steps of one size, so that a memory plan reuses the input's place."""
-    result: Array = (2 * np.exp(np.cos(np.sin(x)))).astype(np.float32)
-    return result
-
-
-@dataclass(frozen=True)
-class Member:
-    """An engine under test: how to create it and its files by model name."""
-
-    name: str
-    files: dict[str, Path]
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def engine(self) -> str:
-        return load_engines()[self.name].module
-
-    def load(self, model: str = "dense", threads: int = 1, **options: Any) -> Engine:
-        engine = create(self.engine, self.options | options)
-        engine.load(str(self.files[model]), threads)
-        return engine
-
-
-def torch_models() -> dict[str, Any]:
-    """Model name → torch module."""
-    import torch
-
-    class Dense(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(8, 3)
-            self.layer.load_state_dict({"weight": torch.from_numpy(WEIGHT), "bias": torch.from_numpy(BIAS)})
-
-        def forward(self, x: Any) -> Any:
-            return torch.relu(self.layer(x))
-
-    class Chain(torch.nn.Module):
-        def forward(self, x: Any) -> Any:
-            return torch.exp(torch.cos(torch.sin(x))) * 2
-
-    class Pair(torch.nn.Module):
-        def forward(self, a: Any, b: Any) -> Any:
-            return a - b, a * 2
-
-    return {"dense": Dense().eval(), "chain": Chain().eval(), "pair": Pair().eval()}
-
-
-def keras_models() -> dict[str, Any]:
-    """The same in Keras, for formats that have no route from torch."""
-    import keras
-
-    def of(inputs: int, compute: Callable[..., Any]) -> Any:
-        given = [keras.Input(batch_shape=(1, 8 if inputs == 1 else 4), name=f"in{i}") for i in range(inputs)]
-        return keras.Model(given, compute(*given))
-
-    layer = keras.layers.Dense(3, activation="relu")
-    dense = of(1, layer)
-    layer.set_weights([WEIGHT.T, BIAS])
-    return {
-        "dense": dense,
-        "chain": of(1, lambda x: keras.ops.exp(keras.ops.cos(keras.ops.sin(x))) * 2),
-        "pair": of(2, lambda a, b: [a - b, a * 2]),
-    }
-
-
-SAMPLES = {"dense": [X], "chain": [X], "pair": [A, B]}
-SHAPES = {"dense": [(1, 3)], "chain": [(1, 8)], "pair": [(1, 4), (1, 4)]}
-"""Model name → its inputs, and its outputs' shapes."""
-
-
-def built(engine: str, name: str, folder: Path) -> Path:
-    """The model in the format that the engine runs, float32, by the format's own builder."""
-    row = FORMATS[engine]
-    from_torch = "torch" in row.routes
-    module = torch_models()[name] if from_torch else keras_models()[name]
-    inputs = [sample.copy() for sample in SAMPLES[name]]
-    spec = ModelSpec(
-        name=name,
-        source="torch" if from_torch else "keras",
-        factory="model.py:create",
-        no_accuracy_reason="made for a test",
-        inputs=tuple(TensorSpec(name=f"in{i}", shape=array.shape) for i, array in enumerate(inputs)),
-        outputs=tuple(TensorSpec(name=f"out{i}", shape=shape) for i, shape in enumerate(SHAPES[name])),
-    )
-    # A delegate would hide the intermediates of "chain" from ExecuTorch's memory plan.
-    options = {option: values[-1 if name == "chain" else 0] for option, values in row.options.items()}
-    work = folder / f"{engine}-{name}"
-    work.mkdir()
-    builder: FormatBuilder = load_object(row.builder)(SourceModel(spec, module, list, inputs), options, work)
-    return builder.build(load_recipes()["fp32"], None, folder / f"{name}{row.suffix}").file
 
 
 @pytest.fixture(scope="session")
@@ -166,12 +53,6 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Member]
 @pytest.fixture(params=MEMBERS)
 def member(request: pytest.FixtureRequest, members: Callable[[str], Member]) -> Member:
     return members(request.param)
-
-
-def run(engine: Engine, *inputs: npt.NDArray[Any]) -> list[Array]:
-    engine.set_inputs(list(inputs))
-    engine.invoke()
-    return engine.outputs()
 
 
 def test_outputs_agree_with_numpy(member: Member) -> None:
@@ -369,78 +250,6 @@ def test_litert_names_operators_left_on_the_reference_kernels() -> None:
     assert found.inputs[0].shape == (1, 49, 10, 1)
     assert found.inputs[0].scale == pytest.approx(0.5847029)
     assert found.inputs[0].zero_point == 83
-
-
-def test_onnxruntime_dynamic_batch_is_one(tmp_path: Path) -> None:
-    import onnx
-    from onnx import TensorProto, helper
-
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["batch", "time", 2])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["batch", "time", 2])
-    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.save(model, tmp_path / "dynamic.onnx")
-    engine = create(load_engines()["onnxruntime"].module, {})
-    engine.load(str(tmp_path / "dynamic.onnx"), 1)
-    found = engine.describe()
-    assert (found.inputs[0].shape, found.inputs[0].dtype) == ((1, -1, 2), "float16")
-    assert any("dynamic" in note for note in found.notes)
-    for length in (3, 5):
-        given = np.full((1, length, 2), 1.5, np.float16)
-        (doubled,) = run(engine, given)
-        np.testing.assert_array_equal(doubled, given * 2)
-
-
-@pytest.mark.parametrize("declared", [[1, "length"], [1, 4], [2, 1, 9], ["a", "b", "c"]])
-def test_onnxruntime_gives_outputs_of_other_shapes_than_declared(declared: list[int | str], tmp_path: Path) -> None:
-    """Exporters that take a shape for a constant write such files; the runtime itself only warns."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, "length"])
-    shape = helper.make_tensor_value_info("shape", TensorProto.INT64, [1, "rank"])
-    zero = helper.make_tensor("zero", TensorProto.INT64, [], [0])
-    outputs = [
-        helper.make_tensor_value_info("y", TensorProto.FLOAT, declared),
-        helper.make_tensor_value_info("right", TensorProto.FLOAT, [1, 1]),
-    ]
-    nodes = [
-        helper.make_node("Gather", ["shape", "zero"], ["axes"]),
-        helper.make_node("Reshape", ["x", "axes"], ["y"]),
-        helper.make_node("ReduceSum", ["x"], ["right"], keepdims=1),
-    ]
-    graph = helper.make_graph(nodes, "g", [x, shape], outputs, [zero])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, tmp_path / "declared.onnx")
-    engine = create(load_engines()["onnxruntime"].module, {})
-    engine.load(str(tmp_path / "declared.onnx"), 1)
-    for count in (2, 3):
-        given = np.arange(3 * count, dtype=np.float32).reshape(1, -1)
-        engine.set_inputs([given, np.array([[count, 1, 3]], np.int64)])
-        for _ in range(3):
-            engine.invoke()
-        y, total = engine.outputs()
-        np.testing.assert_array_equal(y, given.reshape(count, 1, 3))
-        np.testing.assert_array_equal(total, [[given.sum()]])
-    how = "each inference" if declared != ["a", "b", "c"] else "the first inference on new inputs"
-    assert [note.rpartition("(")[2] for note in engine.describe().notes] == [f"y) are allocated in {how}"]
-
-
-def test_onnxruntime_raises_what_an_inference_raises(tmp_path: Path) -> None:
-    import onnx
-    from onnx import TensorProto, helper
-
-    x = helper.make_tensor_value_info("x", TensorProto.INT64, [1])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    table = helper.make_tensor("table", TensorProto.FLOAT, [2], [5.0, 6.0])
-    graph = helper.make_graph([helper.make_node("Gather", ["table", "x"], ["y"])], "g", [x], [y], [table])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, tmp_path / "gather.onnx")
-    engine = create(load_engines()["onnxruntime"].module, {})
-    engine.load(str(tmp_path / "gather.onnx"), 1)
-    with pytest.raises(RuntimeError, match="indices element out of data bounds"):
-        run(engine, np.array([2]))
-    assert run(engine, np.array([1]))[0].tolist() == [6.0]
 
 
 def test_executorch_runner_works_without_torch(members: Callable[[str], Member]) -> None:

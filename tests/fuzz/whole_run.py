@@ -15,7 +15,8 @@ from edgerig.results import Artifact, BuildRecord, DeviceRecord, TensorRecord
 from edgerig.spec import SweepSpec, load_models
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.environment import environment
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.outcome import Outcome
+from edgerig.sweep.run_folder import RunFolder
 
 SAMPLES = 30
 LOGITS = {"name": "logits", "shape": [1, 10], "dtype": "float32"}

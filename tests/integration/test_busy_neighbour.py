@@ -12,7 +12,8 @@ import pytest
 
 from edgerig.measure.contention import select
 from edgerig.measure.latency import median_interval
-from edgerig.measure.raw import Raw, RawContention, RawRun, Watched
+from edgerig.measure.raw import Raw, Watched
+from edgerig.measure.raw_run import RawContention, RawRun
 from edgerig.measure.verdict import Seen, judge
 from edgerig.ondevice import timing
 from edgerig.ondevice.contention import Watch

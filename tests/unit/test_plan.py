@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from edgerig.errors import ConfigError, NothingSelected
-from edgerig.plan import Cell, _no_machine, cell_of, make_plan, sweep_of, unsupported_reason, variants
+from edgerig.plan import Cell, cell_of, make_plan, sweep_of, unsupported_reason, variants
+from edgerig.plan.refused import _no_machine
 from edgerig.spec import SweepSpec, load_device, load_engines, load_formats, machines_of, no_route
 
 

@@ -27,10 +27,11 @@ from edgerig.devices.adb import sync as adb_sync
 from edgerig.devices.adb.android import android_record
 from edgerig.devices.adb.shell import cut_stream, run_command
 from edgerig.devices.device import OpenDevice
+from edgerig.devices.kept_whole import kept_whole
 from edgerig.devices.kinds.adb import AdbDevice
 from edgerig.devices.lease import in_turn
 from edgerig.devices.turns import Claim
-from edgerig.errors import DeployMismatch, DeviceError, NotKept, Unreachable
+from edgerig.errors import DeployMismatch, DeviceError, Unreachable
 from edgerig.process import Finished
 from edgerig.results import DeviceRecord
 from edgerig.spec import OverAdb
@@ -184,16 +185,8 @@ class AdbTransport:
             sock.close()
 
     def _pull(self, remote: str, local: Path, limit_bytes: int) -> None:
-        temporary = local.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with temporary.open("wb") as file, self._sync() as sock:
-                adb_sync.receive_file(sock, remote, file, limit_bytes)
-            os.replace(temporary, local)
-        except OSError as error:
-            raise NotKept(f"{remote} could not be kept as {local}: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+        with kept_whole(remote, local) as file, self._sync() as sock:
+            adb_sync.receive_file(sock, remote, file, limit_bytes)
 
     def _push(self, local: Path, remote: str) -> None:
         try:

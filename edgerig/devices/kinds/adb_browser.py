@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from edgerig.spec import DeviceKind, OverAdb, Program
+from edgerig.spec import BY_JAVASCRIPT, DeviceKind, OverAdb, Program
 
 
 class AdbBrowserDevice(OverAdb):
@@ -30,6 +30,6 @@ KIND = DeviceKind(
     opens="edgerig.devices.web.phone:open_adb_browser",
     asks="edgerig.devices.web.findings:of_adb_browser",
     shares="disk",
-    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
+    runs=BY_JAVASCRIPT,
     programs=(Program("adb", "adb", "the adb server"), Program("npm", "npm", "fetching the runtimes' packages, once")),
 )

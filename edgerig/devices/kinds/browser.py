@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edgerig.spec import Device, DeviceKind, Program
+from edgerig.spec import BY_JAVASCRIPT, Device, DeviceKind, Program
 
 
 class BrowserDevice(Device):
@@ -26,6 +26,6 @@ KIND = DeviceKind(
     opens="edgerig.devices.web.device:open_browser",
     asks="edgerig.devices.web.findings:of_browser",
     shares="machine",
-    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
+    runs=BY_JAVASCRIPT,
     programs=(Program("npm", "npm", "fetching the runtimes' packages, once"),),
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edgerig.spec import Device, DeviceKind, Program
+from edgerig.spec import BY_JAVASCRIPT, Device, DeviceKind, Program
 
 
 class NodeDevice(Device):
@@ -25,7 +25,7 @@ KIND = DeviceKind(
     spec=NodeDevice,
     opens="edgerig.devices.web.device:open_node",
     shares="machine",
-    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
+    runs=BY_JAVASCRIPT,
     programs=(
         Program("node", "nodejs", "running JavaScript"),
         Program("npm", "npm", "fetching the runtimes' packages, once"),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edgerig.spec import DeviceKind, EmulatedProcessor, Program
+from edgerig.spec import BY_JAVASCRIPT, DeviceKind, EmulatedProcessor, Program
 
 
 class QemuNodeDevice(EmulatedProcessor):
@@ -19,7 +19,7 @@ KIND = DeviceKind(
     spec=QemuNodeDevice,
     opens="edgerig.devices.web.emulated:open_qemu_node",
     shares="disk",
-    runs={"onnx": "ort_web", "tflite": "litert_js", "tfjs": "tfjs"},
+    runs=BY_JAVASCRIPT,
     programs=(
         Program("qemu-aarch64", "qemu-user", "running arm64 programs"),
         Program("npm", "npm", "fetching node and the runtimes' packages, once"),

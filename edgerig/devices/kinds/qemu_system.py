@@ -7,25 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from edgerig.spec import Device, DeviceKind, Program
+from edgerig.spec import DeviceKind, EmulatedArm64, Program
 
 
-class QemuSystemDevice(Device):
+class QemuSystemDevice(EmulatedArm64):
     kind: Literal["qemu-system"]
     cpu: Literal["cortex-a53", "cortex-a72", "cortex-a76"]
     memory_mib: Annotated[int, Field(ge=256, le=65536)] = 1024
     cores: Annotated[int, Field(ge=1, le=8)] = 1
     boot_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
     """How long the machine may take until its sshd answers; 2 to 4 s on an idle workstation."""
-    emulated: Literal[True] = True
-
-    @property
-    def address(self) -> str:
-        return self.cpu
-
-    @property
-    def arch(self) -> str:
-        return "aarch64"
 
 
 KIND = DeviceKind(

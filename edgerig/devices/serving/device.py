@@ -26,7 +26,7 @@ from edgerig.devices.serving.servers import SERVERS
 from edgerig.devices.serving.started import LOG, Running, ports, running
 from edgerig.devices.turns import Lease
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunTimeout, Unreachable
-from edgerig.measure.raw import RawEngine
+from edgerig.measure.raw_run import RawEngine
 from edgerig.ondevice.engines import Description, TensorInfo, entry_options
 from edgerig.ondevice.served.model import Order, write_order
 from edgerig.process import pause

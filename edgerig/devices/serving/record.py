@@ -17,7 +17,8 @@ from edgerig.devices.serving.asked import AskedModel, one_after_the_other
 from edgerig.devices.serving.link import Link
 from edgerig.devices.serving.load import under_load
 from edgerig.errors import DeployMismatch
-from edgerig.measure.raw import ROUND_TRIPS, parse_raw
+from edgerig.measure.raw import ROUND_TRIPS
+from edgerig.measure.raw_run import parse_raw
 from edgerig.ondevice import timing
 from edgerig.ondevice.control import Controls
 from edgerig.ondevice.evaluate import evaluated, sample

@@ -19,7 +19,7 @@ from edgerig import process
 from edgerig.devices.leashed import LOOPBACK, free_ports, let_go, on_a_leash
 from edgerig.devices.serving.protocol import Dialect
 from edgerig.errors import DeviceError, RunError, RunnerCrashed, RunTimeout, printable
-from edgerig.measure.raw import RawEngine
+from edgerig.measure.raw_run import RawEngine
 from edgerig.measure.untrusted import FromDevice, Nanoseconds
 from edgerig.ondevice.served.model import DESCRIBED, Order
 from edgerig.toolenv import ToolEnvironment

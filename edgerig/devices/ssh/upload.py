@@ -10,7 +10,6 @@ The script itself removes what it did not finish when its input ends early, so t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import posixpath
@@ -19,9 +18,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgerig import process
+from edgerig.devices.kept_whole import kept_whole
 from edgerig.devices.ssh.channel import Command
 from edgerig.devices.ssh.link import Link
-from edgerig.errors import DeployMismatch, DeviceError, NotKept
+from edgerig.errors import DeployMismatch, DeviceError
 from edgerig.process import Finished
 
 STORED_FROM_BYTES = 64 * 1024
@@ -168,16 +168,8 @@ def _verify_here(link: Link, part: str, remote: str, sha: str, size: int) -> Non
 
 def download(link: Link, remote: str, local: Path, limit_bytes: int) -> None:
     """Fetches `remote` into `local`, all of it or nothing. Raises DeviceError, NotKept, LinkLost."""
-    temporary = local.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("wb") as file:
-            _receive(link, remote, limit_bytes, file.write)
-        os.replace(temporary, local)
-    except OSError as error:
-        raise NotKept(f"{remote} could not be kept as {local}: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+    with kept_whole(remote, local) as file:
+        _receive(link, remote, limit_bytes, file.write)
 
 
 def _receive(link: Link, remote: str, limit_bytes: int, write: Callable[[bytes], object]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from edgerig.devices.web.memory import Peaks
-from edgerig.measure.raw import RawEngine
+from edgerig.measure.raw_run import RawEngine
 from edgerig.measure.untrusted import FromDevice, Nanoseconds, Text
 from edgerig.ondevice import tensors
 from edgerig.ondevice.control import Controls

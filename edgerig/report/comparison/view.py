@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgerig import figures
-from edgerig.compare.comparison import LABELS, CellChange, Comparison, Label, MetricChange
+from edgerig.compare.comparison import CellChange, Comparison
+from edgerig.compare.figure_change import LABELS, Label, MetricChange
 from edgerig.compare.operators import OperatorChange
 from edgerig.compare.wording import effect_text
 from edgerig.compare.wording import machine_lines as machine_lines  # the template takes all of its words from here

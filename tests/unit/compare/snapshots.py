@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgerig.compare.comparison import MetricChange, compare
+from edgerig.compare.comparison import compare
+from edgerig.compare.figure_change import MetricChange
 from edgerig.compare.snapshot import AccuracySnapshot, CellSnapshot, DeviceSnapshot, LatencySnapshot, Snapshot
 
 CELL = "net-torch-tflite-fp32@local/t1"

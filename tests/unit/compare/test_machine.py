@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from unit.compare.snapshots import cell, run, timed
 
-from edgerig.compare.comparison import Comparison, MetricChange, compare
+from edgerig.compare.comparison import Comparison, compare
+from edgerig.compare.figure_change import MetricChange
 from edgerig.compare.machine import Control, Speed, speed_of
 from edgerig.compare.snapshot import CellSnapshot, DeviceSnapshot
 from edgerig.compare.wording import effect_text, machine_lines

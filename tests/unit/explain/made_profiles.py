@@ -6,6 +6,7 @@ from typing import Any
 
 from unit.made_results import make_results
 
+from edgerig.explain import Why, explained
 from edgerig.results import (
     BuildRecord,
     CellResult,
@@ -104,3 +105,16 @@ def run(*cells: CellResult, arch: str = "x86_64", features: tuple[str, ...] = ("
         kind="local", emulated=False, arch=arch, cpu="Example CPU", cores=4, state=DeviceState(features=features)
     )
     return make_results(tuple(cells)).model_copy(update={"devices": {"local": device}})
+
+
+CONV = operator("Convolution (NHWC, F32)", "convolution", 60)
+FLOAT = profile(100, CONV, operator("Fully Connected", "matrix product", 30))
+
+
+def only(results: Results) -> Why:
+    (found,) = explained(results)
+    return found
+
+
+def causes(results: Results) -> list[str]:
+    return [reason.cause for reason in only(results).reasons]

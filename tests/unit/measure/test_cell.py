@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from unit.measure.test_contention import process, raw_of, still
 
-from edgerig.measure.cell import CellRun, measured
+from edgerig.measure.cell import measured
+from edgerig.measure.cell_run import CellRun
 from edgerig.measure.raw import Raw
 from edgerig.plan import make_plan
 from edgerig.results import Artifact

@@ -12,7 +12,8 @@ import pytest
 
 from edgerig.errors import UnparsableOutput
 from edgerig.measure.contention import Timed, select, settled
-from edgerig.measure.raw import Raw, RawContention, RawRun, RawStretch, Watched, attempts_of, read_raw
+from edgerig.measure.raw import Raw, Watched, attempts_of, read_raw
+from edgerig.measure.raw_run import RawContention, RawRun, RawStretch
 from edgerig.ondevice.contention import COLUMNS
 
 MS = 1_000_000

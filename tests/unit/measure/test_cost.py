@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from edgerig.measure.cost import instructions
-from edgerig.measure.raw import RawInstructions
+from edgerig.measure.raw_run import RawInstructions
 
 
 def found(counts: list[int], empty: Sequence[int] = (2000, 2000, 2000)) -> RawInstructions:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgerig.measure.device_state import cell_state
-from edgerig.measure.raw import RawReading, RawState
+from edgerig.measure.raw_run import RawReading, RawState
 from edgerig.measure.throttling import signs, words
 from edgerig.results import CellState, DeviceRecord, DeviceState, Reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgerig.measure.energy import energy
-from edgerig.measure.raw import RawEnergy
+from edgerig.measure.raw_run import RawEnergy
 from edgerig.results import Contention, Energy
 
 SECOND = 10**9

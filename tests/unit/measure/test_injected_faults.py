@@ -14,8 +14,8 @@ from edgerig.measure.affinity import affinity
 from edgerig.measure.cell import delegation_of
 from edgerig.measure.device_state import cell_state
 from edgerig.measure.latency import median_interval
-from edgerig.measure.raw import RawEngine, RawState
 from edgerig.measure.raw_affinity import RawAffinity
+from edgerig.measure.raw_run import RawEngine, RawState
 from edgerig.measure.verdict import Seen, judge
 from edgerig.ondevice import timing
 from edgerig.ondevice.sensors import Sensors

@@ -15,7 +15,7 @@ from edgerig.measure.latency import (
     summarize,
     trimmed,
 )
-from edgerig.measure.raw import RawControls
+from edgerig.measure.raw_run import RawControls
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 20), (30, 20), (40, 20), (90, 50), (100, 50), (1, 15)])

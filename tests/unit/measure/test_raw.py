@@ -12,6 +12,7 @@ import pytest
 
 from edgerig.errors import RunError, UnparsableOutput
 from edgerig.measure import raw as raw_module
+from edgerig.measure import raw_run
 from edgerig.measure.raw import read_raw
 
 CELL = "m-torch-tflite-fp32@local/t1"
@@ -215,13 +216,13 @@ def test_a_raw_run_of_before_there_were_readings_still_reads(tmp_path: Path) -> 
 
 
 def test_states_of_processes_one_after_the_other_are_one() -> None:
-    def reading(at_ns: int) -> raw_module.RawReading:
-        return raw_module.RawReading(at_ns=at_ns, cpu=0)
+    def reading(at_ns: int) -> raw_run.RawReading:
+        return raw_run.RawReading(at_ns=at_ns, cpu=0)
 
-    first = raw_module.RawState(before=reading(0), during=[reading(5)], after=reading(10), reasons={"a": "b"})
-    second = raw_module.RawState(before=reading(1), after=reading(7))
+    first = raw_run.RawState(before=reading(0), during=[reading(5)], after=reading(10), reasons={"a": "b"})
+    second = raw_run.RawState(before=reading(1), after=reading(7))
     joined = raw_module._one_state([first, second])
     assert (joined.before.at_ns, [each.at_ns for each in joined.during], joined.after.at_ns) == (0, [5, 10, 11], 17)
     assert joined.reasons == {"a": "b"}
     assert raw_module._one_state([first]) == first
-    assert raw_module._one_state([raw_module.RawState(reason="emulated")] * 2).reason == "emulated"
+    assert raw_module._one_state([raw_run.RawState(reason="emulated")] * 2).reason == "emulated"

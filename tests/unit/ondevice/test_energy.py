@@ -11,7 +11,7 @@ import pytest
 from made_power import Package, made, rapl
 
 from edgerig.measure.energy import energy
-from edgerig.measure.raw import RawEnergy
+from edgerig.measure.raw_run import RawEnergy
 from edgerig.ondevice import timing
 from edgerig.ondevice.contention import Watch
 from edgerig.ondevice.energy import Meter, Metered

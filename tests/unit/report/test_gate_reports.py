@@ -11,7 +11,8 @@ import browser as chromium
 import pytest
 from lxml import etree
 
-from edgerig.compare.comparison import CellChange, Comparison, MetricChange
+from edgerig.compare.comparison import CellChange, Comparison
+from edgerig.compare.figure_change import MetricChange
 from edgerig.compare.gate import Check, GateResult, Outcome
 from edgerig.report.comparison import html as comparison_html
 from edgerig.report.comparison import markdown as comparison_markdown

@@ -31,9 +31,10 @@ from edgerig.spec.conditions import Conditions
 from edgerig.sweep import engine, pipeline, profiling, room
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.environment import environment
+from edgerig.sweep.outcome import Outcome
 from edgerig.sweep.pipeline import CellTask
 from edgerig.sweep.profiling import NO_PROFILES, ProfileTask
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.run_folder import RunFolder
 
 
 class Line:

@@ -27,7 +27,7 @@ from edgerig.measure.sharing import alone
 from edgerig.npy import load_untrusted
 from edgerig.report.run import write_all
 from edgerig.sweep import conclude, engine, sessions, workers
-from edgerig.sweep.engine import Progress
+from edgerig.sweep.progress import Progress
 
 
 def raising(error: BaseException, function: Callable[..., object], when: Callable[..., bool]) -> Callable[..., object]:

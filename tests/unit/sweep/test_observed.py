@@ -16,7 +16,7 @@ from edgerig.compare import baseline
 from edgerig.compare.comparison import compare
 from edgerig.errors import EdgerigError, GateFailed, GateInconclusive, ResultsError
 from edgerig.measure.latency import summarize
-from edgerig.measure.raw import RawControls
+from edgerig.measure.raw_run import RawControls
 from edgerig.results import (
     Accuracy,
     CellResult,

@@ -21,7 +21,8 @@ from edgerig.spec.order import OrderSettings
 from edgerig.sweep.conclude import conclude
 from edgerig.sweep.drifting import around
 from edgerig.sweep.order import Place, Stop, places, reference_of, stops
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.outcome import Outcome
+from edgerig.sweep.run_folder import RunFolder
 
 BLOCKS = OrderSettings(by="blocks", seed=7)
 

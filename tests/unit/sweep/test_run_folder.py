@@ -14,8 +14,10 @@ from edgerig.errors import ConfigError, NotKept, ResultsError
 from edgerig.plan import make_plan
 from edgerig.results import SCHEMA_MINOR, SCHEMA_VERSION
 from edgerig.spec import SweepSpec
+from edgerig.sweep.disk import fresh_folder
 from edgerig.sweep.environment import environment
-from edgerig.sweep.run_folder import Outcome, RunFolder, fresh_folder
+from edgerig.sweep.outcome import Outcome
+from edgerig.sweep.run_folder import RunFolder
 
 
 @pytest.fixture

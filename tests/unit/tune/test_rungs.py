@@ -10,7 +10,8 @@ from edgerig.plan import Plan, make_plan
 from edgerig.results import Status
 from edgerig.spec import SweepSpec
 from edgerig.sweep.environment import environment
-from edgerig.sweep.run_folder import Outcome, RunFolder
+from edgerig.sweep.outcome import Outcome
+from edgerig.sweep.run_folder import RunFolder
 from edgerig.tune.rungs import begun
 
 
