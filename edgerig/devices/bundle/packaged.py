@@ -34,7 +34,7 @@ COPY_BYTES = 2**20
 
 
 def save(found: Bundle, folder: Path) -> Path:
-    """Writes the bundle's wheel into `folder` (made if missing), whole or not at all; gives its path. Raises ConfigError
+    """Writes the bundle's wheel into `folder`, made if missing, whole or not at all; gives its path. Raises ConfigError
     when it cannot be written."""
     name = f"edgerig_bundle_{found.architecture.name}"
     wheel = folder / f"{name}-{__version__}-py3-none-any.whl"

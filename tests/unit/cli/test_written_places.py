@@ -40,7 +40,7 @@ NO_PLACE = {("export", "--to")}
 
 
 def options(command: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """(command, option) of every option that names a place to write; `command` is Click's, or Typer's own copy of it."""
+    """(command, option) of every option that names a place to write; `command` is Click's or Typer's own copy."""
     for each, below in getattr(command, "commands", {}).items():
         yield from options(below, f"{name} {each}".strip())
     for parameter in command.params:
