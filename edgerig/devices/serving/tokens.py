@@ -1,8 +1,8 @@
 """Which token a server at an address is told: the one that whoever runs edgerig wrote beside that address.
 
 A device file names the address, and may be anybody's: were it alone to say who is told, whoever writes one would get
-every token. So `EDGERIG_SERVING_TOKEN` binds each to the scheme, host and port it is for, as browsers bind a cookie or a
-password to an origin (RFC 6454, section 4).
+every token. So `EDGERIG_SERVING_TOKEN` binds each to the scheme, host and port it is for, as browsers bind what they
+know to an origin (RFC 6454, section 4).
 """
 
 from __future__ import annotations
