@@ -40,7 +40,7 @@ def _exit_codes() -> Iterator[str]:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """MkDocs calls this with the site's files. What the repository has in the page's place, for who reads there, goes."""
+    """MkDocs calls this with the site's files. What stands in the page's place for readers of the repository goes."""
     from mkdocs.structure.files import File
 
     if (stands_there := files.get_file_from_path(PAGE)) is not None:

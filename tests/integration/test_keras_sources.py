@@ -109,7 +109,8 @@ def test_a_suffix_in_large_letters_is_the_same_file(suffix: str, tmp_path: Path)
     large = (tmp_path / f"net{suffix}").rename(tmp_path / f"NET{suffix.upper()}")
     model = load_source(spec(large))
     (samples,) = inputs_of(model)
-    np.testing.assert_array_equal(*model.infer([samples]), network.predict(samples, verbose=0))
+    (outputs,) = model.infer([samples])
+    assert np.abs(outputs - network.predict(samples, verbose=0)).max() <= 1e-5
 
 
 def test_the_source_infers_what_keras_predicts(tmp_path: Path) -> None:
