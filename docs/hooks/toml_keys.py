@@ -219,9 +219,11 @@ def _cell(text: str) -> str:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """MkDocs calls this with the site's files."""
+    """MkDocs calls this with the site's files. What stands in the page's place for readers of the repository goes."""
     from mkdocs.structure.files import File
 
+    if (stands_there := files.get_file_from_path(PAGE)) is not None:
+        files.remove(stands_there)
     files.append(File.generated(config, PAGE, content=page()))
     return files
 

@@ -53,7 +53,7 @@ def external_files(path: Path) -> list[str]:
 
 def beside(path: Path) -> list[Path]:
     """The files that belong to a model's file: of one that is no ONNX file, none. Raises BuildError as above."""
-    return [path.parent / name for name in external_files(path)] if path.suffix == ".onnx" else []
+    return [path.parent / name for name in external_files(path)] if path.suffix.lower() == ".onnx" else []
 
 
 def require_beside(path: Path) -> None:

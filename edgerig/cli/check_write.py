@@ -12,6 +12,7 @@ from edgerig.check.verdicts import Broken
 from edgerig.cli.say import say
 from edgerig.confined import Confined, read_named
 from edgerig.errors import ConfigError
+from edgerig.report.files import check_file
 
 _LARGEST_FLOAT = 3.4e38
 
@@ -43,6 +44,7 @@ class Wanted:
             )
         if self.out is not None and self.out.exists():
             raise ConfigError(f"{self.out}: is there already", hint="give another name, or remove it first")
+        check_file("--out", self.out)
 
 
 def write(path: Path, wanted: Wanted) -> Path:

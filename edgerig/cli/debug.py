@@ -8,7 +8,7 @@ from pathlib import Path
 from edgerig import api
 from edgerig.cli.say import print_table, quoted, say, table, tell_program
 from edgerig.figures import numbers
-from edgerig.report.files import check_folder, replace_file
+from edgerig.report.files import check_file, replace_file
 from edgerig.report.layers import html, view
 from edgerig.results.layers import LayerReport
 
@@ -26,7 +26,7 @@ class Asked:
 
 def debug(first: str, second: str | None, asked: Asked) -> None:
     """`first` is a cell's id, or a run's folder, of which `second` is the cell."""
-    check_folder("--html", asked.page)
+    check_file("--html", asked.page)
     run, cell = (None, first) if second is None else (Path(first), second)
     found = api.debug(cell, run=run, model=asked.model, samples=asked.samples, threshold_db=asked.threshold_db)
     written = None if asked.page is None else replace_file(asked.page, html.render(found))

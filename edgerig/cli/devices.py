@@ -16,6 +16,7 @@ from edgerig.devices import open_device, transport_to
 from edgerig.devices.doctor import device_findings, host_findings
 from edgerig.devices.turns import Claim, claim, new_token
 from edgerig.errors import ConfigError
+from edgerig.report.files import check_file, check_folder
 from edgerig.results import DeviceRecord
 from edgerig.spec import Device, RemoteDevice
 
@@ -87,10 +88,10 @@ def bundle(arch: str | None, to: Path | None, source: Path | None, wheel: bool) 
             "a bundle is built for an architecture or taken from a file",
             hint="edgerig devices bundle aarch64 [--to FILE | --wheel], or edgerig devices bundle --from FILE",
         )
-    if wheel and to is not None and not to.is_dir():
-        raise ConfigError(f"{to} is no folder", hint="with --wheel, --to names the folder the wheel is written to")
-    if to is not None and to.is_dir() and not wheel:
-        raise ConfigError(f"{to} is a folder", hint="name the file to write with --to")
+    if wheel:
+        check_folder("--to", to)
+    else:
+        check_file("--to", to, "bundle.tar")
     found = carried.load(source) if source else bundles.bundle(arch or "")
     if to and not wheel:
         carried.save(found, to)

@@ -15,7 +15,7 @@ from edgerig.errors import ConfigError, GateFailed, GateInconclusive
 from edgerig.report.comparison import html as comparison_html
 from edgerig.report.comparison import markdown as comparison_markdown
 from edgerig.report.comparison import view as comparison_view
-from edgerig.report.files import check_folder, replace_file
+from edgerig.report.files import check_file, check_folder, replace_file
 from edgerig.report.gate import annotations as gate_annotations
 from edgerig.report.gate import junit as gate_junit
 from edgerig.report.gate import summary as gate_summary
@@ -24,6 +24,7 @@ from edgerig.sweep.observed import observe
 
 
 def compare_runs(base: Path, new: Path, as_json: bool, out: Path | None) -> None:
+    check_folder("--out", out)
     found = api.compare(base, new)
     if as_json:
         tell_program(found.model_dump_json(indent=1))
@@ -38,6 +39,7 @@ def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str
     """Raises GateFailed or GateInconclusive after everything was written."""
     if base is None and budget is None:
         raise ConfigError("there is nothing to hold the run to", hint="give --baseline, --budget, or both")
+    check_folder("--out", out)
     gated = api.gate(new, baseline=base, budget=budget, select=select)
     found = gated.result
     exit_code = {"pass": 0, "fail": GateFailed.exit_code, "inconclusive": GateInconclusive.exit_code}[found.outcome]
@@ -54,7 +56,7 @@ def gate_run(new: Path, base: Path | None, budget: Path | None, select: list[str
 def update_baseline(run: Path, file: Path) -> None:
     if file.suffix != ".toml":
         raise ConfigError(f"--file {file}: a baseline is a .toml file", hint="such as baseline.toml")
-    check_folder("--file", file)
+    check_file("--file", file, "baseline.toml")
     found = observe(run)
     replace_file(file, baseline.render(found))
     skipped = sum(cell.status == "skipped" for cell in found.cells.values())

@@ -11,11 +11,13 @@ from edgerig.errors import ConfigError
 from edgerig.history import store, words
 from edgerig.history.metrics import metrics
 from edgerig.history.trends import Trends, as_json, ask
-from edgerig.report.files import check_folder, replace_file
+from edgerig.report.files import check_file, check_folder, replace_file
 
 
 def add(runs: list[Path], to: str | None) -> None:
     """All runs are read before the first is written."""
+    if to is not None and not store.is_url(to):
+        check_folder("--to", Path(to))
     found = [(run, api.read(run)) for run in runs]
     for run, results in found:
         folder = run if run.is_dir() else run.parent
@@ -25,7 +27,7 @@ def add(runs: list[Path], to: str | None) -> None:
 def show(model: str, at: str, cells: list[str], metric: str, as_text: bool, page: Path | None) -> None:
     if metric not in metrics():
         raise ConfigError(f"--metric {metric!r} is not known", hint=f"one of {', '.join(metrics())}")
-    check_folder("--html", page)
+    check_file("--html", page)
     found = ask(store.read(at), model, metric, cells, at)
     for warning in found.warnings:
         say(f"warning: {warning}", err=True)

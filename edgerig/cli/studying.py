@@ -15,7 +15,7 @@ from edgerig.cli.say import say
 from edgerig.cli.sweeping import INTERRUPTED, Telling
 from edgerig.errors import ConfigError
 from edgerig.plan import Plan
-from edgerig.report.files import replace_file
+from edgerig.report.files import check_folder, replace_file
 from edgerig.study import Study, markdown, page, view
 
 PAGE = "index.html"
@@ -42,6 +42,7 @@ def study(asked: Asked) -> None:
         )
     if asked.resume and (asked.devices or asked.quick):
         raise ConfigError("--resume goes on with a run as it was planned", hint="leave --device and --quick out")
+    check_folder("--out", asked.out)
     runs = [newest(run) or run for run in asked.runs] or [_measured(asked)]
     results = [api.read(run) for run in runs]
     folders = [run if run.is_dir() else run.parent for run in runs]

@@ -32,6 +32,7 @@ from edgerig.decide.tradeoff import Basis, tradeoff
 from edgerig.figures import metric
 from edgerig.figures.verdict import kind_of
 from edgerig.results import Accuracy, CellResult, Results, order, wording
+from edgerig.results.median import latency_label, median_interval
 from edgerig.spec import SweepBudget
 
 SAME_TIME = 0.02
@@ -177,7 +178,7 @@ _COSTS: dict[Basis, Callable[[CellResult], float]] = {
 
 def _measured(cell: CellResult) -> int:
     """The better measured first: a fallback's latency is its true one, a throttled or noisy one's is not known."""
-    return kind_of(doubts.latency_label(cell)).rank
+    return kind_of(latency_label(cell)).rank
 
 
 def same(one: CellResult, other: CellResult, basis: Basis) -> bool:
@@ -192,7 +193,7 @@ def same(one: CellResult, other: CellResult, basis: Basis) -> bool:
         return True
     if basis == "sustained":
         return False
-    below, above = doubts.median_interval(lower), doubts.median_interval(upper)
+    below, above = median_interval(lower), median_interval(upper)
     return below is not None and above is not None and above[0] <= below[1]
 
 

@@ -14,6 +14,7 @@ from edgerig.measure.error import FAR
 from edgerig.measure.latency import MEDIAN_TOLERANCE
 from edgerig.measure.metrics import share
 from edgerig.results import CellResult, wording
+from edgerig.results.median import half_width, latency_label, median_interval
 from edgerig.spec import SweepBudget
 
 
@@ -177,22 +178,7 @@ def _unsure_accuracy(kept: Sequence[CellResult], budget: SweepBudget) -> str:
     )
 
 
-def latency_label(cell: CellResult) -> str:
-    """The verdict as far as it is of the median: a caution (it runs outside the fast backend, or saturates) is told
-    before noise is, and the cell may be noisy as well."""
-    label = cell.verdict.label if cell.verdict else ""
-    interval = cell.latency.interval if cell.latency else None
-    wide = interval is not None and interval.half_width > MEDIAN_TOLERANCE
-    return "noisy" if wide and kind_of(label).doubt == "caution" else label
-
-
 def _known_to(cell: CellResult) -> str:
-    interval = cell.latency.interval if cell.latency else None
-    return "" if interval is None else f"the median is known to ±{interval.half_width:.1%} only"
-
-
-def median_interval(cell: CellResult) -> tuple[float, float] | None:
-    """The 95 % interval of the median in ms; of older results, which had none, as the verdict's evidence has it."""
-    if cell.latency is not None and cell.latency.interval is not None:
-        return cell.latency.interval.low_ms, cell.latency.interval.high_ms
-    return cell.verdict.evidence.median_ci95_ms if cell.verdict else None
+    """Of a noisy one, whose verdict's advice is of something else first."""
+    half = half_width(cell)
+    return "too few samples to know the median by" if half is None else f"the median is known to ±{half:.1%} only"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from edgerig.decide.doubts import median_interval
 from edgerig.decide.rules import sound, timed
 from edgerig.errors import ConfigError
 from edgerig.explain.reason import Kind
 from edgerig.results import CellResult, DeviceRecord, Profile, Results
+from edgerig.results.median import median_interval
 from edgerig.spec import OwnRecipe, RecipeSpec, load_recipes, recipes_with
 
 FP32 = "fp32"

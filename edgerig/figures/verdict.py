@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Doubt = Literal["", "caution", "provisional"]
+MEDIAN_TOLERANCE = 0.02
+"""Half of the interval of a median that is `stable`, relative.
+
+With a standard deviation s between processes, the interval's half is 2.5 s for three of them, about 2 s for five, 1.1 s
+for ten and 0.7 s for fifteen. Processes of one file were seen to differ by 0.3 to 1.1 %: five (`run.repeats`) are
+enough for most quiet cells, and whoever is not within the tolerance is timed again (`run.attempts`). Medians within it
+of each other are not ranked (`decide.decision.SAME_TIME`).
+"""
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,20 @@ VERDICTS: dict[str, VerdictKind] = {
 """By label, in the order they are explained in."""
 
 UNKNOWN = VerdictKind()
+NOISY = "noisy"
 
 
 def kind_of(label: str | None) -> VerdictKind:
     """What follows from `label`; `UNKNOWN` of a label that has no row, and of none."""
     return VERDICTS.get(label or "", UNKNOWN)
+
+
+def of_median(label: str, half_width: float | None) -> str:
+    """The verdict as far as it is of the median: a caution (it runs outside the fast backend, or saturates) is told
+    before noise is, and the cell may be noisy as well. `half_width`: half of the median's 95 % interval, relative;
+    None: there is none, for too few samples."""
+    wide = half_width is None or half_width > MEDIAN_TOLERANCE
+    return NOISY if wide and kind_of(label).doubt == "caution" else label
 
 
 def explained() -> str:

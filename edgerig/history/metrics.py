@@ -6,13 +6,14 @@ out with their reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from edgerig import figures
 from edgerig.figures.figure import Belongs, Figure, Trend, Without
-from edgerig.figures.verdict import kind_of
+from edgerig.figures.verdict import kind_of, of_median
 
 Row = dict[str, Any]
 
@@ -61,7 +62,17 @@ def _wrong(row: Row) -> str:
 def _untimed(row: Row) -> str:
     if row["emulated"]:
         return "emulated: the time of an emulator says nothing"
-    return "" if kind_of(row["verdict"]).settled else f"{row['verdict'] or 'no verdict'}: its time is not known"
+    label = row["verdict"] or ""
+    known = of_median(label, _half_width(row))
+    if kind_of(known).settled:
+        return ""
+    return f"{', '.join(dict.fromkeys((label or 'no verdict', known or 'no verdict')))}: its time is not known"
+
+
+def _half_width(row: Row) -> float | None:
+    """Half of the median's interval, relative, as `measure/latency.py` has it; None where there is none."""
+    low, high = row["latency_p50_ci95_low_ms"], row["latency_p50_ci95_high_ms"]
+    return math.sinh(math.log(high / low) / 2) if low and high and 0 < low <= high else None
 
 
 _SERIES: dict[Belongs, Callable[[Row], tuple[str, ...]]] = {

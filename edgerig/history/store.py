@@ -149,12 +149,17 @@ def _content(files: Any, path: str) -> bytes:
     return content
 
 
+def is_url(at: str) -> bool:
+    """Is it a URL of fsspec's, chained or not, and no folder's path?"""
+    return "://" in at or "::" in at
+
+
 def _is_local(files: Any) -> bool:
     return isinstance(files, LocalFileSystem)
 
 
 def _open(at: str) -> tuple[Any, str]:
-    place = at if "://" in at or "::" in at else os.path.abspath(at)
+    place = at if is_url(at) else os.path.abspath(at)
     try:
         files, root = fsspec.core.url_to_fs(place)
     except (ImportError, ValueError) as error:

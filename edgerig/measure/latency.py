@@ -20,18 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgerig.figures.verdict import MEDIAN_TOLERANCE as MEDIAN_TOLERANCE
 from edgerig.measure.distributions import Z95, student_quantile
 from edgerig.measure.raw_run import RawControls
 from edgerig.results import QUANTILE_LEVELS, Controls, Latency, MedianInterval
 
-MEDIAN_TOLERANCE = 0.02
-"""Half of the interval of a median that is `stable`, relative.
-
-With a standard deviation s between processes, the interval's half is 2.5 s for three of them, about 2 s for five, 1.1 s
-for ten and 0.7 s for fifteen. Processes of one file were seen to differ by 0.3 to 1.1 %: five (`run.repeats`) are
-enough for most quiet cells, and whoever is not within the tolerance is timed again (`run.attempts`). Medians within it
-of each other are not ranked (`decide.decision.SAME_TIME`).
-"""
 TRIMMED = 0.2
 """Share of the processes left out at either end, rounded down: none of four, one of five, three of fifteen. 0.2 is the
 usual choice (Wilcox, Introduction to Robust Estimation and Hypothesis Testing, 2012, section 3.3)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgerig.figures.verdict import NOISY
 from edgerig.measure.affinity import not_in_force
 from edgerig.measure.kernels import Kernels
 from edgerig.measure.latency import MEDIAN_TOLERANCE, TOO_FEW
@@ -54,10 +55,11 @@ class Seen:
 
 def judge(seen: Seen) -> Verdict:
     """The strongest thing to be said: the first of `FINDINGS` that has anything to say. What else an application has to
-    know of the file on this device (`CAUTIONS`) is said behind it."""
+    know of the file on this device (`CAUTIONS`) is said behind it, and behind one of those that the median is noisy."""
     found = {label: advice for label, says in FINDINGS.items() if (advice := says(seen))}
     label = next(iter(found))
-    beside = [] if label in ALONE else [found[other] for other in CAUTIONS if other in found and other != label]
+    others = () if label in ALONE else (*CAUTIONS, NOISY) if label in CAUTIONS else CAUTIONS
+    beside = [found[other] for other in others if other in found and other != label]
     counted = "" if label in {*ALONE, "contended"} else _counted(seen)
     return Verdict(label=label, evidence=_evidence(seen), advice="; besides, ".join([found[label], *beside]) + counted)
 
@@ -186,7 +188,7 @@ FINDINGS: dict[str, Callable[[Seen], str]] = {
     "drifting": _drifting,
     "too-short": _too_short,
     "fallback": _fallback,
-    "noisy": _noisy,
+    NOISY: _noisy,
     "saturates": _saturates,
     "stable": _stable,
 }

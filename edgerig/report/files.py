@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from edgerig.confined import Confined
@@ -20,12 +21,30 @@ def replace_file(file: Path | Confined, content: bytes) -> Path:
         ) from error
 
 
-def check_folder(option: str, file: Path | None) -> None:
-    """For a file that is written when the work is done, before it is begun: raises ConfigError where the folder it is
-    to stand in is not there, which is more often a typing error than a wish, or where a folder stands in its place."""
+def check_file(option: str, file: Path | None, such_as: str = "page.html") -> None:
+    """For a file that is written when the work is done, before it is begun: raises ConfigError where it cannot be.
+
+    The rule of every command that writes where it is told: what is named is made, the folder it stands in is not. One
+    that is not there is more often a typing error than a wish.
+    """
     if file is None:
         return
-    if not file.parent.is_dir():
-        raise ConfigError(f"{option} {file}: there is no folder {file.parent}", hint=f"mkdir -p {file.parent}")
+    _check_above(option, file)
     if file.is_dir():
-        raise ConfigError(f"{option} {file} is a folder", hint=f"name the file to write, such as {file / 'page.html'}")
+        raise ConfigError(f"{option} {file} is a folder", hint=f"name the file to write, such as {file / such_as}")
+
+
+def check_folder(option: str, folder: Path | None) -> None:
+    """The same for a folder that is written into, and made where it is missing."""
+    if folder is None:
+        return
+    _check_above(option, folder)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{option} {folder} is no folder", hint="name the folder to write into")
+
+
+def _check_above(option: str, place: Path) -> None:
+    if not place.parent.is_dir():
+        raise ConfigError(
+            f"{option} {place}: there is no folder {place.parent}", hint=f"mkdir -p {shlex.quote(str(place.parent))}"
+        )

@@ -6,6 +6,7 @@ from edgerig.figures import metric
 from edgerig.figures.numbers import duration, kilobytes, significant
 from edgerig.figures.verdict import kind_of
 from edgerig.results import CellResult, ConditionsRecord
+from edgerig.results.median import latency_labels
 
 
 def variant(cell: CellResult, *, with_source: bool = False) -> str:
@@ -53,9 +54,8 @@ def described(cell: CellResult) -> str:
     """A cell's figures in one line: what it takes first, then what it gives."""
     parts = []
     if cell.latency is not None and not cell.emulated:
-        label = "" if cell.verdict is None else cell.verdict.label
-        doubt = f" ({label})" if label and kind_of(label).against_latency else ""
-        parts.append(f"p50 {duration(cell.latency.p50_ms)}{doubt}")
+        doubts = ", ".join(label for label in latency_labels(cell) if kind_of(label).against_latency)
+        parts.append(f"p50 {duration(cell.latency.p50_ms)}{doubts and f' ({doubts})'}")
     if cell.cost.instructions is not None:
         parts.append(f"{significant(cell.cost.instructions)} instructions")
     parts.append(kilobytes(cell.size_bytes))

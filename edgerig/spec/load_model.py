@@ -26,7 +26,7 @@ _WEIGHTS_ALONE = (
     'file as "weights" (with its "weights_sha256")'
 )
 _OTHER_FILES = {
-    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".bin", ".jit", ".ptl", ".torchscript"), _RUNS_CODE),
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".bin", ".jit", ".ptl"), _RUNS_CODE),
     **dict.fromkeys((".safetensors", ".npz", ".gguf"), _WEIGHTS_ALONE),
     ".pb": "a frozen graph or a part of a SavedModel: give the folder that holds saved_model.pb",
     ".mlmodel": "a Core ML file runs on Apple's runtime only: bring the model it was converted from",
@@ -156,11 +156,13 @@ def has_no_folder(name: str) -> bool:
 
 
 def file_source(path: Path) -> Source | None:
-    """The source a file (or SavedModel folder) at `path` is, by its name; None when it is no model's file."""
+    """The source a file (or SavedModel folder) at `path` is, by the end of its name, in letters of any size; None when
+    it is no model's file."""
     if is_file(path / "saved_model.pb"):
         return "saved_model"
     known = _suffixes()
-    return next((known[suffix] for suffix in sorted(known, key=len, reverse=True) if path.name.endswith(suffix)), None)
+    name = path.name.lower()
+    return next((known[suffix] for suffix in sorted(known, key=len, reverse=True) if name.endswith(suffix)), None)
 
 
 def _suffixes() -> dict[str, Source]:

@@ -252,8 +252,9 @@ class ModelSpec(Strict):
             and self.dataset.kind not in GIVES_SEQUENCES
         ):
             raise ValueError(
-                f'"{self.dataset.kind}" has samples of one step: [stream] samples = "sequences" goes with "npz" or '
-                '"factory"'
+                f'a sample of "{self.dataset.kind}" is one step, and [stream] samples = "sequences" asks for whole '
+                'sequences: give them as arrays (N, T, …) in an "npz", or read the files by a "factory" = '
+                '"file.py:function"; where a sample is one step, leave samples = "sequences" out'
             )
         names = [file.name for file in self.files]
         if twice := next((name for name in names if names.count(name) > 1), None):

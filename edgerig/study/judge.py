@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from edgerig.compare.evidence import independent_ratio
 from edgerig.decide.decision import same
-from edgerig.decide.doubts import latency_label, median_interval
 from edgerig.figures import numbers
 from edgerig.figures.verdict import kind_of
 from edgerig.results import CellResult
+from edgerig.results.median import latency_label, latency_labels, median_interval
 from edgerig.study.finding import Evidence, Figure
 from edgerig.study.seen import Seen
 
@@ -29,8 +29,8 @@ SMALL_BYTES = 1_000_000
 def latency_figure(seen: Seen) -> Figure:
     """Its median latency, with the 95 % interval and what speaks against it: its verdict, or calls that weigh."""
     cell, interval = seen.cell, median_interval(seen.cell)
-    label = latency_label(cell)
-    doubts = (label if label and kind_of(label).against_latency else "", CALLS_WEIGH if _calls_weigh(cell) else "")
+    labels = (label for label in latency_labels(cell) if kind_of(label).against_latency)
+    doubts = (*labels, CALLS_WEIGH if _calls_weigh(cell) else "")
     return Figure(
         seen,
         "p50 " + numbers.duration(cell.latency.p50_ms if cell.latency else None),

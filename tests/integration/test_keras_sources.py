@@ -101,6 +101,18 @@ def test_a_float_file_computes_the_same_in_the_same_order(
         assert [t.name for t in (*described.inputs, *described.outputs)] == [t.name for t in tensors]
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_suffix_in_large_letters_is_the_same_file(suffix: str, tmp_path: Path) -> None:
+    """Keras knows a file by its suffix in small ones alone."""
+    network = image_net()
+    network.save(tmp_path / f"net{suffix}")
+    large = (tmp_path / f"net{suffix}").rename(tmp_path / f"NET{suffix.upper()}")
+    model = load_source(spec(large))
+    (samples,) = inputs_of(model)
+    (outputs,) = model.infer([samples])
+    assert np.abs(outputs - network.predict(samples, verbose=0)).max() <= 1e-5
+
+
 def test_the_source_infers_what_keras_predicts(tmp_path: Path) -> None:
     network = image_net()
     network.save(tmp_path / "net.h5")

@@ -21,6 +21,7 @@ import served
 from edgerig import process
 from edgerig.devices import open_device
 from edgerig.devices.kinds.serving import ServingDevice
+from edgerig.devices.serving.findings import host_findings
 from edgerig.devices.serving.link import Link, Question
 from edgerig.devices.serving.load import under_load
 from edgerig.errors import DeviceError, EdgerigError, RunError, RunTimeout, UnparsableOutput, Unreachable
@@ -284,6 +285,43 @@ def test_a_kserve_server_without_tritons_statistics(tmp_path: Path, status: int)
         raw = run(url, tmp_path, server="kserve", concurrency=())
     assert concluded(raw).timed == "round trip"
     assert "does not tell" in concluded(raw).reason
+
+
+def default_handler(told: list[str | None]) -> Answer:
+    """TorchServe's own, which notes the token it is told."""
+
+    def answer(request: BaseHTTPRequestHandler, _: int) -> None:
+        told.append(request.headers["Authorization"])
+        asked = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        say(request, 200, json.dumps((np.array(asked) / 2 + 2).tolist()).encode())
+
+    return answer
+
+
+def test_a_token_goes_to_the_server_it_is_for_and_to_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours: list[str | None] = []
+    theirs: list[str | None] = []
+    with answering(default_handler(ours)) as mine, answering(default_handler(theirs)) as foreign:
+        monkeypatch.setenv("EDGERIG_SERVING_TOKEN", f"https://elsewhere.example other {mine} secret")
+        for number, url in enumerate((f"{mine}/v1", foreign)):
+            run(url, tmp_path / str(number), server="torchserve", concurrency=())
+    assert set(ours) == {"Bearer secret"}
+    assert set(theirs) == {None}
+    assert theirs
+
+
+def test_a_token_that_does_not_say_whose_it_is_is_sent_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str | None] = []
+    with answering(default_handler(told)) as url:
+        monkeypatch.setenv("EDGERIG_SERVING_TOKEN", "secret")
+        with pytest.raises(DeviceError, match="does not say which server") as caught:
+            run(url, tmp_path, server="torchserve")
+        assert caught.value.hint.endswith(f"EDGERIG_SERVING_TOKEN='{url} TOKEN'")
+        (finding,) = host_findings(ServingDevice(name="d", kind="serving", server="torchserve", url=url))
+    assert (finding.ok, finding.fix) == (False, caught.value.hint)
+    assert told == []
 
 
 def test_nobody_at_the_address(tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ import pytest
 from edgerig.errors import ConfigError, NothingSelected
 from edgerig.plan import Cell, cell_of, make_plan, sweep_of, unsupported_reason, variants
 from edgerig.plan.refused import _no_machine
-from edgerig.spec import SweepSpec, load_device, load_engines, load_formats, machines_of, no_route
+from edgerig.spec import (
+    SweepSpec,
+    file_source,
+    load_device,
+    load_engines,
+    load_formats,
+    load_models,
+    load_sources,
+    machines_of,
+    no_route,
+)
 
 
 def ids(**sweep: Any) -> list[str]:
@@ -243,6 +253,21 @@ def test_files_get_names_of_their_own_out_of_their_paths(
     files: Callable[..., set[str]], given: tuple[str, ...], named: set[str]
 ) -> None:
     assert files(*given) == named
+
+
+@pytest.mark.parametrize("suffix", sorted({end for row in load_sources().values() for end in row.suffixes}))
+def test_a_suffix_is_known_in_letters_of_any_size(suffix: str, tmp_path: Path) -> None:
+    small, large = Path(f"net{suffix}"), Path(f"net{suffix.upper()}")
+    assert file_source(small) == file_source(large) is not None
+    with pytest.raises(ConfigError, match=r"no such file|trust"):
+        load_models(str(tmp_path / large))
+
+
+def test_a_large_suffix_is_no_way_around_trust(tmp_path: Path) -> None:
+    (tmp_path / "NET.TORCHSCRIPT").write_bytes(b"PK")
+    with pytest.raises(ConfigError, match="opening it runs what its author wrote") as caught:
+        load_models(str(tmp_path / "NET.TORCHSCRIPT"))
+    assert "--trust" in caught.value.hint
 
 
 def test_three_files_of_one_name_cannot_be_told_apart(files: Callable[..., set[str]]) -> None:

@@ -30,6 +30,7 @@ from edgerig.build.settling import settling_samples
 from edgerig.build.source import DTYPES, Arrays, SourceModel, identifier, known_dtype
 from edgerig.build.sources.keras_dtypes import in_float32
 from edgerig.build.sources.keras_legacy import LEGACY_LAYERS
+from edgerig.build.sources.small_suffix import with_small_suffix
 from edgerig.build.sources.tensorflow_state import require_no_own_state
 from edgerig.build.streams import remembering
 from edgerig.errors import BuildError
@@ -93,11 +94,12 @@ def read(path: Path) -> keras.Model:
     """The whole model saved in a `.keras` or `.h5` file. Raises BuildError."""
     if not path.is_file():
         raise BuildError(f"{path}: no such file", hint="check the path of the Keras model")
-    if path.suffix == ".keras":
+    if path.suffix.lower() == ".keras":
         _check_archive(path)
     keras.config.set_image_data_format("channels_last")
     try:
-        return keras.saving.load_model(path, custom_objects=LEGACY_LAYERS, compile=False, safe_mode=True)
+        with with_small_suffix(path) as file:
+            return keras.saving.load_model(file, custom_objects=LEGACY_LAYERS, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the file's layers raise
         message, hint = _explained(error)
         raise BuildError(f"{path}: Keras cannot load it: {message}", hint=hint) from error

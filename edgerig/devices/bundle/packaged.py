@@ -34,11 +34,12 @@ COPY_BYTES = 2**20
 
 
 def save(found: Bundle, folder: Path) -> Path:
-    """Writes the bundle's wheel into `folder`, whole or not at all; gives its path. Raises ConfigError when it cannot
-    be written."""
+    """Writes the bundle's wheel into `folder`, made if missing, whole or not at all; gives its path. Raises ConfigError
+    when it cannot be written."""
     name = f"edgerig_bundle_{found.architecture.name}"
     wheel = folder / f"{name}-{__version__}-py3-none-any.whl"
     try:
+        folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as work:
             carried.save(found, Path(work) / FILE)
             _write(name, found.architecture.name, Path(work) / FILE, Path(work) / wheel.name)

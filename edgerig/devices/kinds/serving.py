@@ -23,7 +23,7 @@ THERE: dict[Protocol, tuple[str, ...]] = {**STARTED, "tfserving": ("saved_model"
 
 class ServingDevice(Device):
     """`url` is a server that runs already and has the model loaded; None: the rig starts one for each cell, on a port
-    of 127.0.0.1, and ends it with the cell."""
+    of 127.0.0.1, and ends it with the cell. Its token is no key here: `EDGERIG_SERVING_TOKEN='https://HOST TOKEN'`."""
 
     kind: Literal["serving"]
     server: Protocol

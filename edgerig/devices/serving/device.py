@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import secrets
 import shutil
@@ -24,6 +23,7 @@ from edgerig.devices.serving.link import Link, Question
 from edgerig.devices.serving.record import Asked, measure
 from edgerig.devices.serving.servers import SERVERS
 from edgerig.devices.serving.started import LOG, Running, ports, running
+from edgerig.devices.serving.tokens import token_for
 from edgerig.devices.turns import Lease
 from edgerig.errors import BuildError, DeviceError, EdgerigError, RunError, RunTimeout, Unreachable
 from edgerig.measure.raw_run import RawEngine
@@ -34,8 +34,6 @@ from edgerig.results import DeviceRecord, TensorRecord
 from edgerig.spec import load_engines
 from edgerig.toolenv import ToolEnvironment, tool_environment
 
-TOKEN = "EDGERIG_SERVING_TOKEN"  # noqa: S105  (a variable's name)
-"""The variable that has the token of a server at an address, where it wants one."""
 ANSWER_BYTES = 2**28
 STATISTICS_BYTES = 2**24
 HEALTH_POLL_S = 0.02
@@ -55,8 +53,11 @@ class ServingHost:
     tools: ToolEnvironment | None = None
 
     def make_ready(self) -> None:
-        """What the server is installed in, made where it is not. Raises DeviceError."""
+        """What the server is installed in, made where it is not; of one at an address, whose token it is told. Raises
+        DeviceError."""
         starts = SERVERS[self.spec.server].starts
+        if self.spec.url is not None:
+            token_for(self.spec.url)
         if self.spec.url is not None or starts is None:
             return
         starts.check()
@@ -101,7 +102,7 @@ class ServingHost:
     def _there(self, job: CellJob, cut: Cut) -> Iterator[Asked]:
         """A server at an address, with the model loaded by whoever started it."""
         spec, name = self.spec, self.spec.model or model_name(job)
-        dialect = SERVERS[spec.server].there(spec, name, os.environ.get(TOKEN, ""))
+        dialect = SERVERS[spec.server].there(spec, name, token_for(spec.url or ""))
         open_link = functools.partial(Link, spec.url or "", spec.request_timeout_s, ANSWER_BYTES, cut)
         description = Description(
             inputs=[_info(each) for each in job.artifact.inputs],

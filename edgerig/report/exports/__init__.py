@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from edgerig.confined import Confined
 from edgerig.plugins import added, remembered
@@ -36,11 +36,15 @@ PLUGINS = "edgerig.exports"
 
 @dataclass(frozen=True)
 class Form:
-    """A row: the `"module:write"` that writes it, and the file or folder it is by default, under the run's
-    `export/`."""
+    """A row: the `"module:write"` that writes it, and what it is by default, under the run's `export/`: a file, or a
+    folder where the name has no suffix."""
 
     write: str
     default: str
+
+    @property
+    def folder(self) -> bool:
+        return not PurePath(self.default).suffix
 
 
 EXPORTS = {

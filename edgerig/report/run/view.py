@@ -17,6 +17,7 @@ from edgerig.figures.numbers import kilobytes as kilobytes
 from edgerig.figures.size import SIZE
 from edgerig.figures.verdict import kind_of
 from edgerig.results import CellResult, Results
+from edgerig.results.median import latency_labels
 
 
 def outcome(cells: Sequence[CellResult]) -> str:
@@ -56,8 +57,9 @@ def headline(cell: CellResult) -> list[tuple[str, str]]:
 
 
 def tag(cell: CellResult) -> str:
-    """What is shown beside a cell's latency in a table: its verdict's label, "" where that says nothing of it."""
-    return cell.verdict.label if cell.verdict is not None and kind_of(cell.verdict.label).tagged else ""
+    """What is shown beside a cell's latency in a table: its verdict's label, and that it is noisy as well; "" where
+    they say nothing of it."""
+    return ", ".join(label for label in latency_labels(cell) if kind_of(label).tagged)
 
 
 def device_facts(results: Results, name: str) -> str:

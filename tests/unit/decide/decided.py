@@ -39,9 +39,10 @@ def timed(
     p50_ms: float,
     interval: tuple[float, float] | None = None,
     label: str = "stable",
+    half_width: float | None = 0.01,
     **fields: object,
 ) -> CellResult:
     assert cell.latency is not None
-    evidence = VerdictEvidence(median_ci95_ms=interval)
+    evidence = VerdictEvidence(median_ci95_ms=interval, relative_half_width=half_width)
     verdict = Verdict(label=label, evidence=evidence, advice="the median is known to ±9 % only")
     return changed(cell, latency=cell.latency.model_copy(update={"p50_ms": p50_ms}), verdict=verdict, **fields)

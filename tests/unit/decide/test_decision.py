@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from unit.decide.decided import DEFAULT, decided, limited, timed, variant
 from unit.made_results import cells_of, changed
 
-from edgerig.decide import doubts
 from edgerig.decide.decision import decisions
 from edgerig.measure.latency import interval_of
 from edgerig.results import (
@@ -19,6 +18,7 @@ from edgerig.results import (
     VerdictEvidence,
     wording,
 )
+from edgerig.results.median import median_interval
 from edgerig.spec import SweepBudget
 
 
@@ -155,10 +155,10 @@ def test_a_median_that_may_be_above_the_limit_is_cautioned(results: Results) -> 
 def test_the_interval_is_the_results_own_and_older_ones_show_what_they_had(results: Results) -> None:
     older = timed(cells_of(results, 0, 0)[0], 1.0, (0.99, 1.01))
     assert older.latency is not None
-    assert doubts.median_interval(older) == (0.99, 1.01)
+    assert median_interval(older) == (0.99, 1.01)
     interval = interval_of((0.97, 1.0, 1.03), 0.0006)
     newer = changed(older, latency=older.latency.model_copy(update={"interval": interval}))
-    assert doubts.median_interval(newer) == (interval.low_ms, interval.high_ms)
+    assert median_interval(newer) == (interval.low_ms, interval.high_ms)
     assert decided(results, [newer], limited(latency_p50_ms=1.05)).state == "provisional"
 
 
@@ -276,6 +276,12 @@ def test_what_falls_back_may_be_noisy_as_well(results: Results, half_width: floa
     assert (noisy in found.cautions) == (state == "provisional")
 
 
+def test_what_falls_back_and_has_no_interval_is_no_better_known(results: Results) -> None:
+    found = decided(results, [timed(cells_of(results, 0, 0)[1], 1.0, label="fallback", half_width=None)])
+    assert found.state == "provisional"
+    assert "its latency is noisy: too few samples to know the median by" in found.cautions
+
+
 def test_nothing_ran(results: Results) -> None:
     found = decided(results, [cell for cell in cells_of(results, 0, 0) if cell.status == "unsupported"])
     assert (found.state, found.why) == ("none", "No variant can be recommended: 1 unsupported.")
@@ -292,7 +298,7 @@ def test_damaged_evidence_is_no_interval(results: Results) -> None:
     cell = cells_of(results, 0, 0)[0]
     for evidence in (VerdictEvidence(), VerdictEvidence(median_ci95_ms=None)):
         verdict = Verdict(label="stable", evidence=evidence, advice="")
-        assert doubts.median_interval(changed(cell, verdict=verdict)) is None
+        assert median_interval(changed(cell, verdict=verdict)) is None
     for damaged in (["a", "b"], [1]):
         with pytest.raises(ValidationError, match="median_ci95_ms"):
             Verdict.model_validate({"label": "stable", "evidence": {"median_ci95_ms": damaged}, "advice": ""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from edgerig.results import (
@@ -14,6 +15,7 @@ from edgerig.results import (
     ErrorRecord,
     HostInfo,
     Latency,
+    MedianInterval,
     Memory,
     ModelRecord,
     Results,
@@ -36,6 +38,7 @@ def make_cell(
     instructions: int | None = None,
     accuracy: tuple[float, int] | None = (0.99, 540),
     peak: int | None = 40_000_000,
+    half: float | None = 0.01,
     failed: str = "",
     model: str = MODEL,
 ) -> CellResult:
@@ -50,7 +53,9 @@ def make_cell(
     latency = (
         None
         if p50 is None
-        else Latency.model_validate({**dict.fromkeys(names, p50), "samples": 100, "warmup_runs": 10})
+        else Latency.model_validate(
+            {**dict.fromkeys(names, p50), "samples": 100, "warmup_runs": 10, "interval": half and _interval(p50, half)}
+        )
     )
     return CellResult(
         **known,
@@ -66,6 +71,13 @@ def make_cell(
         cost=Cost(instructions=instructions, spread=0) if instructions else Cost(reason="not emulated"),
         verdict=Verdict(label=label, evidence=VerdictEvidence(), advice="-"),
         engine=Engine(name="litert", runtime="LiteRT", version="2.3.0", threads=1),
+    )
+
+
+def _interval(p50: float, half: float) -> MedianInterval:
+    factor = math.exp(math.asinh(half))
+    return MedianInterval(
+        low_ms=p50 / factor, high_ms=p50 * factor, half_width=half, within=half, blocks=50, processes=5
     )
 
 

@@ -76,6 +76,22 @@ def test_a_time_that_is_not_known_has_no_part_but_is_not_lost(
     assert "1 left out" in words.left_out(trend)
 
 
+@pytest.mark.parametrize(
+    ("label", "half", "said"),
+    [
+        ("fallback", 0.0199, ""),
+        ("fallback", 0.0201, "fallback, noisy: its time is not known"),
+        ("fallback", None, "fallback, noisy: its time is not known"),
+        ("saturates", 0.0201, "saturates, noisy: its time is not known"),
+    ],
+)
+def test_what_is_said_before_noise_hides_no_noise(
+    run: Callable[..., Results], cell: Callable[..., CellResult], label: str, half: float | None, said: str
+) -> None:
+    (trend,) = trends([run(0), run(1, cell(p50=1.1, label=label, half=half)), run(2)])
+    assert [point.left_out for point in trend.points] == ["", said, ""]
+
+
 def test_emulated_latency_never_counts_and_emulated_instructions_do(
     run: Callable[..., Results], cell: Callable[..., CellResult]
 ) -> None:

@@ -82,6 +82,14 @@ def test_a_throttled_device_is_said_before_noise_and_before_a_fallback(
     assert ("the firmware says: throttled: cool the device" in found.advice) == (label == "throttled")
 
 
+@pytest.mark.parametrize("interval", [WIDE, NONE, ALONE])
+def test_a_fallback_that_is_noisy_says_both(interval: MedianInterval | None) -> None:
+    seen = Seen(emulated=False, threads=1, threads_in_force=1, delegation=WHOLE, interval=interval, seconds=3.0)
+    found = judge(replace(seen, delegation=PART))
+    assert found.label == "fallback"
+    assert found.advice.endswith(f"; besides, {judge(seen).advice}")
+
+
 FAULTS: dict[str, dict[str, Any]] = {
     "throttled": {"throttling": ["the firmware says: throttled"]},
     "drifting": {"drift": ["its 5 processes got 60.0% slower one after another"]},

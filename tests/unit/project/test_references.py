@@ -100,7 +100,9 @@ def test_pages_are_made_where_the_site_has_them() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert toml_keys.PAGE in nav
     assert commands.PAGE in nav
-    assert not (Path(ROOT) / "docs" / toml_keys.PAGE).exists(), "it would hide the one that is made"
+    for made in (toml_keys, commands):
+        here = (Path(ROOT) / "docs" / made.PAGE).read_text(encoding="utf-8")
+        assert f"python docs/hooks/{Path(str(made.__file__)).name} " in here, "who reads the repository is told how"
 
 
 def test_every_public_name_is_on_the_page_of_names() -> None:

@@ -61,7 +61,15 @@ def test_a_model_says_what_is_fed_back(tmp_path: Path) -> None:
         ('[stream]\nanswer = "all"\n', '"answer" = "all" goes with samples = "sequences"'),
         (
             '[stream]\nsamples = "sequences"\n[dataset]\nlabels = "inputs"\ntable = { file = "t.csv" }\n',
-            '"table" has samples of one step',
+            r'a sample of "table" is one step.*arrays \(N, T, …\) in an "npz", or read the files by a "factory"',
+        ),
+        (
+            '[stream]\nsamples = "sequences"\n[dataset]\nlabels = "inputs"\naudio = { folder = "clips" }\n',
+            'a sample of "audio" is one step',
+        ),
+        (
+            '[stream]\nsamples = "sequences"\n[dataset]\nlabels = "inputs"\nimages = { folder = "frames" }\n',
+            'a sample of "images" is one step',
         ),
         ("[stream]\nlength = 3\n", '"length", in samples, goes with reset = "sequence"'),
     ],

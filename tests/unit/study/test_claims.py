@@ -148,6 +148,12 @@ def test_what_a_graph_takes_until_its_first_answer_stands_beside_it() -> None:
     assert beside.found == "10.0× the time"
 
 
+def test_a_fallback_that_is_noisy_too_is_compared_by_its_interval_and_both_are_said() -> None:
+    cells = [cell("torch", "torch_eager", 9.0, half=0.3, label="fallback"), cell("torch", "torchscript", 1.0)]
+    one = found("graphs", run(*cells)).evidence[0]
+    assert (one.holds, [figure.doubt for figure in one.figures]) == (True, ["fallback, noisy", ""])
+
+
 def test_a_contended_median_is_compared_with_none() -> None:
     cells = [cell("torch", "torch_eager", 9.0, label="contended"), cell("torch", "torchscript", 1.0)]
     finding = found("graphs", run(*cells))
