@@ -67,6 +67,7 @@ class _Done(FromDevice):
     first_ns: Nanoseconds
     step_ns: Annotated[int, Field(ge=0, le=10**9)]
     overhead_ns: Nanoseconds
+    warmup_runs: Annotated[int, Field(ge=0, le=10**9)]
     batch: Annotated[int, Field(ge=1, le=10**9)]
     samples: list[Annotated[int, Field(ge=1, le=10**15)]] = Field(min_length=1, max_length=2**22)
     page_bytes: Annotated[int, Field(gt=0, le=2**53)] | None = None
@@ -197,7 +198,7 @@ class Exchange:
             "runtime_import_ns": done.import_ns,
             "load_ns": done.load_ns,
             "first_inference_ns": done.first_ns,
-            "warmup_runs": self._job.warmup_runs,
+            "warmup_runs": done.warmup_runs,
             "samples": len(done.samples),
             "timer_overhead_ns": done.overhead_ns,
             "controls": self._controls.to_json() if self._here else {"reason": NOT_TIMED_THERE},

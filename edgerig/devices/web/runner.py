@@ -70,7 +70,8 @@ def run(kind: str, command: Sequence[str], port: int, modules: Path, job: Job, f
         folder,
         inputs,
         Peaks(host.pids, host.what),
-        _beside(engine, artifact, job) | {"artifact": artifact.name, "beside": beside},
+        _beside(engine, artifact, job)
+        | {"artifact": artifact.name, "beside": beside, "warm_seconds": host.warm_seconds},
         here=host.here,
     )
     imports = imports_of(engine, node=host.node)

@@ -1,7 +1,7 @@
 // One job: load, first inference, warm-up, the timed loop, the evaluation. The order and the rules are those of the
 // runner on devices (edgerig/ondevice/main.py); what the host does at each step is told by `exchange.py`.
 
-import { batchOf, ns, now, once, overhead, steady, step } from './clock.mjs';
+import { batchOf, ns, now, once, overhead, steady, step, warm } from './clock.mjs';
 import { pack, unpack } from './frames.mjs';
 
 const MEMORY_WAIT_MS = 20000;
@@ -47,7 +47,7 @@ async function measure(job, base, modules, post) {
   await post('mark/warm');
   await post('mark/begin');
   const call = () => model.invoke();
-  await call();
+  const warmed = job.warmup_runs + await warm(call, Math.min(job.warm_seconds, job.max_seconds));
   const batch = await batchOf(call, stepMs);
   const samples = await steady(call, batch, job);
   mustBeSeen();
@@ -61,7 +61,7 @@ async function measure(job, base, modules, post) {
   model.release();
   return {
     import_ns: ns(importMs), load_ns: ns(loadMs), first_ns: ns(firstMs), step_ns: ns(stepMs),
-    overhead_ns: ns(overheadMs), batch, samples, ...memory, notes: told.notes ?? [],
+    overhead_ns: ns(overheadMs), warmup_runs: warmed, batch, samples, ...memory, notes: told.notes ?? [],
     isolated: globalThis.crossOriginIsolated ?? null,
   };
 }
