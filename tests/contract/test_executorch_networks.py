@@ -124,7 +124,7 @@ def test_a_dynamic_convolution_lowering_would_feed_wrongly_stays_float_and_is_na
 
 
 class Sloped(nn.Module):
-    """An activation of one's own behind a convolution: XNNPACK takes the product, and neither the comparison nor where."""
+    """An activation of one's own behind a convolution: XNNPACK takes its product alone."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import onnx_nets
+import onnxruntime as ort
 import pytest
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 

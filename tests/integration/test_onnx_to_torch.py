@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], list[Any], dict[str, Any]]] = {
         )
     },
     **{name: (name, ROWS, [real(8)], {}) for name in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Greater", "Less")},
+    "Selu of its own": ("Selu", ROWS, [], {"alpha": 1.5, "gamma": 2.0}),
     "PRelu": ("PRelu", IMAGE, [real(4, 1, 1)], {}),
     "Clip": ("Clip", ROWS, [np.float32(-0.5), np.float32(0.7)], {}),
     "Clip6": ("Clip", ROWS, [np.float32(0), np.float32(6)], {}),

@@ -1,4 +1,4 @@
-"""What onnx's version converter leaves undone in old files: operators whose meaning changed, brought over as they stand.
+"""What onnx's version converter leaves undone in old files: operators whose meaning changed, taken as they stand.
 
 It writes `Upsample` and the `Resize` of opset 10 as the later `Resize` without saying how places are found, which from
 opset 11 on is by half pixels; and `Hardmax` as if it had always been of one axis (onnx/version_converter/adapters).
@@ -23,9 +23,7 @@ def check_old(model: onnx.ModelProto, version: int) -> None:
     if version >= ONE_AXIS:
         return
     inferred = onnx.shape_inference.infer_shapes(model).graph
-    ranks = {
-        value.name: len(value.type.tensor_type.shape.dim) for value in (*inferred.input, *inferred.value_info)
-    }
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*inferred.input, *inferred.value_info)}
     for node in model.graph.node:
         axis = next((int(a.i) for a in node.attribute if a.name == "axis"), 1)
         if node.op_type == "Hardmax" and axis not in (-1, ranks.get(node.input[0], 0) - 1):
@@ -43,7 +41,9 @@ def as_before(modern: onnx.ModelProto, version: int) -> None:
         return
     stored = {tensor.name: tensor for tensor in modern.graph.initializer}
     for node in modern.graph.node:
-        stored.update({node.output[0]: a.t for a in node.attribute if node.op_type == "Constant" and a.name == "value"})
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.name == "value":
+                stored[node.output[0]] = attribute.t
     for node in modern.graph.node:
         if node.op_type != "Resize":
             continue

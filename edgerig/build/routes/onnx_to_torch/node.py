@@ -62,7 +62,7 @@ def pairs(values: Sequence[int]) -> list[int]:
     return [value for axis in reversed(range(half)) for value in (int(values[axis]), int(values[axis + half]))]
 
 
-def edged(x: Tensor, pads: Sequence[int], value: float = 0.0) -> Tensor:
+def edged(x: Any, pads: Sequence[int], value: float = 0.0) -> Any:
     """`x` with `pads` (`pairs`) of `value` at its edges, and cut where they are negative: torch's pad does both, but
     ExecuTorch has no kernel that cuts."""
     for index in range(len(pads) // 2):
