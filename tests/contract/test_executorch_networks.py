@@ -123,6 +123,27 @@ def test_a_dynamic_convolution_lowering_would_feed_wrongly_stays_float_and_is_na
     assert error(outputs) < SOUND
 
 
+class Sloped(nn.Module):
+    """An activation of one's own behind a convolution: XNNPACK takes its product alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry, self.exit = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)
+        self.slope = nn.Parameter(torch.full((8, 1, 1), 0.3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.entry(x)
+        x = self.exit(torch.where(x < 0, x * self.slope, x))
+        return x.mean((2, 3))
+
+
+def test_a_quantized_value_read_inside_and_outside_a_delegate_is_lowered(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    built, (ours, theirs) = build(Sloped(), "int8-static", tmp_path)
+    assert {"aten::lt", "aten::where"} <= set(built.undelegated)
+    assert np.linalg.norm(ours - theirs) < SOUND * np.linalg.norm(theirs)
+
+
 def test_a_mask_of_infinities_stays_float(tmp_path: Path) -> None:
     torch.manual_seed(0)
 

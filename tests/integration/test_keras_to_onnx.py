@@ -18,6 +18,7 @@ from keras import layers
 from edgerig.build.check import check_outputs
 from edgerig.build.formats.onnx import OnnxBuilder
 from edgerig.build.source import load_source
+from edgerig.errors import UnsupportedRecipe
 from edgerig.ondevice import engines
 from edgerig.ondevice.evaluate import evaluate
 from edgerig.spec import load_engines, load_models, load_recipes
@@ -112,3 +113,13 @@ def test_keras_layers_are_built(make: Callable[[], keras.Model], tmp_path: Path)
         assert [value.name for value in graph.output] == names
     if make is recurrent:
         assert "Gemm" in made.notes[0], "weights inside a loop are weights"
+
+
+def test_an_operator_without_a_rule_is_named(tmp_path: Path) -> None:
+    given = keras.Input((3,), dtype="int64")
+    made = keras.Model(given, layers.Dense(3)(layers.Flatten()(layers.Embedding(10, 4)(layers.Hashing(10)(given)))))
+    made.save(tmp_path / "net.keras")
+    (spec,) = load_models(str(tmp_path / "net.keras"), quantize=True).values()
+    source = replace(load_source(spec), sample=[np.ones((1, 3), np.int64)])
+    with pytest.raises(UnsupportedRecipe, match="TensorFlow's StringToHashBucketFast"):
+        OnnxBuilder(source, {}, tmp_path).build(load_recipes()["fp32"], None, tmp_path / "out.onnx")

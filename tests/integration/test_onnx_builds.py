@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_nets
+import onnxruntime as ort
 import pytest
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
@@ -195,6 +196,42 @@ def test_an_operator_that_cannot_be_brought_up_to_date_is_named() -> None:
     with pytest.raises(BuildError, match=r"opset 9.* opset 13.*ImageScaler") as caught:
         modernise(model)
     assert "fp32" in caught.value.hint
+
+
+OLD_RESIZES = [
+    (opset, mode, scales)
+    for opset in (7, 9, 10)
+    for mode in ("nearest", "linear")
+    for scales in ((2.0, 3.0), (1.6, 2.7), (0.6, 0.4))
+    if opset == 10 or min(scales) > 1  # Upsample enlarges alone
+]
+
+
+@pytest.mark.parametrize(("opset", "mode", "scales"), OLD_RESIZES)
+def test_an_old_files_resize_stays_what_it_was(opset: int, mode: str, scales: tuple[float, float]) -> None:
+    net = onnx_nets.Graph(opset)
+    each = [1.0, 1.0, *scales]
+    if opset < 9:
+        net.node("Upsample", ["x"], ["y"], mode=mode, scales=each)
+    else:
+        kind = "Resize" if opset == 10 else "Upsample"
+        net.node(kind, ["x", net.constant(np.array(each, np.float32), "scales")], ["y"], mode=mode)
+    size = [int(5 * scale) for scale in scales]
+    model = net.model({"x": (onnx_nets.FLOAT, (1, 2, 5, 5))}, {"y": (onnx_nets.FLOAT, (1, 2, *size))}, old=opset < 9)
+    x = np.random.default_rng(0).standard_normal((1, 2, 5, 5)).astype(np.float32)
+    was, now = (
+        ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+        for made in (model, modernise(model))
+    )
+    np.testing.assert_allclose(now, was, atol=1e-5)
+
+
+def test_an_old_hardmax_of_several_axes_is_not_taken_for_one_of_one() -> None:
+    net = onnx_nets.Graph(11)
+    net.node("Hardmax", ["x"], ["y"], axis=1)
+    shape = (onnx_nets.FLOAT, (2, 3, 4))
+    with pytest.raises(BuildError, match=r"Hardmax .*several axes"):
+        modernise(net.model({"x": shape}, {"y": shape}))
 
 
 class Reader(CalibrationDataReader):

@@ -12,10 +12,13 @@ import torch
 from onnx import TensorProto, helper
 from onnx_nets import Graph, image_net
 
+from edgerig.build.formats.executorch import ExecutorchBuilder
 from edgerig.build.routes.onnx_to_torch import OPERATORS, rebuild
 from edgerig.build.source import SourceModel, load_source
 from edgerig.errors import UnsupportedRecipe
-from edgerig.spec import load_models
+from edgerig.ondevice import engines
+from edgerig.ondevice.evaluate import evaluate
+from edgerig.spec import load_engines, load_models, load_recipes
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +45,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], list[Any], dict[str, Any]]] = {
         )
     },
     **{name: (name, ROWS, [real(8)], {}) for name in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Greater", "Less")},
+    "Selu of its own": ("Selu", ROWS, [], {"alpha": 1.5, "gamma": 2.0}),
     "PRelu": ("PRelu", IMAGE, [real(4, 1, 1)], {}),
     "Clip": ("Clip", ROWS, [np.float32(-0.5), np.float32(0.7)], {}),
     "Clip6": ("Clip", ROWS, [np.float32(0), np.float32(6)], {}),
@@ -125,6 +129,28 @@ def test_an_operator_computes_what_onnx_runtime_computes(name: str, tmp_path: Pa
     (found,), (expected,) = computed(source, data), source.infer([data])
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+CUTTING = {
+    "ConvTranspose": (IMAGE, [real(4, 3, 3, 3)], {"strides": [2, 2], "pads": [0, 1, 1, 0]}),
+    "Pad": (IMAGE, [whole(0, 0, -1, 2, 0, 0, 2, -1)], {}),
+}
+
+
+@pytest.mark.parametrize("kind", CUTTING)
+def test_edges_that_are_cut_off_run_in_executorch(kind: str, tmp_path: Path) -> None:
+    shape, constants, attributes = CUTTING[kind]
+    net = Graph(18)
+    given = ["x", *(net.constant(value, f"c{index}") for index, value in enumerate(constants))]
+    source = loaded(tmp_path / "net.onnx", inferred(net, shape, net.node(kind, given, ["y"], **attributes), 1))
+    built = ExecutorchBuilder(source, {"backend": "xnnpack"}, tmp_path).build(
+        load_recipes()["fp32"], None, tmp_path / "net.pte"
+    )
+    engine = engines.create(load_engines()["executorch"].module, {})
+    engine.load(str(built.file), 1)
+    data = np.random.default_rng(1).standard_normal(shape, dtype=np.float32)
+    (found,), (expected,) = evaluate(engine, [data]), source.infer([data])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("opset", [9, 11, 13, 18])

@@ -30,6 +30,7 @@ FAITHFUL = 0.5
 """
 WEIGHTED_ALONE = "all but layers with weights stay in float32"
 """The milder plan, as notes of a program name it."""
+DEQUANTIZE = torch.ops.quantized_decomposed.dequantize_per_tensor.default
 LOOSE = ("quantized_decomposed.", "torchao.")
 
 
@@ -86,8 +87,7 @@ def _lower(
     float_nodes: frozenset[str] = frozenset()
     for _ in range(ROUNDS):
         graph = plan.quantize(float_nodes)
-        program = torch.export.export(graph, samples())
-        edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        edge = _edge(graph, samples())
         loose = Counter(name for name in _outside(edge) if name.startswith(LOOSE))
         readers = _readers(graph, _loose_weights(edge))
         if not loose:
@@ -96,6 +96,32 @@ def _lower(
             break
         float_nodes |= readers
     return graph, ", ".join(f"{name} ({count})" for name, count in sorted(loose.items())), layer_names(edge)
+
+
+def _edge(graph: fx.GraphModule, sample: tuple[torch.Tensor, ...]) -> EdgeProgramManager:
+    """`graph` lowered; when the backend's own pass for layouts fails on it, with a dequantization for each reader.
+
+    Where one serves a reader inside a delegate and one outside, which want different layouts, that pass hands the
+    second what it made for the first and then misses its shape (`insert_copy_q_dq`).
+    """
+    try:
+        return to_edge_transform_and_lower(torch.export.export(graph, sample), partitioner=[XnnpackPartitioner()])
+    except Exception:  # a pass's error, wrapped in a plain Exception; what is not of this kind is raised again below
+        if not _one_reader_each(graph):
+            raise
+    return to_edge_transform_and_lower(torch.export.export(graph, sample), partitioner=[XnnpackPartitioner()])
+
+
+def _one_reader_each(graph: fx.GraphModule) -> int:
+    """Gives each reader of a dequantization one of its own, in place; how many were added."""
+    shared = [(node, list(node.users)[1:]) for node in graph.graph.nodes if node.target is DEQUANTIZE]
+    for node, readers in shared:
+        for reader in readers:
+            with graph.graph.inserting_after(node):
+                own = graph.graph.node_copy(node)
+            reader.replace_input_with(node, own)
+    graph.recompile()
+    return sum(len(readers) for _, readers in shared)
 
 
 def _outside(edge: EdgeProgramManager) -> Iterator[str]:

@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper, version_converter
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edgerig.build.formats.onnx_graph import drop_unread, held, input_tensors, names_in, opset
+from edgerig.build.formats.onnx_old import as_before, check_old
 from edgerig.build.onnx_weights import external_files, save
 from edgerig.errors import BuildError
 
@@ -73,7 +74,9 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
     if version >= OPSET:
         return model
     try:
+        check_old(model, version)
         modern = version_converter.convert_version(model, OPSET)
+        as_before(modern, version)
         modern.ir_version = max(modern.ir_version, IR_VERSION)
         onnx.checker.check_model(modern, full_check=True)
     except Exception as error:  # onnx raises its own kinds

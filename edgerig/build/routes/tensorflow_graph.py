@@ -14,7 +14,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edgerig.build.routes.onnx_loops import hoist_constants, rename_in
-from edgerig.errors import BuildError
+from edgerig.errors import BuildError, UnsupportedRecipe
 from edgerig.spec import ModelSpec
 
 OPSET = 18
@@ -47,8 +47,19 @@ def function_to_onnx(function: Callable[..., list[Any]], spec: ModelSpec, out: P
     )
     _rename(graph, spec)
     hoist_constants(graph)
+    _refuse_unknown(graph)
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, out)
+
+
+def _refuse_unknown(graph: onnx.ModelProto) -> None:
+    """Raises UnsupportedRecipe naming operators of TensorFlow's that tf2onnx has no rule for and left as they are."""
+    unknown = sorted({n.op_type for n in graph.graph.node if not n.domain and not onnx.defs.has(n.op_type)})
+    if unknown:
+        raise UnsupportedRecipe(
+            f"the converter to ONNX cannot take TensorFlow's {', '.join(unknown)}",
+            hint="replace it in the network by layers ONNX has, or take it out and do it before or after the network",
+        )
 
 
 def _complement_of_erf(graph: Any, node: Any, _name: str, _args: list[Any]) -> None:

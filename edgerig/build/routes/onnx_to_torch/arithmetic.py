@@ -131,6 +131,18 @@ def _parametric(x: Tensor, slope: Tensor) -> Tensor:
     return torch.where(x < 0, x * slope, x)
 
 
+def _selu(node: Node) -> Operation:
+    """torch's has its two numbers built in."""
+    alpha, gamma = float(node.get("alpha", SELU_ALPHA)), float(node.get("gamma", SELU_GAMMA))
+    if abs(alpha - SELU_ALPHA) < 1e-6 and abs(gamma - SELU_GAMMA) < 1e-6:
+        return lambda x: functional.selu(x)
+    return lambda x: gamma * functional.elu(x, alpha)
+
+
+SELU_ALPHA, SELU_GAMMA = 1.6732632, 1.0507010
+"""The operator's defaults (ONNX operator specification)."""
+
+
 OPERATORS: dict[str, Callable[[Node], Operation]] = {
     **{
         name: plain(function)
@@ -183,7 +195,7 @@ OPERATORS: dict[str, Callable[[Node], Operation]] = {
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
     "Elu": lambda node: lambda x: functional.elu(x, float(node.get("alpha", 1.0))),
-    "Selu": plain(functional.selu),
+    "Selu": _selu,
     "LeakyRelu": lambda node: lambda x: functional.leaky_relu(x, float(node.get("alpha", 0.01))),
     "Softmax": lambda node: softmax(node, functional.softmax),
     "LogSoftmax": lambda node: softmax(node, functional.log_softmax),

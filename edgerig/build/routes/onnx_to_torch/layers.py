@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from edgerig.build.routes.onnx_to_torch.node import Node, Operation, Tensor, pairs
+from edgerig.build.routes.onnx_to_torch.node import Node, Operation, Tensor, edged, pairs
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 TRANSPOSED: dict[int, Callable[..., Tensor]] = {
@@ -73,7 +73,7 @@ def transposed(node: Node) -> Operation:
         extra, dilations = list(node.get("output_padding", none)), list(node.get("dilations", ones))
         strides, groups = list(node.get("strides", ones)), int(node.get("group", 1))
         found = TRANSPOSED[count](x, weight, bias, strides, even or none, extra, groups, dilations)
-        return found if even is not None else functional.pad(found, [-pad for pad in pairs(pads)])
+        return found if even is not None else edged(found, [-pad for pad in pairs(pads)])
 
     return convolve
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from edgerig.errors import UnsupportedRecipe
 
@@ -59,3 +60,15 @@ def pairs(values: Sequence[int]) -> list[int]:
     """ONNX's begins and ends, one axis after another, as torch's pad takes them: the last axis first."""
     half = len(values) // 2
     return [value for axis in reversed(range(half)) for value in (int(values[axis]), int(values[axis + half]))]
+
+
+def edged(x: Any, pads: Sequence[int], value: float = 0.0) -> Any:
+    """`x` with `pads` (`pairs`) of `value` at its edges, and cut where they are negative: torch's pad does both, but
+    ExecuTorch has no kernel that cuts."""
+    for index in range(len(pads) // 2):
+        before, after = max(-pads[2 * index], 0), max(-pads[2 * index + 1], 0)
+        axis = x.ndim - 1 - index
+        if before or after:
+            x = x.narrow(axis, before, x.shape[axis] - before - after)
+    grown = [max(pad, 0) for pad in pads]
+    return x if min(pads) < 0 and not any(grown) else functional.pad(x, grown, value=value)

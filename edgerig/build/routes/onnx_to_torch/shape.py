@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from edgerig.build.routes.onnx_to_torch.node import Node, Operation, Tensor, pairs
+from edgerig.build.routes.onnx_to_torch.node import Node, Operation, Tensor, edged, pairs
 
 MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
 
@@ -139,7 +139,7 @@ def pad(node: Node) -> Operation:
             for index, axis in enumerate(axes):
                 whole[axis % x.ndim], whole[axis % x.ndim + x.ndim] = pads[index], pads[index + len(axes)]
         if mode == "constant":
-            return functional.pad(x, pairs(whole), value=value)
+            return edged(x, pairs(whole), value)
         first = next((i for i in range(x.ndim) if whole[i] or whole[i + x.ndim]), x.ndim - 1)
         if first < 2 and x.ndim > 2 and first != x.ndim - 1:
             raise node.refused("it mirrors the batch or the channels")
