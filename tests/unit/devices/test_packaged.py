@@ -114,4 +114,4 @@ def test_equal_bundles_give_equal_wheels(fake_parts: list[int], tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_written_is_named(fake_parts: list[int], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
-        packaged.save(bundle("aarch64"), tmp_path / "none")
+        packaged.save(bundle("aarch64"), tmp_path / "none" / "below")
