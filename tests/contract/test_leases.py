@@ -246,3 +246,17 @@ def test_an_interrupted_sweep_does_not_wait(place: Place, workdir: str) -> None:
     scope.stop()
     with scope.entered(), pytest.raises(process.Stopped):
         waiting.take()
+
+
+def test_a_turn_is_renewed_from_beside_and_never_taken_there(place: Place, workdir: str) -> None:
+    """As for a page on a phone, whose job is at work on this host."""
+    first = turn_of(place, workdir)
+    assert not first.renew(), "there is none yet"
+    first.take()
+    older(place, workdir, lease.EXPIRY_S - lease.MARGIN_S - 20)
+    assert first.renew()
+    assert holder_of(place.transport, workdir).left_s > lease.EXPIRY_S - 20
+    older(place, workdir, lease.EXPIRY_S + 10)
+    turn_of(place, workdir, run="r2").take()
+    assert not first.renew()
+    assert holder_of(place.transport, workdir).run == "r2", "it was left to the other"
